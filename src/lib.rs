@@ -1,0 +1,3 @@
+//! triproom: a real-time collaboration server for trip rooms.
+
+pub mod room;

@@ -1,0 +1,3 @@
+//! The pure core of a room.
+
+pub mod id;
