@@ -1,0 +1,34 @@
+// Room ids and the links that carry them. Used by the pages and the room itself.
+// Any string is a valid id; it is percent-encoded wherever it stands in an address.
+
+const PREFIX = '/trip/';
+const BASE32 = 'abcdefghijkmnpqrstuvwxyz23456789';
+
+/** The room that this path names, or null for the start page. */
+export function roomFromPath(path: string): string | null {
+  if (!path.startsWith(PREFIX) || path.length === PREFIX.length) return null;
+  const raw = path.slice(PREFIX.length);
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    return raw; // A malformed escape is part of the name, as the server reads it too.
+  }
+}
+
+export function pathOfRoom(room: string): string {
+  return PREFIX + encodeURIComponent(room);
+}
+
+/** Readable, then unguessable: the title's words and 60 random bits. */
+export function newRoomId(title: string): string {
+  const words = title
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[\u0300-\u036f]/g, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 32)
+    .replace(/-+$/, '');
+  const random = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => BASE32[byte & 31]);
+  return `${words || 'trip'}-${random.join('')}`;
+}

@@ -1,0 +1,47 @@
+// What this device remembers between visits: who I am, the theme, the open panel, recent trips.
+// Used by the pages. Storage may be full or forbidden: then nothing is remembered and nothing breaks.
+
+export interface RecentTrip {
+  room: string;
+  title: string;
+  start: string;
+  end: string;
+  opened: number;
+}
+
+const RECENT_LIMIT = 8;
+
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(`triproom.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(key: string, value: string | null): void {
+  try {
+    if (value === null) localStorage.removeItem(`triproom.${key}`);
+    else localStorage.setItem(`triproom.${key}`, value);
+  } catch {
+    // Nothing to do: the page works without memory.
+  }
+}
+
+export function recentTrips(): RecentTrip[] {
+  try {
+    const list: unknown = JSON.parse(recall('recent') ?? '[]');
+    return Array.isArray(list) ? (list as RecentTrip[]) : [];
+  } catch {
+    return [];
+  }
+}
+
+export function rememberTrip(trip: RecentTrip): void {
+  const others = recentTrips().filter((other) => other.room !== trip.room);
+  remember('recent', JSON.stringify([trip, ...others].slice(0, RECENT_LIMIT)));
+}
+
+export function forgetTrip(room: string): void {
+  remember('recent', JSON.stringify(recentTrips().filter((trip) => trip.room !== room)));
+}

@@ -1,0 +1,121 @@
+// Who is here and what they look at. Owns this tab's presence and an index of everybody else's.
+// Views ask `peopleAt('/items/x')`; only those whose answer changed are told.
+// Never trusts a colour from the wire: colours come from the name.
+
+import * as Y from 'yjs';
+import { Awareness } from 'y-protocols/awareness';
+import { colorOf } from '../trip/palette';
+
+export interface Person {
+  key: string;
+  name: string;
+  color: string;
+  agent: boolean;
+  me: boolean;
+}
+
+/** At most this often does presence leave this tab. */
+const SEND_EVERY_MS = 100;
+
+/** Awareness that sends its first change at once and gathers the ones that follow. */
+class CalmAwareness extends Awareness {
+  declare private gathered: Record<string, unknown> | undefined;
+  declare private resting: ReturnType<typeof setTimeout> | undefined;
+
+  override getLocalState(): Record<string, unknown> | null {
+    return this.gathered ?? super.getLocalState();
+  }
+
+  override setLocalState(state: Record<string, unknown> | null): void {
+    if (state !== null && this.resting !== undefined) {
+      this.gathered = state;
+      return;
+    }
+    this.gathered = undefined;
+    clearTimeout(this.resting);
+    super.setLocalState(state);
+    this.resting = setTimeout(() => {
+      this.resting = undefined;
+      if (this.gathered) this.setLocalState(this.gathered);
+    }, SEND_EVERY_MS);
+  }
+
+  override setLocalStateField(field: string, value: unknown): void {
+    const state = this.getLocalState();
+    if (state !== null) this.setLocalState({ ...state, [field]: value });
+  }
+}
+
+export class People {
+  readonly awareness: Awareness;
+  #all: Person[] = [];
+  #byFocus = new Map<string, Person[]>();
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  constructor(doc: Y.Doc) {
+    this.awareness = new CalmAwareness(doc);
+    this.awareness.on('change', () => this.#index());
+  }
+
+  get all(): Person[] {
+    return this.#all;
+  }
+
+  at(pointer: string): Person[] {
+    return this.#byFocus.get(pointer) ?? NOBODY;
+  }
+
+  /** Tells when the people at this pointer change; '' stands for the whole room. */
+  subscribe(pointer: string, listener: () => void): () => void {
+    const set = this.#listeners.get(pointer) ?? new Set();
+    this.#listeners.set(pointer, set.add(listener));
+    return () => set.delete(listener);
+  }
+
+  nameMe(name: string): void {
+    const color = colorOf(name);
+    this.awareness.setLocalStateField('user', { name, color, colorLight: `${color}40` });
+  }
+
+  focus(pointer: string | null): void {
+    const state = this.awareness.getLocalState();
+    if (state && state['focus'] !== pointer) this.awareness.setLocalStateField('focus', pointer);
+  }
+
+  #index(): void {
+    const all = new Map<string, Person>();
+    const byFocus = new Map<string, Person[]>();
+    for (const [client, state] of this.awareness.getStates()) {
+      const user: unknown = state['user'];
+      const name = (user as { name?: unknown } | undefined)?.name;
+      if (typeof name !== 'string' || name === '') continue;
+      const me = client === this.awareness.clientID;
+      const agent = (user as { kind?: unknown }).kind === 'agent';
+      const person: Person = { key: name, name, color: colorOf(name), agent, me };
+      // One face a name: somebody with a phone and a laptop is still one person.
+      if (me || !all.has(name)) all.set(name, person);
+      const focus: unknown = state['focus'];
+      if (typeof focus === 'string' && !me) {
+        const there = byFocus.get(focus) ?? [];
+        if (!there.some((other) => other.key === name)) byFocus.set(focus, [...there, person]);
+      }
+    }
+    const before = { all: this.#all, byFocus: this.#byFocus };
+    this.#all = [...all.values()].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    this.#byFocus = byFocus;
+    if (keys(before.all) !== keys(this.#all)) this.#tell('');
+    for (const pointer of new Set([...before.byFocus.keys(), ...byFocus.keys()])) {
+      if (keys(before.byFocus.get(pointer)) !== keys(byFocus.get(pointer))) this.#tell(pointer);
+    }
+  }
+
+  #tell(pointer: string): void {
+    for (const listener of this.#listeners.get(pointer) ?? []) listener();
+  }
+}
+
+const NOBODY: Person[] = [];
+
+const rank = (person: Person): number => (person.me ? 0 : person.agent ? 2 : 1);
+
+const keys = (people: Person[] = NOBODY): string => people.map((person) => person.key).join('\n');

@@ -1,0 +1,177 @@
+// One open trip: the document, its copy on this device, its socket, who is here, undo, the save light.
+// Opened and closed by the trip page; every view reads the document through it.
+// It never keeps the trip's content anywhere but in the document.
+
+import * as Y from 'yjs';
+import { IndexeddbPersistence } from 'y-indexeddb';
+import { WebsocketProvider } from 'y-websocket';
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import { People } from './people';
+import { SaveLight } from './save-light';
+import { UnsavedMarks } from './unsaved';
+
+/** Marks this tab's own edits, so that undo takes back nobody else's. */
+export const MINE = { origin: 'this page' };
+
+export interface Refusal {
+  code: number;
+  reason: string;
+}
+
+/** y-sweet's question "is everything I sent on disk?"; the server echoes the frame when it is. */
+const MESSAGE_SAVED = 102;
+const MESSAGE_SYNC = 0;
+const SYNC_STEP_1 = 0;
+/** A device whose storage does not answer must not keep anybody from their trip. */
+const DEVICE_COPY_MS = 1500;
+
+export class Room {
+  readonly doc = new Y.Doc();
+  readonly trip: Y.Map<unknown> = this.doc.getMap('trip');
+  readonly items: Y.Map<unknown> = this.doc.getMap('items');
+  readonly notes: Y.Text = this.doc.getText('notes');
+  readonly people = new People(this.doc);
+  readonly undo: Y.UndoManager;
+  readonly light: SaveLight;
+  /** Settles when the copy on this device is in the document. */
+  readonly loaded: Promise<void>;
+  refusal: Refusal | null = null;
+
+  readonly #provider: WebsocketProvider;
+  readonly #device: IndexeddbPersistence;
+  readonly #ends: (() => void)[] = [];
+  #closed = false;
+
+  constructor(
+    readonly id: string,
+    readonly me: string,
+  ) {
+    const roots = ['trip', 'budget', 'destinations', 'items', 'comments'].map((name) => this.doc.getMap(name));
+    this.undo = new Y.UndoManager([...roots, this.notes], { trackedOrigins: new Set([MINE]) });
+    this.people.nameMe(me);
+
+    this.#device = new IndexeddbPersistence(`triproom/${id}`, this.doc);
+    const server = `${location.origin.replace(/^http/, 'ws')}/yjs`;
+    this.#provider = new WebsocketProvider(server, encodeURIComponent(id), this.doc, {
+      awareness: this.people.awareness,
+      connect: false,
+      params: { name: me },
+    });
+    const marks = new UnsavedMarks(id, String(this.doc.clientID));
+    this.light = new SaveLight(marks, (version) => this.#askWhetherSaved(version));
+    this.#watchChanges();
+    this.#watchSocket();
+    this.loaded = this.#loadDeviceCopy();
+    void this.loaded.then(() => this.reconnect());
+  }
+
+  /** Dials again at once, whatever happened before. */
+  reconnect(): void {
+    if (this.#closed) return;
+    this.refusal = null;
+    this.#provider.wsUnsuccessfulReconnects = 0;
+    this.#provider.connect();
+  }
+
+  /** One step of mine, named so that undo can say what it took back. */
+  edit(label: string, change: () => void): void {
+    this.undo.stopCapturing();
+    const steps = this.undo.undoStack.length;
+    this.doc.transact(change, MINE);
+    if (this.undo.undoStack.length > steps) this.undo.undoStack.at(-1)!.meta.set('label', label);
+    this.undo.stopCapturing();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const end of this.#ends) end();
+    this.people.awareness.setLocalState(null);
+    this.#provider.destroy();
+    void this.#device.destroy();
+    this.doc.destroy();
+  }
+
+  #loadDeviceCopy(): Promise<void> {
+    const copy = this.#device.whenSynced.then(() => {});
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, DEVICE_COPY_MS));
+    return Promise.race([copy, patience]);
+  }
+
+  #watchChanges(): void {
+    this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
+      if (origin === this.#provider) return;
+      // The copy on this device is no change: if it holds anything unconfirmed, a mark says so.
+      // But one that loads after the socket opened is sent by itself and must be asked about.
+      if (origin === this.#device && !this.#provider.wsconnected) return;
+      this.light.localChange();
+    });
+  }
+
+  #watchSocket(): void {
+    const provider = this.#provider;
+    let gaveOurs = false;
+    let gotTheirs = false;
+    const exchanged = () => {
+      if (gaveOurs && gotTheirs) this.light.documentsExchanged();
+    };
+
+    const readSync = provider.messageHandlers[MESSAGE_SYNC]!;
+    provider.messageHandlers[MESSAGE_SYNC] = (encoder, decoder, from, fromSocket, type) => {
+      const asked = fromSocket && decoding.peekVarUint(decoder) === SYNC_STEP_1;
+      readSync(encoder, decoder, from, fromSocket, type);
+      if (!asked) return;
+      // Our answer is sent when this handler has returned; only then may the question follow it.
+      queueMicrotask(() => {
+        gaveOurs = true;
+        exchanged();
+      });
+    };
+    provider.messageHandlers[MESSAGE_SAVED] = (_encoder, decoder) => {
+      const body = decoding.readVarUint8Array(decoder);
+      this.light.echoed(decoding.readVarUint(decoding.createDecoder(body)));
+    };
+
+    provider.on('status', ({ status }) => {
+      if (status !== 'connected') return;
+      gaveOurs = gotTheirs = false;
+      this.light.socketOpened();
+    });
+    provider.on('sync', (synced) => {
+      gotTheirs = synced;
+      exchanged();
+    });
+    provider.on('connection-close', (event) => this.light.socketClosed(event?.code ?? null));
+    provider.on('closed', (refusal) => {
+      this.refusal = refusal;
+      this.light.refuse();
+    });
+
+    // A dead line can look open for half a minute; the device often knows at once.
+    const redial = () => {
+      if (!provider.shouldConnect) return;
+      provider.disconnect();
+      this.reconnect();
+    };
+    const dialIfAway = () => {
+      if (provider.shouldConnect && !provider.wsconnected && document.visibilityState === 'visible') redial();
+    };
+    addEventListener('offline', redial);
+    addEventListener('online', dialIfAway);
+    document.addEventListener('visibilitychange', dialIfAway);
+    this.#ends.push(() => {
+      removeEventListener('offline', redial);
+      removeEventListener('online', dialIfAway);
+      document.removeEventListener('visibilitychange', dialIfAway);
+    });
+  }
+
+  #askWhetherSaved(version: number): void {
+    const body = encoding.createEncoder();
+    encoding.writeVarUint(body, version);
+    const frame = encoding.createEncoder();
+    encoding.writeVarUint(frame, MESSAGE_SAVED);
+    encoding.writeVarUint8Array(frame, encoding.toUint8Array(body));
+    this.#provider.ws?.send(encoding.toUint8Array(frame));
+  }
+}

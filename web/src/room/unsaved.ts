@@ -1,0 +1,63 @@
+// Marks on this device that say "this trip holds changes the server has not confirmed".
+// Used by the save light alone. One mark a tab, so that tabs do not clear each other's; the value
+// counts changes, so that a mark is cleared only when nothing was changed since it was read.
+// A mark is written before the change can be on disk: it may warn too often, never too seldom.
+
+const PREFIX = 'triproom.unsaved.';
+
+export class UnsavedMarks {
+  readonly #prefix: string;
+  readonly #own: string;
+  readonly #inherited = new Map<string, string>();
+  #held = false;
+
+  constructor(room: string, tab: string) {
+    this.#prefix = `${PREFIX}${encodeURIComponent(room)}.`;
+    this.#own = this.#prefix + tab;
+    try {
+      for (let i = 0; i < localStorage.length; i++) {
+        const key = localStorage.key(i);
+        if (key?.startsWith(this.#prefix)) this.#inherited.set(key, localStorage.getItem(key) ?? '');
+      }
+    } catch {
+      // Without storage there is no copy on this device either, so nothing unsaved is inherited.
+    }
+  }
+
+  /** Did an earlier visit, or another tab, leave changes that nobody confirmed? */
+  get inherited(): boolean {
+    return this.#inherited.size > 0;
+  }
+
+  set(count: number): void {
+    this.#held = true;
+    this.#write(this.#own, String(count));
+  }
+
+  /** Everything this document holds is on the server's disk. */
+  clear(): void {
+    if (this.#held) this.#write(this.#own, null);
+    this.#held = false;
+    for (const [key, value] of this.#inherited) {
+      if (this.#read(key) === value) this.#write(key, null);
+    }
+    this.#inherited.clear();
+  }
+
+  #read(key: string): string | null {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  #write(key: string, value: string | null): void {
+    try {
+      if (value === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, value);
+    } catch {
+      // Storage is full or forbidden: the light still knows within this visit.
+    }
+  }
+}

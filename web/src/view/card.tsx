@@ -1,0 +1,104 @@
+// One item as a card: what, when, where, how much, and who is looking at it. Opens in place.
+// Drawn a thousand times, so it listens only to its own item and its own watchers.
+
+import { itemOf, removeItem } from '../trip/plan';
+import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf } from '../trip/item';
+import { CardDetails, CardTitle } from './card-details';
+import { Face } from './face';
+import { useMap, usePeopleAt, useRoom } from './hooks';
+import { Icon } from './icon';
+import { memo } from './memo';
+import { step } from './header';
+import { notify } from './notice';
+
+interface Props {
+  id: string;
+  open: boolean;
+  onToggle: (id: string) => void;
+  onGripKey: (id: string, event: KeyboardEvent) => void;
+}
+
+export const Card = memo(function Card(props: Props) {
+  const item = itemOf(useRoom(), props.id);
+  return item ? <LiveCard {...props} item={item} /> : null;
+});
+
+function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNullable<ReturnType<typeof itemOf>> }) {
+  const room = useRoom();
+  useMap(item);
+  const watchers = usePeopleAt(room, `/items/${id}`);
+  const title = titleOf(item);
+  const kind = kindOf(item);
+  const booking = bookingOf(item);
+  const time = timeSpan(item);
+  const place = placeName(item);
+  const price = priceText(item, (room.trip.get('currency') as string | undefined) ?? '');
+
+  const remove = () => {
+    removeItem(room, id);
+    notify(`“${title}” deleted.`, { label: 'Undo', run: () => step(room.undo, 'undo') });
+  };
+
+  return (
+    <li
+      class={`card ${open ? 'card-open' : ''} ${booking === 'cancelled' ? 'card-cancelled' : ''}`}
+      data-id={id}
+      data-watched={watchers.length > 0 || undefined}
+      style={watchers[0] && { '--watcher': watchers[0].color }}
+    >
+      <div class="card-row">
+        {open ? (
+          <CardTitle item={item} onClose={() => onToggle(id)} />
+        ) : (
+          <button class="card-face" aria-expanded="false" onClick={() => onToggle(id)}>
+            <span class="card-kind" title={KIND_WORDS[kind]}>
+              <Icon name={iconOf(kind)} />
+              <span class="sr-only">{KIND_WORDS[kind]}: </span>
+            </span>
+            <span class="card-main">
+              <span class="card-title" dir="auto">
+                {title}
+              </span>
+              {(time || place || price) && (
+                <span class="card-facts">
+                  {time && <span class="card-time">{time}</span>}
+                  {place && (
+                    <span class="card-place" dir="auto">
+                      {place}
+                    </span>
+                  )}
+                  {price && <span class="card-price">{price}</span>}
+                </span>
+              )}
+            </span>
+            {booking !== 'planned' && (
+              <span class={`booking booking-${booking}`}>
+                {(booking === 'booked' || booking === 'completed') && <Icon name="check" size={12} />}
+                {BOOKING_WORDS[booking]}
+              </span>
+            )}
+          </button>
+        )}
+        <button
+          class="grip"
+          aria-label={`Move ${title}`}
+          aria-describedby="grip-help"
+          aria-pressed="false"
+          onKeyDown={(event) => onGripKey(id, event)}
+          onKeyUp={(event) => event.key === ' ' && event.preventDefault()}
+        >
+          <Icon name="grip" />
+        </button>
+      </div>
+      {watchers.length > 0 && (
+        <div class="watchers" data-test="watchers">
+          <span class="sr-only">Looking at this: {watchers.map((person) => person.name).join(', ')}</span>
+          {watchers.slice(0, 3).map((person) => (
+            <Face key={person.key} person={person} small />
+          ))}
+        </div>
+      )}
+      {open && <CardDetails id={id} item={item} onClose={() => onToggle(id)} onRemove={remove} />}
+    </li>
+  );
+}

@@ -1,0 +1,35 @@
+// One person's face: initials on their colour, round for people and square for agents. And a row of them.
+
+import type { Person } from '../room/people';
+import { initialsOf } from '../trip/palette';
+import { usePeople, useRoom } from './hooks';
+
+const MOST_FACES = 4;
+
+export function Face({ person, small }: { person: Person; small?: boolean }) {
+  return (
+    <span
+      class={`face ${person.agent ? 'face-agent' : ''} ${small ? 'face-small' : ''}`}
+      style={{ backgroundColor: person.color }}
+      title={person.me ? `${person.name} (you)` : person.name}
+      aria-hidden="true"
+    >
+      {initialsOf(person.name)}
+    </span>
+  );
+}
+
+/** Everybody else who is here; I have my own button beside them. */
+export function Faces() {
+  const others = usePeople(useRoom()).filter((person) => !person.me);
+  const shown = others.slice(0, others.length > MOST_FACES ? MOST_FACES - 1 : MOST_FACES);
+  if (others.length === 0) return null;
+  return (
+    <div class="faces" role="group" aria-label={`Here now: ${others.map((person) => person.name).join(', ')}`} data-test="faces">
+      {shown.map((person) => (
+        <Face key={person.key} person={person} />
+      ))}
+      {others.length > shown.length && <span class="face face-more">+{others.length - shown.length}</span>}
+    </div>
+  );
+}

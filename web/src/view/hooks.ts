@@ -1,0 +1,89 @@
+// How a view listens: to a piece of the document, to who is here, to the save light.
+// A hook only says "draw again"; the view then reads the document itself, so there is no second copy.
+
+import { createContext } from 'preact';
+import { useContext, useLayoutEffect, useReducer, useRef } from 'preact/hooks';
+import type * as Y from 'yjs';
+import type { Room } from '../room/room';
+import type { Light } from '../room/save-light';
+import type { Person } from '../room/people';
+import { readPlan, type Plan } from '../trip/plan';
+
+export const RoomContext = createContext<Room | null>(null);
+
+export function useRoom(): Room {
+  const room = useContext(RoomContext);
+  if (!room) throw new Error('a trip view was drawn outside a trip');
+  return room;
+}
+
+const useRedraw = (): (() => void) => useReducer((count: number) => count + 1, 0)[1] as () => void;
+
+/** Draws again when this map's own keys change. */
+export function useMap(map: Y.Map<unknown>): void {
+  const redraw = useRedraw();
+  useLayoutEffect(() => {
+    map.observe(redraw);
+    return () => map.unobserve(redraw);
+  }, [map]);
+}
+
+/** The itinerary's order; read anew only when an item comes, goes or moves, or the trip's dates change. */
+export function usePlan(room: Room): Plan {
+  const redraw = useRedraw();
+  const plan = useRef<Plan | undefined>(undefined);
+  useLayoutEffect(() => {
+    const again = () => {
+      plan.current = undefined;
+      redraw();
+    };
+    const onItems = (events: Y.YEvent<Y.AbstractType<unknown>>[]) => {
+      if (events.some((event) => event.target === room.items || movesItem(event))) again();
+    };
+    const onTrip = (event: Y.YMapEvent<unknown>) => {
+      if (event.keysChanged.has('start_date') || event.keysChanged.has('end_date')) again();
+    };
+    room.items.observeDeep(onItems);
+    room.trip.observe(onTrip);
+    return () => {
+      room.items.unobserveDeep(onItems);
+      room.trip.unobserve(onTrip);
+    };
+  }, [room]);
+  return (plan.current ??= readPlan(room));
+}
+
+function movesItem(event: Y.YEvent<Y.AbstractType<unknown>>): boolean {
+  return event.path.length === 1 && (event.changes.keys.has('day') || event.changes.keys.has('rank'));
+}
+
+export function useLight(room: Room): Light {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.light.subscribe(redraw), [room]);
+  return room.light.light;
+}
+
+export function usePeople(room: Room): Person[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.people.subscribe('', redraw), [room]);
+  return room.people.all;
+}
+
+export function usePeopleAt(room: Room, pointer: string): Person[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.people.subscribe(pointer, redraw), [room, pointer]);
+  return room.people.at(pointer);
+}
+
+/** Draws again when there is more or less to undo. */
+export function useUndo(room: Room): { undo: boolean; redo: boolean } {
+  const redraw = useRedraw();
+  useLayoutEffect(() => {
+    const events = ['stack-item-added', 'stack-item-popped', 'stack-cleared'] as const;
+    for (const event of events) room.undo.on(event, redraw);
+    return () => {
+      for (const event of events) room.undo.off(event, redraw);
+    };
+  }, [room]);
+  return { undo: room.undo.canUndo(), redo: room.undo.canRedo() };
+}

@@ -1,0 +1,47 @@
+// The status light: one word, true to what the server confirmed, and a sentence for those who ask.
+
+import type { Light } from '../room/save-light';
+import { useLight, useRoom } from './hooks';
+
+const WORD: Record<Light, string> = {
+  connecting: 'Connecting…',
+  saving: 'Saving…',
+  saved: 'Saved',
+  offline: 'Offline',
+  restarting: 'Back soon',
+  refused: 'Closed',
+};
+
+const SENTENCE: Record<Light, string> = {
+  connecting: 'Connecting to the trip.',
+  saving: 'Your last changes are on their way.',
+  saved: 'Every change is kept safely.',
+  offline: 'Offline. Your changes are kept on this device.',
+  restarting: 'A short break for maintenance. This page comes back by itself; your changes are kept on this device.',
+  refused: 'This trip is closed to you for now.',
+};
+
+export function StatusLight() {
+  const room = useRoom();
+  const light = useLight(room);
+  return (
+    <span class={`light light-${light}`} role="status" title={SENTENCE[light]} data-light={light} data-unsaved={room.light.unsaved}>
+      <span class="light-dot" aria-hidden="true" />
+      <span aria-hidden="true">{WORD[light]}</span>
+      <span class="sr-only">{SENTENCE[light]}</span>
+    </span>
+  );
+}
+
+/** The calm line under the header while the server is away. */
+export function AwayLine() {
+  const room = useRoom();
+  const light = useLight(room);
+  if (light !== 'offline' && light !== 'restarting') return null;
+  return (
+    <p class="away-line" data-test="away">
+      {SENTENCE[light]}
+      {light === 'offline' && room.light.unsaved && ' They go out when you are back.'}
+    </p>
+  );
+}

@@ -1,0 +1,154 @@
+// A trip's page: asks who one is, opens the room, and lays out header, plan and side panel.
+// Owns the room's life; everything below reads it through RoomContext.
+
+import { useEffect, useState } from 'preact/hooks';
+import { recall, remember, rememberTrip } from '../room/device';
+import { Room } from '../room/room';
+import { setTrip } from '../trip/plan';
+import { attachAnnouncer } from './announcer';
+import { Board } from './board';
+import { BottomBar } from './bottom-bar';
+import { Header, step } from './header';
+import { RoomContext, useLight, useMap, useRoom } from './hooks';
+import { NamePage } from './name-page';
+import { Notices } from './notice';
+import { Panel, isPanel, type PanelId } from './panel';
+import { Refused } from './refused';
+import { Skeleton } from './skeleton';
+import { AwayLine } from './status-light';
+
+/** What the start page asked for, written into the new room. */
+export interface FirstFields {
+  title: string;
+  start_date: string;
+  end_date: string;
+}
+
+export function TripPage({ id, first }: { id: string; first: FirstFields | null }) {
+  const [name, setName] = useState(recall('name'));
+  if (!name) {
+    return (
+      <NamePage
+        onName={(chosen) => {
+          remember('name', chosen);
+          setName(chosen);
+        }}
+      />
+    );
+  }
+  return <OpenTrip key={`${id}\n${name}`} id={id} name={name} first={first} onRename={setName} />;
+}
+
+interface OpenProps {
+  id: string;
+  name: string;
+  first: FirstFields | null;
+  onRename: (name: string) => void;
+}
+
+function OpenTrip({ id, name, first, onRename }: OpenProps) {
+  const [room, setRoom] = useState<Room | null>(null);
+  useEffect(() => {
+    const opened = new Room(id, name);
+    setRoom(opened);
+    if (first) {
+      void opened.loaded.then(() => {
+        if (opened.trip.size === 0) setTrip(opened, { ...first });
+        opened.undo.clear(); // Starting a trip is not a step to take back.
+      });
+    }
+    return () => opened.close();
+  }, []);
+  if (!room) return null;
+  return (
+    <RoomContext.Provider value={room}>
+      <Trip onRename={onRename} />
+      <Notices />
+    </RoomContext.Provider>
+  );
+}
+
+function Trip({ onRename }: { onRename: (name: string) => void }) {
+  const room = useRoom();
+  const light = useLight(room);
+  const [panel, setPanel] = useState<PanelId | null>(rememberedPanel);
+  const ready = useReady();
+  useRememberedTrip();
+  useUndoKeys();
+  useEffect(() => attachAnnouncer(room), [room]);
+
+  const show = (next: PanelId | null) => {
+    remember('panel', next);
+    setPanel(next);
+  };
+  if (light === 'refused' && room.refusal) return <Refused refusal={room.refusal} />;
+  return (
+    <div class={`page ${panel ? 'page-with-panel' : ''}`} data-ready={ready}>
+      <Header notesOpen={panel === 'notes'} onNotes={() => show(panel === 'notes' ? null : 'notes')} onRename={onRename} />
+      <AwayLine />
+      <main class="plan" aria-label="Plan" aria-busy={!ready}>
+        {ready ? <Board /> : <Skeleton />}
+      </main>
+      {panel && ready && <Panel id={panel} onClose={() => show(null)} />}
+      <BottomBar open={panel} onOpen={show} />
+    </div>
+  );
+}
+
+/** Is there something true to show: a copy on this device, or the server's answer? */
+function useReady(): boolean {
+  const room = useRoom();
+  const [ready, setReady] = useState(false);
+  useEffect(() => {
+    if (ready) return;
+    const look = () => {
+      const answered = room.light.light === 'saved' || room.light.light === 'saving';
+      if (answered || room.items.size > 0 || room.trip.size > 0) setReady(true);
+    };
+    void room.loaded.then(look);
+    room.doc.on('update', look);
+    const stop = room.light.subscribe(look);
+    return () => {
+      room.doc.off('update', look);
+      stop();
+    };
+  }, [room, ready]);
+  return ready;
+}
+
+function rememberedPanel(): PanelId | null {
+  const kept = recall('panel');
+  if (isPanel(kept)) return kept;
+  // A first visit on a wide screen has room for the notes; on a phone they would cover the plan.
+  return kept === null && matchMedia('(min-width: 1200px)').matches ? 'notes' : null;
+}
+
+/** Keeps the list of trips on the start page, and the window's title, true. */
+function useRememberedTrip(): void {
+  const room = useRoom();
+  useMap(room.trip);
+  const field = (name: string) => String(room.trip.get(name) ?? '');
+  const [title, start, end] = ['title', 'start_date', 'end_date'].map(field) as [string, string, string];
+  useEffect(() => {
+    document.title = title ? `${title} – Triproom` : 'Triproom';
+    if (title) rememberTrip({ room: room.id, title, start, end, opened: Date.now() });
+  }, [title, start, end]);
+}
+
+function useUndoKeys(): void {
+  const room = useRoom();
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+      // Text fields undo their own typing; the editor has the room's undo already.
+      if ((event.target as HTMLElement).closest('input, textarea, select, .cm-editor')) return;
+      const key = event.key.toLowerCase();
+      const which = key === 'z' ? (event.shiftKey ? 'redo' : 'undo') : key === 'y' ? 'redo' : null;
+      if (!which) return;
+      event.preventDefault();
+      step(room.undo, which);
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [room]);
+}
