@@ -1,4 +1,4 @@
-//! The name of a room.
+//! The names of things: a room's, a connection's.
 //! Made at the edges (session, api, store) from a string that somebody sent; everything inside passes
 //! `RoomId`. It must never hold an empty name, a NUL, or more bytes than a database key bears.
 
@@ -66,3 +66,7 @@ impl fmt::Debug for RoomId {
         fmt::Debug::fmt(&self.0, f)
     }
 }
+
+/// One connected socket, for the life of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);

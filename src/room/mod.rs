@@ -1,3 +1,17 @@
-//! The pure core of a room.
+//! The pure core of a room: its document, who is present, what each turn says to whom. No runtime, no clock, no
+//! I/O: time comes in with each call, and what should happen comes out as effects, so a room can be driven from a
+//! seed. Used by `hub`, which does what the effects say, and by `store` consumers that fold a log.
 
+pub mod content;
+pub mod document;
+pub mod durability;
+pub mod effects;
+pub mod fold;
 pub mod id;
+pub mod nesting;
+pub mod orphans;
+pub mod presence;
+#[expect(clippy::module_inception, reason = "a room's file is called room")]
+pub mod room;
+pub mod state;
+pub mod update;

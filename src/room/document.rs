@@ -1,0 +1,451 @@
+//! A room's document: a Yjs document in the CRDT library, always whole, with what is needed to defend it.
+//! Used by `Room`, which owns it, and by `fold`. Strangers' updates come in as `CheckedUpdate`; those that build
+//! on something missing wait as orphans beside the document. It must never lose a byte that it took, never keep
+//! a reference into the library between calls, and never be used again after `Poisoned`.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
+use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, TransactionMut, Update, WriteTxn};
+
+use super::content::{self, Content};
+use super::nesting;
+use super::orphans::{Need, Orphan, Orphans};
+use super::state::CachedState;
+use super::update::{BlockRange, CheckedUpdate};
+use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
+
+/// The roots that a trip has, declared so that they read as what they are.
+const MAP_ROOTS: [&str; 5] = ["trip", "budget", "destinations", "items", "comments"];
+const TEXT_ROOT: &str = "notes";
+
+/// The most client ids that one update may bring for the first time: more make the library's work quadratic.
+const NEW_CLIENTS_MAX: usize = 1_000;
+/// How often the library is asked to integrate what it left pending though nothing was missing.
+const PENDING_TRIES: u32 = 4;
+/// Bytes of an update that says nothing.
+const EMPTY_UPDATE_BYTES: usize = 2;
+
+/// A live document.
+pub struct Document {
+    doc: Doc,
+    /// How far each client's blocks go: the state vector, kept beside the library's own because reading that one
+    /// costs a walk over all clients.
+    clocks: HashMap<u64, u32>,
+    orphans: Orphans,
+    state: CachedState,
+    /// No shared type is nested deeper than this; an estimate from above.
+    nesting: u32,
+    /// The nesting when it was last measured.
+    nesting_measured: u32,
+    /// Bytes of the encoded state, an estimate from above.
+    size: usize,
+    size_limit: usize,
+}
+
+/// The library failed in the middle of a change (a panic, or an update that names an impossible parent): what is in
+/// the document is unknown. Rebuild it from the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the update broke the document in memory")]
+pub struct Poisoned;
+
+/// Why an update is not taken though its bytes are well-formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The document would pass its limit.
+    #[error("the document would pass its size limit")]
+    TooLarge,
+    /// Shared types would be nested too deep.
+    #[error("shared types would be nested too deep")]
+    TooDeep,
+    /// It names more new clients than any real editor could.
+    #[error("the update names too many new clients")]
+    TooManyClients,
+    /// It waits for something, and too many such updates wait already.
+    #[error("too many updates wait for others")]
+    TooManyOrphans,
+}
+
+/// What became of one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is part of the document now, and something is new.
+    Applied,
+    /// Everything in it was known.
+    Known,
+    /// Something that it builds on is missing; it waits.
+    Orphaned,
+    /// It was not taken.
+    Refused(Refusal),
+}
+
+impl Document {
+    /// An empty document that may grow to `size_limit` bytes in its encoded form.
+    pub fn new(size_limit: usize) -> Self {
+        let mut options = Options::with_client_id(ClientID::new(u64::from(random_u32().max(1))));
+        options.offset_kind = OffsetKind::Utf16;
+        options.skip_gc = false;
+        options.cleanup_formatting = false;
+        let doc = Doc::with_options(options);
+        for root in MAP_ROOTS {
+            doc.get_or_insert_map(root);
+        }
+        doc.get_or_insert_text(TEXT_ROOT);
+        Self {
+            doc,
+            clocks: HashMap::new(),
+            orphans: Orphans::default(),
+            state: CachedState::default(),
+            nesting: 0,
+            nesting_measured: 0,
+            size: EMPTY_UPDATE_BYTES,
+            size_limit,
+        }
+    }
+
+    /// Opens one change. Everything that is applied to it becomes one update for everybody.
+    pub fn change(&mut self) -> Change<'_> {
+        let parts = Parts {
+            clocks: &mut self.clocks,
+            orphans: &mut self.orphans,
+            nesting: &mut self.nesting,
+            size: &mut self.size,
+            size_limit: self.size_limit,
+        };
+        let txn = Some(self.doc.transact_mut());
+        Change { txn, parts, state: &mut self.state, applied: SmallVec::new(), adopted: 0 }
+    }
+
+    /// The encoded state vector.
+    pub fn state_vector(&self) -> Bytes {
+        self.doc.transact().state_vector().encode_v1().into()
+    }
+
+    /// The whole state and the updates that belong behind it.
+    pub fn full_state(&mut self) -> (Bytes, Vec<Bytes>) {
+        let doc = &self.doc;
+        let (full, tail) =
+            self.state.get(|| doc.transact().encode_state_as_update_v1(&StateVector::default()).into());
+        if tail.is_empty() {
+            self.size = full.len();
+        }
+        (full.clone(), tail.to_vec())
+    }
+
+    /// What a client lacks that has the encoded state vector `known`. A vector that cannot be read counts as empty:
+    /// too much is never wrong.
+    pub fn difference(&self, known: &[u8]) -> Bytes {
+        let vector = checked_state_vector(known).unwrap_or_default();
+        self.doc.transact().encode_state_as_update_v1(&vector).into()
+    }
+
+    /// Whether `known` has blocks that this document lacks.
+    pub fn lacks(&self, known: &[u8]) -> bool {
+        checked_state_vector(known)
+            .is_some_and(|vector| vector.iter().any(|(client, theirs)| *theirs > clock(&self.clocks, client.get())))
+    }
+
+    /// Whether a join is answered without encoding.
+    pub fn state_is_ready(&self) -> bool {
+        self.state.is_ready()
+    }
+
+    /// Gives back the memory of the cached state.
+    pub fn forget_state(&mut self) {
+        self.state.forget();
+    }
+
+    /// Updates that wait for something missing, oldest first.
+    pub fn orphans(&self) -> impl Iterator<Item = &Orphan> {
+        self.orphans.iter()
+    }
+
+    /// Bytes of the encoded state, an estimate from above.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What the document says, in short.
+    pub fn content(&self) -> Content {
+        content::read(&self.doc.transact())
+    }
+
+    /// Everything that is deleted, as the library compares it.
+    pub(super) fn delete_set(&self) -> yrs::IdSet {
+        let snapshot = self.doc.transact().snapshot();
+        snapshot.delete_set
+    }
+
+    /// How far each client's blocks go, by client.
+    pub(super) fn sorted_clocks(&self) -> Vec<(u64, u32)> {
+        let mut clocks: Vec<(u64, u32)> = clocks_of(&self.doc.transact().state_vector()).into_iter().collect();
+        clocks.sort_unstable();
+        clocks
+    }
+
+    /// From now on it may grow to `bytes` in its encoded form.
+    pub(super) fn set_size_limit(&mut self, bytes: usize) {
+        self.size_limit = bytes;
+    }
+
+    /// Learns the true nesting; called when the estimate is of no use any more.
+    pub(super) fn measure_nesting(&mut self) {
+        self.nesting = self.content().depth;
+        self.nesting_measured = self.nesting;
+    }
+
+    /// Whether `update` would be refused only because the nesting is estimated: `measure_nesting` first.
+    pub(super) fn nesting_is_unsure(&self, update: &CheckedUpdate) -> bool {
+        self.nesting != self.nesting_measured && self.nesting + update.nesting > nesting::DEEPEST
+    }
+}
+
+/// A change that is being made: a transaction of the library and what it touches. It ends with `finish`.
+pub struct Change<'d> {
+    /// Open until the change is finished or has failed.
+    txn: Option<TransactionMut<'d>>,
+    parts: Parts<'d>,
+    state: &'d mut CachedState,
+    /// What was applied so far, as it came.
+    applied: SmallVec<[Bytes; 1]>,
+    /// How many orphans found their place.
+    adopted: usize,
+}
+
+struct Parts<'d> {
+    clocks: &'d mut HashMap<u64, u32>,
+    orphans: &'d mut Orphans,
+    nesting: &'d mut u32,
+    size: &'d mut usize,
+    size_limit: usize,
+}
+
+/// How one attempt to apply went.
+enum Attempt {
+    Whole,
+    Missing(SmallVec<[Need; 2]>),
+}
+
+impl<'d> Change<'d> {
+    /// Applies one update that came from `source` (see [`Orphan::source`]).
+    pub fn apply(&mut self, update: CheckedUpdate, source: u64) -> Result<Outcome, Poisoned> {
+        if let Some(refusal) = self.refusal(&update) {
+            return Ok(Outcome::Refused(refusal));
+        }
+        if update.is_empty() {
+            return Ok(Outcome::Known);
+        }
+        let raw = update.raw.clone();
+        let brings = update.ranges.iter().any(|range| range.end > clock(self.parts.clocks, range.client));
+        let needs = match gap(self.parts.clocks, &update.ranges) {
+            Some(need) => SmallVec::from_elem(need, 1),
+            None => match self.integrate(update)? {
+                // Deletes alone are news when the library says that something changed; in a change that has other
+                // news already they are taken for news.
+                Attempt::Whole if !brings && !self.txn().has_changes() => return Ok(Outcome::Known),
+                Attempt::Whole => {
+                    self.applied.push(raw);
+                    return Ok(Outcome::Applied);
+                }
+                Attempt::Missing(needs) => needs,
+            },
+        };
+        if self.parts.orphans.contains(&raw) {
+            return Ok(Outcome::Known);
+        }
+        if !self.parts.orphans.has_space(source, raw.len()) {
+            return Ok(Outcome::Refused(Refusal::TooManyOrphans));
+        }
+        self.parts.orphans.push(Orphan { raw, source, needs });
+        Ok(Outcome::Orphaned)
+    }
+
+    /// Ends the change: tries orphans again, commits, and returns the update for everybody, if anything is new.
+    pub fn finish(mut self) -> Result<Option<Bytes>, Poisoned> {
+        self.adopt_orphans()?;
+        self.guarded(|txn| {
+            txn.commit();
+            Ok(())
+        })?;
+        let txn = self.txn();
+        let update = match (&self.applied[..], self.adopted) {
+            _ if !txn.has_changes() => None,
+            ([raw], 0) => Some(raw.clone()),
+            _ => Some(Bytes::from(txn.encode_update_v1())),
+        };
+        if let Some(update) = &update {
+            self.state.changed(update);
+        }
+        Ok(update)
+    }
+
+    fn txn(&self) -> &TransactionMut<'d> {
+        self.txn.as_ref().expect("a change that failed is not used again")
+    }
+
+    /// Runs the library on the open transaction. After an error the transaction is ended, as it is harmless then;
+    /// after a panic it is leaked, because ending it could panic once more and abort the process.
+    fn guarded(
+        &mut self,
+        work: impl FnOnce(&mut TransactionMut<'d>) -> Result<(), yrs::error::UpdateError>,
+    ) -> Result<(), Poisoned> {
+        let mut txn = self.txn.take().expect("a change that failed is not used again");
+        match catch_unwind(AssertUnwindSafe(|| work(&mut txn))) {
+            Ok(Ok(())) => {
+                self.txn = Some(txn);
+                Ok(())
+            }
+            Ok(Err(_)) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(txn)));
+                Err(Poisoned)
+            }
+            Err(_) => {
+                std::mem::forget(txn);
+                Err(Poisoned)
+            }
+        }
+    }
+
+    fn refusal(&self, update: &CheckedUpdate) -> Option<Refusal> {
+        let parts = &self.parts;
+        if parts.size.saturating_add(update.raw.len()) > parts.size_limit {
+            return Some(Refusal::TooLarge);
+        }
+        if *parts.nesting + update.nesting > nesting::DEEPEST {
+            return Some(Refusal::TooDeep);
+        }
+        let unknown = |range: &&BlockRange| !parts.clocks.contains_key(&range.client);
+        if update.ranges.len() > NEW_CLIENTS_MAX && update.ranges.iter().filter(unknown).count() > NEW_CLIENTS_MAX {
+            return Some(Refusal::TooManyClients);
+        }
+        None
+    }
+
+    /// Hands an update without gaps to the library.
+    fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
+        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
+        self.guarded(|txn| apply_whole(txn, decoded))?;
+        *self.parts.nesting += nesting;
+        *self.parts.size += raw.len();
+        let txn = self.txn.as_mut().expect("the guarded work went well");
+        if !txn.has_missing_updates() {
+            for range in &ranges {
+                let known = self.parts.clocks.entry(range.client).or_insert(0);
+                *known = (*known).max(range.end);
+            }
+            return Ok(Attempt::Whole);
+        }
+        let needs = pending_needs(txn);
+        txn.prune_pending();
+        // A part of it may have found its place.
+        *self.parts.clocks = clocks_of(&txn.state_vector());
+        Ok(Attempt::Missing(self.not_reached(needs)))
+    }
+
+    fn adopt_orphans(&mut self) -> Result<(), Poisoned> {
+        if self.parts.orphans.is_empty() || !self.txn().has_changes() {
+            return Ok(());
+        }
+        loop {
+            let Parts { clocks, orphans, .. } = &mut self.parts;
+            let Some(mut orphan) = orphans.take_ready(|need| clock(clocks, need.client) >= need.clock) else {
+                return Ok(());
+            };
+            let update = CheckedUpdate::parse(orphan.raw.clone()).expect("an orphan was parsed when it came");
+            orphan.needs = match gap(self.parts.clocks, &update.ranges) {
+                Some(need) => SmallVec::from_elem(need, 1),
+                None => match self.integrate(update)? {
+                    Attempt::Whole => {
+                        self.adopted += 1;
+                        continue;
+                    }
+                    Attempt::Missing(needs) => needs,
+                },
+            };
+            self.parts.orphans.push(orphan);
+        }
+    }
+
+    /// What of `needs` the document has not reached; so a retry always waits for something to come.
+    fn not_reached(&self, needs: SmallVec<[Need; 2]>) -> SmallVec<[Need; 2]> {
+        let wait_for = |need: Need| {
+            let known = clock(self.parts.clocks, need.client);
+            Need { clock: need.clock.max(known + 1), ..need }
+        };
+        needs.into_iter().map(wait_for).collect()
+    }
+}
+
+/// Applies an update and whatever the library leaves pending though nothing is missing.
+fn apply_whole(txn: &mut TransactionMut<'_>, update: Update) -> Result<(), yrs::error::UpdateError> {
+    txn.apply_update(update)?;
+    for _ in 0..PENDING_TRIES {
+        if !txn.has_missing_updates() {
+            break;
+        }
+        if let Some(rest) = txn.prune_pending() {
+            txn.apply_update(rest)?;
+        }
+    }
+    Ok(())
+}
+
+fn clock(clocks: &HashMap<u64, u32>, client: u64) -> u32 {
+    clocks.get(&client).copied().unwrap_or(0)
+}
+
+/// The first block range that does not continue what is known. The library would take it and show what no client
+/// shows, and its encoded state would lose it.
+fn gap(clocks: &HashMap<u64, u32>, ranges: &[BlockRange]) -> Option<Need> {
+    let (mut client, mut reached) = (None, 0);
+    for range in ranges {
+        // An update names each client in one run.
+        if client != Some(range.client) {
+            (client, reached) = (Some(range.client), clock(clocks, range.client));
+        }
+        if range.start > reached {
+            return Some(Need { client: range.client, clock: range.start });
+        }
+        reached = reached.max(range.end);
+    }
+    None
+}
+
+fn pending_needs(txn: &TransactionMut<'_>) -> SmallVec<[Need; 2]> {
+    let mut needs = SmallVec::new();
+    let store = ReadTxn::store(txn);
+    if let Some(pending) = store.pending_update() {
+        needs.extend(pending.missing.iter().map(|(client, clock)| Need { client: client.get(), clock: clock + 1 }));
+    }
+    if let Some(deletes) = store.pending_ds() {
+        for (client, ranges) in deletes.iter() {
+            needs.extend(ranges.iter().map(|range| Need { client: client.get(), clock: range.end }));
+        }
+    }
+    needs
+}
+
+fn clocks_of(vector: &StateVector) -> HashMap<u64, u32> {
+    vector.iter().map(|(client, clock)| (client.get(), *clock)).collect()
+}
+
+/// Decodes a state vector that a stranger sent; the library trusts its count.
+fn checked_state_vector(bytes: &[u8]) -> Option<StateVector> {
+    let mut reader = Reader::new(bytes);
+    let count = reader.count().ok()?;
+    for _ in 0..count {
+        reader.number_up_to(CLIENT_ID_MAX).ok()?;
+        reader.number_up_to(u64::from(u32::MAX)).ok()?;
+    }
+    StateVector::decode_v1(&bytes[..reader.position()]).ok()
+}
+
+/// A number that no other document of this process has: the library wants one though the server never edits.
+fn random_u32() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    u32::try_from(RandomState::new().hash_one(0u8) >> 32).expect("32 bits are left")
+}

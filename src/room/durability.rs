@@ -1,0 +1,142 @@
+//! Who waits for which row of the log to be on disk: authors for the echo of what they wrote, clients for the
+//! answer to a probe. Owned by `Room`. It must never let anybody hear of durability before `reached` was called.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::id::ConnectionId;
+use crate::wire::ServerMessage;
+
+/// How many rows a room has given to the log since it was opened; a row's own number, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LogPosition(pub u64);
+
+/// The most updates that are merged into one echo; merging is quadratic.
+const ECHO_MERGE_MAX: usize = 64;
+
+/// All that wait, in the order of the log.
+#[derive(Debug, Default)]
+pub struct Durability {
+    appended: LogPosition,
+    durable: LogPosition,
+    waiting: VecDeque<(LogPosition, ConnectionId, Wait)>,
+}
+
+#[derive(Debug)]
+enum Wait {
+    Echo(Bytes),
+    Probe(Bytes),
+}
+
+impl Durability {
+    /// One more row goes to the log; its author will hear of it.
+    pub fn append(&mut self, author: ConnectionId, row: Bytes) {
+        self.appended.0 += 1;
+        self.waiting.push_back((self.appended, author, Wait::Echo(row)));
+    }
+
+    /// A probe: answered now when nothing is under way, else when all that was appended before it is durable.
+    pub fn probe(&mut self, from: ConnectionId, probe: Bytes) -> Option<ServerMessage> {
+        if self.is_settled() {
+            return Some(ServerMessage::Probe(probe));
+        }
+        // A newer probe of the same client says all that an older one does.
+        let older = self.waiting.iter_mut().rev().take_while(|(position, ..)| *position == self.appended);
+        for (_, connection, wait) in older {
+            if let (true, Wait::Probe(waiting)) = (*connection == from, wait) {
+                *waiting = probe;
+                return None;
+            }
+        }
+        self.waiting.push_back((self.appended, from, Wait::Probe(probe)));
+        None
+    }
+
+    /// The log is on disk up to `position`: what to tell to whom, one echo a connection.
+    pub fn reached(&mut self, position: LogPosition) -> Vec<(ConnectionId, ServerMessage)> {
+        self.durable = self.durable.max(position);
+        let mut echoes: Vec<(ConnectionId, Vec<Bytes>)> = Vec::new();
+        let mut probes = Vec::new();
+        while let Some((at, ..)) = self.waiting.front() {
+            if *at > self.durable {
+                break;
+            }
+            let (_, connection, wait) = self.waiting.pop_front().expect("there is a front");
+            match wait {
+                Wait::Echo(row) => match echoes.iter_mut().find(|(author, _)| *author == connection) {
+                    Some((_, rows)) => rows.push(row),
+                    None => echoes.push((connection, vec![row])),
+                },
+                Wait::Probe(probe) => probes.push((connection, ServerMessage::Probe(probe))),
+            }
+        }
+        let mut messages = Vec::new();
+        for (author, rows) in echoes {
+            messages.extend(echo(&rows).into_iter().map(|message| (author, message)));
+        }
+        messages.extend(probes);
+        messages
+    }
+
+    /// The connection is gone: nobody waits for its sake.
+    pub fn forget(&mut self, connection: ConnectionId) {
+        self.waiting.retain(|(_, waiting, _)| *waiting != connection);
+    }
+
+    /// Whether everything that was appended is durable.
+    pub fn is_settled(&self) -> bool {
+        self.durable >= self.appended
+    }
+
+    /// The last row that was appended.
+    pub fn appended(&self) -> LogPosition {
+        self.appended
+    }
+}
+
+fn echo(rows: &[Bytes]) -> Vec<ServerMessage> {
+    rows.chunks(ECHO_MERGE_MAX)
+        .flat_map(|chunk| match chunk {
+            [row] => vec![ServerMessage::Update(row.clone())],
+            rows => match yrs::merge_updates_v1(rows.iter().map(AsRef::as_ref)) {
+                Ok(merged) => vec![ServerMessage::Update(merged.into())],
+                Err(_) => rows.iter().map(|row| ServerMessage::Update(row.clone())).collect(),
+            },
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: ConnectionId = ConnectionId(1);
+    const BOB: ConnectionId = ConnectionId(2);
+
+    #[test]
+    fn nobody_hears_before_the_disk_has_it() {
+        let mut durability = Durability::default();
+        assert!(durability.probe(BOB, Bytes::from_static(b"0")).is_some(), "nothing is under way");
+        durability.append(ADA, Bytes::from_static(&[0, 0]));
+        assert!(durability.probe(BOB, Bytes::from_static(b"1")).is_none());
+        assert!(durability.probe(BOB, Bytes::from_static(b"2")).is_none());
+        assert!(durability.reached(LogPosition(0)).is_empty());
+        assert_eq!(
+            durability.reached(LogPosition(1)),
+            [
+                (ADA, ServerMessage::Update(Bytes::from_static(&[0, 0]))),
+                (BOB, ServerMessage::Probe(Bytes::from_static(b"2")))
+            ]
+        );
+        assert!(durability.is_settled());
+    }
+
+    #[test]
+    fn those_who_left_are_not_told() {
+        let mut durability = Durability::default();
+        durability.append(ADA, Bytes::from_static(&[0, 0]));
+        durability.forget(ADA);
+        assert!(durability.reached(LogPosition(1)).is_empty());
+    }
+}

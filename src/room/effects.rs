@@ -1,0 +1,36 @@
+//! What a room wants done after a turn. Made by `Room`, carried out by `hub`.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::id::ConnectionId;
+use crate::wire::ServerMessage;
+use crate::wire::close::CloseReason;
+
+/// News of the document for everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fanout {
+    /// All that changed, as one update, for those who wrote none of it.
+    pub update: Bytes,
+    /// Who wrote it and what, as it came, in order; an author may be there more than once. An author gets what the others wrote, and hears nothing of
+    /// its own until that is durable.
+    pub authors: SmallVec<[(ConnectionId, Bytes); 1]>,
+}
+
+/// What a turn leads to. The order among the parts: fan-out, log, replies, closes.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// News for everybody.
+    pub fanouts: SmallVec<[Fanout; 1]>,
+    /// Rows for the log, in order.
+    pub log: Vec<Bytes>,
+    /// Messages to single connections.
+    pub replies: Vec<(ConnectionId, ServerMessage)>,
+    /// Sockets to close.
+    pub closes: Vec<(ConnectionId, CloseReason)>,
+    /// Connections that must show that they live.
+    pub challenges: Vec<ConnectionId>,
+    /// Set when the document in memory is unusable: log what there is to log, load the document anew and give it to
+    /// `Room::replace_document` before the next turn.
+    pub document_lost: bool,
+}

@@ -1,0 +1,208 @@
+//! Turns stored bytes into a document, and a document with its log into one snapshot.
+//! `open` is used by `hub` when a room opens; `fold` when a log is compacted. Neither ever gives up a row that is
+//! not surely part of the snapshot.
+
+use bytes::Bytes;
+
+use super::content::Content;
+use super::document::{Document, Outcome, Poisoned};
+use super::update::CheckedUpdate;
+
+/// A document, and which rows are not in it.
+pub struct Opened {
+    /// The document with everything that could be applied, orphans beside it.
+    pub document: Document,
+    /// Places in the given rows of those that are no valid update; they are to be kept and looked into.
+    pub unusable: Vec<usize>,
+}
+
+/// The stored snapshot is no document: the room must not be opened as if it were empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stored snapshot cannot be decoded")]
+pub struct UnusableSnapshot;
+
+/// Builds the document from a snapshot and the rows after it.
+pub fn open(snapshot: Option<&Bytes>, rows: &[Bytes], size_limit: usize) -> Result<Opened, UnusableSnapshot> {
+    let mut unusable = Vec::new();
+    loop {
+        match attempt(snapshot, rows, size_limit, &unusable)? {
+            Ok(opened) => return Ok(opened),
+            // The library failed on this row: without it, from the start.
+            Err(row) => unusable.push(row),
+        }
+    }
+}
+
+/// One attempt to build the document without the rows in `without`; fails with the row that broke it.
+fn attempt(
+    snapshot: Option<&Bytes>,
+    rows: &[Bytes],
+    size_limit: usize,
+    without: &[usize],
+) -> Result<Result<Opened, usize>, UnusableSnapshot> {
+    let mut document = Document::new(usize::MAX);
+    if let Some(snapshot) = snapshot {
+        let update = CheckedUpdate::parse(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
+        let mut change = document.change();
+        let outcome = change.apply(update, SNAPSHOT).map_err(|Poisoned| UnusableSnapshot)?;
+        if !matches!(outcome, Outcome::Applied | Outcome::Known) {
+            return Err(UnusableSnapshot);
+        }
+        change.finish().map_err(|Poisoned| UnusableSnapshot)?;
+    }
+    let mut unusable = without.to_vec();
+    let mut change = document.change();
+    for (at, row) in rows.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
+        let Ok(update) = CheckedUpdate::parse(row.clone()) else {
+            unusable.push(at);
+            continue;
+        };
+        match change.apply(update, at as u64) {
+            Ok(Outcome::Applied | Outcome::Known | Outcome::Orphaned) => {}
+            Ok(Outcome::Refused(_)) => unusable.push(at),
+            Err(Poisoned) => return Ok(Err(at)),
+        }
+    }
+    if change.finish().is_err() {
+        // A commit that fails has no culprit by name; the last row is as good a guess as any.
+        return (0..rows.len()).rev().find(|at| !unusable.contains(at)).map(Err).ok_or(UnusableSnapshot);
+    }
+    document.set_size_limit(size_limit);
+    Ok(Ok(Opened { document, unusable }))
+}
+
+/// The source of a snapshot's content: no row has this place.
+const SNAPSHOT: u64 = u64::MAX;
+
+/// A snapshot and the places of the rows that it makes superfluous.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// The encoded state.
+    pub snapshot: Bytes,
+    /// Rows that are wholly in it. Orphans and unusable rows are not among them.
+    pub superfluous: Vec<usize>,
+}
+
+/// Why a log is not folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// See there.
+    #[error(transparent)]
+    UnusableSnapshot(#[from] UnusableSnapshot),
+    /// Decoding the new snapshot did not give the same document; nothing may be dropped.
+    #[error("the new snapshot does not decode to the same document")]
+    RoundTrip,
+}
+
+/// Folds rows into a snapshot and proves that decoding it gives the same state vector, delete set and content.
+pub fn fold(snapshot: Option<&Bytes>, rows: &[Bytes]) -> Result<Folded, FoldError> {
+    let Opened { mut document, unusable } = open(snapshot, rows, usize::MAX)?;
+    let orphaned: Vec<u64> = document.orphans().map(|orphan| orphan.source).collect();
+    let (encoded, _) = document.full_state();
+    let again = open(Some(&encoded), &[], usize::MAX).map_err(|_| FoldError::RoundTrip)?.document;
+    if fingerprint(&document) != fingerprint(&again) || document.delete_set() != again.delete_set() {
+        return Err(FoldError::RoundTrip);
+    }
+    let superfluous =
+        (0..rows.len()).filter(|at| !unusable.contains(at) && !orphaned.contains(&(*at as u64))).collect();
+    Ok(Folded { snapshot: encoded, superfluous })
+}
+
+fn fingerprint(document: &Document) -> (Vec<(u64, u32)>, Content) {
+    (document.sorted_clocks(), document.content())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yrs::{Doc, GetString, Map, ReadTxn, StateVector, Text, Transact, Update, WriteTxn, updates::decoder::Decode};
+
+    /// The updates of typing a text, one a letter, with some deletes and a map beside it.
+    fn typed(client: u64, letters: &str) -> Vec<Bytes> {
+        let doc = Doc::with_client_id(client);
+        let mut rows = Vec::new();
+        for (at, letter) in letters.chars().enumerate() {
+            let mut txn = doc.transact_mut();
+            let text = txn.get_or_insert_text("notes");
+            text.insert(&mut txn, u32::try_from(at).expect("short"), &letter.to_string());
+            if at % 5 == 4 {
+                txn.get_or_insert_map("trip").insert(&mut txn, "title", letters);
+            }
+            rows.push(Bytes::from(txn.encode_update_v1()));
+        }
+        rows
+    }
+
+    fn text(snapshot: &Bytes) -> String {
+        let doc = Doc::new();
+        let mut txn = doc.transact_mut();
+        txn.apply_update(Update::decode_v1(snapshot).expect("valid")).expect("whole");
+        let text = txn.get_or_insert_text("notes");
+        text.get_string(&txn)
+    }
+
+    #[test]
+    fn rows_become_one_snapshot() {
+        let rows = typed(7, "hello world");
+        let folded = fold(None, &rows).expect("valid rows");
+        assert_eq!(folded.superfluous, (0..rows.len()).collect::<Vec<_>>());
+        assert_eq!(text(&folded.snapshot), "hello world");
+        let more = fold(Some(&folded.snapshot), &[]).expect("a snapshot alone");
+        assert_eq!(text(&more.snapshot), "hello world");
+    }
+
+    #[test]
+    fn a_row_whose_predecessor_is_missing_is_kept() {
+        let mut rows = typed(7, "hello");
+        rows.remove(2);
+        let folded = fold(None, &rows).expect("valid rows");
+        assert_eq!(folded.superfluous, [0, 1]);
+        assert_eq!(text(&folded.snapshot), "he");
+        let mut late = rows[2..].to_vec();
+        late.push(typed(7, "hello")[2].clone());
+        assert_eq!(text(&fold(Some(&folded.snapshot), &late).expect("valid rows").snapshot), "hello");
+    }
+
+    #[test]
+    fn garbage_among_the_rows_is_stepped_over_and_kept() {
+        let mut rows = typed(7, "hello");
+        rows.insert(3, Bytes::from_static(b"\x01garbage"));
+        let folded = fold(None, &rows).expect("the others are valid");
+        assert_eq!(folded.superfluous, [0, 1, 2, 4, 5]);
+        assert_eq!(text(&folded.snapshot), "hello");
+    }
+
+    #[test]
+    fn a_row_that_breaks_the_library_is_stepped_over_and_kept() {
+        let mut rows = typed(7, "hello");
+        rows.insert(2, impossible_parent());
+        let folded = fold(None, &rows).expect("the others are valid");
+        assert_eq!(folded.superfluous, [0, 1, 3, 4, 5]);
+        assert_eq!(text(&folded.snapshot), "hello");
+    }
+
+    #[test]
+    fn a_snapshot_that_is_none_is_an_error() {
+        assert_eq!(fold(Some(&Bytes::from_static(b"xx")), &[]), Err(FoldError::UnusableSnapshot(UnusableSnapshot)));
+    }
+
+    /// A text inserted into a block that can hold nothing: client 7's first letter.
+    fn impossible_parent() -> Bytes {
+        Bytes::from_static(&[1, 1, 9, 0, 4, 0, 7, 0, 1, b'x', 0])
+    }
+
+    #[test]
+    fn the_state_of_a_live_document_equals_its_log() {
+        let rows = typed(9, "the quick brown fox");
+        let opened = open(None, &rows, usize::MAX).expect("valid rows");
+        assert!(opened.unusable.is_empty());
+        let doc = Doc::new();
+        let mut txn = doc.transact_mut();
+        for row in &rows {
+            txn.apply_update(Update::decode_v1(row).expect("valid")).expect("whole");
+        }
+        drop(txn);
+        let expected = doc.transact().encode_state_as_update_v1(&StateVector::default());
+        assert_eq!(opened.document.difference(&[]), expected);
+    }
+}

@@ -1,0 +1,449 @@
+//! One room: takes what its clients say, a turn at a time, and says what follows.
+//! Driven by `hub`'s room task, or by a test from a seed. Everything that is queued goes into one turn, and one turn
+//! is one update for everybody: load makes updates bigger, not queues longer.
+//! A room never waits, reads no clock and does no I/O.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::document::{Document, Outcome, Poisoned, Refusal};
+use super::durability::{Durability, LogPosition};
+use super::effects::{Effects, Fanout};
+use super::id::ConnectionId;
+use super::presence::{Presence, PresenceChange};
+use super::update::CheckedUpdate;
+use crate::wire::ServerMessage;
+use crate::wire::awareness::AwarenessEntry;
+use crate::wire::close::CloseReason;
+
+/// The encoded state is given back when nobody joined for so long.
+const STATE_KEPT: Duration = Duration::from_secs(60);
+/// Documents below this are encoded in no time worth speaking of.
+const SMALL_DOCUMENT: usize = 64 * 1024;
+
+/// Limits of one room.
+#[derive(Debug, Clone, Copy)]
+pub struct RoomLimits {
+    /// Bytes that the encoded document may have.
+    pub document_bytes: usize,
+    /// Clients that one connection may speak for.
+    pub presence_clients: usize,
+}
+
+/// What a connection says.
+#[derive(Debug)]
+pub enum Input {
+    /// It is here.
+    Join(ConnectionId),
+    /// It is gone.
+    Leave(ConnectionId),
+    /// "This is what I have": an encoded state vector.
+    Step1 {
+        /// Who says it.
+        from: ConnectionId,
+        /// The vector; empty means "nothing".
+        known: Bytes,
+    },
+    /// A change of the document.
+    Update {
+        /// Who made it.
+        from: ConnectionId,
+        /// The change.
+        update: Box<CheckedUpdate>,
+        /// In which of the two ways it came.
+        kind: UpdateKind,
+    },
+    /// An awareness update.
+    Presence {
+        /// Who says it.
+        from: ConnectionId,
+        /// Of whom what is said.
+        entries: Vec<AwarenessEntry>,
+    },
+    /// "Who is here?"
+    QueryPresence(ConnectionId),
+    /// "Tell me when all that I sent is on disk."
+    Probe {
+        /// Who asks.
+        from: ConnectionId,
+        /// To be sent back as it is.
+        probe: Bytes,
+    },
+    /// The connection's outbox overflowed and is empty again: it lacks what came after `known`.
+    Heal {
+        /// Who lacks something.
+        to: ConnectionId,
+        /// A state vector that it surely has.
+        known: Bytes,
+    },
+}
+
+/// How an update came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// As the answer to the room's Step1: often nothing new in it, but the whole delete set.
+    Answer,
+    /// As it was typed.
+    Live,
+}
+
+/// Whether updates are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// They are.
+    Open,
+    /// They are not, until the store has caught up: what is not yet saved is over its budget.
+    ReadOnly,
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    /// Its first Step1 was answered, and it was told who is here.
+    greeted: bool,
+    /// An update of it was refused in a read-only room: it will be asked for what it has.
+    owed: bool,
+}
+
+#[derive(Debug)]
+enum Question {
+    Step1(Bytes),
+    Heal(Bytes),
+}
+
+/// A live room.
+pub struct Room {
+    document: Document,
+    presence: Presence,
+    durability: Durability,
+    clients: HashMap<ConnectionId, Client>,
+    questions: Vec<(ConnectionId, Question)>,
+    /// So many of the next updates are applied one by one: one of them broke the document.
+    suspects: usize,
+    last_join: Instant,
+}
+
+type Author = (ConnectionId, Box<CheckedUpdate>);
+
+impl Room {
+    /// Opens a room around its loaded document.
+    pub fn new(now: Instant, document: Document, limits: RoomLimits) -> Self {
+        Self {
+            document,
+            presence: Presence::new(now, limits.presence_clients),
+            durability: Durability::default(),
+            clients: HashMap::new(),
+            questions: Vec::new(),
+            suspects: 0,
+            last_join: now,
+        }
+    }
+
+    /// Takes everything from `inputs`, or stops early when the document is lost (see [`Effects::document_lost`]);
+    /// what was not taken is still in `inputs`.
+    pub fn turn(&mut self, now: Instant, inputs: &mut VecDeque<Input>, admission: Admission) -> Effects {
+        let mut effects = Effects::default();
+        let mut updates = VecDeque::new();
+        for input in std::mem::take(inputs) {
+            match input {
+                Input::Update { from, update, kind } => match admission {
+                    Admission::Open => updates.push_back((from, update, kind)),
+                    Admission::ReadOnly => self.refuse_for_now(from, &mut effects),
+                },
+                other => inputs.push_back(other),
+            }
+        }
+        if self.take_updates(updates, inputs, &mut effects).is_err() {
+            effects.document_lost = true;
+            return effects;
+        }
+        while let Some(input) = inputs.pop_front() {
+            self.take(now, input, &mut effects);
+        }
+        effects
+    }
+
+    fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
+        match input {
+            Input::Join(connection) => {
+                self.clients.insert(connection, Client::default());
+            }
+            Input::Leave(connection) => {
+                self.clients.remove(&connection);
+                self.questions.retain(|(asker, _)| *asker != connection);
+                self.durability.forget(connection);
+                self.presence.leave(now, connection);
+            }
+            Input::Step1 { from, known } => {
+                self.last_join = now;
+                self.questions.push((from, Question::Step1(known)));
+            }
+            Input::Heal { to, known } => self.questions.push((to, Question::Heal(known))),
+            Input::Presence { from, entries } => match self.presence.hear(now, from, entries) {
+                Ok(heard) => {
+                    if !heard.cures.is_empty() {
+                        effects.replies.push((from, ServerMessage::Presence(heard.cures)));
+                    }
+                    effects.challenges.extend(heard.challenged);
+                }
+                Err(refusal) => effects.closes.push((from, refusal.into())),
+            },
+            Input::QueryPresence(from) => {
+                effects.replies.push((from, ServerMessage::Presence(self.presence.everyone(None))));
+            }
+            Input::Probe { from, probe } => {
+                effects.replies.extend(self.durability.probe(from, probe).map(|message| (from, message)));
+            }
+            Input::Update { .. } => unreachable!("updates were taken first"),
+        }
+    }
+
+    fn refuse_for_now(&mut self, from: ConnectionId, effects: &mut Effects) {
+        if let Some(client) = self.clients.get_mut(&from)
+            && !std::mem::replace(&mut client.owed, true)
+        {
+            let reason = "changes cannot be saved at the moment; they are asked for again when they can";
+            effects.replies.push((from, ServerMessage::Denied(reason)));
+        }
+    }
+
+    /// Applies updates in as few changes as possible. On `Poisoned`, what was not applied is back in `inputs`.
+    fn take_updates(
+        &mut self,
+        mut updates: VecDeque<(ConnectionId, Box<CheckedUpdate>, UpdateKind)>,
+        inputs: &mut VecDeque<Input>,
+        effects: &mut Effects,
+    ) -> Result<(), Poisoned> {
+        while let Some((from, update, kind)) = updates.pop_front() {
+            let mut group: SmallVec<[Author; 1]> = smallvec::smallvec![(from, update)];
+            if kind == UpdateKind::Live && self.suspects == 0 {
+                while let Some((from, update, _)) = updates.pop_front_if(|(_, _, kind)| *kind == UpdateKind::Live) {
+                    group.push((from, update));
+                }
+            }
+            self.suspects = self.suspects.saturating_sub(1);
+            if let Err(back) = self.apply(group, effects) {
+                self.suspects = back.len();
+                let rest = updates.into_iter().map(|(from, update, kind)| Input::Update { from, update, kind });
+                for input in back.into_iter().chain(rest).rev().collect::<Vec<_>>() {
+                    inputs.push_front(input);
+                }
+                return Err(Poisoned);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies a group of updates as one change. When that breaks the document, a single update is the culprit and
+    /// its sender is closed; of several, all come back to be tried one by one.
+    fn apply(&mut self, group: SmallVec<[Author; 1]>, effects: &mut Effects) -> Result<(), Vec<Input>> {
+        if group.iter().any(|(_, update)| self.document.nesting_is_unsure(update)) {
+            self.document.measure_nesting();
+        }
+        let senders: SmallVec<[(ConnectionId, Bytes); 1]> =
+            group.iter().map(|(from, update)| (*from, update.raw.clone())).collect();
+        let mut applied = Applied::default();
+        match apply_all(&mut self.document, group, &mut applied) {
+            Ok(update) => {
+                self.note(applied, update, effects);
+                Ok(())
+            }
+            Err(Poisoned) if senders.len() == 1 => {
+                effects.closes.push((senders[0].0, CloseReason::Malformed));
+                Err(Vec::new())
+            }
+            Err(Poisoned) => Err(senders.into_iter().map(again).collect()),
+        }
+    }
+
+    fn note(&mut self, applied: Applied, update: Option<Bytes>, effects: &mut Effects) {
+        for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
+            effects.log.push(raw.clone());
+            self.durability.append(*from, raw.clone());
+        }
+        if let Some(update) = update {
+            effects.fanouts.push(Fanout { update, authors: applied.authors });
+        }
+        for (from, raw) in applied.orphans {
+            effects.fanouts.push(Fanout { update: raw.clone(), authors: smallvec::smallvec![(from, raw)] });
+            effects.replies.push((from, ServerMessage::Step1(self.document.state_vector())));
+        }
+        effects.closes.extend(applied.refused);
+    }
+
+    /// Answers those who asked for the document's state. Apart from `turn` because it may be dear, and everybody
+    /// else's news go first.
+    pub fn answer(&mut self) -> Vec<(ConnectionId, Vec<ServerMessage>)> {
+        let mut differences: HashMap<Bytes, Bytes> = HashMap::new();
+        let mut vector = None;
+        let mut answers = Vec::new();
+        for (connection, question) in std::mem::take(&mut self.questions) {
+            if !self.clients.contains_key(&connection) {
+                continue;
+            }
+            let (Question::Step1(known) | Question::Heal(known)) = &question;
+            let mut messages = if is_nothing(known) {
+                let (full, tail) = self.document.full_state();
+                let tail = tail.into_iter().map(ServerMessage::Update);
+                std::iter::once(ServerMessage::Step2(full)).chain(tail).collect()
+            } else {
+                let document = &self.document;
+                let difference =
+                    differences.entry(known.clone()).or_insert_with(|| document.difference(known)).clone();
+                vec![ServerMessage::Step2(difference)]
+            };
+            messages.extend(self.document.orphans().map(|orphan| ServerMessage::Update(orphan.raw.clone())));
+            let client = self.clients.get_mut(&connection).expect("it was just looked up");
+            let first = !std::mem::replace(&mut client.greeted, true);
+            let asks_back = first || matches!(question, Question::Heal(_)) || self.document.lacks(known);
+            if asks_back {
+                let vector = vector.get_or_insert_with(|| self.document.state_vector());
+                messages.push(ServerMessage::Step1(vector.clone()));
+            }
+            if first && !self.presence.is_empty() {
+                messages.push(ServerMessage::Presence(self.presence.everyone(Some(connection))));
+            }
+            answers.push((connection, messages));
+        }
+        answers
+    }
+
+    /// Whether somebody waits for `answer`.
+    pub fn has_questions(&self) -> bool {
+        !self.questions.is_empty()
+    }
+
+    /// Whether `answer` will take long enough to be kept away from other rooms' tasks.
+    pub fn answer_is_heavy(&self) -> bool {
+        let encodes = |(_, question): &(ConnectionId, Question)| {
+            let (Question::Step1(known) | Question::Heal(known)) = question;
+            !is_nothing(known) || !self.document.state_is_ready()
+        };
+        self.document.size() > SMALL_DOCUMENT && self.questions.iter().any(encodes)
+    }
+
+    /// Presence that changed since this was last asked.
+    pub fn take_presence(&mut self) -> Option<PresenceChange> {
+        self.presence.take_changes()
+    }
+
+    /// The log is on disk up to `position`: what to tell to whom.
+    pub fn durable(&mut self, position: LogPosition) -> Vec<(ConnectionId, ServerMessage)> {
+        self.durability.reached(position)
+    }
+
+    /// Time passes: presence expires, memory is given back, and those whose changes were refused in a read-only
+    /// room are asked for them when it is open again.
+    pub fn tick(&mut self, now: Instant, admission: Admission) -> Vec<(ConnectionId, ServerMessage)> {
+        self.presence.sweep(now);
+        if now.duration_since(self.last_join) > STATE_KEPT {
+            self.document.forget_state();
+        }
+        let mut messages = Vec::new();
+        if admission == Admission::Open {
+            let mut vector = None;
+            for (connection, client) in self.clients.iter_mut().filter(|(_, client)| client.owed) {
+                client.owed = false;
+                let vector = vector.get_or_insert_with(|| self.document.state_vector());
+                messages.push((*connection, ServerMessage::Step1(vector.clone())));
+            }
+        }
+        messages
+    }
+
+    /// When `tick` has something to do, at the earliest.
+    pub fn next_tick(&self) -> Option<Instant> {
+        self.presence.next_expiry()
+    }
+
+    /// Whether somebody's change was refused and is to be asked for.
+    pub fn owes(&self) -> bool {
+        self.clients.values().any(|client| client.owed)
+    }
+
+    /// Goes on with a document that was loaded anew.
+    pub fn replace_document(&mut self, document: Document) {
+        self.document = document;
+    }
+
+    /// The document's state vector.
+    pub fn state_vector(&self) -> Bytes {
+        self.document.state_vector()
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// How many rows this room gave to the log.
+    pub fn appended(&self) -> LogPosition {
+        self.durability.appended()
+    }
+
+    /// Whether all of them are durable.
+    pub fn is_settled(&self) -> bool {
+        self.durability.is_settled()
+    }
+
+    /// How many clients are present.
+    pub fn present(&self) -> usize {
+        self.presence.len()
+    }
+}
+
+/// What became of the updates of one change.
+#[derive(Default)]
+struct Applied {
+    authors: SmallVec<[(ConnectionId, Bytes); 1]>,
+    orphans: Vec<(ConnectionId, Bytes)>,
+    refused: Vec<(ConnectionId, CloseReason)>,
+}
+
+fn apply_all(
+    document: &mut Document,
+    group: SmallVec<[Author; 1]>,
+    applied: &mut Applied,
+) -> Result<Option<Bytes>, Poisoned> {
+    let mut change = document.change();
+    for (from, update) in group {
+        let raw = update.raw.clone();
+        match change.apply(*update, from.0)? {
+            Outcome::Applied => applied.authors.push((from, raw)),
+            Outcome::Orphaned => applied.orphans.push((from, raw)),
+            Outcome::Refused(refusal) => applied.refused.push((from, refusal.into())),
+            Outcome::Known => {}
+        }
+    }
+    change.finish()
+}
+
+fn again((from, raw): (ConnectionId, Bytes)) -> Input {
+    let update = CheckedUpdate::parse(raw).expect("it was parsed before");
+    Input::Update { from, update: Box::new(update), kind: UpdateKind::Live }
+}
+
+/// Whether a state vector says "I have nothing": one that is missing, or counts no client.
+fn is_nothing(vector: &[u8]) -> bool {
+    matches!(vector, [] | [0, ..])
+}
+
+impl From<Refusal> for CloseReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooLarge => Self::TooLarge,
+            Refusal::TooDeep | Refusal::TooManyClients | Refusal::TooManyOrphans => Self::Malformed,
+        }
+    }
+}
+
+impl From<super::presence::PresenceRefusal> for CloseReason {
+    fn from(refusal: super::presence::PresenceRefusal) -> Self {
+        match refusal {
+            super::presence::PresenceRefusal::NotJson => Self::Malformed,
+            super::presence::PresenceRefusal::TooManyClients => Self::TooLarge,
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! An update that a stranger sent, read and checked before the CRDT library sees it.
+//! `CheckedUpdate::parse` is the only way to make one; the session does it in its own task, so that a room never
+//! spends time on bytes that are no update. The library trusts counts, clocks and nesting (a few bytes can make it
+//! allocate gigabytes or overflow its stack), so everything it would trust is checked here first.
+//! Source of the format: npm `yjs`, `src/utils/encoding.js` and `src/structs`, version 1 of the encoding.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use yrs::Update;
+use yrs::updates::decoder::Decode;
+
+use super::nesting;
+use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader};
+
+/// Clocks are kept below this: near 2^32 the library's arithmetic wraps.
+const CLOCK_MAX: u64 = 0x7fff_ffff;
+/// How deep plain values (arrays and maps in one value) may be nested.
+const VALUE_DEPTH_MAX: u32 = 64;
+
+/// Blocks of one client that follow each other without a hole: clocks `start..end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockRange {
+    /// Who wrote them.
+    pub client: u64,
+    /// The first clock.
+    pub start: u32,
+    /// One past the last clock.
+    pub end: u32,
+}
+
+/// An update that passed every check which needs no document.
+#[derive(Debug)]
+pub struct CheckedUpdate {
+    /// The bytes as the client sent them: what the log keeps.
+    pub raw: Bytes,
+    /// The same, decoded.
+    pub(super) decoded: Update,
+    /// What it inserts, in the order of the bytes.
+    pub(super) ranges: SmallVec<[BlockRange; 1]>,
+    /// Whether it deletes something (perhaps what is deleted already).
+    pub(super) deletes: bool,
+    /// By how many levels it can make the document's shared types deeper, at most.
+    pub(super) nesting: u32,
+}
+
+impl CheckedUpdate {
+    /// Checks and decodes `raw`.
+    pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
+        let mut ranges = SmallVec::<[BlockRange; 1]>::new();
+        let mut types = 0u32;
+        let deletes = scan(&raw, |block| {
+            types += u32::from(block.content == Content::SharedType);
+            if block.content != Content::Skip {
+                extend(&mut ranges, block);
+            }
+        })?;
+        let nesting = if types > nesting::CHEAP { nesting::added_by(&raw)? } else { types };
+        let decoded = Update::decode_v1(&raw).map_err(|_| Malformed::Undecodable)?;
+        Ok(Self { raw, decoded, ranges, deletes, nesting })
+    }
+
+    /// Whether it says nothing at all, as the answer of a client that has nothing new.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && !self.deletes
+    }
+}
+
+fn extend(ranges: &mut SmallVec<[BlockRange; 1]>, block: &Block) {
+    match ranges.last_mut() {
+        Some(last) if last.client == block.client && last.end == block.clock => last.end += block.length,
+        _ => ranges.push(BlockRange { client: block.client, start: block.clock, end: block.clock + block.length }),
+    }
+}
+
+/// What a block holds, as far as the checks care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A placeholder for blocks that are not in the update.
+    Skip,
+    /// A map, an array, a text or XML: something that can hold other blocks.
+    SharedType,
+    /// Anything else.
+    Other,
+}
+
+/// Where a block says that it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a root, or nowhere (collected blocks).
+    Root,
+    /// In the shared type with this id.
+    Inside(u64, u32),
+    /// Wherever the block with this id is.
+    Beside(u64, u32),
+}
+
+/// One block of an update.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block {
+    pub(super) client: u64,
+    pub(super) clock: u32,
+    pub(super) length: u32,
+    pub(super) content: Content,
+    pub(super) place: Place,
+}
+
+/// Goes through all blocks without building anything; returns whether the delete set names something.
+pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Malformed> {
+    let mut reader = Reader::new(raw);
+    let clients = reader.count()?;
+    let mut seen = SeenClients::default();
+    for _ in 0..clients {
+        let blocks = reader.count()?;
+        let client = reader.number_up_to(CLIENT_ID_MAX)?;
+        if blocks == 0 || !seen.insert(client) {
+            return Err(Malformed::EmptyOrRepeated);
+        }
+        let mut clock = reader.number_up_to(CLOCK_MAX)?;
+        for _ in 0..blocks {
+            let (place, content, length) = read_block(&mut reader)?;
+            if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
+                return Err(Malformed::OutOfRange);
+            }
+            each(&Block { client, clock: narrow(clock), length: narrow(length), content, place });
+            clock += length;
+        }
+    }
+    scan_delete_set(&mut reader)
+}
+
+/// The clients that an update has named: nearly always one, so a set is built only for more than a few.
+#[derive(Default)]
+struct SeenClients {
+    few: SmallVec<[u64; 8]>,
+    many: std::collections::HashSet<u64>,
+}
+
+impl SeenClients {
+    fn insert(&mut self, client: u64) -> bool {
+        if self.few.len() < 8 {
+            let new = !self.few.contains(&client);
+            self.few.push(client);
+            return new;
+        }
+        !self.few.contains(&client) && self.many.insert(client)
+    }
+}
+
+fn scan_delete_set(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
+    let clients = reader.count()?;
+    for _ in 0..clients {
+        reader.number_up_to(CLIENT_ID_MAX)?;
+        for _ in 0..reader.count()? {
+            if reader.number_up_to(CLOCK_MAX)? + reader.number_up_to(CLOCK_MAX)? > CLOCK_MAX {
+                return Err(Malformed::OutOfRange);
+            }
+        }
+    }
+    Ok(clients > 0)
+}
+
+fn narrow(clock: u64) -> u32 {
+    u32::try_from(clock).expect("clocks are checked against CLOCK_MAX")
+}
+
+fn read_id(reader: &mut Reader<'_>) -> Result<(u64, u32), Malformed> {
+    Ok((reader.number_up_to(CLIENT_ID_MAX)?, narrow(reader.number_up_to(CLOCK_MAX)?)))
+}
+
+const INFO_COLLECTED: u8 = 0;
+const INFO_SKIP: u8 = 10;
+const HAS_ORIGIN: u8 = 0x80;
+const HAS_RIGHT_ORIGIN: u8 = 0x40;
+const HAS_KEY: u8 = 0x20;
+
+fn read_block(reader: &mut Reader<'_>) -> Result<(Place, Content, u64), Malformed> {
+    let info = reader.byte()?;
+    if info == INFO_COLLECTED || info == INFO_SKIP {
+        let content = if info == INFO_SKIP { Content::Skip } else { Content::Other };
+        return Ok((Place::Root, content, reader.number()?));
+    }
+    let place = read_place(reader, info)?;
+    let (content, length) = read_content(reader, info & 15)?;
+    Ok((place, content, length))
+}
+
+fn read_place(reader: &mut Reader<'_>, info: u8) -> Result<Place, Malformed> {
+    let mut place = None;
+    if info & HAS_ORIGIN != 0 {
+        let (client, clock) = read_id(reader)?;
+        place = Some(Place::Beside(client, clock));
+    }
+    if info & HAS_RIGHT_ORIGIN != 0 {
+        let (client, clock) = read_id(reader)?;
+        place = place.or(Some(Place::Beside(client, clock)));
+    }
+    if let Some(place) = place {
+        return Ok(place);
+    }
+    let place = if reader.number()? == 1 {
+        reader.text()?;
+        Place::Root
+    } else {
+        let (client, clock) = read_id(reader)?;
+        Place::Inside(client, clock)
+    };
+    if info & HAS_KEY != 0 {
+        reader.text()?;
+    }
+    Ok(place)
+}
+
+/// The content of a block and its length in clocks. The numbers are Yjs' content references.
+fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64), Malformed> {
+    let length = match reference {
+        // Deleted; the length is all there is.
+        1 => reader.number()?,
+        // JSON: texts, the old form of values.
+        2 => {
+            let count = reader.count()?;
+            for _ in 0..count {
+                reader.text()?;
+            }
+            count as u64
+        }
+        // Binary, and an embedded value as JSON.
+        3 | 5 => {
+            reader.byte_string()?;
+            1
+        }
+        // Text: its length is counted in UTF-16 units, as JavaScript does.
+        4 => reader.text()?.encode_utf16().count() as u64,
+        // A mark: key and value.
+        6 => {
+            reader.text()?;
+            reader.text()?;
+            1
+        }
+        7 => {
+            read_shared_type(reader)?;
+            return Ok((Content::SharedType, 1));
+        }
+        // Plain values.
+        8 => {
+            let count = reader.count()?;
+            for _ in 0..count {
+                read_value(reader, VALUE_DEPTH_MAX)?;
+            }
+            count as u64
+        }
+        // A subdocument: its id and options.
+        9 => {
+            reader.text()?;
+            read_value(reader, VALUE_DEPTH_MAX)?;
+            1
+        }
+        _ => return Err(Malformed::UnknownTag),
+    };
+    Ok((Content::Other, length))
+}
+
+fn read_shared_type(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    match reader.number()? {
+        0 | 1 | 2 | 4 | 6 => Ok(()),
+        3 | 5 => reader.text().map(drop),
+        _ => Err(Malformed::UnknownTag),
+    }
+}
+
+/// One plain value. The numbers are lib0's `any` tags.
+fn read_value(reader: &mut Reader<'_>, depth: u32) -> Result<(), Malformed> {
+    let Some(deeper) = depth.checked_sub(1) else { return Err(Malformed::NestedTooDeep) };
+    match reader.byte()? {
+        // False, true, null, undefined.
+        120 | 121 | 126 | 127 => {}
+        // 32-bit float; 64-bit integer and float.
+        124 => drop(reader.take(4)?),
+        122 | 123 => drop(reader.take(8)?),
+        // Bytes and text.
+        116 => drop(reader.byte_string()?),
+        119 => drop(reader.text()?),
+        // An integer, in bytes that say whether one more follows.
+        125 => {
+            let start = reader.position();
+            while reader.byte()? & 0x80 != 0 {
+                if reader.position() - start > 9 {
+                    return Err(Malformed::LongNumber);
+                }
+            }
+        }
+        117 => {
+            for _ in 0..reader.count()? {
+                read_value(reader, deeper)?;
+            }
+        }
+        118 => {
+            for _ in 0..reader.count()? {
+                reader.text()?;
+                read_value(reader, deeper)?;
+            }
+        }
+        _ => return Err(Malformed::UnknownTag),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yrs::{Array, Doc, Map, MapPrelim, ReadTxn, StateVector, Text, Transact, WriteTxn, XmlElementPrelim, XmlFragment};
+
+    fn written(edit: impl FnOnce(&mut yrs::TransactionMut<'_>)) -> Bytes {
+        let doc = Doc::new();
+        edit(&mut doc.transact_mut());
+        let update = doc.transact().encode_state_as_update_v1(&StateVector::default());
+        update.into()
+    }
+
+    #[test]
+    fn every_kind_of_content_passes() {
+        let raw = written(|txn| {
+            let text = txn.get_or_insert_text("text");
+            text.insert(txn, 0, "a🌍b");
+            text.remove_range(txn, 0, 1);
+            let map = txn.get_or_insert_map("map");
+            map.insert(txn, "number", 1.5);
+            map.insert(txn, "nested", MapPrelim::from([("deep", "value")]));
+            let array = txn.get_or_insert_array("array");
+            array.insert_range(txn, 0, [1i64, 2, i64::MAX]);
+            array.insert(txn, 0, yrs::Any::from_json(r#"{"a":[true,null,{"b":"c"}]}"#).expect("JSON"));
+            txn.get_or_insert_xml_fragment("xml").insert(txn, 0, XmlElementPrelim::empty("p"));
+        });
+        let checked = CheckedUpdate::parse(raw).expect("a real update");
+        assert_eq!(checked.nesting, 2);
+        assert!(checked.deletes && !checked.is_empty());
+        assert_eq!(checked.ranges.len(), 1);
+        assert_eq!(checked.ranges[0].start, 0);
+    }
+
+    #[test]
+    fn nothing_new_is_empty() {
+        assert!(CheckedUpdate::parse(Bytes::from_static(&[0, 0])).expect("valid").is_empty());
+    }
+
+    #[test]
+    fn hostile_bytes_are_refused_before_the_library_sees_them() {
+        let deep_value = {
+            let mut bytes = vec![1, 1, 5, 0, 8, 1, 1, b'm', 1];
+            bytes.extend(std::iter::repeat_n([117u8, 1], 6_400).flatten());
+            bytes.push(126);
+            bytes.push(0);
+            bytes
+        };
+        let many_empty_clients = {
+            let mut bytes = Vec::new();
+            crate::wire::lib0::put_number(&mut bytes, 23_000);
+            for client in 0..23_000u64 {
+                bytes.push(0);
+                crate::wire::lib0::put_number(&mut bytes, client);
+                bytes.push(0);
+            }
+            bytes.push(0);
+            bytes
+        };
+        let clock_near_the_end = vec![1, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, 4, 1, 1, b't', 1, b'x', 0];
+        let huge_count = vec![0x80, 0x80, 0x80, 0x40];
+        for (bytes, refusal) in [
+            (deep_value, Malformed::NestedTooDeep),
+            (many_empty_clients, Malformed::EmptyOrRepeated),
+            (clock_near_the_end, Malformed::OutOfRange),
+            (huge_count, Malformed::OutOfRange),
+        ] {
+            assert_eq!(CheckedUpdate::parse(bytes.into()).expect_err("hostile"), refusal);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn mangled_updates_never_panic(at in 0usize..400, byte in 0u8.., cut in 0usize..400) {
+            let mut raw = written(|txn| {
+                txn.get_or_insert_text("text").insert(txn, 0, "some words that are edited");
+                txn.get_or_insert_map("map").insert(txn, "nested", MapPrelim::from([("deep", "value")]));
+            }).to_vec();
+            let length = raw.len();
+            raw[at % length] = byte;
+            raw.truncate(length - (cut % length) / 4);
+            let _ = CheckedUpdate::parse(raw.into());
+        }
+    }
+}
