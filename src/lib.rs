@@ -2,5 +2,12 @@
 //!
 //! The way of one edit: `socket → session → room → log → fan-out → outbox → socket`. See `docs/architecture.md`.
 
+pub mod api;
+pub mod config;
+pub mod hub;
 pub mod room;
+pub mod server;
+pub mod session;
+pub mod store;
+pub mod telemetry;
 pub mod wire;

@@ -1,3 +1,103 @@
-//! The command line.
+//! The command line: reads options, sets up logs and the runtime, starts the server, listens for signals.
 
-fn main() {}
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use triproom::config::Config;
+use triproom::server::{ServeError, Server, listen};
+use triproom::telemetry;
+
+/// The stack of every thread: the CRDT library recurses over nested types.
+const STACK: usize = 32 << 20;
+
+/// Real-time collaboration server for trip rooms
+#[derive(Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve rooms (what happens without a command, too)
+    Serve(Box<Config>),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = match arguments.command {
+        Some(Command::Serve(config)) => *config,
+        None => arguments.config,
+    };
+    // The main thread's stack is not ours to choose.
+    let served = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(move || serve(config));
+    match served.map_err(|error| error.to_string()).and_then(|thread| match thread.join() {
+        Ok(served) => served,
+        Err(_) => Err("the server panicked".to_owned()),
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("triproom: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<(), String> {
+    telemetry::install_logs(config.log_format, &config.log).map_err(|error| format!("--log: {error}"))?;
+    let metrics = telemetry::install_metrics().map_err(|error| error.to_string())?;
+    let config = within_open_files(config);
+    let mut builder = match config.threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if config.threads > 1 {
+        builder.worker_threads(config.threads);
+    }
+    let runtime = builder.enable_all().thread_stack_size(STACK).build().map_err(|error| error.to_string())?;
+    let served = runtime.block_on(async {
+        let server = Server::open(listen(SocketAddr::new(config.host, config.port))?, config, Some(metrics)).await?;
+        announce(server.address()?);
+        server.run(stop_signal()).await
+    });
+    // Whatever still runs is of no use any more; a disk that hangs must not keep the process.
+    runtime.shutdown_background();
+    served.map_err(|error: ServeError| error.to_string())
+}
+
+/// Each socket is an open file, and the usual soft limit of 1,024 would be the first limit to bite: raises it as far
+/// as the system allows, and lets no more connections in than fit below it.
+fn within_open_files(mut config: Config) -> Config {
+    const OTHER_FILES: usize = 200;
+    if let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) {
+        let most = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES).max(1);
+        if most < config.max_connections {
+            tracing::debug!(files, "the limit on open files is below --max-connections");
+            config.max_connections = most;
+        }
+    }
+    config
+}
+
+/// The one line on standard output: scripts wait for it, people click on it.
+fn announce(address: SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    // Whoever started the server without a standard output does not want to read this.
+    let _ = writeln!(out, "triproom is ready: http://{address}");
+    let _ = out.flush();
+}
+
+/// Done at the first SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.expect("Ctrl-C can be listened for"),
+    }
+}

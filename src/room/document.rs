@@ -128,8 +128,7 @@ impl Document {
     /// The whole state and the updates that belong behind it.
     pub fn full_state(&mut self) -> (Bytes, Vec<Bytes>) {
         let doc = &self.doc;
-        let (full, tail) =
-            self.state.get(|| doc.transact().encode_state_as_update_v1(&StateVector::default()).into());
+        let (full, tail) = self.state.get(|| doc.transact().encode_state_as_update_v1(&StateVector::default()).into());
         if tail.is_empty() {
             self.size = full.len();
         }

@@ -20,6 +20,8 @@ const GONE_KEPT: Duration = Duration::from_secs(600);
 const GONE_MAX: usize = 4_096;
 /// In a room opened more recently than this, peers may know a client from before: from a server that restarted.
 const YOUNG: Duration = Duration::from_secs(60);
+/// In a bigger room, a client that comes back sees the others with their next renewal, and not at once.
+const PEERS_ASKED_MAX: usize = 64;
 
 /// The presence of everybody in one room.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub struct Heard {
     /// For the sender: "as others see it you are gone, with this clock"; it answers with a higher one. Without this
     /// its peers would ignore a client that comes back with the clock that they saw it leave with.
     pub cures: Vec<AwarenessEntry>,
+    /// The same for the peers of a client that came back: it remembers their clocks, too, and would ignore them.
+    pub peers: Vec<(ConnectionId, AwarenessEntry)>,
     /// A connection that may be dead: somebody else says to be its client.
     pub challenged: Option<ConnectionId>,
 }
@@ -161,9 +165,24 @@ impl Presence {
                 } else if fresh {
                     heard.cures.push(gone(said.client, known.clock + 1));
                 }
+                if fresh && heard.peers.is_empty() {
+                    heard.peers = self.ask_peers(from);
+                }
             }
         }
         Ok(())
+    }
+
+    /// What makes every other connection raise the clocks of its clients.
+    fn ask_peers(&self, except: ConnectionId) -> Vec<(ConnectionId, AwarenessEntry)> {
+        if self.len() > PEERS_ASKED_MAX {
+            return Vec::new();
+        }
+        let alive = self.entries.iter().filter(|(_, entry)| entry.state.is_some());
+        alive
+            .filter_map(|(client, entry)| Some((entry.owner?, gone(*client, entry.clock + 1))))
+            .filter(|(owner, _)| *owner != except)
+            .collect()
     }
 
     /// A connection begins to speak for a client.
@@ -343,7 +362,11 @@ mod tests {
     const PEER: ConnectionId = ConnectionId(12);
 
     fn says(clock: u64, state: &'static str) -> Vec<AwarenessEntry> {
-        vec![AwarenessEntry { client: ADA, clock, state: (state != "null").then(|| Bytes::from_static(state.as_bytes())) }]
+        vec![AwarenessEntry {
+            client: ADA,
+            clock,
+            state: (state != "null").then(|| Bytes::from_static(state.as_bytes())),
+        }]
     }
 
     /// A room that is old enough for everybody in it to have come since it opened.
@@ -383,10 +406,13 @@ mod tests {
         let (mut presence, now) = room();
         presence.hear(now, OLD, says(5, "{}")).expect("heard");
         presence.leave(now, OLD);
+        let peer = AwarenessEntry { client: ClientId(2), clock: 3, state: Some(Bytes::from_static(b"{}")) };
+        presence.hear(now, PEER, vec![peer.clone()]).expect("heard");
         let heard = presence.hear(now, NEW, says(5, "{}")).expect("heard");
         assert_eq!(heard.cures, says(6, "null"));
-        presence.hear(now, NEW, says(7, "{}")).expect("heard");
-        assert_eq!(states(&presence).len(), 1);
+        assert_eq!(heard.peers, [(PEER, AwarenessEntry { clock: 4, state: None, ..peer })]);
+        let heard = presence.hear(now, NEW, says(7, "{}")).expect("heard");
+        assert_eq!((heard.cures.len(), states(&presence).len()), (0, 2));
     }
 
     #[test]
@@ -401,7 +427,9 @@ mod tests {
     fn nobody_speaks_for_somebody_else() {
         let (mut presence, now) = room();
         presence.hear(now, OLD, says(5, "{\"name\":\"Ada\"}")).expect("heard");
-        presence.hear(now, PEER, vec![AwarenessEntry { client: ClientId(2), ..says(1, "{}").remove(0) }]).expect("heard");
+        presence
+            .hear(now, PEER, vec![AwarenessEntry { client: ClientId(2), ..says(1, "{}").remove(0) }])
+            .expect("heard");
         presence.hear(now, PEER, says(9, "{\"name\":\"Mallory\"}")).expect("ignored");
         presence.hear(now, PEER, says(9, "null")).expect("ignored");
         presence.hear(now, NEW, says(9, "null")).expect("ignored");

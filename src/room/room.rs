@@ -186,6 +186,8 @@ impl Room {
                     if !heard.cures.is_empty() {
                         effects.replies.push((from, ServerMessage::Presence(heard.cures)));
                     }
+                    let peers = heard.peers.into_iter();
+                    effects.replies.extend(peers.map(|(to, entry)| (to, ServerMessage::Presence(vec![entry]))));
                     effects.challenges.extend(heard.challenged);
                 }
                 Err(refusal) => effects.closes.push((from, refusal.into())),
@@ -290,8 +292,7 @@ impl Room {
                 std::iter::once(ServerMessage::Step2(full)).chain(tail).collect()
             } else {
                 let document = &self.document;
-                let difference =
-                    differences.entry(known.clone()).or_insert_with(|| document.difference(known)).clone();
+                let difference = differences.entry(known.clone()).or_insert_with(|| document.difference(known)).clone();
                 vec![ServerMessage::Step2(difference)]
             };
             messages.extend(self.document.orphans().map(|orphan| ServerMessage::Update(orphan.raw.clone())));

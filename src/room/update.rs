@@ -307,7 +307,9 @@ fn read_value(reader: &mut Reader<'_>, depth: u32) -> Result<(), Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yrs::{Array, Doc, Map, MapPrelim, ReadTxn, StateVector, Text, Transact, WriteTxn, XmlElementPrelim, XmlFragment};
+    use yrs::{
+        Array, Doc, Map, MapPrelim, ReadTxn, StateVector, Text, Transact, WriteTxn, XmlElementPrelim, XmlFragment,
+    };
 
     fn written(edit: impl FnOnce(&mut yrs::TransactionMut<'_>)) -> Bytes {
         let doc = Doc::new();

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        let entries = vec![entry(1, 0, Some("{}")), entry(CLIENT_ID_MAX, 7, None), entry(300, 2, Some("{\"a\":\"é\"}"))];
+        let entries =
+            vec![entry(1, 0, Some("{}")), entry(CLIENT_ID_MAX, 7, None), entry(300, 2, Some("{\"a\":\"é\"}"))];
         assert_eq!(decode(&encode(&entries).into(), 100), Ok(entries));
     }
 

@@ -139,9 +139,13 @@ mod tests {
 
     #[test]
     fn numbers_as_lib0_writes_them() {
-        for (number, bytes) in
-            [(0, vec![0]), (127, vec![127]), (128, vec![128, 1]), (300, vec![172, 2]), (1 << 32, vec![128, 128, 128, 128, 16])]
-        {
+        for (number, bytes) in [
+            (0, vec![0]),
+            (127, vec![127]),
+            (128, vec![128, 1]),
+            (300, vec![172, 2]),
+            (1 << 32, vec![128, 128, 128, 128, 16]),
+        ] {
             let mut out = Vec::new();
             put_number(&mut out, number);
             assert_eq!(out, bytes);

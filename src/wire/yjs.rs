@@ -59,9 +59,9 @@ pub fn decode(frame: &Bytes) -> Result<ClientMessage, Malformed> {
 fn decode_sync(frame: &Bytes, reader: &mut Reader<'_>) -> Result<ClientMessage, Malformed> {
     match reader.number()? {
         // A pre-release client sends a Step1 that is cut short: it is answered as one that knows nothing.
-        step if step == u64::from(STEP1) => {
-            Ok(ClientMessage::Step1(reader.byte_string().map_or_else(|_| Bytes::new(), |vector| frame.slice_ref(vector))))
-        }
+        step if step == u64::from(STEP1) => Ok(ClientMessage::Step1(
+            reader.byte_string().map_or_else(|_| Bytes::new(), |vector| frame.slice_ref(vector)),
+        )),
         step if step == u64::from(STEP2) => Ok(ClientMessage::Step2(frame.slice_ref(reader.byte_string()?))),
         step if step == u64::from(UPDATE) => Ok(ClientMessage::Update(frame.slice_ref(reader.byte_string()?))),
         _ => Err(Malformed::UnknownTag),
@@ -76,9 +76,7 @@ pub fn encode(message: &ServerMessage) -> Frame {
         ServerMessage::Update(update) => with_length(&[SYNC, UPDATE], update.clone()),
         ServerMessage::Presence(entries) => with_length(&[AWARENESS], awareness::encode(entries).into()),
         ServerMessage::Probe(probe) => Frame::new(Opcode::Binary, &[], probe.clone()),
-        ServerMessage::Denied(reason) => {
-            with_length(&[AUTH, PERMISSION_DENIED], Bytes::from_static(reason.as_bytes()))
-        }
+        ServerMessage::Denied(reason) => with_length(&[AUTH, PERMISSION_DENIED], Bytes::from_static(reason.as_bytes())),
     }
 }
 

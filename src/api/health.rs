@@ -1,0 +1,58 @@
+//! For those who operate the server: `/healthz` (alive), `/readyz` (able to serve and to save), `/metrics`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
+
+use crate::hub::Hub;
+use crate::store::{Store, StoreHealth};
+
+/// What these routes look at.
+#[derive(Clone)]
+pub struct Health {
+    /// The live rooms.
+    pub hub: Hub,
+    /// Where they are kept.
+    pub store: Store,
+    /// The numbers, when they are recorded.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// The process answers.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether this server should be sent clients: it is not draining, and what they write can be saved.
+pub async fn readyz(State(health): State<Health>) -> Response {
+    let store = health.store.health().borrow().clone();
+    let (store, healthy) = match store {
+        StoreHealth::Healthy => (json!("healthy"), true),
+        StoreHealth::Failing { error, .. } => (json!({ "failing": &*error }), false),
+    };
+    let draining = health.hub.is_draining();
+    let ready = healthy && !draining;
+    let body = json!({
+        "ready": ready,
+        "draining": draining,
+        "store": store,
+        "unsaved_bytes": health.store.unsaved_bytes(),
+        "rooms": health.hub.rooms(),
+        "connections": health.hub.connections(),
+    });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+/// The numbers as Prometheus reads them.
+pub async fn metrics(State(health): State<Health>) -> Response {
+    match &health.metrics {
+        Some(handle) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Says the news of a turn to everybody in a room: each frame is encoded once a protocol and shared, and each
+//! connection gets one write. Called by the room task after each turn.
+
+use std::cell::OnceCell;
+use std::time::Instant;
+
+use crate::room::effects::Fanout;
+use crate::room::id::ConnectionId;
+use crate::room::presence::PresenceChange;
+use crate::wire::frame::Frame;
+use crate::wire::{Protocol, ServerMessage};
+
+use super::outbox::{Delivered, Outbox, PresenceDelivery};
+
+/// How the deliveries of one flush went.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections that were sent something.
+    pub sent: usize,
+    /// Bytes that were handed over.
+    pub bytes: usize,
+    /// Connections that became stale.
+    pub overflowed: usize,
+}
+
+/// The news of a turn, encoded for one protocol.
+struct Encoded {
+    protocol: Protocol,
+    updates: Vec<Frame>,
+    presence: OnceCell<Frame>,
+    /// What authors wrote, frame by frame in one buffer, and whose frame ends where; filled when authors need it.
+    written: OnceCell<Vec<Written>>,
+}
+
+struct Written {
+    bytes: Vec<u8>,
+    ends: Vec<(ConnectionId, usize)>,
+}
+
+/// Delivers to every outbox.
+pub fn fan_out<'o>(
+    now: Instant,
+    outboxes: impl Iterator<Item = &'o Outbox>,
+    fanouts: &[Fanout],
+    presence: Option<&PresenceChange>,
+) -> Tally {
+    let mut encoded: Option<Encoded> = None;
+    let mut tally = Tally::default();
+    for outbox in outboxes {
+        let encoded = encoded.get_or_insert_with(|| Encoded::new(outbox.protocol(), fanouts));
+        let id = outbox.id();
+        let presence = presence
+            .filter(|change| change.sole_origin != Some(id))
+            .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
+        let writes = fanouts.iter().any(|fanout| fanout.authors.iter().any(|(author, _)| *author == id));
+        let delivered = if writes {
+            let frames = encoded.for_author(id, fanouts);
+            deliver(now, outbox, &frames, presence, &mut tally)
+        } else {
+            deliver(now, outbox, &encoded.updates, presence, &mut tally)
+        };
+        tally.overflowed += usize::from(delivered == Delivered::Overflowed);
+    }
+    tally
+}
+
+fn deliver(
+    now: Instant,
+    outbox: &Outbox,
+    frames: &[Frame],
+    presence: Option<PresenceDelivery<'_>>,
+    tally: &mut Tally,
+) -> Delivered {
+    if frames.is_empty() && presence.is_none() {
+        return Delivered::Written;
+    }
+    tally.sent += 1;
+    tally.bytes += frames.iter().map(Frame::len).sum::<usize>() + presence.map_or(0, |presence| presence.frame.len());
+    outbox.deliver(now, frames, presence)
+}
+
+impl Encoded {
+    fn new(protocol: Protocol, fanouts: &[Fanout]) -> Self {
+        let frame = |fanout: &Fanout| protocol.frame(&ServerMessage::Update(fanout.update.clone()));
+        Self {
+            protocol,
+            updates: fanouts.iter().map(frame).collect(),
+            presence: OnceCell::new(),
+            written: OnceCell::new(),
+        }
+    }
+
+    fn presence(&self, change: &PresenceChange) -> &Frame {
+        self.presence.get_or_init(|| self.protocol.frame(&ServerMessage::Presence(change.entries.clone())))
+    }
+
+    /// What an author gets: of what it had a part in, the parts of the others as they came; the rest as everybody.
+    fn for_author(&self, author: ConnectionId, fanouts: &[Fanout]) -> Vec<Frame> {
+        let written = self.written.get_or_init(|| fanouts.iter().map(|fanout| self.write_out(fanout)).collect());
+        let mut frames = Vec::new();
+        for ((fanout, written), update) in fanouts.iter().zip(written).zip(&self.updates) {
+            if !fanout.authors.iter().any(|(other, _)| *other == author) {
+                frames.push(update.clone());
+            } else if let Some(others) = written.of_others(author) {
+                frames.push(others);
+            }
+        }
+        frames
+    }
+
+    fn write_out(&self, fanout: &Fanout) -> Written {
+        let mut written = Written { bytes: Vec::new(), ends: Vec::with_capacity(fanout.authors.len()) };
+        // A single author gets nothing of it, so nothing is written out.
+        if fanout.authors.iter().any(|(author, _)| *author != fanout.authors[0].0) {
+            for (author, raw) in &fanout.authors {
+                let frame = self.protocol.frame(&ServerMessage::Update(raw.clone()));
+                written.bytes.extend_from_slice(&frame.head);
+                written.bytes.extend_from_slice(&frame.body);
+                written.ends.push((*author, written.bytes.len()));
+            }
+        }
+        written
+    }
+}
+
+impl Written {
+    fn of_others(&self, author: ConnectionId) -> Option<Frame> {
+        let mut others = Vec::with_capacity(self.bytes.len());
+        let mut start = 0;
+        for (writer, end) in &self.ends {
+            if *writer != author {
+                others.extend_from_slice(&self.bytes[start..*end]);
+            }
+            start = *end;
+        }
+        (!others.is_empty()).then(|| Frame::from_encoded(others.into()))
+    }
+}

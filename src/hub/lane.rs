@@ -1,0 +1,50 @@
+//! A lane for heavy work, a permit a core. Decoding or encoding a large document takes tens of milliseconds; on a
+//! runtime's own threads a few of those at once would make everybody wait who types elsewhere. Here they run on
+//! threads that the operating system shares out, so many at a time as there are cores.
+//! Two kinds of permits, so that nothing that holds one waits for the same kind.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Messages above this count as heavy.
+pub const HEAVY_BYTES: usize = 64 * 1024;
+
+/// The lane. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    entrance: Arc<Semaphore>,
+    work: Arc<Semaphore>,
+}
+
+/// The right of one heavy message to lie in a room's queue; it bounds how many there are in the whole process.
+#[derive(Debug)]
+pub struct Entrance(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+/// The work panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("heavy work panicked")]
+pub struct Panicked;
+
+impl Lane {
+    /// A lane for `cores` cores.
+    pub fn new(cores: usize) -> Self {
+        Self { entrance: Arc::new(Semaphore::new(cores * 2)), work: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Waits until a heavy message may be queued.
+    pub async fn enter(&self) -> Entrance {
+        Entrance(Arc::clone(&self.entrance).acquire_owned().await.expect("the lane is never closed"))
+    }
+
+    /// Waits for a turn of the lane; heavy work that a library runs on threads of its own holds it meanwhile.
+    pub async fn permit(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.work).acquire_owned().await.expect("the lane is never closed")
+    }
+
+    /// Runs `work` when the lane has room.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
+        let _permit = self.permit().await;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Panicked)
+    }
+}

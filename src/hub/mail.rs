@@ -1,0 +1,23 @@
+//! What reaches a room's task: what connections say, and that they come and go. Sent by sessions through a `Lease`.
+
+use std::sync::Arc;
+
+use super::lane::Entrance;
+use super::outbox::Outbox;
+use crate::room::id::ConnectionId;
+use crate::room::room::Input;
+
+/// One piece of mail.
+#[derive(Debug)]
+pub enum Mail {
+    /// A connection joins; its outbox is where the room answers.
+    Join(Arc<Outbox>),
+    /// A connection is gone. Sent once for each join, after everything else it said.
+    Leave(ConnectionId),
+    /// A connection says something.
+    Said(Input),
+    /// The same, so big that the turn is done in the lane; the entrance bounds how many of these there are.
+    Heavy(Input, Entrance),
+    /// A stale connection's queue is empty: it can be healed.
+    Drained(ConnectionId),
+}

@@ -1,0 +1,164 @@
+//! The connections of one room, as its task sees them: their outboxes, what each of them surely has, and whether they
+//! still live. Owned by the room task.
+//! Timers are the room's, not the connections': a quiet room wakes once for all of them.
+
+use std::cell::LazyCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::outbox::Outbox;
+use crate::room::id::ConnectionId;
+use crate::wire::close::CloseReason;
+use crate::wire::frame::{Frame, Opcode};
+
+/// Clients reconnect after 30 s without a message; half of that leaves time for a slow network.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a challenged connection has to show that it lives.
+const CHALLENGE: Duration = Duration::from_secs(5);
+/// Checks are at least so far apart.
+const CHECK_MIN: Duration = Duration::from_secs(1);
+
+/// How long a connection may be silent or slow.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// After so long without a byte it is asked whether it lives; after three times as long it is closed.
+    pub ping: Duration,
+    /// So long it may take nothing of what it is sent.
+    pub slow: Duration,
+}
+
+/// All connections of a room.
+pub struct Members {
+    all: HashMap<ConnectionId, Member>,
+    patience: Patience,
+    next_check: Instant,
+}
+
+/// One connection.
+pub struct Member {
+    /// Where it is answered.
+    pub outbox: Arc<Outbox>,
+    /// A state vector that it surely has: a difference from there heals whatever it missed.
+    pub base: Bytes,
+    /// It is stale and has asked to be healed.
+    pub healing: bool,
+    challenged: Option<Instant>,
+    pinged: Option<Instant>,
+}
+
+impl Members {
+    /// Nobody yet.
+    pub fn new(now: Instant, patience: Patience) -> Self {
+        Self { all: HashMap::new(), patience, next_check: now + CHECK_MIN }
+    }
+
+    /// A connection joins.
+    pub fn insert(&mut self, now: Instant, outbox: Arc<Outbox>) {
+        let member = Member { base: Bytes::new(), healing: false, challenged: None, pinged: None, outbox };
+        self.next_check = self.next_check.min(now + self.patience.ping.min(KEEP_ALIVE));
+        self.all.insert(member.outbox.id(), member);
+    }
+
+    /// A connection is gone.
+    pub fn remove(&mut self, connection: ConnectionId) {
+        self.all.remove(&connection);
+    }
+
+    /// One connection.
+    pub fn get_mut(&mut self, connection: ConnectionId) -> Option<&mut Member> {
+        self.all.get_mut(&connection)
+    }
+
+    /// All outboxes.
+    pub fn outboxes(&self) -> impl Iterator<Item = &Outbox> {
+        self.all.values().map(|member| &*member.outbox)
+    }
+
+    /// All connections.
+    pub fn ids(&self) -> impl Iterator<Item = ConnectionId> {
+        self.all.keys().copied()
+    }
+
+    /// Whether nobody is there.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Somebody else says to be this connection's client: it is closed unless it is heard of soon.
+    pub fn challenge(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(member) = self.all.get_mut(&connection) {
+            member.challenged.get_or_insert(now);
+            member.outbox.control(now, &ping());
+            self.next_check = self.next_check.min(now + CHALLENGE);
+        }
+    }
+
+    /// When `check` is due; nothing when nobody is there.
+    pub fn next_check(&self) -> Option<Instant> {
+        (!self.all.is_empty()).then_some(self.next_check)
+    }
+
+    /// Keeps clients' watchdogs quiet, finds out who is dead or slow, and notes what idle connections surely have.
+    pub fn check(&mut self, now: Instant, vector: impl FnOnce() -> Bytes) {
+        if now < self.next_check {
+            return;
+        }
+        let vector = LazyCell::new(vector);
+        let mut next = now + KEEP_ALIVE.min(self.patience.ping);
+        for member in self.all.values_mut() {
+            if let Some(due) = member.check(now, self.patience) {
+                next = next.min(due);
+            }
+            if member.outbox.stalled_since().is_none() && !member.healing {
+                member.base = vector.clone();
+            }
+        }
+        self.next_check = next.max(now + CHECK_MIN);
+    }
+}
+
+impl Member {
+    /// Checks one connection; returns when it wants to be checked again.
+    fn check(&mut self, now: Instant, patience: Patience) -> Option<Instant> {
+        let outbox = &self.outbox;
+        if outbox.stalled_since().is_some_and(|since| now.duration_since(since) >= patience.slow) {
+            outbox.abort(CloseReason::SlowClient);
+            return None;
+        }
+        let heard = outbox.heard();
+        if let Some(challenged) = self.challenged {
+            if heard > challenged {
+                self.challenged = None;
+            } else if now.duration_since(challenged) >= CHALLENGE {
+                outbox.abort(CloseReason::Silent);
+                return None;
+            } else {
+                return Some(challenged + CHALLENGE);
+            }
+        }
+        let silence = now.saturating_duration_since(heard);
+        if silence >= patience.ping * 3 {
+            outbox.abort(CloseReason::Silent);
+            return None;
+        }
+        if silence < patience.ping {
+            self.pinged = None;
+        } else if self.pinged.is_none_or(|pinged| now.duration_since(pinged) >= patience.ping) {
+            self.pinged = Some(now);
+            outbox.control(now, &ping());
+        }
+        if now.saturating_duration_since(outbox.said()) >= KEEP_ALIVE {
+            outbox.deliver(now, &[outbox.protocol().keep_alive()], None);
+        }
+        let stalled = outbox.stalled_since().map(|since| since + patience.slow);
+        let due = (heard + patience.ping).max(now + patience.ping / 2).min(outbox.said() + KEEP_ALIVE);
+        Some(stalled.map_or(due, |stalled| stalled.min(due)))
+    }
+}
+
+fn ping() -> Frame {
+    Frame::new(Opcode::Ping, &[], Bytes::new())
+}

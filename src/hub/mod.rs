@@ -1,0 +1,171 @@
+//! All live rooms of this process and the way into them. Sessions enter a room here and hold a lease of it; each room
+//! has one task that owns it. The hub must never hold up one room for another.
+
+pub mod fanout;
+pub mod lane;
+pub mod mail;
+pub mod members;
+pub mod outbox;
+pub mod pace;
+pub mod registry;
+pub mod saving;
+pub mod task;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::room::id::RoomId;
+use crate::room::room::RoomLimits;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use lane::Lane;
+use members::Patience;
+use registry::{Lease, Limits, Registry};
+use saving::CompactionTriggers;
+
+/// What the hub has to know.
+#[derive(Debug, Clone, Copy)]
+pub struct HubOptions {
+    /// How many rooms, and how much mail for each.
+    pub limits: Limits,
+    /// Limits of one room.
+    pub room: RoomLimits,
+    /// How long a room without connections stays in memory.
+    pub room_idle: Duration,
+    /// How long connections may be silent or slow.
+    pub patience: Patience,
+    /// The store's budget for what is unsaved, in bytes.
+    pub unsaved_budget: u64,
+    /// When a room's log is folded.
+    pub compaction: CompactionTriggers,
+    /// Cores to use for heavy work.
+    pub cores: usize,
+}
+
+/// All live rooms. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) store: Store,
+    pub(crate) lane: Lane,
+    pub(crate) options: HubOptions,
+    pub(crate) metrics: Metrics,
+    pub(crate) drain: watch::Sender<Option<Arc<Drain>>>,
+    connections: AtomicUsize,
+}
+
+/// How connections are sent away: not all at once, because old clients come back without jitter.
+pub(crate) struct Drain {
+    started: Instant,
+    step: Duration,
+    places: AtomicU64,
+}
+
+impl Drain {
+    /// When the next connection that asks is to be closed.
+    pub(crate) fn next_place(&self) -> Instant {
+        let place = self.places.fetch_add(1, Ordering::Relaxed);
+        self.started + self.step.saturating_mul(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+}
+
+/// Why a room cannot be entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EnterError {
+    /// There are too many rooms.
+    #[error(transparent)]
+    TooManyRooms(#[from] registry::TooManyRooms),
+    /// The server is going away.
+    #[error("the server is going away")]
+    Draining,
+}
+
+/// Counts one socket for as long as it is held.
+pub struct Counted(Arc<Shared>);
+
+impl Hub {
+    /// A hub without rooms. Must be called within a runtime.
+    pub fn new(store: Store, options: HubOptions, metrics: Metrics) -> Self {
+        let shared = Shared {
+            registry: Registry::new(),
+            store,
+            lane: Lane::new(options.cores),
+            options,
+            metrics,
+            drain: watch::Sender::new(None),
+            connections: AtomicUsize::new(0),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Takes a lease of a room, opening it when it is not live.
+    pub fn enter(&self, room: &RoomId) -> Result<Lease, EnterError> {
+        if self.is_draining() {
+            return Err(EnterError::Draining);
+        }
+        let open = |opening| task::start(Arc::clone(&self.shared), room.clone(), opening);
+        Ok(self.shared.registry.lease(room, self.shared.options.limits, open)?)
+    }
+
+    /// Counts one more socket, if there may be one.
+    pub fn connect(&self, most: usize) -> Option<Counted> {
+        let counted = self
+            .shared
+            .connections
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < most).then_some(count + 1));
+        counted.ok()?;
+        self.shared.metrics.connections.increment(1.0);
+        Some(Counted(Arc::clone(&self.shared)))
+    }
+
+    /// The lane for heavy work.
+    pub fn lane(&self) -> &Lane {
+        &self.shared.lane
+    }
+
+    /// The numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// How many rooms are live.
+    pub fn rooms(&self) -> usize {
+        self.shared.registry.len()
+    }
+
+    /// How many sockets are open.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Whether the hub is being emptied.
+    pub fn is_draining(&self) -> bool {
+        self.shared.drain.borrow().is_some()
+    }
+
+    /// Lets nobody in any more and sends everybody away, spread over `spread`; returns when all rooms are closed with
+    /// everything in them durable, which a failing store can delay for ever.
+    pub async fn drain(&self, spread: Duration) {
+        let connections = u32::try_from(self.connections()).unwrap_or(u32::MAX).max(1);
+        // A few connections need no spreading.
+        let step = (spread / connections).min(Duration::from_millis(2));
+        let drain = Drain { started: Instant::now(), step, places: AtomicU64::new(0) };
+        self.shared.drain.send_replace(Some(Arc::new(drain)));
+        // Each room's task holds a receiver from its start to its end.
+        self.shared.drain.closed().await;
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connections.decrement(1.0);
+    }
+}

@@ -1,0 +1,446 @@
+//! What one connection is still to be sent. The room writes through it straight into the socket; only what the
+//! socket does not take is queued, and then the connection's own task carries on.
+//! Bounded in bytes: when document frames pass the budget they are dropped all together and the connection is
+//! *stale*, to be healed by one difference when its socket drains. It must never drop a single document frame, never
+//! cut a frame that has begun, and never wait.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+use smallvec::SmallVec;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::room::id::ConnectionId;
+use crate::wire::awareness::{AwarenessEntry, ClientId};
+use crate::wire::close::CloseReason;
+use crate::wire::frame::Frame;
+use crate::wire::{Protocol, ServerMessage};
+
+/// Pieces handed to the kernel in one call.
+const SLICES_MAX: usize = 64;
+
+/// One connection's outgoing side. Shared by its room and its own task.
+#[derive(Debug)]
+pub struct Outbox {
+    id: ConnectionId,
+    protocol: Protocol,
+    socket: OwnedWriteHalf,
+    budget: usize,
+    state: Mutex<State>,
+    /// Wakes the connection's task when there is something for it to do here, which `attention` says.
+    waker: AtomicWaker,
+    attention: AtomicBool,
+    opened: Instant,
+    /// Milliseconds after `opened`: when the peer was last heard, and last sent a message.
+    heard: AtomicU64,
+    said: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: VecDeque<Queued>,
+    /// Bytes of the queue's front that the socket has taken.
+    written: usize,
+    /// Queued bytes of document frames.
+    document_bytes: usize,
+    /// Queued bytes of control frames.
+    control_bytes: usize,
+    /// Presence that waits: the latest of each client.
+    presence: BTreeMap<ClientId, AwarenessEntry>,
+    flow: Flow,
+    /// When the socket last took something, while something was queued.
+    progress: Instant,
+    closing: Option<CloseReason>,
+}
+
+/// Whether document frames are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// They are.
+    Flowing,
+    /// They overflowed: what is left of the queue is still being sent.
+    Overflowed,
+    /// The queue is empty and the room was asked for a difference.
+    Healing,
+}
+
+#[derive(Debug)]
+struct Queued {
+    frame: Frame,
+    class: Class,
+}
+
+/// What may be lost: a difference makes up for document frames, nothing for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Document,
+    Control,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// The socket took all of it.
+    Written,
+    /// The socket did not take all; the rest waits.
+    Queued,
+    /// The queue overflowed just now: the connection is stale.
+    Overflowed,
+    /// The connection is stale or closing; nothing was kept.
+    Dropped,
+}
+
+/// Why `drained` returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// A stale connection's queue is empty: ask the room for the difference.
+    Stale,
+    /// The close frame is out, or cannot be sent any more.
+    Closed(CloseReason),
+}
+
+/// Presence for a delivery: the frame, and what is in it for those who cannot be sent it now.
+#[derive(Debug, Clone, Copy)]
+pub struct PresenceDelivery<'a> {
+    /// One frame with all entries.
+    pub frame: &'a Frame,
+    /// The entries.
+    pub entries: &'a [AwarenessEntry],
+}
+
+enum Flushed {
+    Empty,
+    Blocked,
+}
+
+impl Outbox {
+    /// An outbox that writes to `socket` and queues up to `budget` bytes of document frames.
+    pub fn new(id: ConnectionId, protocol: Protocol, socket: OwnedWriteHalf, budget: usize, now: Instant) -> Self {
+        Self {
+            id,
+            protocol,
+            socket,
+            budget,
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                written: 0,
+                document_bytes: 0,
+                control_bytes: 0,
+                presence: BTreeMap::new(),
+                flow: Flow::Flowing,
+                progress: now,
+                closing: None,
+            }),
+            waker: AtomicWaker::new(),
+            attention: AtomicBool::new(false),
+            opened: now,
+            heard: AtomicU64::new(0),
+            said: AtomicU64::new(0),
+        }
+    }
+
+    /// Whose outbox it is.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// What the client speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Sends document frames, then presence. Never waits.
+    pub fn deliver(&self, now: Instant, frames: &[Frame], presence: Option<PresenceDelivery<'_>>) -> Delivered {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return Delivered::Dropped;
+        }
+        let mut delivered = Delivered::Written;
+        if state.queue.is_empty() && state.presence.is_empty() && state.flow == Flow::Flowing {
+            let all: SmallVec<[&Frame; 4]> = frames.iter().chain(presence.map(|presence| presence.frame)).collect();
+            let mut left = self.write(&all);
+            self.said.store(self.millis(now), Ordering::Relaxed);
+            let mut rest = all.len();
+            for (at, frame) in all.iter().enumerate() {
+                if left < frame.len() {
+                    rest = at;
+                    break;
+                }
+                left -= frame.len();
+            }
+            if rest == all.len() {
+                return Delivered::Written;
+            }
+            state.progress = now;
+            state.written = left;
+            for frame in frames.iter().skip(rest) {
+                state.push(frame.clone(), Class::Document);
+            }
+            if let Some(presence) = presence {
+                if rest == frames.len() && left > 0 {
+                    state.push(presence.frame.clone(), Class::Control);
+                } else {
+                    state.keep_presence(presence.entries);
+                }
+            }
+            delivered = Delivered::Queued;
+        } else {
+            if state.flow != Flow::Flowing {
+                delivered = Delivered::Dropped;
+            } else if !frames.is_empty() {
+                delivered = self.queue(&mut state, frames);
+            }
+            if let Some(presence) = presence {
+                state.keep_presence(presence.entries);
+            }
+        }
+        self.call(state);
+        delivered
+    }
+
+    /// Sends a frame that nothing makes up for: a probe's echo, a ping.
+    pub fn control(&self, now: Instant, frame: &Frame) {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return;
+        }
+        if state.queue.is_empty() {
+            let taken = self.write(&[frame]);
+            if taken == frame.len() {
+                return;
+            }
+            state.progress = now;
+            state.written = taken;
+        } else if state.control_bytes + frame.len() > self.budget {
+            state.close_at_once(CloseReason::SlowClient);
+            self.call(state);
+            return;
+        }
+        state.push(frame.clone(), Class::Control);
+        self.call(state);
+    }
+
+    /// Answers a stale connection's question: from here on frames are queued again.
+    pub fn heal(&self, now: Instant, frames: &[Frame]) -> Delivered {
+        self.lock().flow = Flow::Flowing;
+        self.deliver(now, frames, None)
+    }
+
+    /// Sends what is queued, then a close frame, and nothing after it.
+    pub fn close(&self, reason: CloseReason) {
+        let mut state = self.lock();
+        if state.closing.is_none() {
+            state.closing = Some(reason);
+            state.push(reason.frame(), Class::Control);
+            self.call(state);
+        }
+    }
+
+    /// Drops what is queued and ends the connection, with a close frame where one still fits.
+    pub fn abort(&self, reason: CloseReason) {
+        let mut state = self.lock();
+        state.close_at_once(reason);
+        self.call(state);
+    }
+
+    /// Carries on with what is queued; ready when something has to be done about it. For the connection's own task.
+    pub fn poll_drained(&self, context: &mut Context<'_>) -> Poll<io::Result<Drained>> {
+        self.waker.register(context.waker());
+        while self.attention.load(Ordering::Acquire) {
+            let mut state = self.lock();
+            if let Some(reason) = state.given_up() {
+                return Poll::Ready(Ok(Drained::Closed(reason)));
+            }
+            match self.flush(&mut state)? {
+                Flushed::Blocked => {
+                    drop(state);
+                    ready!(self.socket.as_ref().poll_write_ready(context))?;
+                }
+                Flushed::Empty => {
+                    if let Some(reason) = state.closing {
+                        return Poll::Ready(Ok(Drained::Closed(reason)));
+                    }
+                    self.attention.store(false, Ordering::Release);
+                    if state.flow == Flow::Overflowed {
+                        state.flow = Flow::Healing;
+                        return Poll::Ready(Ok(Drained::Stale));
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Ends the sending side: the peer reads what was sent and then the end of the stream.
+    pub fn shut_down(&self) {
+        // An error means that the peer is gone, which is what is wanted.
+        let _ = socket2::SockRef::from(self.socket.as_ref()).shutdown(std::net::Shutdown::Write);
+    }
+
+    /// The peer was heard.
+    pub fn hear(&self, now: Instant) {
+        self.heard.store(self.millis(now), Ordering::Relaxed);
+    }
+
+    /// When the peer was last heard.
+    pub fn heard(&self) -> Instant {
+        self.opened + Duration::from_millis(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// When the peer was last sent a message.
+    pub fn said(&self) -> Instant {
+        self.opened + Duration::from_millis(self.said.load(Ordering::Relaxed))
+    }
+
+    /// Since when the socket has taken nothing of what is queued; nothing when nothing is queued.
+    pub fn stalled_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        (!state.queue.is_empty()).then_some(state.progress)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.opened).as_millis()).expect("five hundred million years")
+    }
+
+    /// Calls the connection's task.
+    fn call(&self, state: MutexGuard<'_, State>) {
+        self.attention.store(true, Ordering::Release);
+        drop(state);
+        self.waker.wake();
+    }
+
+    fn queue(&self, state: &mut State, frames: &[Frame]) -> Delivered {
+        let bytes: usize = frames.iter().map(Frame::len).sum();
+        if state.document_bytes + bytes > self.budget && state.document_bytes > 0 {
+            state.overflow();
+            return Delivered::Overflowed;
+        }
+        for frame in frames {
+            state.push(frame.clone(), Class::Document);
+        }
+        Delivered::Queued
+    }
+
+    /// Writes until the socket takes no more; returns how much it took. An error shows up when the socket is read.
+    fn write(&self, frames: &[&Frame]) -> usize {
+        let total: usize = frames.iter().map(|frame| frame.len()).sum();
+        let mut done = 0;
+        while done < total {
+            let slices = slices(frames.iter().copied(), done);
+            match self.socket.try_write_vectored(&slices) {
+                Ok(0) | Err(_) => break,
+                Ok(taken) => done += taken,
+            }
+        }
+        done
+    }
+
+    fn flush(&self, state: &mut State) -> io::Result<Flushed> {
+        loop {
+            if state.queue.is_empty() {
+                if state.presence.is_empty() || state.closing.is_some() {
+                    return Ok(Flushed::Empty);
+                }
+                let entries = std::mem::take(&mut state.presence).into_values().collect();
+                let frame = self.protocol.frame(&ServerMessage::Presence(entries));
+                state.push(frame, Class::Control);
+            }
+            let slices = slices(state.queue.iter().map(|queued| &queued.frame), state.written);
+            let written = self.socket.try_write_vectored(&slices);
+            drop(slices);
+            match written {
+                Ok(taken) => state.advance(taken),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, frame: Frame, class: Class) {
+        match class {
+            Class::Document => self.document_bytes += frame.len(),
+            Class::Control => self.control_bytes += frame.len(),
+        }
+        self.queue.push_back(Queued { frame, class });
+    }
+
+    fn keep_presence(&mut self, entries: &[AwarenessEntry]) {
+        self.presence.extend(entries.iter().map(|entry| (entry.client, entry.clone())));
+    }
+
+    /// The socket took `bytes` more.
+    fn advance(&mut self, bytes: usize) {
+        self.written += bytes;
+        self.progress = Instant::now();
+        while let Some(front) = self.queue.front() {
+            let length = front.frame.len();
+            if self.written < length {
+                return;
+            }
+            self.written -= length;
+            match front.class {
+                Class::Document => self.document_bytes -= length,
+                Class::Control => self.control_bytes -= length,
+            }
+            self.queue.pop_front();
+        }
+    }
+
+    /// Drops all document frames but one that has begun.
+    fn overflow(&mut self) {
+        self.flow = Flow::Overflowed;
+        let begun = usize::from(self.written > 0);
+        let mut at = 0;
+        self.queue.retain(|queued| {
+            at += 1;
+            at <= begun || queued.class == Class::Control
+        });
+        let documents = self.queue.iter().filter(|queued| queued.class == Class::Document);
+        self.document_bytes = documents.map(|queued| queued.frame.len()).sum();
+    }
+
+    /// A connection that is closed at once in the middle of a frame has nothing left to say.
+    fn given_up(&self) -> Option<CloseReason> {
+        self.closing.filter(|_| self.control_bytes == 0 && self.written > 0)
+    }
+
+    fn close_at_once(&mut self, reason: CloseReason) {
+        self.closing.get_or_insert(reason);
+        self.presence.clear();
+        self.queue.truncate(usize::from(self.written > 0));
+        self.control_bytes = 0;
+        self.document_bytes = 0;
+        if self.written == 0 {
+            self.push(reason.frame(), Class::Control);
+        }
+    }
+}
+
+/// The pieces of `frames` behind the first `skip` bytes, as many as one call to the kernel takes.
+fn slices<'a>(frames: impl Iterator<Item = &'a Frame>, skip: usize) -> SmallVec<[IoSlice<'a>; 4]> {
+    let mut skip = skip;
+    let mut slices = SmallVec::new();
+    for piece in frames.flat_map(|frame| [&frame.head, &frame.body]) {
+        if skip >= piece.len() {
+            skip -= piece.len();
+            continue;
+        }
+        slices.push(IoSlice::new(&piece[skip..]));
+        skip = 0;
+        if slices.len() == SLICES_MAX {
+            break;
+        }
+    }
+    slices
+}

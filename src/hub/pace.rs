@@ -1,0 +1,58 @@
+//! When a room may flush next. Writing to everybody is what costs; a flush that was dear is followed by a pause about
+//! as long, so that fan-out never takes more than half of a core for one room, and what arrives meanwhile becomes one
+//! bigger update. A room that is calm never waits.
+
+use std::time::{Duration, Instant};
+
+/// Flushes cheaper than this are not worth a pause: timers are coarse.
+const CHEAP: Duration = Duration::from_micros(100);
+
+/// The pause after flushes of one kind.
+#[derive(Debug)]
+pub struct Pace {
+    factor: u32,
+    longest: Duration,
+    rest_until: Option<Instant>,
+}
+
+impl Pace {
+    /// Document updates: a pause as long as the flush took, at most 10 ms.
+    pub fn of_updates() -> Self {
+        Self { factor: 1, longest: Duration::from_millis(10), rest_until: None }
+    }
+
+    /// Presence, which grows with the square of a room's people: ten times as long, at most 100 ms.
+    pub fn of_presence() -> Self {
+        Self { factor: 10, longest: Duration::from_millis(100), rest_until: None }
+    }
+
+    /// A flush took from `started` to `ended`.
+    pub fn flushed(&mut self, started: Instant, ended: Instant) {
+        let cost = ended.saturating_duration_since(started);
+        self.rest_until = (cost >= CHEAP).then(|| ended + (cost * self.factor).min(self.longest));
+    }
+
+    /// Until when to wait, if `now` is too early for a flush.
+    pub fn rest(&self, now: Instant) -> Option<Instant> {
+        self.rest_until.filter(|until| *until > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dear_flushes_are_followed_by_a_pause_and_cheap_ones_are_not() {
+        let start = Instant::now();
+        let after = |micros| start + Duration::from_micros(micros);
+        let mut pace = Pace::of_updates();
+        pace.flushed(start, after(50));
+        assert_eq!(pace.rest(after(50)), None);
+        pace.flushed(start, after(2_000));
+        assert_eq!(pace.rest(after(2_100)), Some(after(4_000)));
+        assert_eq!(pace.rest(after(4_000)), None);
+        pace.flushed(start, after(500_000));
+        assert_eq!(pace.rest(after(500_000)), Some(after(510_000)));
+    }
+}

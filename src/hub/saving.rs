@@ -1,0 +1,165 @@
+//! A room's side of the log: hands rows over, keeps those that the store has no memory for, folds the log when it is
+//! long. Owned by the room task. It must never drop a row and never reorder rows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::lane::Lane;
+use crate::room::durability::LogPosition;
+use crate::room::fold::{self, FoldError};
+use crate::room::id::RoomId;
+use crate::room::room::Admission;
+use crate::store::{Compaction, Folded, RoomLog, Store, StoreError, StoredRoom};
+
+/// After a compaction that failed or changed nothing, the next one is not tried before this.
+const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
+
+/// When a log is folded.
+#[derive(Debug, Clone, Copy)]
+pub struct CompactionTriggers {
+    /// Rows of a room's log.
+    pub rows: usize,
+    /// Bytes of a room's log.
+    pub bytes: usize,
+}
+
+/// What one room saves and has saved.
+pub struct Saving {
+    store: Store,
+    room: RoomId,
+    log: RoomLog,
+    /// Rows that the store refused because too much is unsaved; they come before anything newer.
+    held: VecDeque<Bytes>,
+    budget: u64,
+    triggers: CompactionTriggers,
+    /// Rows that the last compaction left: there is no use in folding before there are clearly more.
+    floor: usize,
+    not_before: Option<Instant>,
+    running: Option<JoinHandle<Result<Compaction, StoreError>>>,
+}
+
+impl Saving {
+    /// The saving of one open room. `budget` is the store's.
+    pub fn new(store: Store, room: RoomId, budget: u64, triggers: CompactionTriggers) -> Self {
+        let log = store.log(&room);
+        Self { store, room, log, held: VecDeque::new(), budget, triggers, floor: 0, not_before: None, running: None }
+    }
+
+    /// Takes rows; they are durable when `durable` says so.
+    pub fn append(&mut self, rows: Vec<Bytes>) {
+        self.held.extend(rows);
+        self.hand_over();
+    }
+
+    /// Tries again to hand over what is held back.
+    pub fn hand_over(&mut self) {
+        if !self.held.is_empty() && self.log.append(self.held.iter().cloned()).is_ok() {
+            self.held.clear();
+        }
+    }
+
+    /// Whether updates of so many bytes may be taken.
+    pub fn admission(&self, bytes: usize) -> Admission {
+        let fits = self.store.unsaved_bytes().saturating_add(bytes as u64) <= self.budget;
+        if self.held.is_empty() && fits { Admission::Open } else { Admission::ReadOnly }
+    }
+
+    /// Waits for more rows to be durable, or for a compaction to end. Cancel-safe.
+    pub async fn progress(&mut self) -> Option<LogPosition> {
+        tokio::select! {
+            biased;
+            position = self.log.changed() => Some(LogPosition(position.0)),
+            ended = ended(&mut self.running) => {
+                self.running = None;
+                self.compacted(ended);
+                None
+            }
+        }
+    }
+
+    /// All that is stored of the room, and what is still on the way there.
+    pub async fn load(&self) -> Result<StoredRoom, StoreError> {
+        self.store.load(&self.room).await
+    }
+
+    /// Rows that are not even with the store yet.
+    pub fn held(&self) -> impl Iterator<Item = &Bytes> {
+        self.held.iter()
+    }
+
+    /// Whether rows are held back.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether a compaction is under way.
+    pub fn is_compacting(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Folds the log if it is long for a document of `document_bytes`.
+    pub fn compact_if_long(&mut self, now: Instant, document_bytes: usize, lane: &Lane) {
+        // Folding costs what the document costs, so a large one waits for a longer log.
+        let rows = self.triggers.rows.max(document_bytes / 4096);
+        let bytes = self.triggers.bytes.max(document_bytes / 2);
+        let long = |count: usize| count >= rows || self.store.row_bytes(&self.room) >= bytes as u64;
+        let count = self.store.row_count(&self.room).saturating_sub(self.floor);
+        if count > 0 && long(count) {
+            self.compact(now, lane);
+        }
+    }
+
+    /// Folds the log if there is anything to fold; says whether a compaction is under way now.
+    pub fn compact_before_closing(&mut self, now: Instant, lane: &Lane) -> bool {
+        if self.store.row_count(&self.room) > self.floor {
+            self.compact(now, lane);
+        }
+        self.is_compacting()
+    }
+
+    fn compact(&mut self, now: Instant, lane: &Lane) {
+        if self.running.is_some() || self.not_before.is_some_and(|time| now < time) {
+            return;
+        }
+        let (store, room, lane) = (self.store.clone(), self.room.clone(), lane.clone());
+        self.running = Some(tokio::spawn(async move {
+            let _permit = lane.permit().await;
+            store.compact(&room, fold_stored).await
+        }));
+    }
+
+    fn compacted(&mut self, ended: Result<Compaction, Arc<str>>) {
+        self.floor = self.store.row_count(&self.room);
+        match ended {
+            Ok(Compaction::Done { folded, raw_bytes, stored_bytes, .. }) if folded > 0 => {
+                tracing::debug!(folded, raw_bytes, stored_bytes, "log folded into a snapshot");
+                self.not_before = None;
+                return;
+            }
+            Ok(_) => tracing::debug!(rows = self.floor, "nothing to fold"),
+            Err(error) => tracing::warn!(%error, "the log was not folded; it is kept as it is"),
+        }
+        self.not_before = Some(Instant::now() + COMPACTION_PAUSE);
+    }
+}
+
+async fn ended(running: &mut Option<JoinHandle<Result<Compaction, StoreError>>>) -> Result<Compaction, Arc<str>> {
+    match running {
+        Some(task) => match task.await {
+            Ok(result) => result.map_err(|error| error.to_string().into()),
+            Err(error) => Err(error.to_string().into()),
+        },
+        None => std::future::pending().await,
+    }
+}
+
+fn fold_stored(stored: StoredRoom) -> Result<Folded, FoldError> {
+    let rows: Vec<Bytes> = stored.rows.iter().map(|row| row.data.clone()).collect();
+    let folded = fold::fold(stored.snapshot.as_ref(), &rows)?;
+    let sequences = folded.superfluous.into_iter().map(|at| stored.rows[at].sequence).collect();
+    Ok(Folded { snapshot: folded.snapshot, folded: sequences })
+}

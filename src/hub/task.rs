@@ -1,0 +1,514 @@
+//! The task of one room: opens it, feeds it everything that waits, does what the effects say, keeps time, closes it.
+//! It alone owns the room. Started by the registry's first lease; it must never be waited for by another room.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Sleep;
+use tracing::Instrument;
+
+use super::fanout::fan_out;
+use super::lane::Entrance;
+use super::mail::Mail;
+use super::members::Members;
+use super::outbox::Delivered;
+use super::pace::Pace;
+use super::registry::{Generation, Opening};
+use super::saving::Saving;
+use super::{Drain, Shared};
+use crate::room::document::Document;
+use crate::room::durability::LogPosition;
+use crate::room::effects::Effects;
+use crate::room::fold;
+use crate::room::id::{ConnectionId, RoomId};
+use crate::room::room::{Admission, Input, Room};
+use crate::store::StoredRoom;
+use crate::wire::ServerMessage;
+use crate::wire::close::CloseReason;
+use crate::wire::frame::Frame;
+
+/// The most mail of one turn.
+const TURN_MAX: usize = 1_024;
+/// How often rows are handed over again, and refused clients asked, while too much is unsaved.
+const RETRY: Duration = Duration::from_millis(250);
+/// Stored bytes above which a document is built in the lane.
+const HEAVY_OPEN: usize = super::lane::HEAVY_BYTES;
+
+/// Starts the task of a room that was just put into the registry.
+pub(super) fn start(shared: Arc<Shared>, room: RoomId, opening: Opening) {
+    let span = tracing::info_span!("room", room = %room);
+    // Taken here and not in the task: a drain waits for every receiver.
+    let drain = shared.drain.subscribe();
+    let task = async move {
+        shared.metrics.rooms.increment(1.0);
+        let Opening { generation, mail } = opening;
+        let life = AssertUnwindSafe(live(&shared, &room, generation, mail, drain));
+        if life.catch_unwind().await.is_err() {
+            shared.metrics.room_failures.increment(1);
+            tracing::error!("the room failed; its clients are told to come back");
+        }
+        shared.registry.remove_failed(&room, generation);
+        shared.metrics.rooms.decrement(1.0);
+    };
+    tokio::spawn(task.instrument(span));
+}
+
+async fn live(
+    shared: &Arc<Shared>,
+    room: &RoomId,
+    generation: Generation,
+    mut mail: mpsc::Receiver<Mail>,
+    drain: watch::Receiver<Option<Arc<Drain>>>,
+) {
+    let started = Instant::now();
+    let options = &shared.options;
+    let saving = Saving::new(shared.store.clone(), room.clone(), options.unsaved_budget, options.compaction);
+    let document = match open_document(shared, &saving).await {
+        Ok(document) => document,
+        Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
+    };
+    shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
+    let now = Instant::now();
+    let task = RoomTask {
+        room: Some(Room::new(now, document, options.room)),
+        members: Members::new(now, options.patience),
+        saving,
+        mail,
+        waiting: Vec::new(),
+        drain,
+        leaving: VecDeque::new(),
+        updates: Pace::of_updates(),
+        presence: Pace::of_presence(),
+        presence_due: None,
+        expiry: None,
+        idle_since: Some(now),
+        alarm: Alarm::new(now),
+        shared: Arc::clone(shared),
+        id: room.clone(),
+        generation,
+    };
+    task.run().await;
+}
+
+/// Loads the room's document.
+async fn open_document(shared: &Shared, saving: &Saving) -> Result<Document, CloseReason> {
+    let StoredRoom { snapshot, rows, .. } = saving.load().await.map_err(|error| {
+        tracing::error!(%error, "the room cannot be loaded");
+        CloseReason::TryAgain
+    })?;
+    let rows: Vec<Bytes> = rows.into_iter().map(|row| row.data).chain(saving.held().cloned()).collect();
+    let bytes = snapshot.as_ref().map_or(0, Bytes::len) + rows.iter().map(Bytes::len).sum::<usize>();
+    let limit = shared.options.room.document_bytes;
+    let build = move || fold::open(snapshot.as_ref(), &rows, limit);
+    let opened =
+        if bytes > HEAVY_OPEN { shared.lane.run(build).await.map_err(|_| CloseReason::ServerError)? } else { build() };
+    let opened = opened.map_err(|error| {
+        tracing::error!(%error, "the room cannot be opened");
+        CloseReason::ServerError
+    })?;
+    if !opened.unusable.is_empty() {
+        tracing::error!(
+            rows = opened.unusable.len(),
+            "rows of the log are no valid updates; they are kept and left out"
+        );
+    }
+    Ok(opened.document)
+}
+
+/// A room that could not be opened: everybody who waits for it is sent away.
+async fn turn_away(
+    shared: &Shared,
+    room: &RoomId,
+    generation: Generation,
+    mail: &mut mpsc::Receiver<Mail>,
+    reason: CloseReason,
+) {
+    shared.registry.remove_failed(room, generation);
+    mail.close();
+    while let Some(letter) = mail.recv().await {
+        if let Mail::Join(outbox) = letter {
+            outbox.close(reason);
+        }
+    }
+}
+
+struct RoomTask {
+    /// Away only while it works in the lane.
+    room: Option<Room>,
+    members: Members,
+    saving: Saving,
+    mail: mpsc::Receiver<Mail>,
+    /// Mail of the coming turn.
+    waiting: Vec<Mail>,
+    drain: watch::Receiver<Option<Arc<Drain>>>,
+    /// Who is to be sent away when, while the server drains.
+    leaving: VecDeque<(Instant, ConnectionId)>,
+    updates: Pace,
+    presence: Pace,
+    /// When presence that was held back is to be sent.
+    presence_due: Option<Instant>,
+    /// No presence expires before this.
+    expiry: Option<Instant>,
+    idle_since: Option<Instant>,
+    alarm: Alarm,
+    shared: Arc<Shared>,
+    id: RoomId,
+    generation: Generation,
+}
+
+enum Event {
+    Mail,
+    Durable(LogPosition),
+    Compacted,
+    Time,
+    Drain,
+    /// Nobody can send mail any more: the registry has let go of the room.
+    Deserted,
+}
+
+impl RoomTask {
+    async fn run(mut self) {
+        loop {
+            match self.next_event().await {
+                Event::Mail => {
+                    if self.turn().await.is_err() {
+                        return;
+                    }
+                }
+                Event::Durable(position) => self.durable(position),
+                Event::Time => self.keep_time(),
+                Event::Drain => self.plan_leaving(),
+                Event::Compacted => {}
+                Event::Deserted => return,
+            }
+            if self.may_close() && self.shared.registry.remove_unleased(&self.id, self.generation) {
+                return;
+            }
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let deadline = self.deadline();
+        self.alarm.set(deadline);
+        tokio::select! {
+            biased;
+            progress = self.saving.progress() => progress.map_or(Event::Compacted, Event::Durable),
+            count = self.mail.recv_many(&mut self.waiting, TURN_MAX) => {
+                if count == 0 { Event::Deserted } else { Event::Mail }
+            }
+            changed = self.drain.changed(), if self.leaving.is_empty() => {
+                if changed.is_ok() { Event::Drain } else { Event::Deserted }
+            }
+            () = self.alarm.ring() => Event::Time,
+        }
+    }
+
+    fn room(&mut self) -> &mut Room {
+        self.room.as_mut().expect("the room is away only within a turn")
+    }
+
+    /// One turn: everything that waits. Fails when the room has to be given up.
+    async fn turn(&mut self) -> Result<(), RoomLost> {
+        if let Some(until) = self.updates.rest(Instant::now()) {
+            tokio::time::sleep_until(until.into()).await;
+            while self.waiting.len() < TURN_MAX
+                && let Ok(mail) = self.mail.try_recv()
+            {
+                self.waiting.push(mail);
+            }
+        }
+        let now = Instant::now();
+        let mut entrances = Vec::new();
+        let mut inputs = self.unpack(now, &mut entrances);
+        while !inputs.is_empty() {
+            let bytes = inputs.iter().map(update_bytes).sum();
+            let admission = self.saving.admission(bytes);
+            if admission == Admission::ReadOnly && bytes > 0 {
+                self.shared.metrics.refused_unsaved.increment(1);
+            }
+            let heavy = !entrances.is_empty();
+            let effects;
+            (effects, inputs) =
+                self.with_room(heavy, move |room| (room.turn(now, &mut inputs, admission), inputs)).await?;
+            let lost = effects.document_lost;
+            self.carry_out(now, effects);
+            if lost {
+                self.rebuild().await?;
+            }
+        }
+        drop(entrances);
+        // An expiry only ever moves later, so one that is known is good until it is reached.
+        if self.expiry.is_none() {
+            self.expiry = self.room().next_tick();
+        }
+        self.answer(now).await
+    }
+
+    /// Mail becomes the room's inputs; who came and who went is noted on the way.
+    fn unpack(&mut self, now: Instant, entrances: &mut Vec<Entrance>) -> VecDeque<Input> {
+        let mut inputs = VecDeque::with_capacity(self.waiting.len());
+        for mail in self.waiting.drain(..) {
+            let input = match mail {
+                Mail::Join(outbox) => {
+                    let id = outbox.id();
+                    if let Some(drain) = &*self.drain.borrow() {
+                        self.leaving.push_back((drain.next_place(), id));
+                    }
+                    self.members.insert(now, outbox);
+                    self.idle_since = None;
+                    Input::Join(id)
+                }
+                Mail::Leave(id) => {
+                    self.members.remove(id);
+                    if self.members.is_empty() {
+                        self.idle_since = Some(now);
+                    }
+                    Input::Leave(id)
+                }
+                Mail::Said(input) => input,
+                Mail::Heavy(input, entrance) => {
+                    entrances.push(entrance);
+                    input
+                }
+                Mail::Drained(id) => {
+                    let Some(member) = self.members.get_mut(id) else { continue };
+                    member.healing = true;
+                    Input::Heal { to: id, known: member.base.clone() }
+                }
+            };
+            if let Input::Step1 { from, known } = &input
+                && let Some(member) = self.members.get_mut(*from)
+                && member.base.is_empty()
+            {
+                member.base = known.clone();
+            }
+            inputs.push_back(input);
+        }
+        inputs
+    }
+
+    /// Lets the room work, in the lane when it is heavy.
+    async fn with_room<T: Send + 'static>(
+        &mut self,
+        heavy: bool,
+        work: impl FnOnce(&mut Room) -> T + Send + 'static,
+    ) -> Result<T, RoomLost> {
+        if !heavy {
+            return Ok(work(self.room()));
+        }
+        let mut room = self.room.take().expect("the room is away only within a turn");
+        let done = self.shared.lane.run(move || {
+            let result = work(&mut room);
+            (room, result)
+        });
+        let (room, result) = done.await.map_err(|_| RoomLost)?;
+        self.room = Some(room);
+        Ok(result)
+    }
+
+    /// Does what a turn leads to.
+    fn carry_out(&mut self, now: Instant, effects: Effects) {
+        self.shared.metrics.turns.increment(1);
+        self.flush(now, &effects);
+        if !effects.log.is_empty() {
+            self.saving.append(effects.log);
+        }
+        for (to, message) in effects.replies {
+            self.send(now, to, &message);
+        }
+        for (connection, reason) in effects.closes {
+            if let Some(member) = self.members.get_mut(connection) {
+                tracing::info!(connection = connection.0, reason = reason.label(), "a client is closed");
+                member.outbox.close(reason);
+            }
+        }
+        for connection in effects.challenges {
+            self.members.challenge(now, connection);
+        }
+    }
+
+    /// Writes the news of a turn to everybody.
+    fn flush(&mut self, now: Instant, effects: &Effects) {
+        let changes = if self.presence.rest(now).is_none() { self.room().take_presence() } else { None };
+        self.presence_due = self.presence.rest(now);
+        if effects.fanouts.is_empty() && changes.is_none() {
+            return;
+        }
+        let started = Instant::now();
+        let tally = fan_out(now, self.members.outboxes(), &effects.fanouts, changes.as_ref());
+        let ended = Instant::now();
+        if !effects.fanouts.is_empty() {
+            self.updates.flushed(started, ended);
+        }
+        if changes.is_some() {
+            self.presence.flushed(started, ended);
+        }
+        let metrics = &self.shared.metrics;
+        for fanout in &effects.fanouts {
+            metrics.merged.record(fanout.authors.len() as f64);
+        }
+        metrics.flush_seconds.record((ended - started).as_secs_f64());
+        metrics.deliveries.increment(tally.sent as u64);
+        metrics.bytes_out.increment(tally.bytes as u64);
+        metrics.overflows.increment(tally.overflowed as u64);
+    }
+
+    fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
+        let Some(member) = self.members.get_mut(to) else { return };
+        let frame = member.outbox.protocol().frame(message);
+        self.shared.metrics.deliveries.increment(1);
+        self.shared.metrics.bytes_out.increment(frame.len() as u64);
+        if matches!(message, ServerMessage::Probe(_)) {
+            member.outbox.control(now, &frame);
+        } else if member.outbox.deliver(now, &[frame], None) == Delivered::Overflowed {
+            self.shared.metrics.overflows.increment(1);
+        }
+    }
+
+    /// Answers those who asked for the document, in the lane when that is dear.
+    async fn answer(&mut self, now: Instant) -> Result<(), RoomLost> {
+        if !self.room().has_questions() {
+            return Ok(());
+        }
+        let heavy = self.room().answer_is_heavy();
+        for (connection, messages) in self.with_room(heavy, Room::answer).await? {
+            let Some(member) = self.members.get_mut(connection) else { continue };
+            let protocol = member.outbox.protocol();
+            let frames: Vec<Frame> = messages.iter().map(|message| protocol.frame(message)).collect();
+            self.shared.metrics.deliveries.increment(1);
+            self.shared.metrics.bytes_out.increment(frames.iter().map(|frame| frame.len() as u64).sum());
+            if std::mem::take(&mut member.healing) {
+                self.shared.metrics.heals.increment(1);
+                member.outbox.heal(now, &frames);
+            } else {
+                member.outbox.deliver(now, &frames, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.
+    async fn rebuild(&mut self) -> Result<(), RoomLost> {
+        self.shared.metrics.rebuilds.increment(1);
+        tracing::warn!("an update broke the document in memory; it is loaded anew without it");
+        let document = open_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
+        self.room().replace_document(document);
+        Ok(())
+    }
+
+    fn durable(&mut self, position: LogPosition) {
+        let now = Instant::now();
+        for (to, message) in self.room().durable(position) {
+            self.send(now, to, &message);
+        }
+        self.saving.hand_over();
+        let size = self.room().document().size();
+        self.saving.compact_if_long(now, size, &self.shared.lane);
+    }
+
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        self.saving.hand_over();
+        let admission = self.saving.admission(0);
+        for (to, message) in self.room().tick(now, admission) {
+            self.send(now, to, &message);
+        }
+        self.expiry = self.room().next_tick();
+        self.flush(now, &Effects::default());
+        let room = self.room.as_ref().expect("the room is away only within a turn");
+        self.members.check(now, || room.state_vector());
+        while let Some((_, connection)) = self.leaving.pop_front_if(|(due, _)| *due <= now) {
+            if let Some(member) = self.members.get_mut(connection) {
+                member.outbox.close(CloseReason::Restart);
+            }
+        }
+    }
+
+    /// The server drains: everybody is sent away, each in its turn.
+    fn plan_leaving(&mut self) {
+        let drain = self.drain.borrow_and_update();
+        let Some(drain) = drain.as_ref() else { return };
+        self.leaving = self.members.ids().map(|id| (drain.next_place(), id)).collect();
+    }
+
+    /// When something is to be done though nothing happens.
+    fn deadline(&mut self) -> Instant {
+        let now = Instant::now();
+        let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
+        let leaving = self.leaving.front().map(|(due, _)| *due);
+        let times = [self.expiry, self.members.next_check(), self.presence_due, retry, self.closing_time(now), leaving];
+        times.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(3600))
+    }
+
+    /// When closing is to be tried, if only time is in its way.
+    fn closing_time(&mut self, now: Instant) -> Option<Instant> {
+        let rested = self.idle_since? + self.shared.options.room_idle;
+        if self.is_draining() || rested <= now {
+            // What else is in its way wakes the room by itself, but for somebody who is just coming in.
+            return (self.room().is_settled() && !self.saving.is_compacting()).then(|| now + RETRY);
+        }
+        Some(rested)
+    }
+
+    fn is_draining(&self) -> bool {
+        self.drain.borrow().is_some()
+    }
+
+    /// Whether nobody needs the room any more and all of it is on disk.
+    fn may_close(&mut self) -> bool {
+        let now = Instant::now();
+        let Some(since) = self.idle_since else { return false };
+        let draining = self.is_draining();
+        let rested = now.duration_since(since) >= self.shared.options.room_idle;
+        if !(draining || rested) || self.saving.is_holding() || !self.room().is_settled() {
+            return false;
+        }
+        draining || !self.saving.compact_before_closing(now, &self.shared.lane)
+    }
+}
+
+impl Drop for RoomTask {
+    /// Whoever is still here when the task ends, ends with it: the room was lost.
+    fn drop(&mut self) {
+        for outbox in self.members.outboxes() {
+            outbox.abort(CloseReason::ServerError);
+        }
+    }
+}
+
+/// The room's document is gone and cannot be had again.
+#[derive(Debug)]
+struct RoomLost;
+
+fn update_bytes(input: &Input) -> usize {
+    if let Input::Update { update, .. } = input { update.raw.len() } else { 0 }
+}
+
+/// A timer that is moved only when it would ring too late, or has rung.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    at: Instant,
+}
+
+impl Alarm {
+    fn new(now: Instant) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep_until(now.into())), at: now }
+    }
+
+    fn set(&mut self, at: Instant) {
+        if at < self.at || self.sleep.is_elapsed() {
+            self.sleep.as_mut().reset(at.into());
+            self.at = at;
+        }
+    }
+
+    async fn ring(&mut self) {
+        self.sleep.as_mut().await;
+    }
+}

@@ -1,0 +1,222 @@
+//! Wires the parts together, serves, and takes itself down without losing anything.
+//! Used by `main` and by tests, which bring a listener of their own and decide when to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{any, get};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use metrics_exporter_prometheus::PrometheusHandle;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::api::health::{self, Health};
+use crate::api::page;
+use crate::config::{Config, bytes};
+use crate::hub::members::Patience;
+use crate::hub::registry::Limits;
+use crate::hub::saving::CompactionTriggers;
+use crate::hub::{Hub, HubOptions};
+use crate::room::room::RoomLimits;
+use crate::session::connection::ConnectionLimits;
+use crate::session::upgrade::{SessionOptions, Sessions};
+use crate::store::{Store, StoreConfig, StoreError};
+use crate::telemetry::Metrics;
+
+/// Connections that the system may hold until they are accepted: many clients come back at once after a restart.
+const BACKLOG: i32 = 4096;
+/// A client has so long to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// And that many bytes for it.
+const HEAD_BYTES: usize = 32 * 1024;
+/// Plain HTTP connections beside the WebSockets.
+const HTTP_CONNECTIONS: usize = 1_000;
+
+/// Why a server does not start, or does not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Anybody could read and write everything.
+    #[error(
+        "{0} is not a loopback address, and without authentication everybody who can connect may read and write \
+         every room; listen on 127.0.0.1, or say --i-know-this-is-open"
+    )]
+    Open(SocketAddr),
+    /// See there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be used.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+    /// Time was up before all was on disk.
+    #[error("{unsaved} bytes of changes could not be saved within {drain:?}")]
+    Unsaved {
+        /// What is lost with this process, unless clients still have it.
+        unsaved: u64,
+        /// How long was tried.
+        drain: Duration,
+    },
+}
+
+/// A server that is ready to serve.
+pub struct Server {
+    listener: TcpListener,
+    config: Config,
+    hub: Hub,
+    store: Store,
+    routes: Router,
+}
+
+/// Opens a listener with a backlog of our own.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into())?)
+}
+
+impl Server {
+    /// Opens the store and wires the parts. Nothing is accepted before `run`.
+    pub async fn open(
+        listener: TcpListener,
+        config: Config,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, ServeError> {
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() && !config.i_know_this_is_open {
+            return Err(ServeError::Open(address));
+        }
+        let mut store_config = StoreConfig::new(&config.data);
+        store_config.unsaved_budget = config.unsaved_budget.as_u64();
+        let store = Store::open(store_config).await?;
+        Ok(Self::with_store(listener, config, store, metrics))
+    }
+
+    /// The same with a store that is already open: tests bring one whose disk fails when they say so.
+    pub fn with_store(listener: TcpListener, config: Config, store: Store, metrics: Option<PrometheusHandle>) -> Self {
+        let hub = Hub::new(store.clone(), hub_options(&config), Metrics::new());
+        let sessions = Sessions::new(hub.clone(), session_options(&config));
+        let health = Health { hub: hub.clone(), store: store.clone(), metrics };
+        Self { listener, config, hub, store, routes: routes(sessions, health) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Result<SocketAddr, ServeError> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Serves until `shutdown` is done, then drains: nobody is let in, everybody is told to come back, everything is
+    /// saved.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self { listener, config, hub, store, routes } = self;
+        tokio::select! {
+            () = accept(&listener, routes, config.max_connections + HTTP_CONNECTIONS) => {}
+            () = shutdown => {}
+        }
+        drop(listener);
+        tracing::info!(connections = hub.connections(), rooms = hub.rooms(), "draining");
+        let drained = timeout(config.drain, async {
+            hub.drain(config.drain / 2).await;
+            let unsaved = store.unsaved_bytes();
+            let closed = store.clone().close().await;
+            closed.map_err(|error| (unsaved, error))
+        });
+        match drained.await {
+            Ok(Ok(())) => {
+                tracing::info!("everything is saved");
+                Ok(())
+            }
+            Ok(Err((_, error))) => Err(error.into()),
+            Err(_) => Err(ServeError::Unsaved { unsaved: store.unsaved_bytes(), drain: config.drain }),
+        }
+    }
+}
+
+fn hub_options(config: &Config) -> HubOptions {
+    HubOptions {
+        limits: Limits { rooms: config.max_rooms, mailbox: config.mailbox.max(1) },
+        room: RoomLimits { document_bytes: bytes(config.max_document), presence_clients: config.max_presence_clients },
+        room_idle: config.room_idle,
+        patience: Patience { ping: config.ping, slow: config.slow_client },
+        unsaved_budget: config.unsaved_budget.as_u64(),
+        compaction: CompactionTriggers { rows: config.compact_rows, bytes: bytes(config.compact_bytes) },
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    }
+}
+
+fn session_options(config: &Config) -> SessionOptions {
+    SessionOptions {
+        connections: config.max_connections,
+        room_name_bytes: bytes(config.max_room_name),
+        presence_bytes: bytes(config.max_presence),
+        connection: ConnectionLimits { message_bytes: bytes(config.max_message), outbox_bytes: bytes(config.outbox) },
+    }
+}
+
+fn routes(sessions: Sessions, health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .with_state(health)
+        .route("/yjs/{*room}", any(yjs))
+        .route("/yjs/", any(yjs))
+        .with_state(sessions)
+        .route("/", get(page::page))
+        .route("/trip/{*room}", get(page::page))
+        .fallback(page::asset)
+}
+
+async fn yjs(State(sessions): State<Sessions>, mut request: Request<Body>) -> Response {
+    let path = request.uri().path().strip_prefix("/yjs/").unwrap_or_default().to_owned();
+    sessions.open_yjs(&path, &mut request)
+}
+
+/// Accepts connections for ever, at most `most` at a time.
+async fn accept(listener: &TcpListener, routes: Router, most: usize) {
+    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let routes = routes.clone();
+                tokio::spawn(async move {
+                    serve_http(socket, routes).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: existing connections go on, new ones wait.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Serves HTTP/1 on one socket until it is closed or upgraded.
+async fn serve_http(socket: TcpStream, routes: Router) {
+    // A socket that cannot be told so is about to fail anyway.
+    let _ = socket.set_nodelay(true);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes))
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}

@@ -1,0 +1,126 @@
+//! One WebSocket: messages in, the outbox out, and a close that says why. Used by each protocol's session.
+//! It enforces the limits on frames and knows nothing of what is in them.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+
+use super::socket::Socket;
+use crate::hub::outbox::{Drained, Outbox};
+use crate::room::id::ConnectionId;
+use crate::wire::Protocol;
+use crate::wire::close::CloseReason;
+
+/// Tungstenite's buffer, owned by each connection; reading ahead is the socket's business.
+const READ_BUFFER: usize = 256;
+/// How long a peer has to take its close frame and to go.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Limits of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Bytes of one message.
+    pub message_bytes: usize,
+    /// Bytes that may wait to be sent.
+    pub outbox_bytes: usize,
+}
+
+/// An open WebSocket.
+pub struct Connection {
+    stream: WebSocketStream<Socket>,
+    outbox: Arc<Outbox>,
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub enum Event {
+    /// A binary message.
+    Message(Bytes),
+    /// The outbox overflowed and is empty again: the room has to bring the client up to date.
+    Stale,
+}
+
+impl Connection {
+    /// Takes over a socket whose upgrade was answered; `ahead` is what was already read from it.
+    pub async fn new(
+        id: ConnectionId,
+        protocol: Protocol,
+        socket: TcpStream,
+        ahead: Bytes,
+        limits: ConnectionLimits,
+    ) -> Self {
+        let (read, write) = socket.into_split();
+        let outbox = Arc::new(Outbox::new(id, protocol, write, limits.outbox_bytes, Instant::now()));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(limits.message_bytes))
+            .max_frame_size(Some(limits.message_bytes));
+        let socket = Socket::new(read, Arc::clone(&outbox), ahead);
+        let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
+        Self { stream, outbox }
+    }
+
+    /// Where this connection is answered.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// The next thing that happens, or why the connection ends. Cancel-safe.
+    pub async fn next(&mut self) -> Result<Event, CloseReason> {
+        loop {
+            let message = poll_fn(|context| {
+                match self.outbox.poll_drained(context) {
+                    Poll::Ready(Ok(Drained::Stale)) => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(Drained::Closed(reason))) => return Poll::Ready(Err(reason)),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(CloseReason::Normal)),
+                    Poll::Pending => {}
+                }
+                self.stream.poll_next_unpin(context).map(|message| match message {
+                    Some(Ok(message)) => Ok(Some(message)),
+                    Some(Err(error)) => Err(reason(&error)),
+                    None => Err(CloseReason::Normal),
+                })
+            });
+            let Some(message) = message.await? else { return Ok(Event::Stale) };
+            self.outbox.hear(Instant::now());
+            match message {
+                Message::Binary(bytes) => return Ok(Event::Message(bytes)),
+                Message::Text(_) => return Err(CloseReason::UnsupportedData),
+                Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    /// Says why and goes: the close frame is sent behind everything that waits, then the peer gets a moment to leave.
+    pub async fn finish(self, reason: CloseReason) {
+        let Self { stream, outbox } = self;
+        outbox.close(reason);
+        let goodbye = async {
+            // The outbox ends with the close frame, or because the peer is gone.
+            while let Ok(Drained::Stale) = poll_fn(|context| outbox.poll_drained(context)).await {}
+            outbox.shut_down();
+            stream.into_inner().discard().await;
+        };
+        // Whoever takes longer is cut off.
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+    }
+}
+
+/// What an error of tungstenite means for the peer.
+fn reason(error: &Error) -> CloseReason {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::FrameTooBig,
+        Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => CloseReason::Normal,
+        Error::Utf8(_) => CloseReason::UnsupportedData,
+        _ => CloseReason::ProtocolError,
+    }
+}

@@ -1,0 +1,167 @@
+//! From an HTTP request to a WebSocket: checks the request, answers it, takes the bare socket from hyper, and runs
+//! the session in a task of its own. Called by the server's routes.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument;
+
+use super::connection::{Connection, ConnectionLimits};
+use super::yjs;
+use crate::api::problem::Problem;
+use crate::hub::registry::Lease;
+use crate::hub::{Counted, EnterError, Hub};
+use crate::room::id::{ConnectionId, RoomId};
+use crate::wire::Protocol;
+use crate::wire::close::CloseReason;
+use crate::wire::room_path::decode_room_name;
+
+/// What sessions have to know.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionOptions {
+    /// Sockets at the same time.
+    pub connections: usize,
+    /// Bytes of a room's name.
+    pub room_name_bytes: usize,
+    /// Bytes of one presence state.
+    pub presence_bytes: usize,
+    /// Limits of each connection.
+    pub connection: ConnectionLimits,
+}
+
+/// Opens sessions.
+#[derive(Clone)]
+pub struct Sessions {
+    hub: Hub,
+    options: SessionOptions,
+    ids: Arc<AtomicU64>,
+}
+
+/// What a socket is for.
+enum Purpose {
+    /// A client in a room.
+    Serve(Lease),
+    /// The client is told why not: it would see no HTTP status, but it sees a close code.
+    Refuse(CloseReason),
+}
+
+impl Sessions {
+    /// Sessions in the rooms of `hub`.
+    pub fn new(hub: Hub, options: SessionOptions) -> Self {
+        Self { hub, options, ids: Arc::new(AtomicU64::new(1)) }
+    }
+
+    /// Answers a request to open a y-websocket connection; `path` is what names the room, as it came.
+    pub fn open_yjs(&self, path: &str, request: &mut Request<Body>) -> Response<Body> {
+        let (accept, upgrade) = match handshake(request) {
+            Ok(handshake) => handshake,
+            Err(problem) => return problem.into_response(),
+        };
+        let Some(counted) = self.hub.connect(self.options.connections) else {
+            return Problem::busy("connection_limit", "The server has as many connections as it may have.")
+                .into_response();
+        };
+        let room = RoomId::parse(&decode_room_name(path), self.options.room_name_bytes);
+        let (room, purpose) = match room {
+            Ok(room) => match self.hub.enter(&room) {
+                Ok(lease) => (room.to_string(), Purpose::Serve(lease)),
+                Err(EnterError::Draining) => {
+                    return Problem::busy("draining", "The server is going away.").into_response();
+                }
+                Err(EnterError::TooManyRooms(_)) => {
+                    return Problem::busy("room_limit", "The server has as many rooms open as it may have.")
+                        .into_response();
+                }
+            },
+            Err(_) => (String::new(), Purpose::Refuse(CloseReason::BadRoomName)),
+        };
+        let id = ConnectionId(self.ids.fetch_add(1, Ordering::Relaxed));
+        let span = tracing::info_span!("connection", id = id.0, room);
+        tokio::spawn(self.clone().session(id, purpose, upgrade, counted).instrument(span));
+        switching_protocols(&accept)
+    }
+
+    async fn session(self, id: ConnectionId, purpose: Purpose, upgrade: OnUpgrade, counted: Counted) {
+        let Ok(upgraded) = upgrade.await else { return };
+        let Some((socket, ahead)) = bare_socket(upgraded) else { return };
+        let connection = Connection::new(id, Protocol::Yjs, socket, ahead, self.options.connection).await;
+        let hub = self.hub.clone();
+        let reason = match purpose {
+            Purpose::Serve(lease) => {
+                tracing::debug!("connected");
+                let session = yjs::serve(connection, lease, self.hub, self.options.presence_bytes);
+                AssertUnwindSafe(session).catch_unwind().await.unwrap_or(CloseReason::ServerError)
+            }
+            Purpose::Refuse(reason) => {
+                connection.finish(reason).await;
+                reason
+            }
+        };
+        tracing::debug!(reason = reason.label(), "disconnected");
+        hub.metrics().closed(reason);
+        drop(counted);
+    }
+}
+
+/// Takes the socket out of hyper; whatever hyper read beyond the request comes along.
+fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    // Even when it is empty, hyper's buffer would keep 8 KiB alive.
+    let ahead = if parts.read_buf.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(&parts.read_buf) };
+    Some((parts.io.into_inner(), ahead))
+}
+
+/// Checks that a request is a WebSocket handshake (RFC 6455 §4.2.1); gives the accept key and the upgrade to come.
+fn handshake(request: &mut Request<Body>) -> Result<(String, OnUpgrade), Problem> {
+    let headers = request.headers();
+    let is_upgrade = request.method() == Method::GET
+        && lists(headers, header::CONNECTION, "upgrade")
+        && lists(headers, header::UPGRADE, "websocket");
+    if !is_upgrade {
+        return Err(Problem::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "websocket_only",
+            "This path speaks WebSocket: connect with a WebSocket client.",
+        ));
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "websocket_version", "Only version 13 is spoken here."));
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| {
+        Problem::new(StatusCode::BAD_REQUEST, "websocket_key", "The Sec-WebSocket-Key header is missing.")
+    })?;
+    let accept = derive_accept_key(key.as_bytes());
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or_else(|| {
+        Problem::new(StatusCode::BAD_REQUEST, "not_upgradable", "This connection cannot be upgraded.")
+    })?;
+    Ok((accept, upgrade))
+}
+
+fn lists(headers: &HeaderMap, name: header::HeaderName, wanted: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted)))
+}
+
+fn switching_protocols(accept: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = HeaderValue::from_str(accept).expect("base64 is a header value");
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}

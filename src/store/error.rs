@@ -1,0 +1,154 @@
+//! What can go wrong in the store, in words for the person who runs the server.
+//! Made all over the store; the hub and the api map it. A text says what happened, where, and what to do; it must
+//! never be sent to a client.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use crate::room::id::RoomId;
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The data folder cannot be made, read or written.
+    #[error("the data folder {} cannot be used: {source}; check that it can be made and written by this user", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process has the folder open.
+    #[error("the data folder {} is in use by another process; stop that one, or choose another folder with --data", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file is not a whole SQLite database.
+    #[error(
+        "the database {} is damaged ({detail}); nothing was changed in it: keep a copy, then restore a backup, or save what is \
+         readable with `sqlite3 {} .recover`", file.display(), file.display()
+    )]
+    Corrupt {
+        /// The database file.
+        file: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// A later version of the program has migrated the database.
+    #[error(
+        "the database {} has migration {version}, which this version of triproom does not know; run the version that made it, or a \
+         later one", file.display()
+    )]
+    NewerSchema {
+        /// The database file.
+        file: PathBuf,
+        /// The unknown migration.
+        version: i64,
+    },
+    /// A migration failed, or one that was applied differs from the one built in.
+    #[error("the tables of {} could not be brought up to date: {source}", file.display())]
+    Migration {
+        /// The database file.
+        file: PathBuf,
+        /// What the migrator said.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The folder lies where SQLite's write-ahead log cannot work.
+    #[error(
+        "{} cannot be kept in write-ahead mode (SQLite answered {mode:?}); put the data folder on a local disk, not a network share",
+        file.display()
+    )]
+    NoWriteAhead {
+        /// The database file.
+        file: PathBuf,
+        /// The mode that SQLite chose.
+        mode: String,
+    },
+    /// SQLite refused a statement.
+    #[error("the database refused: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The file has rows that this process did not write.
+    #[error(
+        "rows {first} to {last} are already in the database and differ: another process writes to it; stop that one"
+    )]
+    ForeignRows {
+        /// First sequence of the batch.
+        first: u64,
+        /// Its last.
+        last: u64,
+    },
+    /// The snapshot of a room fails its checksum.
+    #[error(
+        "the snapshot of room {room:?} is damaged ({detail}); the room stays closed and nothing is overwritten; restore it from a \
+         backup{}", older_hint(*.older)
+    )]
+    DamagedSnapshot {
+        /// The room.
+        room: RoomId,
+        /// What does not fit.
+        detail: String,
+        /// The generation of the older snapshot that is kept beside it.
+        older: Option<u64>,
+    },
+    /// The fold of a compaction failed, or named rows that it was not given.
+    #[error("room {room:?} could not be folded: {source}")]
+    Fold {
+        /// The room.
+        room: RoomId,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Not everything was written when the store was closed.
+    #[error("the store closed with {rows} rows ({bytes} bytes) that could not be written: {cause}")]
+    Unsaved {
+        /// Rows that are lost with this process.
+        rows: usize,
+        /// Their bytes.
+        bytes: u64,
+        /// The last failure.
+        cause: String,
+    },
+    /// The store was closed before.
+    #[error("the store is closed")]
+    Closed,
+    /// A test made it fail, see [`FaultSwitch`](super::FaultSwitch).
+    #[error("a fault was injected {0} the commit")]
+    Injected(&'static str),
+}
+
+fn older_hint(older: Option<u64>) -> String {
+    match older {
+        Some(generation) => {
+            format!(", or fall back to its older snapshot, generation {generation}, kept in older_snapshots")
+        }
+        None => String::new(),
+    }
+}
+
+/// Why rows were not queued. Not one of them was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The disk does not keep up, or fails, and memory for what waits is spent.
+    #[error("{unsaved} bytes wait to be saved and the budget is {budget}")]
+    OverBudget {
+        /// What waits, without these rows.
+        unsaved: u64,
+        /// The limit.
+        budget: u64,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Whether the database file itself is broken, as far as SQLite can tell.
+pub(super) fn is_corruption(error: &sqlx::Error) -> bool {
+    const CORRUPT: u32 = 11;
+    const NOT_A_DATABASE: u32 = 26;
+    let code =
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<u32>().ok());
+    // The low byte is the kind, the rest a detail.
+    code.is_some_and(|code| matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
+}

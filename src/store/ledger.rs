@@ -1,0 +1,270 @@
+//! The account of all rows in memory: which wait to be written, which are in the file, and for which room.
+//! Room logs append to it, the writer takes batches from it and settles them, loading reads it. One short lock, never
+//! held over an await. It must never forget a row before the writer settled it, and it knows no database.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem::size_of;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::error::AppendError;
+use super::log::{LogPosition, Progress};
+use super::{RoomRows, Sequence};
+use crate::room::id::RoomId;
+
+/// A row that waits for its commit.
+#[derive(Debug)]
+pub(super) struct QueuedRow {
+    pub(super) sequence: Sequence,
+    pub(super) data: Bytes,
+    pub(super) room: RoomId,
+    progress: Arc<Progress>,
+    position: LogPosition,
+}
+
+/// What a row takes from the budget beside its bytes, so that a flood of tiny rows is bounded too.
+const ROW_OVERHEAD: u64 = size_of::<QueuedRow>() as u64;
+
+/// The rows of one commit, in order. Stays the same until it succeeded.
+pub(super) type Batch = Arc<Vec<QueuedRow>>;
+
+/// What the file holds of one room's rows, and how many more are queued.
+#[derive(Debug, Default)]
+struct Account {
+    /// The room's id in the file; known once rows of it were committed.
+    id: Option<i64>,
+    /// Committed rows, rising.
+    committed: Vec<Sequence>,
+    /// Bytes of their data.
+    bytes: u64,
+    /// Rows that wait or are in flight.
+    queued: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The next sequence to give.
+    next: u64,
+    queue: VecDeque<QueuedRow>,
+    in_flight: Option<Batch>,
+    /// Bytes of queue and flight, overhead included.
+    unsaved: u64,
+    /// Only rooms that have rows, so that opening rooms leaves nothing behind.
+    rooms: HashMap<RoomId, Account>,
+    closed: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    state: Mutex<State>,
+    budget: u64,
+    /// Rung when there is something for the writer.
+    pub(super) work: Notify,
+}
+
+/// What to load of one room.
+#[derive(Debug, Default)]
+pub(super) struct RoomView {
+    pub(super) committed: Vec<Sequence>,
+    pub(super) unsaved: Vec<(Sequence, Bytes)>,
+}
+
+impl Ledger {
+    /// An account without rooms; `last` is the highest sequence ever given.
+    pub(super) fn new(budget: u64, last: Sequence) -> Self {
+        let state = State {
+            next: last.0 + 1,
+            queue: VecDeque::new(),
+            in_flight: None,
+            unsaved: 0,
+            rooms: HashMap::new(),
+            closed: false,
+        };
+        Self { state: Mutex::new(state), budget, work: Notify::new() }
+    }
+
+    /// Books a room's rows that were found in the file at the start; `sequences` rise.
+    pub(super) fn found(&self, room: RoomId, id: i64, sequences: Vec<Sequence>, bytes: u64) {
+        self.lock().rooms.insert(room, Account { id: Some(id), committed: sequences, bytes, queued: 0 });
+    }
+
+    /// Queues `rows`, the first of which is the one after `position` of its handle.
+    pub(super) fn append(
+        &self,
+        room: &RoomId,
+        rows: Vec<Bytes>,
+        progress: &Arc<Progress>,
+        position: LogPosition,
+    ) -> Result<(), AppendError> {
+        let added: u64 = rows.iter().map(|row| row.len() as u64 + ROW_OVERHEAD).sum();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.closed {
+            return Err(AppendError::Closed);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if state.unsaved.saturating_add(added) > self.budget {
+            return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
+        }
+        state.unsaved += added;
+        if let Some(account) = state.rooms.get_mut(room) {
+            account.queued += rows.len();
+        } else {
+            state.rooms.insert(room.clone(), Account { queued: rows.len(), ..Account::default() });
+        }
+        for (position, data) in (position.0 + 1..).zip(rows) {
+            let sequence = Sequence(state.next);
+            state.next += 1;
+            let progress = Arc::clone(progress);
+            state.queue.push_back(QueuedRow {
+                sequence,
+                data,
+                room: room.clone(),
+                progress,
+                position: LogPosition(position),
+            });
+        }
+        drop(guard);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Moves the oldest rows into flight: at most `rows` of them, and no more once `bytes` are reached.
+    pub(super) fn take_batch(&self, rows: usize, bytes: usize) -> Option<Batch> {
+        let mut state = self.lock();
+        debug_assert!(state.in_flight.is_none(), "one batch at a time");
+        let mut sum = 0;
+        let fits = |row: &&QueuedRow| {
+            let room_left = sum < bytes;
+            sum += row.data.len();
+            room_left
+        };
+        let count = state.queue.iter().take(rows.max(1)).take_while(fits).count();
+        if count == 0 {
+            return None;
+        }
+        let batch: Batch = Arc::new(state.queue.drain(..count).collect());
+        if state.queue.is_empty() {
+            // After a flood the memory goes back; a calm queue keeps its few slots.
+            state.queue.shrink_to(1024);
+        }
+        state.in_flight = Some(Arc::clone(&batch));
+        Some(batch)
+    }
+
+    /// The ids of the batch's rooms, as far as they are known.
+    pub(super) fn known_ids(&self, batch: &Batch) -> HashMap<RoomId, Option<i64>> {
+        let mut ids = HashMap::new();
+        for row in batch.iter() {
+            if !ids.contains_key(&row.room) {
+                ids.insert(row.room.clone(), None);
+            }
+        }
+        let state = self.lock();
+        for (room, id) in &mut ids {
+            *id = state.rooms.get(room).and_then(|account| account.id);
+        }
+        ids
+    }
+
+    /// The batch in flight is in the file: books its rows, frees its budget, then tells its handles.
+    pub(super) fn settle(&self, batch: &Batch, ids: &HashMap<RoomId, i64>) {
+        let mut groups: HashMap<&RoomId, (Vec<Sequence>, u64)> = HashMap::with_capacity(ids.len());
+        let mut moved: HashMap<*const Progress, (&Progress, LogPosition)> = HashMap::new();
+        let mut freed = 0;
+        for row in batch.iter() {
+            let (sequences, bytes) = groups.entry(&row.room).or_default();
+            sequences.push(row.sequence);
+            *bytes += row.data.len() as u64;
+            freed += row.data.len() as u64 + ROW_OVERHEAD;
+            moved.insert(Arc::as_ptr(&row.progress), (&row.progress, row.position));
+        }
+        let mut state = self.lock();
+        for (room, (sequences, bytes)) in groups {
+            let account = state.rooms.get_mut(room).expect("a room with queued rows has an account");
+            account.id = ids.get(room).copied();
+            account.queued -= sequences.len();
+            account.bytes += bytes;
+            account.committed.extend_from_slice(&sequences);
+        }
+        state.unsaved -= freed;
+        state.in_flight = None;
+        drop(state);
+        // One announcement a handle and commit, after the account is right.
+        for (progress, position) in moved.into_values() {
+            progress.send_replace(position);
+        }
+    }
+
+    /// A compaction deleted `folded` (rising, `bytes` in all) of `room`.
+    pub(super) fn folded(&self, room: &RoomId, folded: &[Sequence], bytes: u64) {
+        let mut state = self.lock();
+        let Some(account) = state.rooms.get_mut(room) else { return };
+        account.committed.retain(|sequence| folded.binary_search(sequence).is_err());
+        account.committed.shrink_to(account.committed.len() * 2);
+        account.bytes = account.bytes.saturating_sub(bytes);
+        if account.committed.is_empty() && account.queued == 0 {
+            state.rooms.remove(room);
+        }
+    }
+
+    /// The room's rows: where the committed ones are, and the others themselves.
+    pub(super) fn view(&self, room: &RoomId) -> RoomView {
+        let state = self.lock();
+        let Some(account) = state.rooms.get(room) else { return RoomView::default() };
+        let mut unsaved = Vec::with_capacity(account.queued);
+        if account.queued > 0 {
+            let in_flight = state.in_flight.iter().flat_map(|batch| batch.iter());
+            let rows = in_flight.chain(&state.queue).filter(|row| row.room == *room);
+            unsaved.extend(rows.map(|row| (row.sequence, row.data.clone())));
+        }
+        RoomView { committed: account.committed.clone(), unsaved }
+    }
+
+    /// Which of `sequences` are still in the account of `room`.
+    pub(super) fn still_there(&self, room: &RoomId, sequences: &[Sequence]) -> Vec<Sequence> {
+        let state = self.lock();
+        let Some(account) = state.rooms.get(room) else { return Vec::new() };
+        sequences.iter().copied().filter(|sequence| account.committed.binary_search(sequence).is_ok()).collect()
+    }
+
+    /// Committed rows of `room` and their bytes.
+    pub(super) fn rows(&self, room: &RoomId) -> (usize, u64) {
+        self.lock().rooms.get(room).map_or((0, 0), |account| (account.committed.len(), account.bytes))
+    }
+
+    /// All rooms with committed rows.
+    pub(super) fn rooms(&self) -> Vec<RoomRows> {
+        let state = self.lock();
+        let with_rows = state.rooms.iter().filter(|(_, account)| !account.committed.is_empty());
+        with_rows
+            .map(|(room, account)| RoomRows { room: room.clone(), rows: account.committed.len(), bytes: account.bytes })
+            .collect()
+    }
+
+    /// Rows that are not durable yet, and their bytes with overhead.
+    pub(super) fn unsaved(&self) -> (usize, u64) {
+        let state = self.lock();
+        (state.queue.len() + state.in_flight.as_ref().map_or(0, |batch| batch.len()), state.unsaved)
+    }
+
+    /// The highest sequence given so far.
+    pub(super) fn last(&self) -> Sequence {
+        Sequence(self.lock().next - 1)
+    }
+
+    /// From now on nothing is queued.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.work.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds the ledger")
+    }
+}

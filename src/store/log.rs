@@ -1,0 +1,69 @@
+//! The append handle of one open room.
+//! The room's task owns it: it appends what a turn accepted and waits here until that is durable. It must never
+//! block or wait to append, and it knows nothing of the database.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::error::AppendError;
+use super::ledger::Ledger;
+use crate::room::id::RoomId;
+
+/// How many rows of one [`RoomLog`]: the first row is 1, 0 is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LogPosition(pub u64);
+
+/// Where the writer announces how far one handle's rows are durable.
+pub(super) type Progress = watch::Sender<LogPosition>;
+
+/// Appends rows to one room. Dropping it loses nothing: what it queued is still written.
+#[derive(Debug)]
+pub struct RoomLog {
+    room: RoomId,
+    appended: LogPosition,
+    durable: watch::Receiver<LogPosition>,
+    progress: Arc<Progress>,
+    ledger: Arc<Ledger>,
+}
+
+impl RoomLog {
+    pub(super) fn new(room: RoomId, ledger: Arc<Ledger>) -> Self {
+        let (progress, durable) = watch::channel(LogPosition(0));
+        Self { room, appended: LogPosition(0), durable, progress: Arc::new(progress), ledger }
+    }
+
+    /// Queues `rows` for the writer, all of them or none. Never blocks and never waits.
+    ///
+    /// The bytes stay in memory until they are durable: a slice of a big buffer keeps all of that buffer.
+    pub fn append(&mut self, rows: impl IntoIterator<Item = Bytes>) -> Result<LogPosition, AppendError> {
+        let rows: Vec<Bytes> = rows.into_iter().collect();
+        let count = rows.len() as u64;
+        self.ledger.append(&self.room, rows, &self.progress, self.appended)?;
+        self.appended.0 += count;
+        Ok(self.appended)
+    }
+
+    /// The room that it belongs to.
+    pub fn room(&self) -> &RoomId {
+        &self.room
+    }
+
+    /// All rows up to here are on the disk.
+    pub fn durable(&self) -> LogPosition {
+        *self.durable.borrow()
+    }
+
+    /// All rows up to here were queued.
+    pub fn appended(&self) -> LogPosition {
+        self.appended
+    }
+
+    /// Waits until [`durable`](Self::durable) moved since the last call that returned, and says where it is.
+    /// Cancel-safe. While the store fails, and after it was closed, this waits without end.
+    pub async fn changed(&mut self) -> LogPosition {
+        self.durable.changed().await.expect("this handle holds the sender");
+        *self.durable.borrow_and_update()
+    }
+}

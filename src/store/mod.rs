@@ -1,0 +1,231 @@
+//! What survives a crash: the log of every room's updates and the snapshots that they are folded into.
+//! The hub opens a room with [`Store::load`], appends through its [`RoomLog`] and folds with [`Store::compact`].
+//! *Durable* is said only after the commit returned; a failing disk loses nothing that memory can still hold.
+//! It must never look into an update's bytes.
+//!
+//! `ledger` is the account in memory, `log` a room's handle on it, `writer` the one task that commits,
+//! `sqlite` the database behind it (`schema` opens it, `sink` writes it, `reader` reads it).
+
+mod compaction;
+mod error;
+mod fault;
+mod ledger;
+mod log;
+mod reader;
+mod schema;
+mod sink;
+mod snapshot;
+mod sqlite;
+mod writer;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+pub use error::{AppendError, StoreError};
+pub use fault::{Fault, FaultSwitch};
+pub use log::{LogPosition, RoomLog};
+pub use sqlite::SqliteStore;
+
+use crate::room::id::RoomId;
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where the database lies; made when it is not there.
+    pub folder: PathBuf,
+    /// Bytes of rows (and some 70 a row beside them) that may wait to be written before appends are refused.
+    pub unsaved_budget: u64,
+    /// The most rows of one commit.
+    pub commit_rows: usize,
+    /// A commit takes no further row once it has this many bytes.
+    pub commit_bytes: usize,
+    /// zstd level of snapshots.
+    pub snapshot_level: i32,
+    /// Connections that load rooms at the same time.
+    pub readers: u32,
+    /// How long closing goes on trying while the disk fails.
+    pub close_patience: Duration,
+    /// Makes commits fail. For tests.
+    pub fault: Option<FaultSwitch>,
+}
+
+impl StoreConfig {
+    /// The defaults, for the database in `folder`.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            unsaved_budget: 64 << 20,
+            commit_rows: 5_000,
+            commit_bytes: 4 << 20,
+            snapshot_level: 3,
+            readers: 2,
+            close_patience: Duration::from_secs(10),
+            fault: None,
+        }
+    }
+}
+
+/// Where a row stands in the log: rising over all rooms of a store, never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(pub u64);
+
+/// All that is stored of one room.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredRoom {
+    /// The folded state, as the last compaction gave it.
+    pub snapshot: Option<Bytes>,
+    /// The updates since then, in the order in which they were appended.
+    pub rows: Vec<StoredRow>,
+    /// Rows that fail their checksum: left out here, kept in the file, logged and counted.
+    pub damaged: usize,
+}
+
+/// One update in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its bytes as they were appended.
+    pub data: Bytes,
+}
+
+/// What the fold of a compaction makes of a [`StoredRoom`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// The new snapshot.
+    pub snapshot: Bytes,
+    /// The rows that it holds: exactly these are deleted.
+    pub folded: Vec<Sequence>,
+}
+
+/// How a compaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compaction {
+    /// The snapshot is written and the rows in it are deleted.
+    Done {
+        /// The snapshot's generation.
+        generation: u64,
+        /// Rows deleted.
+        folded: usize,
+        /// Length of the snapshot before compression.
+        raw_bytes: u64,
+        /// And in the file.
+        stored_bytes: u64,
+    },
+    /// Somebody else compacted the room meanwhile; nothing was changed.
+    Lost,
+}
+
+/// Whether the store can write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreHealth {
+    /// The last commit succeeded.
+    Healthy,
+    /// Commits fail; everything that waits is kept and tried again.
+    Failing {
+        /// Since the first failure.
+        since: SystemTime,
+        /// The latest failure, for the operator.
+        error: Arc<str>,
+    },
+}
+
+/// A room with rows in the log, to choose what to compact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomRows {
+    /// The room.
+    pub room: RoomId,
+    /// Committed rows that no snapshot holds.
+    pub rows: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Where rooms are kept. A cheap handle: clones share one store.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A SQLite file in a folder of its own.
+    Sqlite(SqliteStore),
+}
+
+impl Store {
+    /// Opens the store in the configured folder, which this process has for itself until it closes.
+    pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
+        SqliteStore::open(config).await.map(Self::Sqlite)
+    }
+
+    /// All that is stored of `room`, rows that were appended but not committed included.
+    pub async fn load(&self, room: &RoomId) -> Result<StoredRoom, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.load(room).await,
+        }
+    }
+
+    /// The append handle of one open room. Leaves nothing behind until something is appended.
+    pub fn log(&self, room: &RoomId) -> RoomLog {
+        match self {
+            Self::Sqlite(store) => store.log(room),
+        }
+    }
+
+    /// Folds a room's snapshot and committed rows into a new snapshot. `fold` runs on a thread where it may take its time.
+    ///
+    /// Rows that it does not name stay: those that arrived meanwhile, those that wait for predecessors, damaged ones.
+    /// Once the fold is done, dropping the future does not stop the write.
+    pub async fn compact<F, E>(&self, room: &RoomId, fold: F) -> Result<Compaction, StoreError>
+    where
+        F: FnOnce(StoredRoom) -> Result<Folded, E> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(store) => store.compact(room, fold).await,
+        }
+    }
+
+    /// Whether commits succeed, to read and to wait on.
+    pub fn health(&self) -> watch::Receiver<StoreHealth> {
+        match self {
+            Self::Sqlite(store) => store.health(),
+        }
+    }
+
+    /// What waits to be written, as the budget counts it.
+    pub fn unsaved_bytes(&self) -> u64 {
+        match self {
+            Self::Sqlite(store) => store.unsaved_bytes(),
+        }
+    }
+
+    /// Committed rows of `room` that no snapshot holds, damaged ones included.
+    pub fn row_count(&self, room: &RoomId) -> usize {
+        match self {
+            Self::Sqlite(store) => store.rows(room).0,
+        }
+    }
+
+    /// Bytes of these rows.
+    pub fn row_bytes(&self, room: &RoomId) -> u64 {
+        match self {
+            Self::Sqlite(store) => store.rows(room).1,
+        }
+    }
+
+    /// All rooms that have such rows, in no order.
+    pub fn rooms_with_rows(&self) -> Vec<RoomRows> {
+        match self {
+            Self::Sqlite(store) => store.rooms_with_rows(),
+        }
+    }
+
+    /// Writes all that waits and closes the database, for all clones. The error says how much could not be written.
+    pub async fn close(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+        }
+    }
+}

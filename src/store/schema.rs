@@ -1,0 +1,130 @@
+//! The database file: folder, lock, settings, migrations, and the one scan that finds every room's rows.
+//! Only opening a store comes here. It must never change a file that it does not understand.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection};
+
+use super::error::{StoreError, is_corruption};
+use super::ledger::Ledger;
+use super::{Sequence, StoreConfig};
+use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+
+const DATABASE: &str = "triproom.sqlite";
+const LOCK: &str = "triproom.lock";
+
+/// Makes the folder and takes it for this process, until the file is dropped.
+pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
+    let refused = |source| StoreError::Folder { folder: folder.to_owned(), source };
+    let is_new = !folder.exists();
+    std::fs::create_dir_all(folder).map_err(refused)?;
+    if is_new && let Some(parent) = folder.canonicalize().map_err(refused)?.parent() {
+        // SQLite syncs the folder for its files, but nobody else would sync the folder's own name.
+        File::open(parent).and_then(|parent| parent.sync_all()).map_err(refused)?;
+    }
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(refused(source)),
+    }
+}
+
+/// How both the writer and the readers connect.
+pub(super) fn options(config: &StoreConfig) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(config.folder.join(DATABASE))
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // On a Mac a plain fsync does not reach the disk; elsewhere this changes nothing.
+        .pragma("fullfsync", "1")
+        // After a flood the write-ahead log shrinks to this at its next start from the front.
+        .pragma("journal_size_limit", "67108864")
+        // No foreign keys: the writer resolves every room itself.
+        .foreign_keys(false)
+        // The lock file keeps other servers out; somebody's sqlite3 shell may still hold the file for a moment.
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging()
+}
+
+/// Connects the writer and brings the tables up to date.
+pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    let file = options.get_filename().to_owned();
+    let readable = |error: sqlx::Error| {
+        if is_corruption(&error) {
+            StoreError::Corrupt { file: file.clone(), detail: error.to_string() }
+        } else {
+            StoreError::Database(error)
+        }
+    };
+    let mut connection = options.clone().create_if_missing(true).connect().await.map_err(readable)?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.map_err(readable)?;
+    if mode != "wal" {
+        return Err(StoreError::NoWriteAhead { file, mode });
+    }
+    match migrator().run(&mut connection).await {
+        Ok(()) => Ok(connection),
+        Err(MigrateError::VersionMissing(version)) => Err(StoreError::NewerSchema { file, version }),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) if is_corruption(&error) => {
+            Err(readable(error))
+        }
+        Err(source) => Err(StoreError::Migration { file, source }),
+    }
+}
+
+fn migrator() -> Migrator {
+    let migration = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![migration(1, "store", include_str!("../../migrations/sqlite/0001_store.sql"))])
+}
+
+/// Scans the log once and books every row that is in the file.
+pub(super) async fn scan(connection: &mut SqliteConnection, budget: u64) -> Result<Ledger, StoreError> {
+    let mut last: i64 = sqlx::query_scalar("SELECT last FROM sequences").fetch_one(&mut *connection).await?;
+    let mut found: HashMap<i64, (Vec<Sequence>, u64)> = HashMap::new();
+    let mut rows = sqlx::query("SELECT seq, room, length(data) FROM log ORDER BY seq").fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        let sequence: i64 = row.try_get(0)?;
+        last = last.max(sequence);
+        let (sequences, bytes) = found.entry(row.try_get(1)?).or_default();
+        sequences.push(Sequence(sequence.cast_unsigned()));
+        *bytes += row.try_get::<i64, _>(2)?.cast_unsigned();
+    }
+    drop(rows);
+    let ledger = Ledger::new(budget, Sequence(last.cast_unsigned()));
+    let ids = serde_json::to_string(&found.keys().collect::<Vec<_>>()).expect("numbers are JSON");
+    let names = sqlx::query("SELECT id, name FROM rooms WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(ids)
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in names {
+        let id: i64 = row.try_get(0)?;
+        match RoomId::parse(row.try_get(1)?, ROOM_NAME_CEILING) {
+            Ok(room) => {
+                if let Some((mut sequences, bytes)) = found.remove(&id) {
+                    sequences.shrink_to_fit();
+                    ledger.found(room, id, sequences, bytes);
+                }
+            }
+            Err(error) => tracing::error!(id, %error, "a room in the database has a name that no room can have"),
+        }
+    }
+    for (id, (sequences, _)) in found {
+        tracing::error!(id, rows = sequences.len(), "rows in the log belong to no room; they are left where they are");
+    }
+    Ok(ledger)
+}
+
+/// Writes all of the write-ahead log into the database file and closes it.
+pub(super) async fn close(mut connection: SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}

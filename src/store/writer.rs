@@ -1,0 +1,202 @@
+//! The one task that writes: it commits what is queued, again and again, and tells the handles what is durable.
+//! While one commit is in flight the next batch gathers, so the disk sets the pace. A batch that fails is kept and tried
+//! again until it succeeds; nothing overtakes it. It must never drop a row, and never wait for a room.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::compaction::CompactionJob;
+use super::error::StoreError;
+use super::ledger::{Batch, Ledger};
+use super::sink::{Attempt, Sink};
+use super::{Compaction, StoreHealth};
+
+/// Pause after the first failure; doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Until when the writer goes on trying; `None` while the store is open.
+pub(super) type Deadline = Option<Instant>;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) sink: Sink,
+    pub(super) jobs: mpsc::Receiver<CompactionJob>,
+    pub(super) health: watch::Sender<StoreHealth>,
+    pub(super) closing: watch::Receiver<Deadline>,
+    pub(super) commit_rows: usize,
+    pub(super) commit_bytes: usize,
+    /// Held as long as anything may be written.
+    pub(super) _lock: File,
+}
+
+/// The closing deadline passed while the store failed.
+struct GaveUp;
+
+impl Writer {
+    /// Runs until the store is closed and everything is written, or the patience for that is spent.
+    pub(super) async fn run(mut self) -> Result<(), StoreError> {
+        loop {
+            // One compaction between two batches, so that neither keeps the other waiting for ever.
+            if let Ok(job) = self.jobs.try_recv()
+                && self.compact(job).await.is_err()
+            {
+                return self.unsaved();
+            }
+            if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
+                if self.commit(&batch).await.is_err() {
+                    return self.unsaved();
+                }
+                continue;
+            }
+            if self.closing.borrow().is_some() && self.jobs.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = self.ledger.work.notified() => {}
+                Some(job) = self.jobs.recv() => {
+                    if self.compact(job).await.is_err() {
+                        return self.unsaved();
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.sink.close().await {
+            // All rows are in the write-ahead log, which the next start reads.
+            tracing::warn!(%error, "the write-ahead log could not be merged into the database at the end");
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, batch: &Batch) -> Result<(), GaveUp> {
+        let known = self.ledger.known_ids(batch);
+        let mut attempt = Attempt::First;
+        let mut pause = FIRST_PAUSE;
+        let ids = loop {
+            let started = Instant::now();
+            match self.sink.commit_rows(batch, &known, attempt).await {
+                Ok(ids) => {
+                    metrics::histogram!("triproom_log_commit_seconds").record(started.elapsed());
+                    break ids;
+                }
+                Err(error) => self.failed(&error, &mut pause).await?,
+            }
+            attempt = Attempt::Again;
+        };
+        self.ledger.settle(batch, &ids);
+        self.healthy();
+        let bytes: usize = batch.iter().map(|row| row.data.len()).sum();
+        metrics::counter!("triproom_log_rows_total").increment(batch.len() as u64);
+        metrics::counter!("triproom_log_bytes_total").increment(bytes as u64);
+        self.gauge();
+        Ok(())
+    }
+
+    /// Tries once. Only when nobody can say whether it was committed, it stays here until the file has told.
+    async fn compact(&mut self, job: CompactionJob) -> Result<(), GaveUp> {
+        let CompactionJob { write, reply } = job;
+        let result = match self.sink.commit_compaction(&write, self.ledger.last()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                // A caller who has left does not want the answer.
+                let _ = reply.send(Ok(Compaction::Lost));
+                return Ok(());
+            }
+            Err(error) => {
+                let mut pause = FIRST_PAUSE;
+                let written = loop {
+                    match self.sink.snapshot_is(&write).await {
+                        Ok(written) => break written,
+                        Err(error) => self.failed(&error, &mut pause).await?,
+                    }
+                };
+                self.healthy();
+                if written { Ok(()) } else { Err(error) }
+            }
+        };
+        let done = result.map(|()| {
+            self.ledger.folded(&write.room, &write.folded, write.folded_bytes);
+            Compaction::Done {
+                generation: write.generation(),
+                folded: write.folded.len(),
+                raw_bytes: write.snapshot.raw_length,
+                stored_bytes: write.snapshot.data.len() as u64,
+            }
+        });
+        let _ = reply.send(done);
+        Ok(())
+    }
+
+    /// Says that the store fails and waits for the next try.
+    async fn failed(&mut self, error: &StoreError, pause: &mut Duration) -> Result<(), GaveUp> {
+        metrics::counter!("triproom_log_commit_failures_total").increment(1);
+        self.gauge();
+        let text: Arc<str> = error.to_string().into();
+        self.health.send_modify(|health| {
+            let since = match health {
+                StoreHealth::Healthy => SystemTime::now(),
+                StoreHealth::Failing { since, .. } => *since,
+            };
+            *health = StoreHealth::Failing { since, error: text };
+        });
+        let (rows, bytes) = self.ledger.unsaved();
+        tracing::error!(%error, rows, bytes, "the store cannot write; what waits is kept and tried again");
+        let deadline = *self.closing.borrow_and_update();
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(GaveUp);
+        }
+        // The last try is at the deadline itself.
+        let next = Instant::now() + *pause;
+        let next = deadline.map_or(next, |deadline| deadline.min(next));
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = sleep_until(next) => {}
+            // Closing does not wait out the pause.
+            Ok(()) = self.closing.changed() => {}
+        }
+        Ok(())
+    }
+
+    fn healthy(&self) {
+        let was_failing = self.health.send_if_modified(|health| {
+            let was_failing = *health != StoreHealth::Healthy;
+            *health = StoreHealth::Healthy;
+            was_failing
+        });
+        if was_failing {
+            tracing::info!("the store writes again");
+        }
+    }
+
+    /// What is lost when the process ends now.
+    fn unsaved(&self) -> Result<(), StoreError> {
+        let (rows, bytes) = self.ledger.unsaved();
+        let cause = match &*self.health.borrow() {
+            StoreHealth::Failing { error, .. } => error.to_string(),
+            StoreHealth::Healthy => String::new(),
+        };
+        if rows == 0 { Ok(()) } else { Err(StoreError::Unsaved { rows, bytes, cause }) }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; budgets are far below 2^52")]
+    fn gauge(&self) {
+        metrics::gauge!("triproom_log_unsaved_bytes").set(self.ledger.unsaved().1 as f64);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Without this the store would look healthy while rows pile up until the budget refuses them.
+            let error = "the writer of the store has panicked; restart the server".into();
+            self.health.send_replace(StoreHealth::Failing { since: SystemTime::now(), error });
+        }
+    }
+}
