@@ -2,8 +2,8 @@
 // Built by vite.config.ts, which fills in the version and the file list. Pages ask the network first and
 // fall back fast; hashed files come from the copy. It never touches sockets, health, metrics or the API.
 
-const VERSION = 'triproom-6d9f18ad488a0d1b';
-const FILES = ["/assets/editor-BK2tDb_Y.js","/assets/index-BbbeubX-.js","/assets/index-H9xF_7IR.css","/icon.svg","/manifest.webmanifest"];
+const VERSION = 'triproom-2a22e588756a80ac';
+const FILES = ["/assets/editor-cQy-Kw92.js","/assets/index-Cht5GqIV.js","/assets/index-DGokk_wy.css","/icon.svg","/manifest.webmanifest"];
 const SHELL = '/';
 /** A train's wifi that answers nothing must not hold the page longer than this. */
 const PATIENCE_MS = 2000;

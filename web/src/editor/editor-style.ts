@@ -39,6 +39,9 @@ export const editorTheme = EditorView.theme({
     top: '-16px',
     userSelect: 'none',
     pointerEvents: 'none',
+    // The name gives the line above back after a while; the cursor stays, and pointing at it tells again.
+    animation: 'cursor-name-rests 200ms 8s forwards',
   },
+  '.cm-ySelectionCaret:hover > .cm-ySelectionInfo': { animation: 'none' },
   '.cm-ySelectionCaretDot': { display: 'none' },
 });

@@ -77,6 +77,11 @@ export class People {
     this.awareness.setLocalStateField('user', { name, color, colorLight: `${color}40` });
   }
 
+  /** On a new socket: a newer clock, or those who saw this tab leave would take it for old news. */
+  renew(): void {
+    this.awareness.setLocalState(this.awareness.getLocalState());
+  }
+
   focus(pointer: string | null): void {
     const state = this.awareness.getLocalState();
     if (state && state['focus'] !== pointer) this.awareness.setLocalStateField('focus', pointer);

@@ -135,6 +135,7 @@ export class Room {
     provider.on('status', ({ status }) => {
       if (status !== 'connected') return;
       gaveOurs = gotTheirs = false;
+      this.people.renew();
       this.light.socketOpened();
     });
     provider.on('sync', (synced) => {

@@ -4,6 +4,7 @@
 const DAY_MS = 86_400_000;
 /** The page speaks English; which English, the device says. */
 const LOCALE = typeof navigator !== 'undefined' && /^en\b/.test(navigator.language) ? navigator.language : 'en-GB';
+const TWELVE_HOURS = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric' }).resolvedOptions().hour12 ?? false;
 /** A typing slip in a date must not build a thousand columns. */
 const MAX_DAYS = 180;
 
@@ -42,6 +43,13 @@ export function dateRange(first: string | null, last: string | null): string {
   if (!first || !last) return first || last ? withYear((first ?? last)!) : '';
   if (first === last) return withYear(first);
   return withYearFormat.formatRange(utc(first), utc(last));
+}
+
+/** A clock time as this device writes it: 19:30, or 7:30pm. */
+export function spokenClock(time: string): string {
+  if (!time || !TWELVE_HOURS) return time;
+  const hour = Number(time.slice(0, 2));
+  return `${hour % 12 || 12}${time.slice(2)}${hour < 12 ? 'am' : 'pm'}`;
 }
 
 /** The clock time in an RFC 3339 string, as it was written. */

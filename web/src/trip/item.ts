@@ -3,7 +3,7 @@
 
 import * as Y from 'yjs';
 import type { IconName } from '../view/icon';
-import { clock, isDay } from './days';
+import { clock, isDay, spokenClock } from './days';
 
 export type Item = Y.Map<unknown>;
 
@@ -65,9 +65,11 @@ export function placeName(item: Item): string {
 }
 
 export function timeSpan(item: Item): string {
-  const start = clock(item.get('start'));
-  const end = clock(item.get('end'));
-  return start && end ? `${start}–${end}` : start || (end && `until ${end}`);
+  const start = spokenClock(clock(item.get('start')));
+  const end = spokenClock(clock(item.get('end')));
+  if (!start || !end) return start || (end && `until ${end}`);
+  const sameHalf = /[ap]m$/.test(start) && start.slice(-2) === end.slice(-2);
+  return `${sameHalf ? start.slice(0, -2) : start}–${end}`;
 }
 
 export function priceText(item: Item, tripCurrency: string): string {

@@ -3,7 +3,7 @@
 
 import * as Y from 'yjs';
 import type { Room } from '../room/room';
-import { addDays, daysBetween, isDay, onDay } from './days';
+import { addDays, clock, daysBetween, isDay, moment, onDay, today } from './days';
 import { dayOf, text, titleOf, type Item, type Kind } from './item';
 import { freshRanks, rankBetween } from './rank';
 
@@ -96,6 +96,24 @@ export function setField(room: Room, item: Item, field: string, value: unknown):
   room.edit(`editing “${titleOf(item)}”`, () => {
     if (value === null) item.delete(field);
     else item.set(field, value);
+  });
+}
+
+/** Clock times, on the item's day; an end that is not after the start is on the next day. */
+export function setTimes(room: Room, item: Item, times: { start?: string; end?: string }): void {
+  const before = { start: item.get('start'), end: item.get('end') };
+  const { start, end } = { start: clock(before.start), end: clock(before.end), ...times };
+  if (start === clock(before.start) && end === clock(before.end)) return;
+  const day = dayOf(item) ?? startDay(item) ?? tripDays(room)[0] ?? today();
+  const next = {
+    start: start ? moment(day, start, before.start ?? before.end) : null,
+    end: end ? moment(start && end <= start ? addDays(day, 1) : day, end, before.end ?? before.start) : null,
+  };
+  room.edit(`editing “${titleOf(item)}”`, () => {
+    for (const [field, value] of Object.entries(next)) {
+      if (value === null) item.delete(field);
+      else if (item.get(field) !== value) item.set(field, value);
+    }
   });
 }
 

@@ -31,10 +31,11 @@ export function Board() {
     [keys],
   );
   const drop = useCallback(
-    (id: string, spot: Spot) => {
+    (id: string, spot: Spot, from: DOMRect) => {
       const item = itemOf(room, id);
       if (!item) return;
       moveItem(room, id, spot);
+      requestAnimationFrame(() => settle(id, from));
       announce(`Moved ${titleOf(item)} to ${spot.day ? longDay(spot.day) : 'Unplanned'}`);
     },
     [room],
@@ -48,7 +49,10 @@ export function Board() {
 
   const days = [...plan.keys()].filter((day) => day !== UNPLANNED);
   const inTrip = tripDays(room);
-  const cards = { openId, onToggle: toggle, onGripKey: gripKey };
+  const inDay = (day: string) => {
+    const ids = plan.get(day)!;
+    return { ids, openId: openId !== null && ids.includes(openId) ? openId : null, onToggle: toggle, onGripKey: gripKey };
+  };
   return (
     <div class="board" ref={board} onFocusOut={() => queueMicrotask(() => letGoOnLeave(keys))}>
       <p id="grip-help" class="sr-only">
@@ -56,9 +60,9 @@ export function Board() {
       </p>
       {room.items.size === 0 && <EmptyTrip onStart={setOpenId} />}
       <div class="days">
-        <Day day={null} ids={plan.get(UNPLANNED)!} {...cards} />
+        <Day day={null} {...inDay(UNPLANNED)} />
         {days.map((day) => (
-          <Day key={day} day={day} number={inTrip.indexOf(day) + 1} ids={plan.get(day)!} {...cards} />
+          <Day key={day} day={day} number={inTrip.indexOf(day) + 1} {...inDay(day)} />
         ))}
         {inTrip.length > 0 ? (
           <button class="add-day" onClick={() => addTripDay(room)}>
@@ -75,6 +79,14 @@ export function Board() {
       </div>
     </div>
   );
+}
+
+/** The dropped card glides the last bit into its place, so that the eye can follow. */
+function settle(id: string, from: DOMRect): void {
+  const card = document.querySelector<HTMLElement>(`.card[data-id="${CSS.escape(id)}"]`);
+  if (!card || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  const to = card.getBoundingClientRect();
+  card.animate([{ translate: `${from.left - to.left}px ${from.top - to.top}px` }, { translate: '0' }], { duration: 160, easing: 'ease-out' });
 }
 
 /** A lifted card whose handle lost the focus is put back. */

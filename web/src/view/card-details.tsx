@@ -3,9 +3,9 @@
 
 import * as Y from 'yjs';
 import type { ComponentChildren } from 'preact';
-import { clock, isDay, longDay, moment, today } from '../trip/days';
+import { clock, longDay } from '../trip/days';
 import { BOOKING, BOOKING_WORDS, KINDS, KIND_WORDS, bookingOf, dayOf, iconOf, kindOf, placeName, safeUrl, text, type Item } from '../trip/item';
-import { moveItem, setField, tripDays } from '../trip/plan';
+import { moveItem, setField, setTimes, tripDays } from '../trip/plan';
 import { DraftField } from './draft-field';
 import { useRoom } from './hooks';
 import { Icon } from './icon';
@@ -26,20 +26,8 @@ export function CardDetails({ id, item, onClose, onRemove }: Props) {
   if (day && !days.includes(day)) days.push(day);
   const url = safeUrl(item);
 
-  const setTime = (field: 'start' | 'end') => (value: string) => {
-    const before = item.get(field);
-    const written = typeof before === 'string' && isDay(before.slice(0, 10)) ? before.slice(0, 10) : null;
-    const on = written ?? day ?? tripDays(room)[0] ?? today();
-    setField(room, item, field, value ? moment(on, value, before) : null);
-  };
-
   return (
-    <div
-      class="details"
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') onClose();
-      }}
-    >
+    <div class="details">
       <div class="details-grid">
         <Choice label="Kind" value={kindOf(item)} words={KIND_WORDS} options={KINDS} onChoose={set('kind')} />
         <Labelled label="Day">
@@ -58,10 +46,10 @@ export function CardDetails({ id, item, onClose, onRemove }: Props) {
           </select>
         </Labelled>
         <Labelled label="Starts">
-          <DraftField label="Starts" type="time" value={clock(item.get('start'))} onCommit={setTime('start')} />
+          <DraftField label="Starts" type="time" value={clock(item.get('start'))} onCommit={(start) => setTimes(room, item, { start })} />
         </Labelled>
         <Labelled label="Ends">
-          <DraftField label="Ends" type="time" value={clock(item.get('end'))} onCommit={setTime('end')} />
+          <DraftField label="Ends" type="time" value={clock(item.get('end'))} onCommit={(end) => setTimes(room, item, { end })} />
         </Labelled>
         <Labelled label="Place" wide>
           <DraftField

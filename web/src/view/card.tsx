@@ -1,15 +1,19 @@
 // One item as a card: what, when, where, how much, and who is looking at it. Opens in place.
 // Drawn a thousand times, so it listens only to its own item and its own watchers.
 
+import { useEffect, useRef } from 'preact/hooks';
 import { itemOf, removeItem } from '../trip/plan';
-import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf } from '../trip/item';
+import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf, type Booking } from '../trip/item';
 import { CardDetails, CardTitle } from './card-details';
 import { Face } from './face';
 import { useMap, usePeopleAt, useRoom } from './hooks';
-import { Icon } from './icon';
+import { Icon, type IconName } from './icon';
 import { memo } from './memo';
 import { step } from './header';
 import { notify } from './notice';
+
+/** Planned is the rule and needs no mark; a struck title says cancelled. */
+const BOOKING_MARK: Partial<Record<Booking, IconName>> = { reserved: 'clock', booked: 'check', completed: 'check' };
 
 interface Props {
   id: string;
@@ -34,6 +38,16 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
   const place = placeName(item);
   const price = priceText(item, (room.trip.get('currency') as string | undefined) ?? '');
 
+  const root = useRef<HTMLLIElement>(null);
+  const wasOpen = useRef(open);
+  useEffect(() => {
+    if (wasOpen.current === open) return;
+    wasOpen.current = open;
+    // The button that had the focus is gone; the one in its place takes over.
+    if (document.activeElement !== document.body) return;
+    root.current?.querySelector<HTMLElement>('.card-face, .card-edit-title button')?.focus({ preventScroll: true });
+  }, [open]);
+
   const remove = () => {
     removeItem(room, id);
     notify(`“${title}” deleted.`, { label: 'Undo', run: () => step(room.undo, 'undo') });
@@ -41,10 +55,14 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
 
   return (
     <li
+      ref={root}
       class={`card ${open ? 'card-open' : ''} ${booking === 'cancelled' ? 'card-cancelled' : ''}`}
       data-id={id}
       data-watched={watchers.length > 0 || undefined}
       style={watchers[0] && { '--watcher': watchers[0].color }}
+      onKeyDown={(event) => {
+        if (open && event.key === 'Escape') onToggle(id);
+      }}
     >
       <div class="card-row">
         {open ? (
@@ -56,8 +74,16 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
               <span class="sr-only">{KIND_WORDS[kind]}: </span>
             </span>
             <span class="card-main">
-              <span class="card-title" dir="auto">
-                {title}
+              <span class="card-top">
+                <span class="card-title" dir="auto">
+                  {title}
+                </span>
+                {BOOKING_MARK[booking] && (
+                  <span class={`booking booking-${booking}`} title={BOOKING_WORDS[booking]}>
+                    <Icon name={BOOKING_MARK[booking]} size={14} />
+                    <span class="sr-only">{BOOKING_WORDS[booking]}</span>
+                  </span>
+                )}
               </span>
               {(time || place || price) && (
                 <span class="card-facts">
@@ -71,12 +97,6 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
                 </span>
               )}
             </span>
-            {booking !== 'planned' && (
-              <span class={`booking booking-${booking}`}>
-                {(booking === 'booked' || booking === 'completed') && <Icon name="check" size={12} />}
-                {BOOKING_WORDS[booking]}
-              </span>
-            )}
           </button>
         )}
         <button

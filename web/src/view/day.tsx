@@ -1,20 +1,37 @@
 // One day, or Unplanned: its heading, its cards, its add line. Dragging finds it by `data-day`.
 
+import { useEffect, useState } from 'preact/hooks';
 import { dayAndMonth, longDay, today, weekday } from '../trip/days';
 import { AddItem } from './add-item';
 import { Card } from './card';
 import { Icon } from './icon';
+import { memo } from './memo';
 
 interface Props {
   day: string | null;
   number?: number;
   ids: string[];
+  /** The open card, when it is one of these. */
   openId: string | null;
   onToggle: (id: string) => void;
   onGripKey: (id: string, event: KeyboardEvent) => void;
 }
 
-export function Day({ day, number, ids, openId, onToggle, onGripKey }: Props) {
+/** So many cards a day are drawn at once; a crowded day grows by as many a frame, so that the page answers meanwhile. */
+const BATCH = 40;
+
+function useBatches(count: number): number {
+  const [drawn, setDrawn] = useState(BATCH);
+  useEffect(() => {
+    if (drawn >= count) return;
+    const frame = requestAnimationFrame(() => setDrawn(drawn + BATCH));
+    return () => cancelAnimationFrame(frame);
+  }, [drawn, count]);
+  return drawn;
+}
+
+export const Day = memo(function Day({ day, number, ids, openId, onToggle, onGripKey }: Props) {
+  const drawn = useBatches(ids.length);
   const name = day ? longDay(day) : 'Unplanned';
   const isToday = day === today();
   return (
@@ -39,7 +56,7 @@ export function Day({ day, number, ids, openId, onToggle, onGripKey }: Props) {
         )}
       </h2>
       <ul class="day-list">
-        {ids.map((id) => (
+        {ids.slice(0, drawn).map((id) => (
           <Card key={id} id={id} open={id === openId} onToggle={onToggle} onGripKey={onGripKey} />
         ))}
       </ul>
@@ -47,4 +64,4 @@ export function Day({ day, number, ids, openId, onToggle, onGripKey }: Props) {
       <AddItem day={day} dayName={name} />
     </section>
   );
-}
+});

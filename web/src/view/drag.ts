@@ -23,7 +23,7 @@ interface Held {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-export function attachDrag(board: HTMLElement, drop: (id: string, spot: Spot) => void): () => void {
+export function attachDrag(board: HTMLElement, drop: (id: string, spot: Spot, from: DOMRect) => void): () => void {
   const line = new DropLine();
   let held: Held | null = null;
   let spot: Spot | null = null;
@@ -103,8 +103,9 @@ export function attachDrag(board: HTMLElement, drop: (id: string, spot: Spot) =>
       setTimeout(() => removeEventListener('click', swallow, true), 0);
     }
     const target = spot;
+    const from = ghost?.getBoundingClientRect();
     end();
-    if (ghost && target) drop(id, target);
+    if (from && target) drop(id, target, from);
   };
 
   const cancel = () => end();
@@ -161,15 +162,10 @@ function scrollAtEdges(board: HTMLElement, x: number, y: number): void {
     const over = document.elementFromPoint(x, y)?.closest('.day-unplanned');
     if (!over) board.scrollLeft += speed(x, box.left, box.right);
   }
-  const list = document.elementFromPoint(x, y)?.closest('.day-list');
-  if (list && list.scrollHeight > list.clientHeight + 1) {
-    const box = list.getBoundingClientRect();
-    list.scrollTop += speed(y, box.top, box.bottom);
-  } else {
-    const page = document.scrollingElement!;
-    const header = document.querySelector('.header')?.getBoundingClientRect().bottom ?? 0;
-    const bar = document.querySelector('.bottom-bar')?.getBoundingClientRect();
-    const inBar = bar && bar.height > 0 && y > bar.top;
-    if (!inBar && page.scrollHeight > page.clientHeight) page.scrollTop += speed(y, header, bar?.height ? bar.top : innerHeight);
-  }
+  // Wide, a day scrolls by itself; narrow, the whole plan does.
+  const under = document.elementFromPoint(x, y);
+  const scroller = [under?.closest('.day-list'), under?.closest('.plan')].find((box) => box && box.scrollHeight > box.clientHeight + 1);
+  if (!scroller) return;
+  const box = scroller.getBoundingClientRect();
+  scroller.scrollTop += speed(y, box.top, box.bottom);
 }

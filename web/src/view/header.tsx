@@ -16,37 +16,47 @@ import { StatusLight } from './status-light';
 import { THEMES, chooseTheme, currentTheme } from './theme';
 
 interface Props {
+  /** Is the trip there to be shown? Until then its name and dates are only outlined. */
+  ready: boolean;
+  /** A sheet lies over the page: nothing here can be reached. */
+  covered: boolean;
   notesOpen: boolean;
   onNotes: () => void;
   onRename: (name: string) => void;
 }
 
-export function Header({ notesOpen, onNotes, onRename }: Props) {
+export function Header({ ready, covered, notesOpen, onNotes, onRename }: Props) {
   const room = useRoom();
   useMap(room.trip);
   const field = (name: string) => (room.trip.get(name) as string | undefined) ?? '';
   const dates = dateRange(field('start_date') || null, field('end_date') || null);
   return (
-    <header class="header">
+    <header class="header" inert={covered}>
       <a class="home" href="/" aria-label="All trips">
         <Logo />
       </a>
       <h1 class="trip-title">
-        <DraftField
-          label="Trip name"
-          placeholder="Name this trip"
-          maxLength={200}
-          value={field('title')}
-          onCommit={(title) => (title ? setTrip(room, { title }) : false)}
-        />
+        {ready ? (
+          <DraftField
+            label="Trip name"
+            placeholder="Name this trip"
+            maxLength={200}
+            value={field('title')}
+            onCommit={(title) => (title ? setTrip(room, { title }) : false)}
+          />
+        ) : (
+          <span class="bone bone-title" />
+        )}
       </h1>
       <div class="header-dates">
-        <Popover label={dates ? `Dates: ${dates}` : 'Choose dates'} buttonClass="button-quiet dates-button" face={dates || 'Choose dates'}>
-          {(close) => <DatesForm onDone={close} />}
-        </Popover>
+        {ready && (
+          <Popover label={dates ? `Dates: ${dates}` : 'Choose dates'} buttonClass="button-quiet dates-button" face={dates || 'Choose dates'}>
+            {(close) => <DatesForm onDone={close} />}
+          </Popover>
+        )}
       </div>
-      <StatusLight />
       <div class="header-people">
+        <StatusLight />
         <Faces />
         <Popover label={`You: ${room.me}`} buttonClass="face-button" align="end" face={<Face person={mySelf(room.me)} />}>
           {(close) => <MeForm onDone={close} onRename={onRename} />}

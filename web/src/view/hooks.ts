@@ -9,6 +9,19 @@ import type { Light } from '../room/save-light';
 import type { Person } from '../room/people';
 import { readPlan, type Plan } from '../trip/plan';
 
+const useRedraw = (): (() => void) => useReducer((count: number) => count + 1, 0)[1] as () => void;
+
+/** Follows a media query. */
+export function useMedia(query: string): boolean {
+  const redraw = useRedraw();
+  useLayoutEffect(() => {
+    const list = matchMedia(query);
+    list.addEventListener('change', redraw);
+    return () => list.removeEventListener('change', redraw);
+  }, [query]);
+  return matchMedia(query).matches;
+}
+
 export const RoomContext = createContext<Room | null>(null);
 
 export function useRoom(): Room {
@@ -16,8 +29,6 @@ export function useRoom(): Room {
   if (!room) throw new Error('a trip view was drawn outside a trip');
   return room;
 }
-
-const useRedraw = (): (() => void) => useReducer((count: number) => count + 1, 0)[1] as () => void;
 
 /** Draws again when this map's own keys change. */
 export function useMap(map: Y.Map<unknown>): void {

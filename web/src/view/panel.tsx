@@ -1,4 +1,4 @@
-// The side: one panel open at a time, at the right when wide, a sheet from below when narrow.
+// The side: one panel open at a time, at the right when there is room, else a sheet over the plan.
 // A new panel is one more entry in PANELS; the frame around it stays.
 
 import type { ComponentType } from 'preact';
@@ -13,37 +13,49 @@ export const PANELS = { notes: { name: 'Notes', icon: 'notes', View: NotesPanel 
 
 export type PanelId = keyof typeof PANELS;
 
+/** The width from which a panel stands beside the plan; styles/panel.css agrees. */
+export const SHEET = '(max-width: 1099px)';
+
 export const isPanel = (id: string | null): id is PanelId => id !== null && Object.hasOwn(PANELS, id);
 
-export function Panel({ id, onClose }: { id: PanelId; onClose: () => void }) {
-  const { name, View } = PANELS[id];
-  const root = useRef<HTMLElement>(null);
+interface Props {
+  id: PanelId;
+  /** Until the trip is there the panel is an empty frame. */
+  ready: boolean;
+  /** Over the plan, not beside it: takes the focus, and Escape closes it. */
+  sheet: boolean;
+  onClose: () => void;
+}
 
-  // As a sheet it covers the plan: the page behind must not scroll under the finger.
+export function Panel({ id, ready, sheet, onClose }: Props) {
+  const { name, View } = PANELS[id];
+  const closer = useRef<HTMLButtonElement>(null);
+
   useEffect(() => {
-    document.documentElement.setAttribute('data-sheet', '');
-    return () => document.documentElement.removeAttribute('data-sheet');
-  }, []);
+    if (!sheet) return;
+    const opener = document.activeElement as HTMLElement | null;
+    closer.current?.focus();
+    return () => opener?.focus();
+  }, [sheet]);
 
   return (
     <>
-      <div class="sheet-shade" onClick={onClose} />
+      {sheet && <div class="sheet-shade" onClick={onClose} />}
       <aside
         class="panel"
-        ref={root}
         aria-label={name}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') onClose();
+          if (sheet && event.key === 'Escape') onClose();
         }}
       >
         <header class="panel-head">
           <h2>{name}</h2>
-          <button class="button-icon" onClick={onClose} title="Close">
+          <button ref={closer} class="button-icon" onClick={onClose} title="Close">
             <Icon name="close" size={18} />
             <span class="sr-only">Close {name}</span>
           </button>
         </header>
-        <View />
+        {ready && <View />}
       </aside>
     </>
   );

@@ -4,8 +4,10 @@ import { useState } from 'preact/hooks';
 import { newRoomId, pathOfRoom } from '../room/address';
 import { forgetTrip, recall, recentTrips, remember } from '../room/device';
 import { dateRange } from '../trip/days';
+import { DateFields, readDates } from './dates-form';
 import { Icon } from './icon';
 import { Logo } from './logo';
+import { StartScene } from './start-scene';
 import type { FirstFields } from './trip-page';
 
 export function StartPage({ onStart }: { onStart: (room: string, first: FirstFields) => void }) {
@@ -17,11 +19,11 @@ export function StartPage({ onStart }: { onStart: (room: string, first: FirstFie
     const title = value('title');
     if (!title) return;
     if (value('name')) remember('name', value('name'));
-    const [start = '', end = start] = [value('start'), value('end')].filter(Boolean).sort();
-    onStart(newRoomId(title), { title, start_date: start, end_date: end });
+    onStart(newRoomId(title), { title, ...readDates(form) });
   };
   return (
     <main class="start">
+      <StartScene />
       <p class="brand">
         <Logo size={28} />
         Triproom
@@ -33,16 +35,7 @@ export function StartPage({ onStart }: { onStart: (room: string, first: FirstFie
           <span>Where to?</span>
           <input class="field" name="title" maxLength={200} required autocomplete="off" placeholder="Lisbon with the four of us" dir="auto" />
         </label>
-        <div class="pair">
-          <label class="labelled">
-            <span>First day</span>
-            <input class="field" type="date" name="start" />
-          </label>
-          <label class="labelled">
-            <span>Last day</span>
-            <input class="field" type="date" name="end" />
-          </label>
-        </div>
+        <DateFields />
         {!recall('name') && (
           <label class="labelled">
             <span>Your name</span>

@@ -1,7 +1,9 @@
 // The status light: one word, true to what the server confirmed, and a sentence for those who ask.
 
+import { useEffect, useState } from 'preact/hooks';
 import type { Light } from '../room/save-light';
 import { useLight, useRoom } from './hooks';
+import { announce } from './notice';
 
 const WORD: Record<Light, string> = {
   connecting: 'Connecting…',
@@ -21,11 +23,14 @@ const SENTENCE: Record<Light, string> = {
   refused: 'This trip is closed to you for now.',
 };
 
+/** A line that is back within this time is not worth moving the page for. */
+const BLINK_MS = 1500;
+
 export function StatusLight() {
   const room = useRoom();
   const light = useLight(room);
   return (
-    <span class={`light light-${light}`} role="status" title={SENTENCE[light]} data-light={light} data-unsaved={room.light.unsaved}>
+    <span class={`light light-${light}`} title={SENTENCE[light]} data-light={light} data-unsaved={room.light.unsaved}>
       <span class="light-dot" aria-hidden="true" />
       <span aria-hidden="true">{WORD[light]}</span>
       <span class="sr-only">{SENTENCE[light]}</span>
@@ -37,7 +42,23 @@ export function StatusLight() {
 export function AwayLine() {
   const room = useRoom();
   const light = useLight(room);
-  if (light !== 'offline' && light !== 'restarting') return null;
+  const away = light === 'offline' || light === 'restarting';
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    if (!away) return;
+    const timer = setTimeout(() => {
+      setLong(true);
+      announce(SENTENCE[light]);
+    }, BLINK_MS);
+    return () => clearTimeout(timer);
+  }, [away]);
+  // Screen readers hear of being away and of being back, never of every save.
+  useEffect(() => {
+    if (!long || light !== 'saved') return;
+    setLong(false);
+    announce('Back online. Every change is kept safely.');
+  }, [long, light]);
+  if (!away || !long) return null;
   return (
     <p class="away-line" data-test="away">
       {SENTENCE[light]}

@@ -9,10 +9,10 @@ import { attachAnnouncer } from './announcer';
 import { Board } from './board';
 import { BottomBar } from './bottom-bar';
 import { Header, step } from './header';
-import { RoomContext, useLight, useMap, useRoom } from './hooks';
+import { RoomContext, useLight, useMap, useMedia, useRoom } from './hooks';
 import { NamePage } from './name-page';
 import { Notices } from './notice';
-import { Panel, isPanel, type PanelId } from './panel';
+import { Panel, SHEET, isPanel, type PanelId } from './panel';
 import { Refused } from './refused';
 import { Skeleton } from './skeleton';
 import { AwayLine } from './status-light';
@@ -73,6 +73,7 @@ function Trip({ onRename }: { onRename: (name: string) => void }) {
   const light = useLight(room);
   const [panel, setPanel] = useState<PanelId | null>(rememberedPanel);
   const ready = useReady();
+  const covered = useMedia(SHEET) && panel !== null;
   useRememberedTrip();
   useUndoKeys();
   useEffect(() => attachAnnouncer(room), [room]);
@@ -84,12 +85,18 @@ function Trip({ onRename }: { onRename: (name: string) => void }) {
   if (light === 'refused' && room.refusal) return <Refused refusal={room.refusal} />;
   return (
     <div class={`page ${panel ? 'page-with-panel' : ''}`} data-ready={ready}>
-      <Header notesOpen={panel === 'notes'} onNotes={() => show(panel === 'notes' ? null : 'notes')} onRename={onRename} />
+      <Header
+        ready={ready}
+        covered={covered}
+        notesOpen={panel === 'notes'}
+        onNotes={() => show(panel === 'notes' ? null : 'notes')}
+        onRename={onRename}
+      />
       <AwayLine />
-      <main class="plan" aria-label="Plan" aria-busy={!ready}>
+      <main class="plan" aria-label="Plan" aria-busy={!ready} inert={covered}>
         {ready ? <Board /> : <Skeleton />}
       </main>
-      {panel && ready && <Panel id={panel} onClose={() => show(null)} />}
+      {panel && <Panel id={panel} ready={ready} sheet={covered} onClose={() => show(null)} />}
       <BottomBar open={panel} onOpen={show} />
     </div>
   );

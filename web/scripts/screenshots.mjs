@@ -1,0 +1,150 @@
+// Renders the page's screens at phone, tablet and desk width, light and dark, into screenshots/ for somebody to look at.
+// With a name given, only pictures whose name contains it. Uses the tests' server, browser and seeded trip.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { WEB, launch, light, person, saved, seed, seedTrip, startServer, tripUrl } from '../tests/harness.mjs';
+
+const only = process.argv[2] ?? '';
+const out = join(WEB, 'screenshots');
+mkdirSync(out, { recursive: true });
+
+const MON = '2026-05-04';
+const on = (day, from, to) => ({ day, start: `${day}T${from}:00+01:00`, ...(to && { end: `${day}T${to}:00+01:00` }) });
+const cost = (price) => ({ price, currency: 'EUR' });
+const ITEMS = [
+  { title: 'Flight LH1792 to Lisbon', kind: 'flight', ...on(MON, '07:20', '10:05'), place: { name: 'Munich T2' }, ...cost('164.00'), booking_status: 'booked' },
+  { title: 'Casa do Bairro', kind: 'accommodation', ...on(MON, '14:00'), place: { name: 'Beco do Caldeira 1' }, ...cost('412'), booking_status: 'reserved' },
+  { title: 'Dinner at Ramiro', kind: 'meal', ...on(MON, '19:30'), place: { name: 'Av. Almirante Reis' }, ...cost('140') },
+  { title: 'Tram 28 through Alfama, before the queues begin', kind: 'transport', ...on('2026-05-05', '08:30'), place: { name: 'Martim Moniz' } },
+  { title: 'Castelo de São Jorge', kind: 'activity', ...on('2026-05-05', '10:00'), ...cost('60'), booking_status: 'booked' },
+  { title: 'Fado in Mouraria', kind: 'event', ...on('2026-05-05', '21:00'), place: { name: 'Maria da Mouraria' } },
+  { title: 'Train to Sintra', kind: 'transport', ...on('2026-05-06', '09:01', '09:41'), place: { name: 'Rossio' }, ...cost('9.60') },
+  { title: 'Pena Palace', kind: 'activity', day: '2026-05-06', ...cost('80'), booking_status: 'reserved' },
+  { title: 'Lunch by the market', kind: 'meal', ...on('2026-05-06', '13:00') },
+  { title: 'Surf lesson in Caparica', kind: 'activity', day: '2026-05-07', booking_status: 'cancelled' },
+  { title: 'Azulejo museum', kind: 'activity', day: null },
+  { title: 'Pastéis in Belém', kind: 'meal', day: null },
+];
+const NOTES = `# Before we go
+
+- [x] Book the flights
+- [ ] Ask Tom about the **surf lesson**
+- [ ] Travel cards for the tram
+
+Keys are with Senhora Costa, second floor. She is in until *six*, then at the café across the street.
+`;
+const SIZES = { phone: [360, 740], tablet: [768, 1024], desk: [1440, 900] };
+
+const server = await startServer();
+const browser = await launch();
+const room = 'lisbon';
+const url = tripUrl(server.url, room);
+
+async function company() {
+  const page = await person(browser, 'Seed');
+  await seed(page, server.url, room, (doc) => {
+    seedTrip(doc, { title: 'Lisbon in May', start_date: MON, end_date: '2026-05-08', currency: 'EUR' }, ITEMS);
+    doc.getText('notes').insert(0, NOTES);
+  });
+  await page.context().close();
+  const tom = await person(browser, 'Tom Reed');
+  await tom.goto(url);
+  await tom.locator('.card[data-id=item-4] .card-face').click();
+  const leo = await person(browser, 'Leo Novak', { viewport: { width: 1440, height: 900 } });
+  await leo.goto(url);
+  await leo.locator('.notes .cm-line').last().click();
+}
+
+const SCREENS = {
+  async start(page) {
+    await page.goto(server.url);
+  },
+  async name(page) {
+    await page.addInitScript(() => localStorage.removeItem('triproom.name'));
+    await page.goto(url);
+  },
+  async plan(page, size) {
+    await open(page);
+    if (size === 'desk') await page.locator('.cm-ySelectionInfo').waitFor();
+  },
+  async item(page) {
+    await open(page);
+    await page.locator('.card[data-id=item-1] .card-face').click();
+    await page.locator('.details .cm-content').waitFor();
+  },
+  async notes(page, size) {
+    await open(page);
+    if (size !== 'desk') await page.getByRole('button', { name: 'Notes', exact: true }).click();
+    await page.locator('.cm-ySelectionInfo').waitFor();
+  },
+  async me(page) {
+    await open(page);
+    await page.getByRole('button', { name: /^You:/ }).click();
+  },
+  async drag(page) {
+    await open(page);
+    const box = await page.locator('.card[data-id=item-2]').boundingBox();
+    await page.mouse.move(box.x + 60, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 80, box.y - 60, { steps: 4 });
+    await page.locator('.drop-line').waitFor();
+  },
+  async keys(page) {
+    await open(page);
+    await page.locator('.card[data-id=item-0] .grip').focus();
+    for (const key of ['Space', 'ArrowDown']) await page.keyboard.press(key);
+  },
+  async empty(page, size) {
+    await page.goto(tripUrl(server.url, `empty ${size}`));
+    await saved(page);
+  },
+  async loading(page) {
+    await page.routeWebSocket(/\/yjs\//, () => {});
+    await page.goto(url);
+    await page.locator('.skeleton').waitFor();
+  },
+  async offline(page) {
+    let away = false;
+    const sockets = [];
+    await page.routeWebSocket(/\/yjs\//, (socket) => {
+      if (away) return void socket.close();
+      sockets.push(socket);
+      socket.connectToServer();
+    });
+    await open(page);
+    away = true;
+    await sockets[0].close();
+    await light(page, 'offline');
+    await page.locator('[data-test=away]').waitFor();
+  },
+  async refused(page) {
+    await page.routeWebSocket(/\/yjs\//, (socket) => void socket.close({ code: 4409, reason: '10 windows are open already' }));
+    await page.goto(url);
+    await page.locator('[data-test=refused]').waitFor();
+  },
+};
+
+async function open(page) {
+  await page.goto(url);
+  await saved(page);
+  await page.locator('.watchers').first().waitFor();
+}
+
+await company();
+for (const [screen, show] of Object.entries(SCREENS)) {
+  for (const [size, [width, height]] of Object.entries(SIZES)) {
+    for (const colorScheme of ['light', 'dark']) {
+      const name = `${screen}-${size}-${colorScheme}`;
+      if (!name.includes(only)) continue;
+      const touch = size === 'phone' && screen !== 'drag';
+      const page = await person(browser, 'Ana Lima', { viewport: { width, height }, colorScheme, hasTouch: touch, isMobile: touch, reducedMotion: 'reduce' });
+      await show(page, size);
+      await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.ready)));
+      await page.screenshot({ path: join(out, `${name}.png`) });
+      await page.context().close();
+    }
+  }
+}
+await browser.close();
+await server.end();

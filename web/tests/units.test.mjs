@@ -1,0 +1,149 @@
+// The parts that need no browser: ranks, days, what "add" understands, and what the light may say.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { source } from './source.mjs';
+
+test('a rank stands between its neighbours, however often one inserts', async () => {
+  const { rankBetween } = await source('trip/rank.ts');
+  const list = [rankBetween(null, null)];
+  let seed = 7;
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  for (let i = 0; i < 2000; i++) {
+    const at = Math.floor(random() * (list.length + 1));
+    const rank = rankBetween(list[at - 1] ?? null, list[at] ?? null, random);
+    assert.ok(at === 0 || list[at - 1] < rank, `${list[at - 1]} < ${rank}`);
+    assert.ok(at === list.length || rank < list[at], `${rank} < ${list[at]}`);
+    list.splice(at, 0, rank);
+  }
+  for (let i = 0; i < 200; i++) {
+    const rank = rankBetween(list[0], list[1]);
+    assert.ok(list[0] < rank && rank < list[1]);
+    list.splice(1, 0, rank);
+  }
+});
+
+test('two who insert into one gap rarely pick the same rank; equal or foreign ranks are said to be none', async () => {
+  const { rankBetween } = await source('trip/rank.ts');
+  const picks = new Set(Array.from({ length: 200 }, () => rankBetween('a0', 'a1')));
+  assert.ok(picks.size > 180, `${picks.size} of 200 differ`);
+  assert.equal(rankBetween('a1', 'a1'), null);
+  assert.equal(rankBetween('', 'a1'), null);
+  assert.equal(rankBetween('%%', null), null);
+});
+
+test('days run from first to last, over months and leap days, and never without end', async () => {
+  const { daysBetween, addDays, isDay, onDay, clock } = await source('trip/days.ts');
+  assert.deepEqual(daysBetween('2028-02-28', '2028-03-01'), ['2028-02-28', '2028-02-29', '2028-03-01']);
+  assert.deepEqual(daysBetween('2026-05-04', '2026-05-01'), []);
+  assert.ok(daysBetween('2026-01-01', '9999-01-01').length <= 366);
+  assert.equal(addDays('2026-12-31', 1), '2027-01-01');
+  assert.equal(isDay('2026-02-31T10:00'), false);
+  assert.equal(isDay('2026-13-01'), false);
+  assert.equal(isDay(null), false);
+  assert.equal(onDay('2026-05-05T06:00:00+01:00', '2026-05-04', '2026-05-10'), '2026-05-11T06:00:00+01:00');
+  assert.equal(onDay(null, '2026-05-04', '2026-05-10'), null);
+  assert.equal(clock('2026-05-05T06:00:00-09:00'), '06:00');
+});
+
+test('"add" understands a leading time and common words, and nothing more', async () => {
+  const { readQuick } = await source('trip/quick.ts');
+  const dinner = readQuick('  19:30  Dinner at Ramiro ', '2026-05-04');
+  assert.equal(dinner.title, 'Dinner at Ramiro');
+  assert.equal(dinner.kind, 'meal');
+  assert.match(dinner.start, /^2026-05-04T19:30:00([+-]\d\d:\d\d|Z)$/);
+  assert.equal(readQuick('25:00 sharp', '2026-05-04').title, '25:00 sharp');
+  assert.equal(readQuick('Trainspotting', null).kind, 'activity');
+  assert.equal(readQuick('   ', null), null);
+  assert.equal(readQuick('8:00 Run', null).start, undefined, 'no time without a day');
+});
+
+test('a room’s link leads back to the room, whatever its name', async () => {
+  const { pathOfRoom, roomFromPath, newRoomId } = await source('room/address.ts');
+  for (const room of ['a', '日本 2026', 'a/b?c#d', '100%', '%zz', ' ', '..']) assert.equal(roomFromPath(pathOfRoom(room)), room);
+  assert.equal(roomFromPath('/'), null);
+  assert.equal(roomFromPath('/trip/'), null);
+  assert.equal(roomFromPath('/trip/100%'), '100%');
+  assert.match(newRoomId('Île de Ré!'), /^ile-de-re-[a-z2-9]{12}$/);
+  assert.match(newRoomId('日本'), /^trip-[a-z2-9]{12}$/);
+});
+
+test('the light says saved only for what was echoed', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { SaveLight } = await source('room/save-light.ts');
+  const marks = { inherited: false, count: 0, set: (count) => (marks.count = count), clear: () => (marks.count = 0) };
+  const asked = [];
+  const light = new SaveLight(marks, (version) => asked.push(version));
+  const now = () => light.light;
+
+  assert.equal(now(), 'connecting');
+  light.socketOpened();
+  assert.equal(now(), 'connecting');
+  light.documentsExchanged();
+  assert.deepEqual(asked, [1]);
+  assert.equal(now(), 'connecting', 'not before the first echo');
+  light.echoed(1);
+  assert.equal(now(), 'saved');
+
+  light.localChange();
+  light.localChange();
+  assert.equal(now(), 'saving');
+  t.mock.timers.tick(1000);
+  assert.deepEqual(asked, [1, 2], 'changes are gathered into one question');
+  light.localChange();
+  light.echoed(1);
+  assert.equal(now(), 'saving', 'an old answer counts for nothing');
+  light.echoed(2);
+  assert.equal(now(), 'saving', 'the third change came after the question');
+  assert.deepEqual(asked, [1, 2, 3]);
+  assert.notEqual(marks.count, 0);
+  light.echoed(3);
+  assert.equal(now(), 'saved');
+  assert.equal(marks.count, 0);
+
+  light.localChange();
+  light.socketClosed(1006);
+  assert.equal(now(), 'offline');
+  assert.equal(light.unsaved, true);
+  light.echoed(3);
+  light.echoed(4);
+  assert.equal(light.unsaved, true, 'no answer from a closed socket counts');
+  light.socketOpened();
+  assert.equal(now(), 'connecting');
+  t.mock.timers.tick(1000);
+  assert.deepEqual(asked, [1, 2, 3], 'nothing is asked before the documents are exchanged');
+  light.documentsExchanged();
+  assert.equal(now(), 'saving');
+  light.echoed(4);
+  assert.equal(now(), 'saved');
+
+  light.socketClosed(1012);
+  assert.equal(now(), 'restarting');
+  t.mock.timers.tick(31_000);
+  assert.equal(now(), 'offline');
+});
+
+test('marks of an earlier visit keep the light honest until the server has everything', async () => {
+  const store = new Map();
+  globalThis.localStorage = {
+    get length() {
+      return store.size;
+    },
+    key: (i) => [...store.keys()][i] ?? null,
+    getItem: (key) => store.get(key) ?? null,
+    setItem: (key, value) => store.set(key, value),
+    removeItem: (key) => store.delete(key),
+  };
+  const { UnsavedMarks } = await source('room/unsaved.ts');
+  const first = new UnsavedMarks('trip/1', '11');
+  assert.equal(first.inherited, false);
+  first.set(1);
+  const second = new UnsavedMarks('trip/1', '22');
+  assert.equal(second.inherited, true);
+  assert.equal(new UnsavedMarks('trip/1.', '33').inherited, false, 'another trip’s marks are its own');
+  first.set(2); // The other tab goes on while this one has its copy confirmed.
+  second.clear();
+  assert.equal(new UnsavedMarks('trip/1', '44').inherited, true, 'what came later is still unconfirmed');
+  first.clear();
+  assert.equal(store.size, 0);
+});
