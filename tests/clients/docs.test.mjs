@@ -1,0 +1,47 @@
+// What the documentation shows, run as it stands.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as path } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { joined } from './harness/client.mjs';
+import { tick, until } from './harness/events.mjs';
+import { current } from './harness/flavours.mjs';
+import { serveSuite } from './harness/server.mjs';
+
+const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
+const MODULES = fileURLToPath(new URL('node_modules', import.meta.url));
+
+/** Runs a copy of an example beside the packages that it tells its reader to install. */
+function run(t, example, ...args) {
+  const folder = mkdtempSync(path(tmpdir(), 'triproom-example-'));
+  copyFileSync(path(EXAMPLES, example), path(folder, example));
+  symlinkSync(MODULES, path(folder, 'node_modules'));
+  const child = spawn(process.execPath, [example, ...args], { cwd: folder });
+  const run = { out: '', errors: '' };
+  child.stdout.on('data', (text) => { run.out += text; tick(); });
+  child.stderr.on('data', (text) => { run.errors += text; tick(); });
+  t.after(() => {
+    child.kill();
+    rmSync(folder, { recursive: true });
+  });
+  return run;
+}
+
+describe('documentation', () => {
+  const server = serveSuite();
+
+  test('examples/first-room.mjs joins a room, writes in it and shows what others write', async (t) => {
+    const reader = await joined(t, current, server, 'lisbon');
+    const example = run(t, 'first-room.mjs', server.url.replace('http', 'ws'), 'lisbon');
+    const trip = reader.doc.getMap('trip');
+    await until('the title', () => trip.get('title') === 'Three days in Lisbon', { detail: () => example.errors });
+    await until('Ada', () => [...reader.awareness.getStates().values()].some(({ user }) => user?.name === 'Ada'));
+    trip.set('travelers', 4);
+    await until('the example to show it', () => example.out.includes('travelers: 4'));
+    assert.equal(example.errors, '');
+  });
+});
