@@ -72,7 +72,7 @@ impl Saving {
     pub async fn progress(&mut self) -> Option<LogPosition> {
         tokio::select! {
             biased;
-            position = self.log.changed() => Some(LogPosition(position.0)),
+            position = self.log.changed() => Some(position),
             ended = ended(&mut self.running) => {
                 self.running = None;
                 self.compacted(ended);

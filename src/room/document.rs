@@ -44,11 +44,19 @@ pub struct Document {
     nesting_measured: u32,
     /// Bytes of the encoded state, an estimate from above.
     size: usize,
-    size_limit: usize,
+    checks: Checks,
 }
 
-/// The library failed in the middle of a change (a panic, or an update that names an impossible parent): what is in
-/// the document is unknown. Rebuild it from the log.
+/// Which updates are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checks {
+    /// None: what is stored was checked when it came.
+    Stored,
+    /// A stranger's, when they would make the document too large, too deep or too slow.
+    Strangers { size_limit: usize },
+}
+
+/// The library panicked in the middle of a change: what is in the document is unknown. Rebuild it from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the update broke the document in memory")]
 pub struct Poisoned;
@@ -68,6 +76,9 @@ pub enum Refusal {
     /// It waits for something, and too many such updates wait already.
     #[error("too many updates wait for others")]
     TooManyOrphans,
+    /// It puts something into a block that can hold nothing. What stands before that in it was taken.
+    #[error("the update names an impossible parent")]
+    Impossible,
 }
 
 /// What became of one update.
@@ -84,8 +95,13 @@ pub enum Outcome {
 }
 
 impl Document {
-    /// An empty document that may grow to `size_limit` bytes in its encoded form.
+    /// An empty document that strangers may let grow to `size_limit` bytes in its encoded form.
     pub fn new(size_limit: usize) -> Self {
+        Self { checks: Checks::Strangers { size_limit }, ..Self::for_stored() }
+    }
+
+    /// An empty document to be filled with what is stored; then `open_to_strangers`.
+    pub(super) fn for_stored() -> Self {
         let mut options = Options::with_client_id(ClientID::new(u64::from(random_u32().max(1))));
         options.offset_kind = OffsetKind::Utf16;
         options.skip_gc = false;
@@ -103,7 +119,7 @@ impl Document {
             nesting: 0,
             nesting_measured: 0,
             size: EMPTY_UPDATE_BYTES,
-            size_limit,
+            checks: Checks::Stored,
         }
     }
 
@@ -114,10 +130,18 @@ impl Document {
             orphans: &mut self.orphans,
             nesting: &mut self.nesting,
             size: &mut self.size,
-            size_limit: self.size_limit,
+            checks: self.checks,
         };
         let txn = Some(self.doc.transact_mut());
-        Change { txn, parts, state: &mut self.state, applied: SmallVec::new(), adopted: 0 }
+        Change {
+            txn,
+            parts,
+            state: &mut self.state,
+            applied: SmallVec::new(),
+            adopted: 0,
+            partial: false,
+            impossible: Vec::new(),
+        }
     }
 
     /// The encoded state vector.
@@ -186,9 +210,19 @@ impl Document {
         clocks
     }
 
-    /// From now on it may grow to `bytes` in its encoded form.
-    pub(super) fn set_size_limit(&mut self, bytes: usize) {
-        self.size_limit = bytes;
+    /// From now on updates come from strangers, and it may grow to `size_limit` bytes in its encoded form.
+    pub(super) fn open_to_strangers(&mut self, size_limit: usize) {
+        self.checks = Checks::Strangers { size_limit };
+    }
+
+    /// Makes the library panic when a change brings blocks of `client`.
+    #[cfg(test)]
+    pub(super) fn panic_on_client(&self, client: u64) {
+        let observed = self.doc.observe_update_v1("panic", move |_, event| {
+            let update = Update::decode_v1(&event.update).expect("the library's own update");
+            assert!(!update.state_vector().contains_client(&ClientID::new(client)), "as the test wants it");
+        });
+        observed.expect("no change is open");
     }
 
     /// Learns the true nesting; called when the estimate is of no use any more.
@@ -213,6 +247,22 @@ pub struct Change<'d> {
     applied: SmallVec<[Bytes; 1]>,
     /// How many orphans found their place.
     adopted: usize,
+    /// Something was taken of an update that was then refused.
+    partial: bool,
+    /// Sources of orphans that were given up.
+    impossible: Vec<u64>,
+}
+
+/// What a finished change comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The update for everybody, if anything is new.
+    pub update: Option<Bytes>,
+    /// Whether `update` holds more than the updates whose outcome was `Applied` or that were orphans: then it is to
+    /// be logged, too.
+    pub partial: bool,
+    /// The sources of orphans that were found to be impossible; they do not wait any more.
+    pub impossible: Vec<u64>,
 }
 
 struct Parts<'d> {
@@ -220,13 +270,14 @@ struct Parts<'d> {
     orphans: &'d mut Orphans,
     nesting: &'d mut u32,
     size: &'d mut usize,
-    size_limit: usize,
+    checks: Checks,
 }
 
 /// How one attempt to apply went.
 enum Attempt {
     Whole,
     Missing(SmallVec<[Need; 2]>),
+    Impossible,
 }
 
 impl<'d> Change<'d> {
@@ -251,56 +302,47 @@ impl<'d> Change<'d> {
                     return Ok(Outcome::Applied);
                 }
                 Attempt::Missing(needs) => needs,
+                Attempt::Impossible => return Ok(Outcome::Refused(Refusal::Impossible)),
             },
         };
         if self.parts.orphans.contains(&raw) {
             return Ok(Outcome::Known);
         }
-        if !self.parts.orphans.has_space(source, raw.len()) {
+        if self.parts.checks != Checks::Stored && !self.parts.orphans.has_space(source, raw.len()) {
             return Ok(Outcome::Refused(Refusal::TooManyOrphans));
         }
         self.parts.orphans.push(Orphan { raw, source, needs });
         Ok(Outcome::Orphaned)
     }
 
-    /// Ends the change: tries orphans again, commits, and returns the update for everybody, if anything is new.
-    pub fn finish(mut self) -> Result<Option<Bytes>, Poisoned> {
+    /// Ends the change: tries orphans again and commits.
+    pub fn finish(mut self) -> Result<Finished, Poisoned> {
         self.adopt_orphans()?;
-        self.guarded(|txn| {
-            txn.commit();
-            Ok(())
-        })?;
+        self.guarded(TransactionMut::commit)?;
         let txn = self.txn();
-        let update = match (&self.applied[..], self.adopted) {
+        let update = match (&self.applied[..], self.adopted, self.partial) {
             _ if !txn.has_changes() => None,
-            ([raw], 0) => Some(raw.clone()),
+            ([raw], 0, false) => Some(raw.clone()),
             _ => Some(Bytes::from(txn.encode_update_v1())),
         };
         if let Some(update) = &update {
             self.state.changed(update);
         }
-        Ok(update)
+        Ok(Finished { update, partial: self.partial, impossible: std::mem::take(&mut self.impossible) })
     }
 
     fn txn(&self) -> &TransactionMut<'d> {
         self.txn.as_ref().expect("a change that failed is not used again")
     }
 
-    /// Runs the library on the open transaction. After an error the transaction is ended, as it is harmless then;
-    /// after a panic it is leaked, because ending it could panic once more and abort the process.
-    fn guarded(
-        &mut self,
-        work: impl FnOnce(&mut TransactionMut<'d>) -> Result<(), yrs::error::UpdateError>,
-    ) -> Result<(), Poisoned> {
+    /// Runs the library on the open transaction. After a panic the transaction is leaked: ending it could panic once
+    /// more and abort the process.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut TransactionMut<'d>) -> T) -> Result<T, Poisoned> {
         let mut txn = self.txn.take().expect("a change that failed is not used again");
         match catch_unwind(AssertUnwindSafe(|| work(&mut txn))) {
-            Ok(Ok(())) => {
+            Ok(result) => {
                 self.txn = Some(txn);
-                Ok(())
-            }
-            Ok(Err(_)) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(txn)));
-                Err(Poisoned)
+                Ok(result)
             }
             Err(_) => {
                 std::mem::forget(txn);
@@ -311,7 +353,8 @@ impl<'d> Change<'d> {
 
     fn refusal(&self, update: &CheckedUpdate) -> Option<Refusal> {
         let parts = &self.parts;
-        if parts.size.saturating_add(update.raw.len()) > parts.size_limit {
+        let Checks::Strangers { size_limit } = parts.checks else { return None };
+        if parts.size.saturating_add(update.raw.len()) > size_limit {
             return Some(Refusal::TooLarge);
         }
         if *parts.nesting + update.nesting > nesting::DEEPEST {
@@ -327,10 +370,16 @@ impl<'d> Change<'d> {
     /// Hands an update without gaps to the library.
     fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
         let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
-        self.guarded(|txn| apply_whole(txn, decoded))?;
+        let result = self.guarded(|txn| apply_whole(txn, decoded))?;
         *self.parts.nesting += nesting;
         *self.parts.size += raw.len();
         let txn = self.txn.as_mut().expect("the guarded work went well");
+        if result.is_err() {
+            self.partial = true;
+            txn.prune_pending();
+            *self.parts.clocks = clocks_of(&txn.state_vector());
+            return Ok(Attempt::Impossible);
+        }
         if !txn.has_missing_updates() {
             for range in &ranges {
                 let known = self.parts.clocks.entry(range.client).or_insert(0);
@@ -363,6 +412,11 @@ impl<'d> Change<'d> {
                         continue;
                     }
                     Attempt::Missing(needs) => needs,
+                    // Nothing that comes will make it possible; its row stays in the log.
+                    Attempt::Impossible => {
+                        self.impossible.push(orphan.source);
+                        continue;
+                    }
                 },
             };
             self.parts.orphans.push(orphan);

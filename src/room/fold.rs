@@ -27,20 +27,20 @@ pub fn open(snapshot: Option<&Bytes>, rows: &[Bytes], size_limit: usize) -> Resu
     loop {
         match attempt(snapshot, rows, size_limit, &unusable)? {
             Ok(opened) => return Ok(opened),
-            // The library failed on this row: without it, from the start.
-            Err(row) => unusable.push(row),
+            // The library failed on these rows: without them, from the start.
+            Err(rows) => unusable.extend(rows),
         }
     }
 }
 
-/// One attempt to build the document without the rows in `without`; fails with the row that broke it.
+/// One attempt to build the document without the rows in `without`; fails with the rows that broke it.
 fn attempt(
     snapshot: Option<&Bytes>,
     rows: &[Bytes],
     size_limit: usize,
     without: &[usize],
-) -> Result<Result<Opened, usize>, UnusableSnapshot> {
-    let mut document = Document::new(usize::MAX);
+) -> Result<Result<Opened, Vec<usize>>, UnusableSnapshot> {
+    let mut document = Document::for_stored();
     if let Some(snapshot) = snapshot {
         let update = CheckedUpdate::parse(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
         let mut change = document.change();
@@ -51,6 +51,7 @@ fn attempt(
         change.finish().map_err(|Poisoned| UnusableSnapshot)?;
     }
     let mut unusable = without.to_vec();
+    let mut orphans = Vec::new();
     let mut change = document.change();
     for (at, row) in rows.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
         let Ok(update) = CheckedUpdate::parse(row.clone()) else {
@@ -58,16 +59,18 @@ fn attempt(
             continue;
         };
         match change.apply(update, at as u64) {
-            Ok(Outcome::Applied | Outcome::Known | Outcome::Orphaned) => {}
+            Ok(Outcome::Applied | Outcome::Known) => {}
+            Ok(Outcome::Orphaned) => orphans.push(at),
             Ok(Outcome::Refused(_)) => unusable.push(at),
-            Err(Poisoned) => return Ok(Err(at)),
+            Err(Poisoned) => return Ok(Err(vec![at])),
         }
     }
-    if change.finish().is_err() {
-        // A commit that fails has no culprit by name; the last row is as good a guess as any.
-        return (0..rows.len()).rev().find(|at| !unusable.contains(at)).map(Err).ok_or(UnusableSnapshot);
-    }
-    document.set_size_limit(size_limit);
+    let Ok(finished) = change.finish() else {
+        // Each row was fine by itself, so it broke on one that had waited: without any of those.
+        return if orphans.is_empty() { Err(UnusableSnapshot) } else { Ok(Err(orphans)) };
+    };
+    unusable.extend(finished.impossible.into_iter().filter_map(|source| usize::try_from(source).ok()));
+    document.open_to_strangers(size_limit);
     Ok(Ok(Opened { document, unusable }))
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::document::{Document, Outcome, Poisoned, Refusal};
+use super::document::{Document, Finished, Outcome, Poisoned, Refusal};
 use super::durability::{Durability, LogPosition};
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
@@ -124,6 +124,9 @@ pub struct Room {
     suspects: usize,
     last_join: Instant,
 }
+
+/// The author of what no connection wrote.
+const NOBODY: ConnectionId = ConnectionId(0);
 
 type Author = (ConnectionId, Box<CheckedUpdate>);
 
@@ -248,8 +251,8 @@ impl Room {
             group.iter().map(|(from, update)| (*from, update.raw.clone())).collect();
         let mut applied = Applied::default();
         match apply_all(&mut self.document, group, &mut applied) {
-            Ok(update) => {
-                self.note(applied, update, effects);
+            Ok(finished) => {
+                self.note(applied, finished, effects);
                 Ok(())
             }
             Err(Poisoned) if senders.len() == 1 => {
@@ -260,12 +263,17 @@ impl Room {
         }
     }
 
-    fn note(&mut self, applied: Applied, update: Option<Bytes>, effects: &mut Effects) {
+    fn note(&mut self, mut applied: Applied, finished: Finished, effects: &mut Effects) {
+        if let Finished { update: Some(update), partial: true, .. } = &finished {
+            // Of a refused update something is in the document: everybody hears of it, and so does the log.
+            let sender = applied.refused.first().map_or(NOBODY, |(sender, _)| *sender);
+            applied.authors.push((sender, update.clone()));
+        }
         for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
             effects.log.push(raw.clone());
             self.durability.append(*from, raw.clone());
         }
-        if let Some(update) = update {
+        if let Some(update) = finished.update {
             effects.fanouts.push(Fanout { update, authors: applied.authors });
         }
         for (from, raw) in applied.orphans {
@@ -407,7 +415,7 @@ fn apply_all(
     document: &mut Document,
     group: SmallVec<[Author; 1]>,
     applied: &mut Applied,
-) -> Result<Option<Bytes>, Poisoned> {
+) -> Result<Finished, Poisoned> {
     let mut change = document.change();
     for (from, update) in group {
         let raw = update.raw.clone();
@@ -421,8 +429,9 @@ fn apply_all(
     change.finish()
 }
 
+/// An update to be tried once more.
 fn again((from, raw): (ConnectionId, Bytes)) -> Input {
-    let update = CheckedUpdate::parse(raw).expect("it was parsed before");
+    let update = CheckedUpdate::parse(raw).expect("it was parsed when it came");
     Input::Update { from, update: Box::new(update), kind: UpdateKind::Live }
 }
 
@@ -435,7 +444,9 @@ impl From<Refusal> for CloseReason {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooLarge => Self::TooLarge,
-            Refusal::TooDeep | Refusal::TooManyClients | Refusal::TooManyOrphans => Self::Malformed,
+            Refusal::TooDeep | Refusal::TooManyClients | Refusal::TooManyOrphans | Refusal::Impossible => {
+                Self::Malformed
+            }
         }
     }
 }
@@ -446,5 +457,105 @@ impl From<super::presence::PresenceRefusal> for CloseReason {
             super::presence::PresenceRefusal::NotJson => Self::Malformed,
             super::presence::PresenceRefusal::TooManyClients => Self::TooLarge,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yrs::{Doc, Text, Transact, WriteTxn};
+
+    const ADA: ConnectionId = ConnectionId(1);
+    const BOB: ConnectionId = ConnectionId(2);
+    const MALLORY: ConnectionId = ConnectionId(3);
+    const LIMITS: RoomLimits = RoomLimits { document_bytes: 1 << 20, presence_clients: 2 };
+
+    fn update(from: ConnectionId, raw: Bytes) -> Input {
+        let update = Box::new(CheckedUpdate::parse(raw).expect("well-formed"));
+        Input::Update { from, update, kind: UpdateKind::Live }
+    }
+
+    fn letter(client: u64) -> Bytes {
+        let doc = Doc::with_client_id(client);
+        let mut txn = doc.transact_mut();
+        txn.get_or_insert_text("notes").insert(&mut txn, 0, "x");
+        txn.encode_update_v1().into()
+    }
+
+    fn room(now: Instant) -> Room {
+        let mut room = Room::new(now, Document::new(LIMITS.document_bytes), LIMITS);
+        let mut joins = [ADA, BOB, MALLORY].map(Input::Join).into();
+        room.turn(now, &mut joins, Admission::Open);
+        room
+    }
+
+    #[test]
+    fn the_author_of_a_turn_hears_of_it_when_it_is_durable() {
+        let now = Instant::now();
+        let mut room = room(now);
+        let effects = room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
+        assert_eq!(effects.fanouts[0].authors[0], (ADA, letter(7)));
+        assert_eq!(effects.fanouts[0].update, letter(7), "one update goes out as it came");
+        assert_eq!(effects.log, [letter(7)]);
+        assert_eq!(room.durable(LogPosition(1)), [(ADA, ServerMessage::Update(letter(7)))]);
+    }
+
+    #[test]
+    fn what_is_known_is_no_news() {
+        let now = Instant::now();
+        let mut room = room(now);
+        room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
+        let effects = room.turn(now, &mut [update(BOB, letter(7))].into(), Admission::Open);
+        assert!(effects.fanouts.is_empty() && effects.log.is_empty());
+    }
+
+    #[test]
+    fn an_update_that_breaks_the_library_costs_its_sender_the_socket_and_nobody_anything() {
+        let now = Instant::now();
+        let mut room = room(now);
+        room.document.panic_on_client(9);
+        let broken = || update(MALLORY, letter(9));
+        let mut log = Vec::new();
+        let mut closes = Vec::new();
+        // Together with others it makes all of them come back, to be tried one by one; alone it is the culprit.
+        for mut inputs in
+            [vec![update(ADA, letter(7)), broken(), update(BOB, letter(8))], vec![broken()]].map(VecDeque::from)
+        {
+            loop {
+                let effects = room.turn(now, &mut inputs, Admission::Open);
+                log.extend(effects.log);
+                closes.extend(effects.closes);
+                if !effects.document_lost {
+                    break;
+                }
+                let loaded = super::super::fold::open(None, &log, LIMITS.document_bytes).expect("a good log").document;
+                room.replace_document(loaded);
+                room.document.panic_on_client(9);
+            }
+        }
+        assert_eq!(closes, [(MALLORY, CloseReason::Malformed); 2]);
+        assert_eq!(log, [letter(7), letter(8)]);
+    }
+
+    #[test]
+    fn a_read_only_room_asks_for_what_it_refused_when_it_is_open_again() {
+        let now = Instant::now();
+        let mut room = room(now);
+        let effects = room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::ReadOnly);
+        assert!(effects.log.is_empty() && effects.fanouts.is_empty());
+        assert!(matches!(effects.replies[..], [(ADA, ServerMessage::Denied(_))]));
+        assert!(room.tick(now, Admission::ReadOnly).is_empty());
+        assert!(matches!(room.tick(now, Admission::Open)[..], [(ADA, ServerMessage::Step1(_))]));
+    }
+
+    #[test]
+    fn a_heal_is_one_difference_and_a_question() {
+        let now = Instant::now();
+        let mut room = room(now);
+        let before = room.state_vector();
+        room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
+        room.turn(now, &mut [Input::Heal { to: BOB, known: before }].into(), Admission::Open);
+        let answers = room.answer();
+        assert!(matches!(&answers[0].1[..], [ServerMessage::Step2(_), ServerMessage::Step1(_)]));
     }
 }

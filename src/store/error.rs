@@ -3,7 +3,7 @@
 //! never be sent to a client.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::room::id::RoomId;
 
@@ -100,6 +100,12 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The store cannot write at present, so it takes no compaction.
+    #[error("the store cannot write at present: {cause}")]
+    Failing {
+        /// The last failure.
+        cause: String,
+    },
     /// Not everything was written when the store was closed.
     #[error("the store closed with {rows} rows ({bytes} bytes) that could not be written: {cause}")]
     Unsaved {
@@ -143,8 +149,20 @@ pub enum AppendError {
     Closed,
 }
 
+impl StoreError {
+    /// Says it in other words when SQLite's complaint is that `file` itself is broken.
+    pub(super) fn in_file(self, file: &Path) -> Self {
+        match self {
+            Self::Database(error) if is_corruption(&error) => {
+                Self::Corrupt { file: file.to_owned(), detail: error.to_string() }
+            }
+            other => other,
+        }
+    }
+}
+
 /// Whether the database file itself is broken, as far as SQLite can tell.
-pub(super) fn is_corruption(error: &sqlx::Error) -> bool {
+fn is_corruption(error: &sqlx::Error) -> bool {
     const CORRUPT: u32 = 11;
     const NOT_A_DATABASE: u32 = 26;
     let code =

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::error::AppendError;
-use super::log::{LogPosition, Progress};
+use super::log::Progress;
 use super::{RoomRows, Sequence};
+use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
 
 /// A row that waits for its commit.

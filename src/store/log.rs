@@ -9,11 +9,8 @@ use tokio::sync::watch;
 
 use super::error::AppendError;
 use super::ledger::Ledger;
+use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
-
-/// How many rows of one [`RoomLog`]: the first row is 1, 0 is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct LogPosition(pub u64);
 
 /// Where the writer announces how far one handle's rows are durable.
 pub(super) type Progress = watch::Sender<LogPosition>;

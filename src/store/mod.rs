@@ -4,7 +4,8 @@
 //! It must never look into an update's bytes.
 //!
 //! `ledger` is the account in memory, `log` a room's handle on it, `writer` the one task that commits,
-//! `sqlite` the database behind it (`schema` opens it, `sink` writes it, `reader` reads it).
+//! `sqlite` the database behind it (`schema` opens it, `sink` writes it by the
+//! transactions in `rows` and `replace`, `reader` reads it).
 
 mod compaction;
 mod error;
@@ -12,6 +13,8 @@ mod fault;
 mod ledger;
 mod log;
 mod reader;
+mod replace;
+mod rows;
 mod schema;
 mod sink;
 mod snapshot;
@@ -28,7 +31,9 @@ use tokio::sync::watch;
 
 pub use error::{AppendError, StoreError};
 pub use fault::{Fault, FaultSwitch};
-pub use log::{LogPosition, RoomLog};
+pub use log::RoomLog;
+
+pub use crate::room::durability::LogPosition;
 pub use sqlite::SqliteStore;
 
 use crate::room::id::RoomId;

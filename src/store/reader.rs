@@ -8,8 +8,8 @@ use bytes::Bytes;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::error::{StoreError, is_corruption};
-use super::sink::row_checksum;
+use super::error::StoreError;
+use super::rows::row_checksum;
 use super::snapshot::Encoded;
 use super::{Sequence, StoredRow};
 use crate::room::id::RoomId;
@@ -55,10 +55,7 @@ impl Reader {
     pub(super) async fn read(&self, room: &RoomId, committed: &[Sequence]) -> Result<FileRoom, StoreError> {
         let (snapshot, rows) = self.fetch(room, committed).await.map_err(|error| match error {
             sqlx::Error::PoolClosed => StoreError::Closed,
-            error if is_corruption(&error) => {
-                StoreError::Corrupt { file: self.file.clone(), detail: error.to_string() }
-            }
-            error => StoreError::Database(error),
+            error => StoreError::Database(error).in_file(&self.file),
         })?;
         let mut file = FileRoom::default();
         if let Some(row) = snapshot {
@@ -74,25 +71,32 @@ impl Reader {
         room: &RoomId,
         committed: &[Sequence],
     ) -> Result<(Option<SqliteRow>, Vec<SqliteRow>), sqlx::Error> {
+        if committed.is_empty() {
+            return Ok((fetch_snapshot(&mut *self.pool.acquire().await?, room).await?, Vec::new()));
+        }
         // One transaction: a compaction in between would take rows away and leave us its old snapshot.
         let mut transaction = self.pool.begin().await?;
-        let found = sqlx::query(
-            "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data, older_snapshots.generation
-             FROM rooms JOIN snapshots ON snapshots.room = rooms.id
-             LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = ?",
-        )
-        .bind(room.as_str())
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let rows = if committed.is_empty() { Vec::new() } else { fetch_rows(&mut transaction, committed).await? };
+        let snapshot = fetch_snapshot(&mut transaction, room).await?;
+        let rows = fetch_rows(&mut transaction, committed).await?;
         transaction.commit().await?;
-        Ok((found, rows))
+        Ok((snapshot, rows))
     }
 
     /// Waits for running reads and closes the connections.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+async fn fetch_snapshot(connection: &mut SqliteConnection, room: &RoomId) -> Result<Option<SqliteRow>, sqlx::Error> {
+    sqlx::query(
+        "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data, older_snapshots.generation
+         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
+         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = ?",
+    )
+    .bind(room.as_str())
+    .fetch_optional(connection)
+    .await
 }
 
 async fn fetch_rows(connection: &mut SqliteConnection, committed: &[Sequence]) -> Result<Vec<SqliteRow>, sqlx::Error> {

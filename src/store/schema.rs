@@ -11,7 +11,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection};
 
-use super::error::{StoreError, is_corruption};
+use super::error::StoreError;
 use super::ledger::Ledger;
 use super::{Sequence, StoreConfig};
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
@@ -50,30 +50,24 @@ pub(super) fn options(config: &StoreConfig) -> SqliteConnectOptions {
         .foreign_keys(false)
         // The lock file keeps other servers out; somebody's sqlite3 shell may still hold the file for a moment.
         .busy_timeout(Duration::from_secs(5))
+        // Rows come over a channel from SQLite's thread; a short one would switch threads every few rows.
+        .row_buffer_size(1024)
         .disable_statement_logging()
 }
 
 /// Connects the writer and brings the tables up to date.
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let file = options.get_filename().to_owned();
-    let readable = |error: sqlx::Error| {
-        if is_corruption(&error) {
-            StoreError::Corrupt { file: file.clone(), detail: error.to_string() }
-        } else {
-            StoreError::Database(error)
-        }
-    };
-    let mut connection = options.clone().create_if_missing(true).connect().await.map_err(readable)?;
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.map_err(readable)?;
+    let clear = |error: sqlx::Error| StoreError::Database(error).in_file(&file);
+    let mut connection = options.clone().create_if_missing(true).connect().await.map_err(clear)?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.map_err(clear)?;
     if mode != "wal" {
         return Err(StoreError::NoWriteAhead { file, mode });
     }
     match migrator().run(&mut connection).await {
         Ok(()) => Ok(connection),
         Err(MigrateError::VersionMissing(version)) => Err(StoreError::NewerSchema { file, version }),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) if is_corruption(&error) => {
-            Err(readable(error))
-        }
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(clear(error)),
         Err(source) => Err(StoreError::Migration { file, source }),
     }
 }

@@ -45,7 +45,8 @@ impl SqliteStore {
         let lock = schema::take_folder(&config.folder)?;
         let options = schema::options(&config);
         let mut connection = schema::connect(&options).await?;
-        let ledger = Arc::new(schema::scan(&mut connection, config.unsaved_budget).await?);
+        let ledger = schema::scan(&mut connection, config.unsaved_budget).await;
+        let ledger = Arc::new(ledger.map_err(|error| error.in_file(options.get_filename()))?);
         let reader = Reader::connect(&options, config.readers).await?;
         let (jobs, job_queue) = mpsc::channel(WAITING_COMPACTIONS);
         let (health, healthy) = watch::channel(StoreHealth::Healthy);

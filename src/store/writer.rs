@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep_until};
 use super::compaction::CompactionJob;
 use super::error::StoreError;
 use super::ledger::{Batch, Ledger};
-use super::sink::{Attempt, Sink};
+use super::rows::Attempt;
+use super::sink::Sink;
 use super::{Compaction, StoreHealth};
 
 /// Pause after the first failure; doubles up to [`LONGEST_PAUSE`].
@@ -156,12 +157,18 @@ impl Writer {
         let next = Instant::now() + *pause;
         let next = deadline.map_or(next, |deadline| deadline.min(next));
         *pause = (*pause * 2).min(LONGEST_PAUSE);
-        tokio::select! {
-            () = sleep_until(next) => {}
-            // Closing does not wait out the pause.
-            Ok(()) = self.closing.changed() => {}
+        loop {
+            tokio::select! {
+                biased;
+                () = sleep_until(next) => return Ok(()),
+                // Closing does not wait out the pause.
+                Ok(()) = self.closing.changed() => return Ok(()),
+                // Nor does a compaction wait for the disk, with a snapshot in its hands: its room is as it was.
+                Some(job) = self.jobs.recv() => {
+                    let _ = job.reply.send(Err(StoreError::Failing { cause: error.to_string() }));
+                }
+            }
         }
-        Ok(())
     }
 
     fn healthy(&self) {

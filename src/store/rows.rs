@@ -1,0 +1,147 @@
+//! The transaction that writes a batch of rows, and what makes a row whole: its room's id and its checksum.
+//! Only the sink calls it. It must never write a row twice, nor take another process's row for its own.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::Sequence;
+use super::error::StoreError;
+use super::fault::FaultSwitch;
+use super::ledger::{Batch, QueuedRow};
+use super::sink::{now, signed};
+use crate::room::id::RoomId;
+
+/// Rows of the prepared INSERTs, largest first: a batch is cut into these.
+const INSERT_ROWS: [usize; 3] = [128, 16, 1];
+
+static INSERTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    INSERT_ROWS.map(|rows| {
+        let values = vec!["(?,?,?,?)"; rows].join(",");
+        format!("INSERT INTO log (seq, room, checksum, data) VALUES {values}")
+    })
+});
+
+/// Whether a batch is tried for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// None of its rows can be in the file.
+    First,
+    /// An earlier commit failed, or said that it did: its rows may be there.
+    Again,
+}
+
+/// One transaction for a batch, see [`Sink::commit_rows`](super::sink::Sink::commit_rows).
+pub(super) async fn commit_rows(
+    connection: &mut SqliteConnection,
+    batch: &Batch,
+    known: &HashMap<RoomId, Option<i64>>,
+    attempt: Attempt,
+    fault: Option<&FaultSwitch>,
+) -> Result<HashMap<RoomId, i64>, StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let ids = room_ids(&mut transaction, known).await?;
+    let rows: Vec<SealedRow<'_>> = batch.iter().map(|row| SealedRow::new(row, ids[&row.room])).collect();
+    if attempt == Attempt::First || !already_there(&mut transaction, &rows).await? {
+        insert(&mut transaction, &rows).await?;
+    }
+    if let Some(fault) = fault {
+        fault.before_commit().await?;
+    }
+    transaction.commit().await?;
+    if let Some(fault) = fault {
+        fault.after_commit()?;
+    }
+    Ok(ids)
+}
+
+/// A queued row with what its table adds.
+struct SealedRow<'a> {
+    row: &'a QueuedRow,
+    room: i64,
+    checksum: u32,
+}
+
+impl<'a> SealedRow<'a> {
+    fn new(row: &'a QueuedRow, room: i64) -> Self {
+        Self { row, room, checksum: row_checksum(row.sequence, room, &row.data) }
+    }
+}
+
+/// Covers the row's place too, so that a row of another room is not taken for one of this.
+pub(super) fn row_checksum(sequence: Sequence, room: i64, data: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&sequence.0.to_le_bytes());
+    hasher.update(&room.to_le_bytes());
+    hasher.update(data);
+    hasher.finalize()
+}
+
+/// The ids of all these rooms; those without one get one.
+pub(super) async fn room_ids(
+    connection: &mut SqliteConnection,
+    known: &HashMap<RoomId, Option<i64>>,
+) -> Result<HashMap<RoomId, i64>, StoreError> {
+    let mut ids = HashMap::with_capacity(known.len());
+    let mut unknown = HashMap::new();
+    for (room, id) in known {
+        match id {
+            Some(id) => _ = ids.insert(room.clone(), *id),
+            None => _ = unknown.insert(room.as_str(), room),
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(ids);
+    }
+    // Two statements, however many rooms there are.
+    let names = serde_json::to_string(&unknown.keys().collect::<Vec<_>>()).expect("strings are JSON");
+    sqlx::query("INSERT INTO rooms (name, created_at) SELECT value, ?2 FROM json_each(?1) WHERE TRUE ON CONFLICT (name) DO NOTHING")
+        .bind(&names)
+        .bind(now())
+        .execute(&mut *connection)
+        .await?;
+    let rows = sqlx::query("SELECT id, name FROM rooms WHERE name IN (SELECT value FROM json_each(?))")
+        .bind(&names)
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in rows {
+        let room = unknown[row.try_get::<&str, _>(1)?];
+        ids.insert(room.clone(), row.try_get(0)?);
+    }
+    Ok(ids)
+}
+
+/// Whether an earlier attempt at exactly this batch was committed after all.
+async fn already_there(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]) -> Result<bool, StoreError> {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(true) };
+    let (first, last) = (first.row.sequence, last.row.sequence);
+    let found = sqlx::query("SELECT count(*), coalesce(sum(checksum), 0) FROM log WHERE seq BETWEEN ? AND ?")
+        .bind(signed(first.0))
+        .bind(signed(last.0))
+        .fetch_one(connection)
+        .await?;
+    let (count, sum): (i64, i64) = (found.try_get(0)?, found.try_get(1)?);
+    if count == 0 {
+        return Ok(false);
+    }
+    let expected: i64 = rows.iter().map(|row| i64::from(row.checksum)).sum();
+    if count.cast_unsigned() == rows.len() as u64 && sum == expected {
+        return Ok(true);
+    }
+    Err(StoreError::ForeignRows { first: first.0, last: last.0 })
+}
+
+async fn insert(connection: &mut SqliteConnection, mut rows: &[SealedRow<'_>]) -> Result<(), StoreError> {
+    for (size, sql) in INSERT_ROWS.into_iter().zip(INSERTS.iter()) {
+        while let Some((chunk, rest)) = rows.split_at_checked(size) {
+            let mut query = sqlx::query(sql.as_str());
+            for SealedRow { row, room, checksum } in chunk {
+                query = query.bind(signed(row.sequence.0)).bind(*room).bind(*checksum).bind(&row.data[..]);
+            }
+            query.execute(&mut *connection).await?;
+            rows = rest;
+        }
+    }
+    Ok(())
+}

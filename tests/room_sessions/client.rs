@@ -1,0 +1,196 @@
+//! One client of a session: a Yjs document of its own, what is on its way to it and from it, and what it was promised.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use triproom::room::id::ConnectionId;
+use triproom::room::room::{Input, UpdateKind};
+use triproom::room::update::CheckedUpdate;
+use triproom::wire::ServerMessage;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
+use yrs::{
+    Array, ClientID, Doc, GetString, Map, MapPrelim, OffsetKind, Options, ReadTxn, StateVector, Text, Transact, Update,
+    WriteTxn,
+};
+
+/// So many messages may wait for a client before its outbox overflows.
+const OUTBOX: usize = 4;
+
+pub struct Client {
+    pub doc: Doc,
+    pub connection: Option<Connection>,
+    /// A state that the server said is on disk.
+    pub promised: StateVector,
+    probes: u8,
+}
+
+/// One life of a connection.
+pub struct Connection {
+    pub id: ConnectionId,
+    pub up: VecDeque<Input>,
+    down: VecDeque<ServerMessage>,
+    /// The outbox overflowed; healing begins when it is empty.
+    stale: bool,
+    /// What the client had when its outbox was last seen empty.
+    base: Bytes,
+    /// What each probe under way stands for.
+    probed: VecDeque<(u8, StateVector)>,
+}
+
+impl Client {
+    pub fn new(id: u64) -> Self {
+        let mut options = Options::with_client_id(ClientID::new(id));
+        options.offset_kind = OffsetKind::Utf16;
+        options.cleanup_formatting = false;
+        Self { doc: Doc::with_options(options), connection: None, promised: StateVector::default(), probes: 0 }
+    }
+
+    pub fn connect(&mut self, id: ConnectionId) {
+        let known = self.vector();
+        let up = VecDeque::from([Input::Join(id), Input::Step1 { from: id, known: known.clone() }]);
+        let connection =
+            Connection { id, up, down: VecDeque::new(), stale: false, base: known, probed: VecDeque::new() };
+        self.connection = Some(connection);
+    }
+
+    pub fn edit(&mut self, random: &mut Rng) {
+        let update = {
+            let mut txn = self.doc.transact_mut();
+            edit(random, &mut txn);
+            txn.has_changes().then(|| txn.encode_update_v1())
+        };
+        if let (Some(update), Some(connection)) = (update, &mut self.connection) {
+            connection.say(update.into(), UpdateKind::Live);
+        }
+    }
+
+    /// Asks to be told when all so far is on disk.
+    pub fn probe(&mut self) {
+        let vector = self.doc.transact().state_vector();
+        let Some(connection) = &mut self.connection else { return };
+        self.probes = self.probes.wrapping_add(1) & 0x7f;
+        connection.probed.push_back((self.probes, vector));
+        let probe = Bytes::copy_from_slice(&[102, 1, self.probes]);
+        connection.up.push_back(Input::Probe { from: connection.id, probe });
+    }
+
+    /// The server says something; a full outbox drops all document messages, as the real one does.
+    pub fn send(&mut self, message: ServerMessage) {
+        let Some(connection) = &mut self.connection else { return };
+        if matches!(message, ServerMessage::Probe(_)) {
+            connection.down.push_back(message);
+        } else if !connection.stale {
+            connection.down.push_back(message);
+            if connection.down.len() > OUTBOX {
+                connection.stale = true;
+                connection.down.retain(|message| matches!(message, ServerMessage::Probe(_)));
+            }
+        }
+    }
+
+    /// The answer to a stale connection's question, or to a Step1: never dropped, the outbox is empty then.
+    pub fn answer(&mut self, messages: Vec<ServerMessage>) {
+        let Some(connection) = &mut self.connection else { return };
+        connection.stale = false;
+        connection.down.extend(messages);
+    }
+
+    /// The client reads one message, if there is one.
+    pub fn read(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let Some(message) = connection.down.pop_front() else {
+            if connection.stale {
+                connection.up.push_back(Input::Heal { to: connection.id, known: connection.base.clone() });
+            } else {
+                connection.base = self.doc.transact().state_vector().encode_v1().into();
+            }
+            return;
+        };
+        match message {
+            ServerMessage::Step2(update) | ServerMessage::Update(update) => {
+                let update = Update::decode_v1(&update).expect("the server sends valid updates");
+                self.doc.transact_mut().apply_update(update).expect("and whole ones");
+            }
+            ServerMessage::Step1(vector) => {
+                let vector = StateVector::decode_v1(&vector).expect("a valid state vector");
+                let update = self.doc.transact().encode_state_as_update_v1(&vector);
+                connection.say(update.into(), UpdateKind::Answer);
+            }
+            ServerMessage::Probe(probe) => {
+                while let Some((number, vector)) = connection.probed.pop_front() {
+                    self.promised.merge(vector);
+                    if number == probe[2] {
+                        break;
+                    }
+                }
+            }
+            ServerMessage::Presence(_) | ServerMessage::Denied(_) => {}
+        }
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.up.is_empty() && connection.down.is_empty() && !connection.stale)
+    }
+
+    pub fn vector(&self) -> Bytes {
+        self.doc.transact().state_vector().encode_v1().into()
+    }
+
+    pub fn clocks(&self) -> StateVector {
+        self.doc.transact().state_vector()
+    }
+
+    pub fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_state_as_update_v1(&StateVector::default())
+    }
+
+    pub fn notes(&self) -> String {
+        let txn = self.doc.transact();
+        txn.get_text("notes").map(|text| text.get_string(&txn)).unwrap_or_default()
+    }
+}
+
+impl Connection {
+    fn say(&mut self, update: Bytes, kind: UpdateKind) {
+        let update = Box::new(CheckedUpdate::parse(update).expect("a client's own update"));
+        self.up.push_back(Input::Update { from: self.id, update, kind });
+    }
+}
+
+fn edit(random: &mut Rng, txn: &mut yrs::TransactionMut<'_>) {
+    match random.u8(0..6) {
+        0 | 1 => {
+            let text = txn.get_or_insert_text("notes");
+            let at = random.u32(0..=text.len(txn));
+            text.insert(txn, at, ["a", "bc", "def "][random.usize(0..3)]);
+        }
+        2 => {
+            let text = txn.get_or_insert_text("notes");
+            let length = text.len(txn);
+            if length > 2 {
+                text.remove_range(txn, random.u32(0..length - 1), 1);
+            }
+        }
+        3 => {
+            let items = txn.get_or_insert_map("items");
+            items.insert(
+                txn,
+                format!("i{}", random.u8(0..5)),
+                MapPrelim::from([("title", random.u32(..).to_string())]),
+            );
+        }
+        4 => {
+            let items = txn.get_or_insert_map("items");
+            items.remove(txn, &format!("i{}", random.u8(0..5)));
+        }
+        _ => {
+            let list = txn.get_or_insert_array("list");
+            let at = random.u32(0..=list.len(txn));
+            list.insert(txn, at, random.i32(..));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The contract of every store: one suite, run over each implementation.
+//! A new implementation gets a `House` and one line at the end. Tests wait for what the store announces, never for time.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod append;
+mod compaction;
+mod failure;
+mod house;
+mod seeded;
+
+/// Makes a test of every function of the suite for one implementation.
+macro_rules! contract {
+    ($name:ident, $house:ty, [$($module:ident :: $test:ident),* $(,)?]) => {
+        mod $name {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let done = crate::$module::$test(<$house as crate::house::House>::build().await);
+                    tokio::time::timeout(std::time::Duration::from_mins(2), done).await.expect("the test hangs");
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! contract_for {
+    ($name:ident, $house:ty) => {
+        contract!(
+            $name,
+            $house,
+            [
+                append::rows_come_back_in_order,
+                append::many_rooms_at_once,
+                append::a_load_sees_what_is_not_committed,
+                append::an_empty_append_is_nothing,
+                append::positions_count_one_handle,
+                append::rooms_that_were_only_opened_leave_nothing,
+                append::a_closed_store_says_so,
+                append::a_store_dropped_without_close_still_writes,
+                append::names_of_any_kind,
+                append::rows_of_any_size,
+                append::big_batches_are_cut,
+                compaction::unnamed_rows_stay,
+                compaction::a_room_without_rows_gets_a_snapshot,
+                compaction::the_generation_guards,
+                compaction::appends_go_on_meanwhile,
+                compaction::queued_rows_are_no_part_of_it,
+                compaction::a_failing_fold_changes_nothing,
+                compaction::a_failing_commit_changes_nothing,
+                compaction::an_unknown_outcome_is_looked_up,
+                compaction::a_failing_store_takes_none,
+                compaction::sequences_never_come_twice,
+                failure::over_the_budget_nothing_is_queued,
+                failure::a_failed_commit_is_tried_again,
+                failure::an_unknown_outcome_writes_no_row_twice,
+                failure::order_survives_a_failure,
+                failure::closing_while_failing_says_what_is_lost,
+                failure::closing_outlasts_a_short_failure,
+                failure::a_damaged_row_is_left_out,
+                failure::a_damaged_snapshot_closes_the_room,
+                seeded::random_sessions,
+            ]
+        );
+    };
+}
+
+contract_for!(sqlite, crate::house::SqliteHouse);
