@@ -18,13 +18,16 @@ const ITEMS = [
   { title: 'Dinner at Ramiro', kind: 'meal', ...on(MON, '19:30'), place: { name: 'Av. Almirante Reis' }, ...cost('140') },
   { title: 'Tram 28 through Alfama, before the queues begin', kind: 'transport', ...on('2026-05-05', '08:30'), place: { name: 'Martim Moniz' } },
   { title: 'Castelo de São Jorge', kind: 'activity', ...on('2026-05-05', '10:00'), ...cost('60'), booking_status: 'booked' },
+  { title: 'Walk down to Estufa Fria', kind: 'activity', ...on('2026-05-05', '15:00'), place: { name: 'Parque Eduardo VII' } },
   { title: 'Fado in Mouraria', kind: 'event', ...on('2026-05-05', '21:00'), place: { name: 'Maria da Mouraria' } },
   { title: 'Train to Sintra', kind: 'transport', ...on('2026-05-06', '09:01', '09:41'), place: { name: 'Rossio' }, ...cost('9.60') },
   { title: 'Pena Palace', kind: 'activity', day: '2026-05-06', ...cost('80'), booking_status: 'reserved' },
+  { title: 'Sunset at the Miradouro da Graça, if the sky is clear', kind: 'activity', ...on(MON, '21:15') },
   { title: 'Lunch by the market', kind: 'meal', ...on('2026-05-06', '13:00') },
   { title: 'Surf lesson in Caparica', kind: 'activity', day: '2026-05-07', booking_status: 'cancelled' },
   { title: 'Azulejo museum', kind: 'activity', day: null },
   { title: 'Pastéis in Belém', kind: 'meal', day: null },
+  { title: 'Ferry to Cacilhas', kind: 'transport', day: null, ...cost('2.80') },
 ];
 const NOTES = `# Before we go
 
@@ -53,7 +56,7 @@ async function company() {
   await tom.locator('.card[data-id=item-4] .card-face').click();
   const leo = await person(browser, 'Leo Novak', { viewport: { width: 1440, height: 900 } });
   await leo.goto(url);
-  await leo.locator('.notes .cm-line').last().click();
+  await leo.locator('.notes .cm-line').first().click();
 }
 
 const SCREENS = {

@@ -2,7 +2,7 @@
 // Waits are for conditions, never for time. TRIPROOM_BIN and CHROMIUM name other programs to use.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -54,7 +54,15 @@ export async function startServer() {
     rmSync(data, { recursive: true, force: true });
   };
   await server.start();
+  await servesThisPage(server.url);
   return server;
+}
+
+/** The binary carries the page it was built with; testing another one would prove nothing. */
+async function servesThisPage(url) {
+  const served = await (await fetch(`${url}/`)).text();
+  if (served === readFileSync(join(WEB, 'dist/index.html'), 'utf8')) return;
+  throw new Error(`${binary()} carries another build of the page than web/dist: build the server again`);
 }
 
 function readyUrl(child) {

@@ -152,8 +152,8 @@ test('moving an item to another day keeps its time, on the new date', async () =
 test('a finger moves a card by its handle, and by a long press', async () => {
   const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
   const [ana] = await together(three(), [phone]);
-  await touchDrag(ana, card(ana, 'Alfama').locator('.grip'), card(ana, 'Chiado'), 'below');
-  await holds(ana, MON, ['Belém', 'Chiado', 'Alfama']);
+  await touchDrag(ana, card(ana, 'Chiado').locator('.grip'), card(ana, 'Alfama'), 'above');
+  await holds(ana, MON, ['Chiado', 'Alfama', 'Belém']);
   await touchDrag(ana, card(ana, 'Belém').locator('.card-face'), ana.getByRole('button', { name: /^Unplanned/ }), 'inside');
   await holds(ana, NO_DAY, ['Belém']);
   await holds(ana, MON, ['Chiado', 'Alfama']);
@@ -195,9 +195,8 @@ test('keys move a card, and say where it is', async () => {
   await ana.keyboard.press('Escape');
   await says('Put back');
   await holds(ana, MON, ['Belém', 'Chiado']);
-  await ana.keyboard.press('Space');
-  await ana.keyboard.press('ArrowDown');
-  await ana.keyboard.press('Space');
+  await card(ana, 'Chiado').locator('.grip').focus();
+  for (const key of ['Space', 'ArrowUp', 'Space']) await ana.keyboard.press(key);
   await holds(ben, MON, ['Chiado', 'Belém']);
 });
 
@@ -229,6 +228,52 @@ test('a deleted item comes back by its message’s Undo', async () => {
   await holds(ben, MON, ['Alfama', 'Chiado']);
   await ana.locator('.toast').getByRole('button', { name: 'Undo' }).click();
   await holds(ben, MON, ['Alfama', 'Belém', 'Chiado']);
+});
+
+test('an open item that the other deletes says so and closes', async () => {
+  const [ana, ben] = await together(three());
+  await card(ana, 'Belém').locator('.card-face').click();
+  await card(ben, 'Belém').locator('.card-face').click();
+  await ben.getByRole('button', { name: 'Delete' }).click();
+  await ana.locator('.toast').getByText('“Belém” was deleted by somebody else.').waitFor();
+  await holds(ana, MON, ['Alfama', 'Chiado']);
+  assert.deepEqual(ana.errors, []);
+});
+
+test('times are written on the item’s day, and an end before the start is the next morning', async () => {
+  const [ana, ben] = await together(three());
+  await card(ana, 'Belém').locator('.card-face').click();
+  await ana.getByLabel('Starts').fill('22:30');
+  await ana.getByLabel('Ends').fill('01:15');
+  await ana.getByRole('button', { name: 'Done' }).click();
+  await card(ben, 'Belém').getByText('22:30–01:15').waitFor();
+  // An hour earlier at both ends: the same evening.
+  await card(ben, 'Belém').locator('.card-face').click();
+  await ben.getByLabel('Ends').fill('23:45');
+  await ben.getByRole('button', { name: 'Done' }).click();
+  await card(ana, 'Belém').getByText('22:30–23:45').waitFor();
+});
+
+test('a trip without dates asks for them, and grows by a day at a time', async () => {
+  const room = newRoom();
+  const ana = await person(browser, 'Ana');
+  await ana.goto(tripUrl(server.url, room));
+  await saved(ana);
+  const form = ana.locator('.no-dates');
+  await form.getByLabel('First day').fill(MON);
+  await form.getByLabel('Last day').fill(TUE);
+  await form.getByRole('button', { name: 'Set dates' }).click();
+  await day(ana, TUE).waitFor();
+  await ana.getByRole('button', { name: 'Add a day' }).click();
+  await day(ana, WED).waitFor();
+  await ana.getByRole('button', { name: /^Dates: 4\s*–\s*6 May 2026/ }).waitFor();
+  // Items on days that are no longer in the trip stay in sight.
+  await add(ana, WED, 'Late flight');
+  await ana.getByRole('button', { name: /^Dates:/ }).click();
+  await ana.getByRole('dialog').getByLabel('Last day').fill(TUE);
+  await ana.getByRole('button', { name: 'Set dates' }).click();
+  await day(ana, WED).getByText('Outside the trip').waitFor();
+  await holds(ana, WED, ['Late flight']);
 });
 
 test('two people who move different cards at once lose and double nothing', async () => {

@@ -74,6 +74,27 @@ test('a link opens a trip that others made, with what they planned, whatever its
   }
 });
 
+test('a new name is shown to the others, and a theme is kept on the device', async () => {
+  const [ana, ben] = [await person(browser, null), await person(browser, 'Ben')];
+  const room = newRoom();
+  await seed(ben, server.url, room, (doc) => seedTrip(doc, WEEK));
+  await ben.goto(tripUrl(server.url, room));
+  await ana.goto(tripUrl(server.url, room));
+  await ana.getByLabel('Your name').fill('Ana');
+  await ana.getByRole('button', { name: 'Join' }).click();
+  await ben.getByLabel('Here now: Ana').waitFor();
+
+  await ana.getByRole('button', { name: 'You: Ana' }).click();
+  await ana.getByText('Dark', { exact: true }).click();
+  await ana.getByLabel('Your name').fill('Ana Lima');
+  await ana.getByRole('button', { name: 'Done' }).click();
+  await ben.getByLabel('Here now: Ana Lima').waitFor();
+  await ana.reload();
+  await ana.getByRole('button', { name: 'You: Ana Lima' }).waitFor();
+  const scheme = await ana.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+  assert.equal(scheme, 'dark');
+});
+
 test('two trips do not see each other', async () => {
   const ana = await person(browser, 'Ana');
   const ben = await person(browser, 'Ben');

@@ -69,7 +69,10 @@ export class Room {
   /** Dials again at once, whatever happened before. */
   reconnect(): void {
     if (this.#closed) return;
-    this.refusal = null;
+    if (this.refusal) {
+      this.refusal = null;
+      this.light.dialling();
+    }
     this.#provider.wsUnsuccessfulReconnects = 0;
     this.#provider.connect();
   }

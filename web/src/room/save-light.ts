@@ -78,6 +78,13 @@ export class SaveLight {
     this.#tell();
   }
 
+  /** Somebody asked to try again. */
+  dialling(): void {
+    this.#refused = false;
+    this.#everFailed = false;
+    this.#tell();
+  }
+
   refuse(): void {
     this.#refused = true;
     this.#tell();
