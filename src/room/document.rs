@@ -138,7 +138,7 @@ impl Document {
             parts,
             state: &mut self.state,
             applied: SmallVec::new(),
-            adopted: 0,
+            mixed: false,
             partial: false,
             impossible: Vec::new(),
         }
@@ -245,8 +245,8 @@ pub struct Change<'d> {
     state: &'d mut CachedState,
     /// What was applied so far, as it came.
     applied: SmallVec<[Bytes; 1]>,
-    /// How many orphans found their place.
-    adopted: usize,
+    /// There may be more in the change than what was applied: of updates that wait, or did so.
+    mixed: bool,
     /// Something was taken of an update that was then refused.
     partial: bool,
     /// Sources of orphans that were given up.
@@ -292,7 +292,10 @@ impl<'d> Change<'d> {
         let raw = update.raw.clone();
         let brings = update.ranges.iter().any(|range| range.end > clock(self.parts.clocks, range.client));
         let needs = match gap(self.parts.clocks, &update.ranges) {
-            Some(need) => SmallVec::from_elem(need, 1),
+            Some(need) => {
+                self.integrate_fitting(&update)?;
+                SmallVec::from_elem(need, 1)
+            }
             None => match self.integrate(update)? {
                 // Deletes alone are news when the library says that something changed; in a change that has other
                 // news already they are taken for news.
@@ -305,6 +308,7 @@ impl<'d> Change<'d> {
                 Attempt::Impossible => return Ok(Outcome::Refused(Refusal::Impossible)),
             },
         };
+        self.mixed = true;
         if self.parts.orphans.contains(&raw) {
             return Ok(Outcome::Known);
         }
@@ -320,9 +324,9 @@ impl<'d> Change<'d> {
         self.adopt_orphans()?;
         self.guarded(TransactionMut::commit)?;
         let txn = self.txn();
-        let update = match (&self.applied[..], self.adopted, self.partial) {
+        let update = match &self.applied[..] {
             _ if !txn.has_changes() => None,
-            ([raw], 0, false) => Some(raw.clone()),
+            [raw] if !self.mixed && !self.partial => Some(raw.clone()),
             _ => Some(Bytes::from(txn.encode_update_v1())),
         };
         if let Some(update) = &update {
@@ -394,23 +398,33 @@ impl<'d> Change<'d> {
         Ok(Attempt::Missing(self.not_reached(needs)))
     }
 
+    /// Of an update with gaps, takes what needs not wait: one client's hole holds up nobody else's blocks.
+    fn integrate_fitting(&mut self, update: &CheckedUpdate) -> Result<(), Poisoned> {
+        if let Some(fitting) = update.fitting(|client| clock(self.parts.clocks, client)) {
+            self.integrate(fitting)?;
+        }
+        Ok(())
+    }
+
     fn adopt_orphans(&mut self) -> Result<(), Poisoned> {
         if self.parts.orphans.is_empty() || !self.txn().has_changes() {
             return Ok(());
         }
         loop {
+            // What is adopted is in the change and in no update that came with it.
+            self.mixed = true;
             let Parts { clocks, orphans, .. } = &mut self.parts;
             let Some(mut orphan) = orphans.take_ready(|need| clock(clocks, need.client) >= need.clock) else {
                 return Ok(());
             };
             let update = CheckedUpdate::parse(orphan.raw.clone()).expect("an orphan was parsed when it came");
             orphan.needs = match gap(self.parts.clocks, &update.ranges) {
-                Some(need) => SmallVec::from_elem(need, 1),
+                Some(need) => {
+                    self.integrate_fitting(&update)?;
+                    SmallVec::from_elem(need, 1)
+                }
                 None => match self.integrate(update)? {
-                    Attempt::Whole => {
-                        self.adopted += 1;
-                        continue;
-                    }
+                    Attempt::Whole => continue,
                     Attempt::Missing(needs) => needs,
                     // Nothing that comes will make it possible; its row stays in the log.
                     Attempt::Impossible => {

@@ -32,7 +32,7 @@ impl Blocks {
     fn push(&mut self, block: &Block) {
         let at = self.all.len();
         self.clients.entry(block.client).or_insert((at, at)).1 = at + 1;
-        self.all.push(*block);
+        self.all.push(block.clone());
     }
 
     fn find(&self, client: u64, clock: u32) -> Option<usize> {

@@ -103,8 +103,21 @@ pub enum Admission {
 struct Client {
     /// Its first Step1 was answered, and it was told who is here.
     greeted: bool,
-    /// An update of it was refused in a read-only room: it will be asked for what it has.
-    owed: bool,
+    debt: Debt,
+    /// A probe that came while the room had not taken all that the client sent before it.
+    probe: Option<Bytes>,
+}
+
+/// What a client has that the room refused to take while it was read-only.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Debt {
+    /// Nothing.
+    #[default]
+    None,
+    /// An update; the client will be asked for what it has.
+    Refused,
+    /// An update, and the client was asked.
+    Asked,
 }
 
 #[derive(Debug)]
@@ -128,7 +141,7 @@ pub struct Room {
 /// The author of what no connection wrote.
 const NOBODY: ConnectionId = ConnectionId(0);
 
-type Author = (ConnectionId, Box<CheckedUpdate>);
+type Said = (ConnectionId, Box<CheckedUpdate>, UpdateKind);
 
 impl Room {
     /// Opens a room around its loaded document.
@@ -155,13 +168,18 @@ impl Room {
                     Admission::Open => updates.push_back((from, update, kind)),
                     Admission::ReadOnly => self.refuse_for_now(from, &mut effects),
                 },
+                // Those who come are there before anything they say is looked at.
+                Input::Join(connection) => drop(self.clients.insert(connection, Client::default())),
                 other => inputs.push_back(other),
             }
         }
+        let answered: SmallVec<[ConnectionId; 4]> =
+            updates.iter().filter(|(.., kind)| *kind == UpdateKind::Answer).map(|(from, ..)| *from).collect();
         if self.take_updates(updates, inputs, &mut effects).is_err() {
             effects.document_lost = true;
             return effects;
         }
+        self.settle_debts(&answered, &mut effects);
         while let Some(input) = inputs.pop_front() {
             self.take(now, input, &mut effects);
         }
@@ -170,9 +188,6 @@ impl Room {
 
     fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
         match input {
-            Input::Join(connection) => {
-                self.clients.insert(connection, Client::default());
-            }
             Input::Leave(connection) => {
                 self.clients.remove(&connection);
                 self.questions.retain(|(asker, _)| *asker != connection);
@@ -199,33 +214,49 @@ impl Room {
                 effects.replies.push((from, ServerMessage::Presence(self.presence.everyone(None))));
             }
             Input::Probe { from, probe } => {
+                if let Some(client) = self.clients.get_mut(&from)
+                    && client.debt != Debt::None
+                {
+                    client.probe = Some(probe);
+                    return;
+                }
                 effects.replies.extend(self.durability.probe(from, probe).map(|message| (from, message)));
             }
-            Input::Update { .. } => unreachable!("updates were taken first"),
+            Input::Join(_) | Input::Update { .. } => unreachable!("they were taken first"),
         }
     }
 
     fn refuse_for_now(&mut self, from: ConnectionId, effects: &mut Effects) {
         if let Some(client) = self.clients.get_mut(&from)
-            && !std::mem::replace(&mut client.owed, true)
+            && std::mem::replace(&mut client.debt, Debt::Refused) == Debt::None
         {
             let reason = "changes cannot be saved at the moment; they are asked for again when they can";
             effects.replies.push((from, ServerMessage::Denied(reason)));
         }
     }
 
+    /// Clients that were asked for what was refused have answered: a probe that waited for that goes on.
+    fn settle_debts(&mut self, answered: &[ConnectionId], effects: &mut Effects) {
+        for from in answered {
+            let Some(client) = self.clients.get_mut(from).filter(|client| client.debt == Debt::Asked) else { continue };
+            client.debt = Debt::None;
+            let Some(probe) = client.probe.take() else { continue };
+            effects.replies.extend(self.durability.probe(*from, probe).map(|message| (*from, message)));
+        }
+    }
+
     /// Applies updates in as few changes as possible. On `Poisoned`, what was not applied is back in `inputs`.
     fn take_updates(
         &mut self,
-        mut updates: VecDeque<(ConnectionId, Box<CheckedUpdate>, UpdateKind)>,
+        mut updates: VecDeque<Said>,
         inputs: &mut VecDeque<Input>,
         effects: &mut Effects,
     ) -> Result<(), Poisoned> {
         while let Some((from, update, kind)) = updates.pop_front() {
-            let mut group: SmallVec<[Author; 1]> = smallvec::smallvec![(from, update)];
+            let mut group: SmallVec<[Said; 1]> = smallvec::smallvec![(from, update, kind)];
             if kind == UpdateKind::Live && self.suspects == 0 {
-                while let Some((from, update, _)) = updates.pop_front_if(|(_, _, kind)| *kind == UpdateKind::Live) {
-                    group.push((from, update));
+                while let Some(next) = updates.pop_front_if(|(_, _, kind)| *kind == UpdateKind::Live) {
+                    group.push(next);
                 }
             }
             self.suspects = self.suspects.saturating_sub(1);
@@ -243,12 +274,12 @@ impl Room {
 
     /// Applies a group of updates as one change. When that breaks the document, a single update is the culprit and
     /// its sender is closed; of several, all come back to be tried one by one.
-    fn apply(&mut self, group: SmallVec<[Author; 1]>, effects: &mut Effects) -> Result<(), Vec<Input>> {
-        if group.iter().any(|(_, update)| self.document.nesting_is_unsure(update)) {
+    fn apply(&mut self, group: SmallVec<[Said; 1]>, effects: &mut Effects) -> Result<(), Vec<Input>> {
+        if group.iter().any(|(_, update, _)| self.document.nesting_is_unsure(update)) {
             self.document.measure_nesting();
         }
-        let senders: SmallVec<[(ConnectionId, Bytes); 1]> =
-            group.iter().map(|(from, update)| (*from, update.raw.clone())).collect();
+        let senders: SmallVec<[(ConnectionId, Bytes, UpdateKind); 1]> =
+            group.iter().map(|(from, update, kind)| (*from, update.raw.clone(), *kind)).collect();
         let mut applied = Applied::default();
         match apply_all(&mut self.document, group, &mut applied) {
             Ok(finished) => {
@@ -353,8 +384,8 @@ impl Room {
         let mut messages = Vec::new();
         if admission == Admission::Open {
             let mut vector = None;
-            for (connection, client) in self.clients.iter_mut().filter(|(_, client)| client.owed) {
-                client.owed = false;
+            for (connection, client) in self.clients.iter_mut().filter(|(_, client)| client.debt == Debt::Refused) {
+                client.debt = Debt::Asked;
                 let vector = vector.get_or_insert_with(|| self.document.state_vector());
                 messages.push((*connection, ServerMessage::Step1(vector.clone())));
             }
@@ -369,7 +400,7 @@ impl Room {
 
     /// Whether somebody's change was refused and is to be asked for.
     pub fn owes(&self) -> bool {
-        self.clients.values().any(|client| client.owed)
+        self.clients.values().any(|client| client.debt == Debt::Refused)
     }
 
     /// Goes on with a document that was loaded anew.
@@ -411,13 +442,9 @@ struct Applied {
     refused: Vec<(ConnectionId, CloseReason)>,
 }
 
-fn apply_all(
-    document: &mut Document,
-    group: SmallVec<[Author; 1]>,
-    applied: &mut Applied,
-) -> Result<Finished, Poisoned> {
+fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut Applied) -> Result<Finished, Poisoned> {
     let mut change = document.change();
-    for (from, update) in group {
+    for (from, update, _) in group {
         let raw = update.raw.clone();
         match change.apply(*update, from.0)? {
             Outcome::Applied => applied.authors.push((from, raw)),
@@ -430,9 +457,9 @@ fn apply_all(
 }
 
 /// An update to be tried once more.
-fn again((from, raw): (ConnectionId, Bytes)) -> Input {
+fn again((from, raw, kind): (ConnectionId, Bytes, UpdateKind)) -> Input {
     let update = CheckedUpdate::parse(raw).expect("it was parsed when it came");
-    Input::Update { from, update: Box::new(update), kind: UpdateKind::Live }
+    Input::Update { from, update: Box::new(update), kind }
 }
 
 /// Whether a state vector says "I have nothing": one that is missing, or counts no client.
@@ -545,7 +572,15 @@ mod tests {
         assert!(effects.log.is_empty() && effects.fanouts.is_empty());
         assert!(matches!(effects.replies[..], [(ADA, ServerMessage::Denied(_))]));
         assert!(room.tick(now, Admission::ReadOnly).is_empty());
+        let probe = Bytes::from_static(&[102, 1, 1]);
+        let asks = || [Input::Probe { from: ADA, probe: Bytes::from_static(&[102, 1, 1]) }].into();
+        assert!(room.turn(now, &mut asks(), Admission::Open).replies.is_empty(), "what was refused is not saved");
         assert!(matches!(room.tick(now, Admission::Open)[..], [(ADA, ServerMessage::Step1(_))]));
+        let answer = CheckedUpdate::parse(letter(7)).expect("well-formed");
+        let answer = Input::Update { from: ADA, update: Box::new(answer), kind: UpdateKind::Answer };
+        let effects = room.turn(now, &mut [answer].into(), Admission::Open);
+        assert!(effects.replies.is_empty() && effects.log.len() == 1);
+        assert!(room.durable(LogPosition(1)).contains(&(ADA, ServerMessage::Probe(probe))));
     }
 
     #[test]

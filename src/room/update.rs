@@ -4,13 +4,15 @@
 //! allocate gigabytes or overflow its stack), so everything it would trust is checked here first.
 //! Source of the format: npm `yjs`, `src/utils/encoding.js` and `src/structs`, version 1 of the encoding.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 use yrs::Update;
 use yrs::updates::decoder::Decode;
 
 use super::nesting;
-use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader};
+use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_number};
 
 /// Clocks are kept below this: near 2^32 the library's arithmetic wraps.
 const CLOCK_MAX: u64 = 0x7fff_ffff;
@@ -59,6 +61,55 @@ impl CheckedUpdate {
         Ok(Self { raw, decoded, ranges, deletes, nesting })
     }
 
+    /// The part of it that continues what is known, going by how far each client's blocks are known: each client's
+    /// blocks up to the first hole, and all deletes. Nothing when no block fits.
+    pub(super) fn fitting(&self, known: impl Fn(u64) -> u32) -> Option<Self> {
+        let mut sections: Vec<Section> = Vec::new();
+        let mut blocks_end = 0;
+        let mut cut = None;
+        scan(&self.raw, |block| {
+            blocks_end = block.bytes.end;
+            if cut == Some(block.client) {
+                return;
+            }
+            let section = sections.last_mut().filter(|section| section.client == block.client);
+            let reached = section.as_ref().map_or_else(|| known(block.client), |section| section.next);
+            if block.content == Content::Skip || block.clock > reached {
+                cut = Some(block.client);
+                return;
+            }
+            let next = reached.max(block.clock + block.length);
+            match section {
+                Some(section) => {
+                    section.count += 1;
+                    section.next = next;
+                    section.bytes.end = block.bytes.end;
+                }
+                None => sections.push(Section {
+                    client: block.client,
+                    clock: block.clock,
+                    count: 1,
+                    next,
+                    bytes: block.bytes.clone(),
+                }),
+            }
+        })
+        .expect("it was scanned when it was parsed");
+        if sections.is_empty() {
+            return None;
+        }
+        let mut raw = Vec::with_capacity(self.raw.len());
+        put_number(&mut raw, sections.len() as u64);
+        for section in &sections {
+            put_number(&mut raw, section.count);
+            put_number(&mut raw, section.client);
+            put_number(&mut raw, u64::from(section.clock));
+            raw.extend_from_slice(&self.raw[section.bytes.clone()]);
+        }
+        raw.extend_from_slice(&self.raw[blocks_end..]);
+        Some(Self::parse(raw.into()).expect("a part of a valid update is one"))
+    }
+
     /// Whether it says nothing at all, as the answer of a client that has nothing new.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty() && !self.deletes
@@ -70,6 +121,16 @@ fn extend(ranges: &mut SmallVec<[BlockRange; 1]>, block: &Block) {
         Some(last) if last.client == block.client && last.end == block.clock => last.end += block.length,
         _ => ranges.push(BlockRange { client: block.client, start: block.clock, end: block.clock + block.length }),
     }
+}
+
+/// Blocks of one client that stand one behind the other in an update.
+struct Section {
+    client: u64,
+    clock: u32,
+    count: u64,
+    /// The clock that would continue it.
+    next: u32,
+    bytes: Range<usize>,
 }
 
 /// What a block holds, as far as the checks care.
@@ -95,8 +156,10 @@ pub(super) enum Place {
 }
 
 /// One block of an update.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Block {
+    /// Where it stands in the update.
+    pub(super) bytes: Range<usize>,
     pub(super) client: u64,
     pub(super) clock: u32,
     pub(super) length: u32,
@@ -117,11 +180,13 @@ pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Mal
         }
         let mut clock = reader.number_up_to(CLOCK_MAX)?;
         for _ in 0..blocks {
+            let start = reader.position();
             let (place, content, length) = read_block(&mut reader)?;
             if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
                 return Err(Malformed::OutOfRange);
             }
-            each(&Block { client, clock: narrow(clock), length: narrow(length), content, place });
+            let bytes = start..reader.position();
+            each(&Block { bytes, client, clock: narrow(clock), length: narrow(length), content, place });
             clock += length;
         }
     }
@@ -374,6 +439,32 @@ mod tests {
         ] {
             assert_eq!(CheckedUpdate::parse(bytes.into()).expect_err("hostile"), refusal);
         }
+    }
+
+    #[test]
+    fn the_part_that_fits_ends_at_the_first_hole_of_each_client() {
+        let text = |client, letters: &str| {
+            let doc = Doc::with_client_id(client);
+            let mut txn = doc.transact_mut();
+            let text = txn.get_or_insert_text("text");
+            text.insert(&mut txn, 0, letters);
+            Bytes::from(txn.encode_update_v1())
+        };
+        let merged = yrs::merge_updates_v1([text(1, "abc"), text(2, "de")]).expect("valid");
+        let all = CheckedUpdate::parse(merged.into()).expect("valid");
+        assert_eq!(all.fitting(|_| 0).expect("all of it").ranges.len(), 2);
+        // Client 2's blocks from clock 1 on: with clock 0 unknown, only client 1's part fits.
+        let late = yrs::diff_updates_v1(
+            &all.raw,
+            &yrs::updates::encoder::Encode::encode_v1(&StateVector::new(
+                [(yrs::ClientID::new(2), 1)].into_iter().collect(),
+            )),
+        )
+        .expect("valid");
+        let late = CheckedUpdate::parse(late.into()).expect("valid");
+        let fitting = late.fitting(|_| 0).expect("client 1's part");
+        assert_eq!(fitting.ranges.as_slice(), [BlockRange { client: 1, start: 0, end: 3 }]);
+        assert!(CheckedUpdate::parse(text(3, "x")).expect("valid").fitting(|_| 0).is_some());
     }
 
     proptest::proptest! {

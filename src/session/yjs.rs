@@ -93,7 +93,9 @@ impl Session {
         if raw.len() <= HEAVY_BYTES {
             let update = CheckedUpdate::parse(raw).map_err(|error| self.malformed(error))?;
             let update = Box::new(update);
-            return Ok((!update.is_empty()).then(|| Mail::Said(Input::Update { from, update, kind })));
+            // An answer tells the room something even when nothing is in it.
+            let says_nothing = update.is_empty() && kind == UpdateKind::Live;
+            return Ok((!says_nothing).then(|| Mail::Said(Input::Update { from, update, kind })));
         }
         let entrance = self.hub.lane().enter().await;
         let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;

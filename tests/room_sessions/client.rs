@@ -24,6 +24,8 @@ pub struct Client {
     /// A state that the server said is on disk.
     pub promised: StateVector,
     probes: u8,
+    /// Updates with holes before them. npm clients hold those back; the library of these clients would not.
+    waiting: Vec<Bytes>,
 }
 
 /// One life of a connection.
@@ -35,6 +37,8 @@ pub struct Connection {
     stale: bool,
     /// What the client had when its outbox was last seen empty.
     base: Bytes,
+    /// It was asked for what it has and has answered: from here on the server was sent all of it.
+    answered: bool,
     /// What each probe under way stands for.
     probed: VecDeque<(u8, StateVector)>,
 }
@@ -44,14 +48,27 @@ impl Client {
         let mut options = Options::with_client_id(ClientID::new(id));
         options.offset_kind = OffsetKind::Utf16;
         options.cleanup_formatting = false;
-        Self { doc: Doc::with_options(options), connection: None, promised: StateVector::default(), probes: 0 }
+        Self {
+            doc: Doc::with_options(options),
+            connection: None,
+            promised: StateVector::default(),
+            probes: 0,
+            waiting: Vec::new(),
+        }
     }
 
     pub fn connect(&mut self, id: ConnectionId) {
         let known = self.vector();
         let up = VecDeque::from([Input::Join(id), Input::Step1 { from: id, known: known.clone() }]);
-        let connection =
-            Connection { id, up, down: VecDeque::new(), stale: false, base: known, probed: VecDeque::new() };
+        let connection = Connection {
+            id,
+            up,
+            down: VecDeque::new(),
+            stale: false,
+            base: known,
+            answered: false,
+            probed: VecDeque::new(),
+        };
         self.connection = Some(connection);
     }
 
@@ -69,7 +86,7 @@ impl Client {
     /// Asks to be told when all so far is on disk.
     pub fn probe(&mut self) {
         let vector = self.doc.transact().state_vector();
-        let Some(connection) = &mut self.connection else { return };
+        let Some(connection) = self.connection.as_mut().filter(|connection| connection.answered) else { return };
         self.probes = self.probes.wrapping_add(1) & 0x7f;
         connection.probed.push_back((self.probes, vector));
         let probe = Bytes::copy_from_slice(&[102, 1, self.probes]);
@@ -110,13 +127,14 @@ impl Client {
         };
         match message {
             ServerMessage::Step2(update) | ServerMessage::Update(update) => {
-                let update = Update::decode_v1(&update).expect("the server sends valid updates");
-                self.doc.transact_mut().apply_update(update).expect("and whole ones");
+                self.waiting.push(update);
+                self.integrate();
             }
             ServerMessage::Step1(vector) => {
                 let vector = StateVector::decode_v1(&vector).expect("a valid state vector");
                 let update = self.doc.transact().encode_state_as_update_v1(&vector);
                 connection.say(update.into(), UpdateKind::Answer);
+                connection.answered = true;
             }
             ServerMessage::Probe(probe) => {
                 while let Some((number, vector)) = connection.probed.pop_front() {
@@ -127,6 +145,31 @@ impl Client {
                 }
             }
             ServerMessage::Presence(_) | ServerMessage::Denied(_) => {}
+        }
+    }
+
+    /// Applies what waits, as far as nothing is missing before it.
+    fn integrate(&mut self) {
+        let mut progress = true;
+        while std::mem::take(&mut progress) {
+            for raw in std::mem::take(&mut self.waiting) {
+                let update = Update::decode_v1(&raw).expect("the server sends valid updates");
+                let known = self.doc.transact().state_vector();
+                let hole = update.insertions(true).iter().any(|(client, ranges)| {
+                    let mut next = known.get(client);
+                    ranges.iter().any(|range| {
+                        let gap = range.start > next;
+                        next = next.max(range.end);
+                        gap
+                    })
+                });
+                if hole {
+                    self.waiting.push(raw);
+                } else {
+                    self.doc.transact_mut().apply_update(update).expect("and possible ones");
+                    progress = true;
+                }
+            }
         }
     }
 

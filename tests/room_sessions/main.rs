@@ -13,7 +13,7 @@ use session::Session;
 fn seeds() -> Vec<u64> {
     match std::env::var("SEED") {
         Ok(seed) => vec![seed.parse().expect("SEED is a number")],
-        Err(_) => (0..150).collect(),
+        Err(_) => (0..600).collect(),
     }
 }
 

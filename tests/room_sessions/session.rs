@@ -9,6 +9,8 @@ use triproom::room::room::{Admission, Input, UpdateKind};
 use triproom::room::update::CheckedUpdate;
 use triproom::wire::ServerMessage;
 use triproom::wire::close::CloseReason;
+use yrs::StateVector;
+use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 
 use super::client::Client;
@@ -17,9 +19,12 @@ use super::server::Server;
 /// The connection of somebody who means harm.
 const HOSTILE: ConnectionId = ConnectionId(u64::MAX);
 
-/// It puts a text into client 100's first block, which can hold nothing when it is a text itself. As long as that
-/// block is not there, the update waits like any other.
-const HOSTILE_UPDATE: &[u8] = &[1, 1, 250, 1, 0, 4, 0, 100, 0, 1, b'x', 0];
+/// A text, and then something that is put into that text's block, which can hold nothing.
+const IMPOSSIBLE: &[u8] =
+    &[1, 2, 250, 1, 0, 4, 1, 5, b'n', b'o', b't', b'e', b's', 1, b'!', 4, 0, 250, 1, 0, 1, b'x', 0];
+/// Something that waits for a block of 251, and that block, in which it cannot be.
+pub const WAITS: &[u8] = &[1, 1, 252, 1, 0, 4, 0, 251, 1, 0, 1, b'x', 0];
+const ARRIVES: &[u8] = &[1, 1, 251, 1, 0, 4, 1, 5, b'n', b'o', b't', b'e', b's', 1, b'?', 0];
 
 pub struct Session {
     random: Rng,
@@ -81,7 +86,7 @@ impl Session {
         loop {
             let effects = self.server.turn(&mut inputs, self.admission);
             // npm clients make a collected block of what has no possible parent; the library of these clients cannot.
-            for fanout in effects.fanouts.iter().filter(|fanout| fanout.update != HOSTILE_UPDATE) {
+            for fanout in effects.fanouts.iter().filter(|fanout| fanout.update != WAITS) {
                 for client in &mut self.clients {
                     let Some(id) = client.connection.as_ref().map(|connection| connection.id) else { continue };
                     if fanout.authors.iter().all(|(author, _)| *author != id) {
@@ -102,7 +107,7 @@ impl Session {
             }
         }
         for (to, mut messages) in self.server.room.answer() {
-            messages.retain(|message| !matches!(message, ServerMessage::Update(update) if update == HOSTILE_UPDATE));
+            messages.retain(|message| !matches!(message, ServerMessage::Update(update) if update == WAITS));
             if let Some(client) = self.client(to) {
                 client.answer(messages);
             }
@@ -146,7 +151,7 @@ impl Session {
 
     /// An impossible update in the middle of a turn with others.
     fn hostile(&mut self) {
-        let update = Bytes::from_static(HOSTILE_UPDATE);
+        let update = Bytes::from_static([IMPOSSIBLE, WAITS, ARRIVES][self.random.usize(0..3)]);
         let update = Box::new(CheckedUpdate::parse(update).expect("well-formed"));
         let mut inputs = VecDeque::new();
         for client in &mut self.clients {
@@ -169,7 +174,13 @@ impl Session {
     fn check_promises(&self) {
         for client in &self.clients {
             let promised = client.promised.encode_v1();
-            assert!(!self.server.room.document().lacks(&promised), "something acknowledged is missing");
+            let has = self.server.room.state_vector();
+            assert!(
+                !self.server.room.document().lacks(&promised),
+                "something acknowledged is missing: {:?}, the server has {:?}",
+                client.promised,
+                StateVector::decode_v1(&has)
+            );
         }
     }
 
