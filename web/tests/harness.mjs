@@ -113,7 +113,7 @@ export async function person(browser, name, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
   if (name) await context.addInitScript((mine) => localStorage.setItem('triproom.name', mine), name);
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(error));
   return page;

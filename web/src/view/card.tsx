@@ -43,6 +43,7 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
   useEffect(() => {
     if (wasOpen.current === open) return;
     wasOpen.current = open;
+    if (open) root.current?.scrollIntoView({ block: 'nearest' });
     // The button that had the focus is gone; the one in its place takes over.
     if (document.activeElement !== document.body) return;
     root.current?.querySelector<HTMLElement>('.card-face, .card-edit-title button')?.focus({ preventScroll: true });

@@ -1,5 +1,6 @@
 // An input for one plain value of the document. While somebody types, what they type is theirs;
-// it is written when they pause, leave or press Enter. Others' changes show as soon as nothing is being typed.
+// it is written when they pause, leave or press Enter. Others' changes show as soon as nothing waits to be written,
+// and leaving a field never writes again what was written before.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 
@@ -23,20 +24,28 @@ export function DraftField({ value, onCommit, label, multiline, class: className
   const [draft, setDraft] = useState<string | null>(null);
   const [refused, setRefused] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const latest = useRef({ draft, onCommit });
-  latest.current = { draft, onCommit };
+  const commit = useRef(onCommit);
+  commit.current = onCommit;
+  /** Typed and not yet written. */
+  const waiting = useRef<string | null>(null);
 
-  const write = () => {
+  /** False when what was typed cannot be written. */
+  const write = (): boolean => {
     clearTimeout(timer.current);
-    const { draft: typed, onCommit: commit } = latest.current;
-    if (typed === null) return;
-    const accepted = commit(typed.trim()) !== false;
+    const typed = waiting.current;
+    if (typed === null) return true;
+    const accepted = commit.current(typed.trim()) !== false;
+    if (accepted) waiting.current = null;
     setRefused(!accepted);
     return accepted;
   };
   const leave = () => {
-    if (write() !== false) setDraft(null);
+    if (write()) setDraft(null);
   };
+  // Somebody else's value comes while mine is written already: theirs is the newer one. My own comes back as I typed it.
+  useEffect(() => {
+    if (waiting.current === null) setDraft((mine) => (mine?.trim() === value ? mine : null));
+  }, [value]);
   // A card may close under the cursor: what was typed is kept.
   useEffect(() => () => void write(), []);
 
@@ -49,7 +58,7 @@ export function DraftField({ value, onCommit, label, multiline, class: className
     autocomplete: 'off',
     onInput: (event: Event) => {
       const typed = (event.currentTarget as HTMLInputElement).value;
-      latest.current.draft = typed;
+      waiting.current = typed;
       setDraft(typed);
       setRefused(false);
       clearTimeout(timer.current);
