@@ -39,7 +39,7 @@ const BACKLOG: i32 = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// And that many bytes for it.
 const HEAD_BYTES: usize = 32 * 1024;
-/// Plain HTTP connections beside the WebSockets.
+/// Plain HTTP connections beside the sockets of clients.
 const HTTP_CONNECTIONS: usize = 1_000;
 
 /// Why a server does not start, or does not end well.
@@ -107,13 +107,19 @@ impl Server {
     pub fn with_store(listener: TcpListener, config: Config, store: Store, metrics: Option<PrometheusHandle>) -> Self {
         let hub = Hub::new(store.clone(), hub_options(&config), Metrics::new());
         let sessions = Sessions::new(hub.clone(), session_options(&config));
-        let health = Health { hub: hub.clone(), store: store.clone(), metrics };
+        let unsaved_budget = config.unsaved_budget.as_u64();
+        let health = Health { hub: hub.clone(), store: store.clone(), unsaved_budget, metrics };
         Self { listener, config, hub, store, routes: routes(sessions, health) }
     }
 
     /// Where it listens.
     pub fn address(&self) -> Result<SocketAddr, ServeError> {
         Ok(self.listener.local_addr()?)
+    }
+
+    /// Its rooms.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
     }
 
     /// Serves until `shutdown` is done, then drains: nobody is let in, everybody is told to come back, everything is
@@ -128,16 +134,14 @@ impl Server {
         tracing::info!(connections = hub.connections(), rooms = hub.rooms(), "draining");
         let drained = timeout(config.drain, async {
             hub.drain(config.drain / 2).await;
-            let unsaved = store.unsaved_bytes();
-            let closed = store.clone().close().await;
-            closed.map_err(|error| (unsaved, error))
+            store.clone().close().await
         });
         match drained.await {
             Ok(Ok(())) => {
                 tracing::info!("everything is saved");
                 Ok(())
             }
-            Ok(Err((_, error))) => Err(error.into()),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(ServeError::Unsaved { unsaved: store.unsaved_bytes(), drain: config.drain }),
         }
     }

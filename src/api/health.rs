@@ -17,6 +17,8 @@ pub struct Health {
     pub hub: Hub,
     /// Where they are kept.
     pub store: Store,
+    /// Bytes that may be unsaved before rooms take no changes.
+    pub unsaved_budget: u64,
     /// The numbers, when they are recorded.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -34,12 +36,14 @@ pub async fn readyz(State(health): State<Health>) -> Response {
         StoreHealth::Failing { error, .. } => (json!({ "failing": &*error }), false),
     };
     let draining = health.hub.is_draining();
-    let ready = healthy && !draining;
+    // A disk that hangs reports no error; what piles up before it does.
+    let unsaved = health.store.unsaved_bytes();
+    let ready = healthy && !draining && unsaved <= health.unsaved_budget / 2;
     let body = json!({
         "ready": ready,
         "draining": draining,
         "store": store,
-        "unsaved_bytes": health.store.unsaved_bytes(),
+        "unsaved_bytes": unsaved,
         "rooms": health.hub.rooms(),
         "connections": health.hub.connections(),
     });

@@ -64,7 +64,8 @@ impl Saving {
 
     /// Whether updates of so many bytes may be taken.
     pub fn admission(&self, bytes: usize) -> Admission {
-        let fits = self.store.unsaved_bytes().saturating_add(bytes as u64) <= self.budget;
+        let unsaved = self.store.unsaved_bytes();
+        let fits = unsaved == 0 || unsaved.saturating_add(bytes as u64) <= self.budget;
         if self.held.is_empty() && fits { Admission::Open } else { Admission::ReadOnly }
     }
 
@@ -128,7 +129,7 @@ impl Saving {
         let (store, room, lane) = (self.store.clone(), self.room.clone(), lane.clone());
         self.running = Some(tokio::spawn(async move {
             let _permit = lane.permit().await;
-            store.compact(&room, fold_stored).await
+            store.compact(&room, |stored| fold_stored(&stored)).await
         }));
     }
 
@@ -157,7 +158,7 @@ async fn ended(running: &mut Option<JoinHandle<Result<Compaction, StoreError>>>)
     }
 }
 
-fn fold_stored(stored: StoredRoom) -> Result<Folded, FoldError> {
+fn fold_stored(stored: &StoredRoom) -> Result<Folded, FoldError> {
     let rows: Vec<Bytes> = stored.rows.iter().map(|row| row.data.clone()).collect();
     let folded = fold::fold(stored.snapshot.as_ref(), &rows)?;
     let sequences = folded.superfluous.into_iter().map(|at| stored.rows[at].sequence).collect();

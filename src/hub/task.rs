@@ -443,7 +443,7 @@ impl RoomTask {
         let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
         let leaving = self.leaving.front().map(|(due, _)| *due);
         let times = [self.expiry, self.members.next_check(), self.presence_due, retry, self.closing_time(now), leaving];
-        times.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(3600))
+        times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
     }
 
     /// When closing is to be tried, if only time is in its way.

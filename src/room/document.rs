@@ -343,16 +343,12 @@ impl<'d> Change<'d> {
     /// more and abort the process.
     fn guarded<T>(&mut self, work: impl FnOnce(&mut TransactionMut<'d>) -> T) -> Result<T, Poisoned> {
         let mut txn = self.txn.take().expect("a change that failed is not used again");
-        match catch_unwind(AssertUnwindSafe(|| work(&mut txn))) {
-            Ok(result) => {
-                self.txn = Some(txn);
-                Ok(result)
-            }
-            Err(_) => {
-                std::mem::forget(txn);
-                Err(Poisoned)
-            }
-        }
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(&mut txn))) else {
+            std::mem::forget(txn);
+            return Err(Poisoned);
+        };
+        self.txn = Some(txn);
+        Ok(result)
     }
 
     fn refusal(&self, update: &CheckedUpdate) -> Option<Refusal> {

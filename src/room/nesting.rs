@@ -59,7 +59,7 @@ impl Blocks {
         for start in 0..self.all.len() {
             let (mut at, mut depth) = (start, 0);
             // A block is entered as 0 before its parent is known, so a circle of parents ends too.
-            while let None = depths[at] {
+            while depths[at].is_none() {
                 depths[at] = Some(0);
                 let Some((parent, level)) = self.parent(at) else {
                     path.push((at, 0));

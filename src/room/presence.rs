@@ -15,11 +15,11 @@ use crate::wire::awareness::{AwarenessEntry, ClientId, is_json};
 /// A state that is not renewed for so long is gone; clients renew theirs every 15 s.
 pub const EXPIRY: Duration = Duration::from_secs(30);
 /// Peers never forget a clock that they saw. After this long it is more likely that they are gone themselves.
-const GONE_KEPT: Duration = Duration::from_secs(600);
+const GONE_KEPT: Duration = Duration::from_mins(10);
 /// The most clients that are remembered after they went.
 const GONE_MAX: usize = 4_096;
 /// In a room opened more recently than this, peers may know a client from before: from a server that restarted.
-const YOUNG: Duration = Duration::from_secs(60);
+const YOUNG: Duration = Duration::from_mins(1);
 /// In a bigger room, a client that comes back sees the others with their next renewal, and not at once.
 const PEERS_ASKED_MAX: usize = 64;
 

@@ -20,7 +20,7 @@ use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
 
 /// The encoded state is given back when nobody joined for so long.
-const STATE_KEPT: Duration = Duration::from_secs(60);
+const STATE_KEPT: Duration = Duration::from_mins(1);
 /// Documents below this are encoded in no time worth speaking of.
 const SMALL_DOCUMENT: usize = 64 * 1024;
 

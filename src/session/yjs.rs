@@ -67,13 +67,13 @@ impl Session {
     /// What the room is to be told, if anything.
     async fn read(&self, frame: Bytes) -> Result<Option<Mail>, CloseReason> {
         let from = self.id;
-        let input = match decode(&frame).map_err(|error| self.malformed(error))? {
+        let input = match decode(&frame).map_err(malformed)? {
             ClientMessage::Step1(known) => Input::Step1 { from, known },
             ClientMessage::Step2(update) => return self.read_update(update, UpdateKind::Answer).await,
             ClientMessage::Update(update) => return self.read_update(update, UpdateKind::Live).await,
             ClientMessage::Awareness(update) => {
                 let entries = awareness::decode(&update, self.presence_bytes).map_err(|error| match error {
-                    AwarenessError::Malformed(error) => self.malformed(error),
+                    AwarenessError::Malformed(error) => malformed(error),
                     AwarenessError::StateTooLarge => CloseReason::TooLarge,
                 })?;
                 Input::Presence { from, entries }
@@ -91,7 +91,7 @@ impl Session {
     async fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
         let from = self.id;
         if raw.len() <= HEAVY_BYTES {
-            let update = CheckedUpdate::parse(raw).map_err(|error| self.malformed(error))?;
+            let update = CheckedUpdate::parse(raw).map_err(malformed)?;
             let update = Box::new(update);
             // An answer tells the room something even when nothing is in it.
             let says_nothing = update.is_empty() && kind == UpdateKind::Live;
@@ -99,12 +99,12 @@ impl Session {
         }
         let entrance = self.hub.lane().enter().await;
         let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;
-        let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(|error| self.malformed(error))?;
+        let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(malformed)?;
         Ok(Some(Mail::Heavy(Input::Update { from, update: Box::new(update), kind }, entrance)))
     }
+}
 
-    fn malformed(&self, error: Malformed) -> CloseReason {
-        tracing::info!(%error, "a malformed message");
-        CloseReason::Malformed
-    }
+fn malformed(error: Malformed) -> CloseReason {
+    tracing::info!(%error, "a malformed message");
+    CloseReason::Malformed
 }

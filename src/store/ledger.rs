@@ -109,7 +109,8 @@ impl Ledger {
         if rows.is_empty() {
             return Ok(());
         }
-        if state.unsaved.saturating_add(added) > self.budget {
+        // With nothing else waiting, even what is bigger than the budget is taken: it would be refused for ever.
+        if state.unsaved > 0 && state.unsaved.saturating_add(added) > self.budget {
             return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
         }
         state.unsaved += added;

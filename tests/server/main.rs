@@ -1,0 +1,11 @@
+//! The whole server in this process, with real sockets and a real store that fails when a test says so.
+//! Tests wait for what they expect, with one deadline for all; nothing is timed and nothing sleeps.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod drain;
+mod house;
+mod races;
+mod rooms;
+mod saving;
+mod slow;
