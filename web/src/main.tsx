@@ -10,6 +10,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/header.css';
+import './styles/empty.css';
 import './styles/board.css';
 import './styles/card.css';
 import './styles/panel.css';

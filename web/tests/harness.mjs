@@ -195,3 +195,17 @@ export function seedTrip(doc, fields, items = []) {
 }
 
 export const WEEK = { title: 'Lisbon in May', start_date: '2026-05-04', end_date: '2026-05-08' };
+
+/** Ana, and Ben unless only one set of options is given, in one new trip that holds these items. */
+export async function openTogether(browser, server, items, options = [{}, {}]) {
+  const room = newRoom();
+  const pages = [];
+  for (const [i, name] of ['Ana', 'Ben'].slice(0, options.length).entries()) {
+    const page = await person(browser, name, options[i]);
+    if (i === 0) await seed(page, server.url, room, (doc) => seedTrip(doc, WEEK, items));
+    await page.goto(tripUrl(server.url, room));
+    await saved(page);
+    pages.push(page);
+  }
+  return pages;
+}

@@ -69,6 +69,33 @@ test('a server that takes a break is called a break, not a fault', async () => {
   assert.equal(await page.locator('[data-test=away]').count(), 0);
 });
 
+test('a server that takes no changes for now is waited for, and the light says so', async () => {
+  const page = await person(browser, 'Ana');
+  let open = true;
+  const held = [];
+  let here;
+  await page.routeWebSocket(/\/yjs\//, (socket) => {
+    here = socket;
+    const server = socket.connectToServer();
+    socket.onMessage((message) => {
+      const isChange = message[0] === 0 && message[1] === 2;
+      if (open || !(isChange || message[0] === 102)) return server.send(message);
+      held.push(() => server.send(message));
+      if (isChange) here.send(Buffer.from([2, 0, 4, ...Buffer.from('full')]));
+    });
+  });
+  await page.goto(tripUrl(server.url, newRoom()));
+  await saved(page);
+  open = false;
+  await add(page, '', 'An idea');
+  await light(page, 'held');
+  await page.locator('[data-test=away]').getByText('kept on this device').waitFor();
+  open = true;
+  for (const send of held) send();
+  await saved(page);
+  await page.locator('[data-test=away]').waitFor({ state: 'detached' });
+});
+
 test('while the trip is on its way its shape is shown', async () => {
   const page = await person(browser, 'Ana');
   let pass;

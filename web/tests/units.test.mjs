@@ -102,6 +102,8 @@ test('the light says saved only for what was echoed', async (t) => {
   assert.equal(marks.count, 0);
 
   light.localChange();
+  light.hold();
+  assert.equal(now(), 'held', 'a server that takes no changes is not called saving');
   light.socketClosed(1006);
   assert.equal(now(), 'offline');
   assert.equal(light.unsaved, true);

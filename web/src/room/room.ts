@@ -22,6 +22,8 @@ export interface Refusal {
 /** y-sweet's question "is everything I sent on disk?"; the server echoes the frame when it is. */
 const MESSAGE_SAVED = 102;
 const MESSAGE_SYNC = 0;
+/** The server could not take a change; the socket stays, and it asks again when it can. */
+const MESSAGE_DENIED = 2;
 const SYNC_STEP_1 = 0;
 /** A device whose storage does not answer must not keep anybody from their trip. */
 const DEVICE_COPY_MS = 1500;
@@ -130,6 +132,7 @@ export class Room {
         exchanged();
       });
     };
+    provider.messageHandlers[MESSAGE_DENIED] = () => this.light.hold();
     provider.messageHandlers[MESSAGE_SAVED] = (_encoder, decoder) => {
       const body = decoding.readVarUint8Array(decoder);
       this.light.echoed(decoding.readVarUint(decoding.createDecoder(body)));

@@ -4,7 +4,7 @@
 
 import type { UnsavedMarks } from './unsaved';
 
-export type Light = 'connecting' | 'saving' | 'saved' | 'offline' | 'restarting' | 'refused';
+export type Light = 'connecting' | 'saving' | 'saved' | 'held' | 'offline' | 'restarting' | 'refused';
 
 /** How long local changes gather before the server is asked about them. */
 const GATHER_MS = 120;
@@ -19,6 +19,7 @@ export class SaveLight {
   #everFailed = false;
   #restartUntil = 0;
   #refused = false;
+  #held = false;
 
   #changes = 0;
   #confirmed = 0;
@@ -42,7 +43,7 @@ export class SaveLight {
       return this.#everFailed ? 'offline' : 'connecting';
     }
     if (!this.#settled) return 'connecting';
-    if (this.unsaved) return 'saving';
+    if (this.unsaved) return this.#held ? 'held' : 'saving';
     return this.#question || this.#version === 0 ? 'connecting' : 'saved';
   }
 
@@ -60,6 +61,7 @@ export class SaveLight {
     this.#connected = true;
     this.#settled = false;
     this.#refused = false;
+    this.#held = false;
     this.#restartUntil = 0;
     this.#tell();
   }
@@ -90,6 +92,12 @@ export class SaveLight {
     this.#tell();
   }
 
+  /** The server takes no changes for now; it will ask for ours when it does. */
+  hold(): void {
+    this.#held = true;
+    this.#tell();
+  }
+
   /** Both sides have sent what the other lacked. */
   documentsExchanged(): void {
     if (this.#settled) return;
@@ -109,6 +117,7 @@ export class SaveLight {
     const question = this.#question;
     if (!question || version !== question.version) return;
     this.#question = null;
+    this.#held = false;
     this.#confirmed = question.covers;
     this.#inherited = false;
     if (this.unsaved) this.#askNow();

@@ -9,6 +9,7 @@ const WORD: Record<Light, string> = {
   connecting: 'Connecting…',
   saving: 'Saving…',
   saved: 'Saved',
+  held: 'On hold',
   offline: 'Offline',
   restarting: 'Back soon',
   refused: 'Closed',
@@ -18,6 +19,7 @@ const SENTENCE: Record<Light, string> = {
   connecting: 'Connecting to the trip.',
   saving: 'Your last changes are on their way.',
   saved: 'Every change is kept safely.',
+  held: 'Changes cannot be taken just now. Yours are kept on this device and go out by themselves.',
   offline: 'Offline. Your changes are kept on this device.',
   restarting: 'A short break for maintenance. This page comes back by itself; your changes are kept on this device.',
   refused: 'This trip is closed to you for now.',
@@ -38,11 +40,11 @@ export function StatusLight() {
   );
 }
 
-/** The calm line under the header while the server is away. */
+/** The calm line under the header while changes stay on this device. */
 export function AwayLine() {
   const room = useRoom();
   const light = useLight(room);
-  const away = light === 'offline' || light === 'restarting';
+  const away = light === 'held' || light === 'offline' || light === 'restarting';
   const [long, setLong] = useState(false);
   useEffect(() => {
     if (!away) return;
@@ -56,7 +58,7 @@ export function AwayLine() {
   useEffect(() => {
     if (!long || light !== 'saved') return;
     setLong(false);
-    announce('Back online. Every change is kept safely.');
+    announce('Every change is kept safely again.');
   }, [long, light]);
   if (!away || !long) return null;
   return (
