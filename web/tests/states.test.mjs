@@ -142,6 +142,12 @@ test('very long titles and names bend, nothing sticks out, from 320 px up', asyn
       }).map((node) => node.className),
     );
     assert.deepEqual(sticking, [], `at ${width} px`);
+    const overlapping = await page.evaluate(() => {
+      const boxes = [...document.querySelectorAll('.header > *')].map((node) => node.getBoundingClientRect());
+      const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+      return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => meet(a, b))).length;
+    });
+    assert.equal(overlapping, 0, `the header's parts lie over each other at ${width} px`);
     await page.context().close();
   }
 });

@@ -2,9 +2,10 @@
 
 import type { Person } from '../room/people';
 import { initialsOf } from '../trip/palette';
-import { usePeople, useRoom } from './hooks';
+import { useMedia, usePeople, useRoom } from './hooks';
 
 const MOST_FACES = 4;
+const MOST_FACES_NARROW = 2;
 
 export function Face({ person, small }: { person: Person; small?: boolean }) {
   return (
@@ -22,7 +23,8 @@ export function Face({ person, small }: { person: Person; small?: boolean }) {
 /** Everybody else who is here; I have my own button beside them. */
 export function Faces() {
   const others = usePeople(useRoom()).filter((person) => !person.me);
-  const shown = others.slice(0, others.length > MOST_FACES ? MOST_FACES - 1 : MOST_FACES);
+  const most = useMedia('(max-width: 399px)') ? MOST_FACES_NARROW : MOST_FACES;
+  const shown = others.slice(0, others.length > most ? most - 1 : most);
   if (others.length === 0) return null;
   return (
     <div class="faces" role="group" aria-label={`Here now: ${others.map((person) => person.name).join(', ')}`} data-test="faces">
