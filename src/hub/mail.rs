@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lane::Entrance;
 use super::outbox::Outbox;
 use crate::room::id::ConnectionId;
-use crate::room::room::Input;
+use crate::room::input::Input;
 
 /// One piece of mail.
 #[derive(Debug)]

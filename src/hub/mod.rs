@@ -1,15 +1,18 @@
 //! All live rooms of this process and the way into them. Sessions enter a room here and hold a lease of it; each room
 //! has one task that owns it. The hub must never hold up one room for another.
 
+pub mod alarm;
 pub mod fanout;
 pub mod lane;
+mod loading;
 pub mod mail;
 pub mod members;
+mod opening;
 pub mod outbox;
 pub mod pace;
 pub mod registry;
 pub mod saving;
-pub mod task;
+mod task;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -110,7 +113,7 @@ impl Hub {
         if self.is_draining() {
             return Err(EnterError::Draining);
         }
-        let open = |opening| task::start(Arc::clone(&self.shared), room.clone(), opening);
+        let open = |opening| opening::start(Arc::clone(&self.shared), room.clone(), opening);
         Ok(self.shared.registry.lease(room, self.shared.options.limits, open)?)
     }
 

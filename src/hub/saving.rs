@@ -12,7 +12,7 @@ use super::lane::Lane;
 use crate::room::durability::LogPosition;
 use crate::room::fold::{self, FoldError};
 use crate::room::id::RoomId;
-use crate::room::room::Admission;
+use crate::room::input::Admission;
 use crate::store::{Compaction, Folded, RoomLog, Store, StoreError, StoredRoom};
 
 /// After a compaction that failed or changed nothing, the next one is not tried before this.

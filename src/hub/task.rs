@@ -1,34 +1,29 @@
-//! The task of one room: opens it, feeds it everything that waits, does what the effects say, keeps time, closes it.
-//! It alone owns the room. Started by the registry's first lease; it must never be waited for by another room.
+//! The task of one room: feeds it everything that waits, does what the effects say, keeps time, closes it.
+//! It alone owns the room. Started by `opening`; it must never be waited for by another room.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Sleep;
-use tracing::Instrument;
 
+use super::alarm::Alarm;
 use super::fanout::fan_out;
 use super::lane::Entrance;
+use super::loading::load_document;
 use super::mail::Mail;
 use super::members::Members;
 use super::outbox::Delivered;
 use super::pace::Pace;
-use super::registry::{Generation, Opening};
+use super::registry::Generation;
 use super::saving::Saving;
 use super::{Drain, Shared};
 use crate::room::document::Document;
 use crate::room::durability::LogPosition;
 use crate::room::effects::Effects;
-use crate::room::fold;
 use crate::room::id::{ConnectionId, RoomId};
-use crate::room::room::{Admission, Input, Room};
-use crate::store::StoredRoom;
+use crate::room::input::{Admission, Input};
+use crate::room::room::Room;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
 use crate::wire::frame::Frame;
@@ -37,108 +32,9 @@ use crate::wire::frame::Frame;
 const TURN_MAX: usize = 1_024;
 /// How often rows are handed over again, and refused clients asked, while too much is unsaved.
 const RETRY: Duration = Duration::from_millis(250);
-/// Stored bytes above which a document is built in the lane.
-const HEAVY_OPEN: usize = super::lane::HEAVY_BYTES;
 
-/// Starts the task of a room that was just put into the registry.
-pub(super) fn start(shared: Arc<Shared>, room: RoomId, opening: Opening) {
-    let span = tracing::info_span!("room", room = %room);
-    // Taken here and not in the task: a drain waits for every receiver.
-    let drain = shared.drain.subscribe();
-    let task = async move {
-        shared.metrics.rooms.increment(1.0);
-        let Opening { generation, mail } = opening;
-        let life = AssertUnwindSafe(live(&shared, &room, generation, mail, drain));
-        if life.catch_unwind().await.is_err() {
-            shared.metrics.room_failures.increment(1);
-            tracing::error!("the room failed; its clients are told to come back");
-        }
-        shared.registry.remove_failed(&room, generation);
-        shared.metrics.rooms.decrement(1.0);
-    };
-    tokio::spawn(task.instrument(span));
-}
-
-async fn live(
-    shared: &Arc<Shared>,
-    room: &RoomId,
-    generation: Generation,
-    mut mail: mpsc::Receiver<Mail>,
-    drain: watch::Receiver<Option<Arc<Drain>>>,
-) {
-    let started = Instant::now();
-    let options = &shared.options;
-    let saving = Saving::new(shared.store.clone(), room.clone(), options.unsaved_budget, options.compaction);
-    let document = match open_document(shared, &saving).await {
-        Ok(document) => document,
-        Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
-    };
-    shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
-    let now = Instant::now();
-    let task = RoomTask {
-        room: Some(Room::new(now, document, options.room)),
-        members: Members::new(now, options.patience),
-        saving,
-        mail,
-        waiting: Vec::new(),
-        drain,
-        leaving: VecDeque::new(),
-        updates: Pace::of_updates(),
-        presence: Pace::of_presence(),
-        presence_due: None,
-        expiry: None,
-        idle_since: Some(now),
-        alarm: Alarm::new(now),
-        shared: Arc::clone(shared),
-        id: room.clone(),
-        generation,
-    };
-    task.run().await;
-}
-
-/// Loads the room's document.
-async fn open_document(shared: &Shared, saving: &Saving) -> Result<Document, CloseReason> {
-    let StoredRoom { snapshot, rows, .. } = saving.load().await.map_err(|error| {
-        tracing::error!(%error, "the room cannot be loaded");
-        CloseReason::TryAgain
-    })?;
-    let rows: Vec<Bytes> = rows.into_iter().map(|row| row.data).chain(saving.held().cloned()).collect();
-    let bytes = snapshot.as_ref().map_or(0, Bytes::len) + rows.iter().map(Bytes::len).sum::<usize>();
-    let limit = shared.options.room.document_bytes;
-    let build = move || fold::open(snapshot.as_ref(), &rows, limit);
-    let opened =
-        if bytes > HEAVY_OPEN { shared.lane.run(build).await.map_err(|_| CloseReason::ServerError)? } else { build() };
-    let opened = opened.map_err(|error| {
-        tracing::error!(%error, "the room cannot be opened");
-        CloseReason::ServerError
-    })?;
-    if !opened.unusable.is_empty() {
-        tracing::error!(
-            rows = opened.unusable.len(),
-            "rows of the log are no valid updates; they are kept and left out"
-        );
-    }
-    Ok(opened.document)
-}
-
-/// A room that could not be opened: everybody who waits for it is sent away.
-async fn turn_away(
-    shared: &Shared,
-    room: &RoomId,
-    generation: Generation,
-    mail: &mut mpsc::Receiver<Mail>,
-    reason: CloseReason,
-) {
-    shared.registry.remove_failed(room, generation);
-    mail.close();
-    while let Some(letter) = mail.recv().await {
-        if let Mail::Join(outbox) = letter {
-            outbox.close(reason);
-        }
-    }
-}
-
-struct RoomTask {
+/// The task's state.
+pub(super) struct RoomTask {
     /// Away only while it works in the lane.
     room: Option<Room>,
     members: Members,
@@ -173,7 +69,39 @@ enum Event {
 }
 
 impl RoomTask {
-    async fn run(mut self) {
+    /// A task around a document that was just loaded.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        id: RoomId,
+        generation: Generation,
+        document: Document,
+        saving: Saving,
+        mail: mpsc::Receiver<Mail>,
+        drain: watch::Receiver<Option<Arc<Drain>>>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            room: Some(Room::new(now, document, shared.options.room)),
+            members: Members::new(now, shared.options.patience),
+            saving,
+            mail,
+            waiting: Vec::new(),
+            drain,
+            leaving: VecDeque::new(),
+            updates: Pace::of_updates(),
+            presence: Pace::of_presence(),
+            presence_due: None,
+            expiry: None,
+            idle_since: Some(now),
+            alarm: Alarm::new(now),
+            shared,
+            id,
+            generation,
+        }
+    }
+
+    /// Lives until nobody needs the room, or it is lost.
+    pub(super) async fn run(mut self) {
         loop {
             match self.next_event().await {
                 Event::Mail => {
@@ -397,7 +325,7 @@ impl RoomTask {
     async fn rebuild(&mut self) -> Result<(), RoomLost> {
         self.shared.metrics.rebuilds.increment(1);
         tracing::warn!("an update broke the document in memory; it is loaded anew without it");
-        let document = open_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
+        let document = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
         self.room().replace_document(document);
         Ok(())
     }
@@ -488,27 +416,4 @@ struct RoomLost;
 
 fn update_bytes(input: &Input) -> usize {
     if let Input::Update { update, .. } = input { update.raw.len() } else { 0 }
-}
-
-/// A timer that is moved only when it would ring too late, or has rung.
-struct Alarm {
-    sleep: Pin<Box<Sleep>>,
-    at: Instant,
-}
-
-impl Alarm {
-    fn new(now: Instant) -> Self {
-        Self { sleep: Box::pin(tokio::time::sleep_until(now.into())), at: now }
-    }
-
-    fn set(&mut self, at: Instant) {
-        if at < self.at || self.sleep.is_elapsed() {
-            self.sleep.as_mut().reset(at.into());
-            self.at = at;
-        }
-    }
-
-    async fn ring(&mut self) {
-        self.sleep.as_mut().await;
-    }
 }

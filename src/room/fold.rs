@@ -4,8 +4,9 @@
 
 use bytes::Bytes;
 
+use super::change::{Outcome, Poisoned};
 use super::content::Content;
-use super::document::{Document, Outcome, Poisoned};
+use super::document::Document;
 use super::update::CheckedUpdate;
 
 /// A document, and which rows are not in it.

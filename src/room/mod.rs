@@ -2,12 +2,14 @@
 //! I/O: time comes in with each call, and what should happen comes out as effects, so a room can be driven from a
 //! seed. Used by `hub`, which does what the effects say, and by `store` consumers that fold a log.
 
+pub mod change;
 pub mod content;
 pub mod document;
 pub mod durability;
 pub mod effects;
 pub mod fold;
 pub mod id;
+pub mod input;
 pub mod nesting;
 pub mod orphans;
 pub mod presence;

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::document::{Document, Finished, Outcome, Poisoned, Refusal};
+use super::change::{Finished, Outcome, Poisoned, Refusal};
+use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
+use super::input::{Admission, Input, UpdateKind};
 use super::presence::{Presence, PresenceChange};
 use super::update::CheckedUpdate;
 use crate::wire::ServerMessage;
-use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
 
 /// The encoded state is given back when nobody joined for so long.
@@ -31,72 +32,6 @@ pub struct RoomLimits {
     pub document_bytes: usize,
     /// Clients that one connection may speak for.
     pub presence_clients: usize,
-}
-
-/// What a connection says.
-#[derive(Debug)]
-pub enum Input {
-    /// It is here.
-    Join(ConnectionId),
-    /// It is gone.
-    Leave(ConnectionId),
-    /// "This is what I have": an encoded state vector.
-    Step1 {
-        /// Who says it.
-        from: ConnectionId,
-        /// The vector; empty means "nothing".
-        known: Bytes,
-    },
-    /// A change of the document.
-    Update {
-        /// Who made it.
-        from: ConnectionId,
-        /// The change.
-        update: Box<CheckedUpdate>,
-        /// In which of the two ways it came.
-        kind: UpdateKind,
-    },
-    /// An awareness update.
-    Presence {
-        /// Who says it.
-        from: ConnectionId,
-        /// Of whom what is said.
-        entries: Vec<AwarenessEntry>,
-    },
-    /// "Who is here?"
-    QueryPresence(ConnectionId),
-    /// "Tell me when all that I sent is on disk."
-    Probe {
-        /// Who asks.
-        from: ConnectionId,
-        /// To be sent back as it is.
-        probe: Bytes,
-    },
-    /// The connection's outbox overflowed and is empty again: it lacks what came after `known`.
-    Heal {
-        /// Who lacks something.
-        to: ConnectionId,
-        /// A state vector that it surely has.
-        known: Bytes,
-    },
-}
-
-/// How an update came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpdateKind {
-    /// As the answer to the room's Step1: often nothing new in it, but the whole delete set.
-    Answer,
-    /// As it was typed.
-    Live,
-}
-
-/// Whether updates are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// They are.
-    Open,
-    /// They are not, until the store has caught up: what is not yet saved is over its budget.
-    ReadOnly,
 }
 
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::mail::Mail;
 use crate::hub::registry::{Lease, RoomFailed};
 use crate::room::id::ConnectionId;
-use crate::room::room::{Input, UpdateKind};
+use crate::room::input::{Input, UpdateKind};
 use crate::room::update::CheckedUpdate;
 use crate::wire::awareness::{self, AwarenessError};
 use crate::wire::close::CloseReason;

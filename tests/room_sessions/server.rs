@@ -7,7 +7,8 @@ use bytes::Bytes;
 use triproom::room::durability::LogPosition;
 use triproom::room::effects::Effects;
 use triproom::room::fold;
-use triproom::room::room::{Admission, Input, Room, RoomLimits};
+use triproom::room::input::{Admission, Input};
+use triproom::room::room::{Room, RoomLimits};
 use triproom::wire::ServerMessage;
 
 const LIMITS: RoomLimits = RoomLimits { document_bytes: 1 << 20, presence_clients: 4 };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use fastrand::Rng;
 use triproom::room::id::ConnectionId;
-use triproom::room::room::{Admission, Input, UpdateKind};
+use triproom::room::input::{Admission, Input, UpdateKind};
 use triproom::room::update::CheckedUpdate;
 use triproom::wire::ServerMessage;
 use triproom::wire::close::CloseReason;

@@ -15,7 +15,7 @@ use triproom::store::{FaultSwitch, Store, StoreConfig};
 use super::client::Client;
 
 /// What no test should ever need.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 #[derive(Parser)]
 struct Options {

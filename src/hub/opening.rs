@@ -1,0 +1,73 @@
+//! How a room comes to life: its task is started while mail already waits for it, loads the document, and turns
+//! everybody away when that fails. Called by the registry's first lease of a room.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
+
+use super::loading::load_document;
+use super::mail::Mail;
+use super::registry::{Generation, Opening};
+use super::saving::Saving;
+use super::task::RoomTask;
+use super::{Drain, Shared};
+use crate::room::id::RoomId;
+use crate::wire::close::CloseReason;
+
+/// Starts the task of a room that was just put into the registry.
+pub(super) fn start(shared: Arc<Shared>, room: RoomId, opening: Opening) {
+    let span = tracing::info_span!("room", room = %room);
+    // Taken here and not in the task: a drain waits for every receiver.
+    let drain = shared.drain.subscribe();
+    let task = async move {
+        shared.metrics.rooms.increment(1.0);
+        let Opening { generation, mail } = opening;
+        let life = AssertUnwindSafe(live(&shared, &room, generation, mail, drain));
+        if life.catch_unwind().await.is_err() {
+            shared.metrics.room_failures.increment(1);
+            tracing::error!("the room failed; its clients are told to come back");
+        }
+        shared.registry.remove_failed(&room, generation);
+        shared.metrics.rooms.decrement(1.0);
+    };
+    tokio::spawn(task.instrument(span));
+}
+
+async fn live(
+    shared: &Arc<Shared>,
+    room: &RoomId,
+    generation: Generation,
+    mut mail: mpsc::Receiver<Mail>,
+    drain: watch::Receiver<Option<Arc<Drain>>>,
+) {
+    let started = Instant::now();
+    let options = &shared.options;
+    let saving = Saving::new(shared.store.clone(), room.clone(), options.unsaved_budget, options.compaction);
+    let document = match load_document(shared, &saving).await {
+        Ok(document) => document,
+        Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
+    };
+    shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
+    RoomTask::new(Arc::clone(shared), room.clone(), generation, document, saving, mail, drain).run().await;
+}
+
+/// A room that could not be opened: everybody who waits for it is sent away.
+async fn turn_away(
+    shared: &Shared,
+    room: &RoomId,
+    generation: Generation,
+    mail: &mut mpsc::Receiver<Mail>,
+    reason: CloseReason,
+) {
+    shared.registry.remove_failed(room, generation);
+    mail.close();
+    while let Some(letter) = mail.recv().await {
+        if let Mail::Join(outbox) = letter {
+            outbox.close(reason);
+        }
+    }
+}

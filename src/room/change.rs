@@ -1,0 +1,334 @@
+//! One change of a document while it is being made: updates are applied to it one by one, and `finish` gives what is
+//! new as one update for everybody. Opened by `Document::change`, used by `Room` and `fold`.
+//! What builds on something missing waits as an orphan beside the document. A change must never lose a byte that it
+//! took, and never let the library integrate blocks behind a hole: its encoded state would lose them.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use yrs::{ReadTxn, StateVector, TransactionMut, Update, WriteTxn};
+
+use super::nesting;
+use super::orphans::{Need, Orphan, Orphans};
+use super::state::CachedState;
+use super::update::{BlockRange, CheckedUpdate};
+
+/// The most client ids that one update may bring for the first time: more make the library's work quadratic.
+const NEW_CLIENTS_MAX: usize = 1_000;
+/// How often the library is asked to integrate what it left pending though nothing was missing.
+const PENDING_TRIES: u32 = 4;
+
+/// The library panicked in the middle of a change: what is in the document is unknown. Rebuild it from the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the update broke the document in memory")]
+pub struct Poisoned;
+
+/// Why an update is not taken though its bytes are well-formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The document would pass its limit.
+    #[error("the document would pass its size limit")]
+    TooLarge,
+    /// Shared types would be nested too deep.
+    #[error("shared types would be nested too deep")]
+    TooDeep,
+    /// It names more new clients than any real editor could.
+    #[error("the update names too many new clients")]
+    TooManyClients,
+    /// It waits for something, and too many such updates wait already.
+    #[error("too many updates wait for others")]
+    TooManyOrphans,
+    /// It puts something into a block that can hold nothing. What stands before that in it was taken.
+    #[error("the update names an impossible parent")]
+    Impossible,
+}
+
+/// What became of one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is part of the document now, and something is new.
+    Applied,
+    /// Everything in it was known.
+    Known,
+    /// Something that it builds on is missing; it waits.
+    Orphaned,
+    /// It was not taken.
+    Refused(Refusal),
+}
+
+/// Which updates are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// None: what is stored was checked when it came.
+    Stored,
+    /// A stranger's, when they would make the document too large, too deep or too slow.
+    Strangers { size_limit: usize },
+}
+
+/// A change that is being made: a transaction of the library and what it touches. It ends with `finish`.
+pub struct Change<'d> {
+    /// Open until the change is finished or has failed.
+    txn: Option<TransactionMut<'d>>,
+    parts: Parts<'d>,
+    state: &'d mut CachedState,
+    /// What was applied so far, as it came.
+    applied: SmallVec<[Bytes; 1]>,
+    /// There may be more in the change than what was applied: of updates that wait, or did so.
+    mixed: bool,
+    /// Something was taken of an update that was then refused.
+    partial: bool,
+    /// Sources of orphans that were given up.
+    impossible: Vec<u64>,
+}
+
+/// What a finished change comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The update for everybody, if anything is new.
+    pub update: Option<Bytes>,
+    /// Whether `update` holds more than the updates whose outcome was `Applied` or that were orphans: then it is to
+    /// be logged, too.
+    pub partial: bool,
+    /// The sources of orphans that were found to be impossible; they do not wait any more.
+    pub impossible: Vec<u64>,
+}
+
+/// What a change touches beside the library's document.
+pub(super) struct Parts<'d> {
+    pub(super) clocks: &'d mut HashMap<u64, u32>,
+    pub(super) orphans: &'d mut Orphans,
+    pub(super) nesting: &'d mut u32,
+    pub(super) size: &'d mut usize,
+    pub(super) checks: Checks,
+}
+
+/// How one attempt to apply went.
+enum Attempt {
+    Whole,
+    Missing(SmallVec<[Need; 2]>),
+    Impossible,
+}
+
+impl<'d> Change<'d> {
+    pub(super) fn new(txn: TransactionMut<'d>, parts: Parts<'d>, state: &'d mut CachedState) -> Self {
+        let (applied, impossible) = (SmallVec::new(), Vec::new());
+        Self { txn: Some(txn), parts, state, applied, mixed: false, partial: false, impossible }
+    }
+
+    /// Applies one update that came from `source` (see [`Orphan::source`]).
+    pub fn apply(&mut self, update: CheckedUpdate, source: u64) -> Result<Outcome, Poisoned> {
+        if let Some(refusal) = self.refusal(&update) {
+            return Ok(Outcome::Refused(refusal));
+        }
+        if update.is_empty() {
+            return Ok(Outcome::Known);
+        }
+        let raw = update.raw.clone();
+        let brings = update.ranges.iter().any(|range| range.end > clock(self.parts.clocks, range.client));
+        let needs = match gap(self.parts.clocks, &update.ranges) {
+            Some(need) => {
+                self.integrate_fitting(&update)?;
+                SmallVec::from_elem(need, 1)
+            }
+            None => match self.integrate(update)? {
+                // Deletes alone are news when the library says that something changed; in a change that has other
+                // news already they are taken for news.
+                Attempt::Whole if !brings && !self.txn().has_changes() => return Ok(Outcome::Known),
+                Attempt::Whole => {
+                    self.applied.push(raw);
+                    return Ok(Outcome::Applied);
+                }
+                Attempt::Missing(needs) => needs,
+                Attempt::Impossible => return Ok(Outcome::Refused(Refusal::Impossible)),
+            },
+        };
+        self.mixed = true;
+        if self.parts.orphans.contains(&raw) {
+            return Ok(Outcome::Known);
+        }
+        if self.parts.checks != Checks::Stored && !self.parts.orphans.has_space(source, raw.len()) {
+            return Ok(Outcome::Refused(Refusal::TooManyOrphans));
+        }
+        self.parts.orphans.push(Orphan { raw, source, needs });
+        Ok(Outcome::Orphaned)
+    }
+
+    /// Ends the change: tries orphans again and commits.
+    pub fn finish(mut self) -> Result<Finished, Poisoned> {
+        self.adopt_orphans()?;
+        self.guarded(TransactionMut::commit)?;
+        let txn = self.txn();
+        let update = match &self.applied[..] {
+            _ if !txn.has_changes() => None,
+            [raw] if !self.mixed && !self.partial => Some(raw.clone()),
+            _ => Some(Bytes::from(txn.encode_update_v1())),
+        };
+        if let Some(update) = &update {
+            self.state.changed(update);
+        }
+        Ok(Finished { update, partial: self.partial, impossible: std::mem::take(&mut self.impossible) })
+    }
+
+    fn txn(&self) -> &TransactionMut<'d> {
+        self.txn.as_ref().expect("a change that failed is not used again")
+    }
+
+    /// Runs the library on the open transaction. After a panic the transaction is leaked: ending it could panic once
+    /// more and abort the process.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut TransactionMut<'d>) -> T) -> Result<T, Poisoned> {
+        let mut txn = self.txn.take().expect("a change that failed is not used again");
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(&mut txn))) else {
+            std::mem::forget(txn);
+            return Err(Poisoned);
+        };
+        self.txn = Some(txn);
+        Ok(result)
+    }
+
+    fn refusal(&self, update: &CheckedUpdate) -> Option<Refusal> {
+        let parts = &self.parts;
+        let Checks::Strangers { size_limit } = parts.checks else { return None };
+        if parts.size.saturating_add(update.raw.len()) > size_limit {
+            return Some(Refusal::TooLarge);
+        }
+        if *parts.nesting + update.nesting > nesting::DEEPEST {
+            return Some(Refusal::TooDeep);
+        }
+        let unknown = |range: &&BlockRange| !parts.clocks.contains_key(&range.client);
+        if update.ranges.len() > NEW_CLIENTS_MAX && update.ranges.iter().filter(unknown).count() > NEW_CLIENTS_MAX {
+            return Some(Refusal::TooManyClients);
+        }
+        None
+    }
+
+    /// Hands an update without gaps to the library.
+    fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
+        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
+        let result = self.guarded(|txn| apply_whole(txn, decoded))?;
+        *self.parts.nesting += nesting;
+        *self.parts.size += raw.len();
+        let txn = self.txn.as_mut().expect("the guarded work went well");
+        if result.is_err() {
+            self.partial = true;
+            txn.prune_pending();
+            *self.parts.clocks = clocks_of(&txn.state_vector());
+            return Ok(Attempt::Impossible);
+        }
+        if !txn.has_missing_updates() {
+            for range in &ranges {
+                let known = self.parts.clocks.entry(range.client).or_insert(0);
+                *known = (*known).max(range.end);
+            }
+            return Ok(Attempt::Whole);
+        }
+        let needs = pending_needs(txn);
+        txn.prune_pending();
+        // A part of it may have found its place.
+        *self.parts.clocks = clocks_of(&txn.state_vector());
+        Ok(Attempt::Missing(self.not_reached(needs)))
+    }
+
+    /// Of an update with gaps, takes what needs not wait: one client's hole holds up nobody else's blocks.
+    fn integrate_fitting(&mut self, update: &CheckedUpdate) -> Result<(), Poisoned> {
+        if let Some(fitting) = update.fitting(|client| clock(self.parts.clocks, client)) {
+            self.integrate(fitting)?;
+        }
+        Ok(())
+    }
+
+    fn adopt_orphans(&mut self) -> Result<(), Poisoned> {
+        if self.parts.orphans.is_empty() || !self.txn().has_changes() {
+            return Ok(());
+        }
+        loop {
+            // What is adopted is in the change and in no update that came with it.
+            self.mixed = true;
+            let Parts { clocks, orphans, .. } = &mut self.parts;
+            let Some(mut orphan) = orphans.take_ready(|need| clock(clocks, need.client) >= need.clock) else {
+                return Ok(());
+            };
+            let update = CheckedUpdate::parse(orphan.raw.clone()).expect("an orphan was parsed when it came");
+            orphan.needs = match gap(self.parts.clocks, &update.ranges) {
+                Some(need) => {
+                    self.integrate_fitting(&update)?;
+                    SmallVec::from_elem(need, 1)
+                }
+                None => match self.integrate(update)? {
+                    Attempt::Whole => continue,
+                    Attempt::Missing(needs) => needs,
+                    // Nothing that comes will make it possible; its row stays in the log.
+                    Attempt::Impossible => {
+                        self.impossible.push(orphan.source);
+                        continue;
+                    }
+                },
+            };
+            self.parts.orphans.push(orphan);
+        }
+    }
+
+    /// What of `needs` the document has not reached; so a retry always waits for something to come.
+    fn not_reached(&self, needs: SmallVec<[Need; 2]>) -> SmallVec<[Need; 2]> {
+        let wait_for = |need: Need| {
+            let known = clock(self.parts.clocks, need.client);
+            Need { clock: need.clock.max(known + 1), ..need }
+        };
+        needs.into_iter().map(wait_for).collect()
+    }
+}
+
+/// Applies an update and whatever the library leaves pending though nothing is missing.
+fn apply_whole(txn: &mut TransactionMut<'_>, update: Update) -> Result<(), yrs::error::UpdateError> {
+    txn.apply_update(update)?;
+    for _ in 0..PENDING_TRIES {
+        if !txn.has_missing_updates() {
+            break;
+        }
+        if let Some(rest) = txn.prune_pending() {
+            txn.apply_update(rest)?;
+        }
+    }
+    Ok(())
+}
+
+/// How far a client's blocks go.
+pub(super) fn clock(clocks: &HashMap<u64, u32>, client: u64) -> u32 {
+    clocks.get(&client).copied().unwrap_or(0)
+}
+
+/// The first block range that does not continue what is known. The library would take it and show what no client
+/// shows, and its encoded state would lose it.
+fn gap(clocks: &HashMap<u64, u32>, ranges: &[BlockRange]) -> Option<Need> {
+    let (mut client, mut reached) = (None, 0);
+    for range in ranges {
+        // An update names each client in one run.
+        if client != Some(range.client) {
+            (client, reached) = (Some(range.client), clock(clocks, range.client));
+        }
+        if range.start > reached {
+            return Some(Need { client: range.client, clock: range.start });
+        }
+        reached = reached.max(range.end);
+    }
+    None
+}
+
+fn pending_needs(txn: &TransactionMut<'_>) -> SmallVec<[Need; 2]> {
+    let mut needs = SmallVec::new();
+    let store = ReadTxn::store(txn);
+    if let Some(pending) = store.pending_update() {
+        needs.extend(pending.missing.iter().map(|(client, clock)| Need { client: client.get(), clock: clock + 1 }));
+    }
+    if let Some(deletes) = store.pending_ds() {
+        for (client, ranges) in deletes.iter() {
+            needs.extend(ranges.iter().map(|range| Need { client: client.get(), clock: range.end }));
+        }
+    }
+    needs
+}
+
+pub(super) fn clocks_of(vector: &StateVector) -> HashMap<u64, u32> {
+    vector.iter().map(|(client, clock)| (client.get(), *clock)).collect()
+}

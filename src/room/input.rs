@@ -1,0 +1,73 @@
+//! What goes into a room's turn. Made by sessions and by the room task, taken by `Room::turn`.
+
+use bytes::Bytes;
+
+use super::id::ConnectionId;
+use super::update::CheckedUpdate;
+use crate::wire::awareness::AwarenessEntry;
+
+/// What a connection says.
+#[derive(Debug)]
+pub enum Input {
+    /// It is here.
+    Join(ConnectionId),
+    /// It is gone.
+    Leave(ConnectionId),
+    /// "This is what I have": an encoded state vector.
+    Step1 {
+        /// Who says it.
+        from: ConnectionId,
+        /// The vector; empty means "nothing".
+        known: Bytes,
+    },
+    /// A change of the document.
+    Update {
+        /// Who made it.
+        from: ConnectionId,
+        /// The change.
+        update: Box<CheckedUpdate>,
+        /// In which of the two ways it came.
+        kind: UpdateKind,
+    },
+    /// An awareness update.
+    Presence {
+        /// Who says it.
+        from: ConnectionId,
+        /// Of whom what is said.
+        entries: Vec<AwarenessEntry>,
+    },
+    /// "Who is here?"
+    QueryPresence(ConnectionId),
+    /// "Tell me when all that I sent is on disk."
+    Probe {
+        /// Who asks.
+        from: ConnectionId,
+        /// To be sent back as it is.
+        probe: Bytes,
+    },
+    /// The connection's outbox overflowed and is empty again: it lacks what came after `known`.
+    Heal {
+        /// Who lacks something.
+        to: ConnectionId,
+        /// A state vector that it surely has.
+        known: Bytes,
+    },
+}
+
+/// How an update came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// As the answer to the room's Step1: often nothing new in it, but the whole delete set.
+    Answer,
+    /// As it was typed.
+    Live,
+}
+
+/// Whether updates are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// They are.
+    Open,
+    /// They are not, until the store has caught up: what is not yet saved is over its budget.
+    ReadOnly,
+}
