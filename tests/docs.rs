@@ -1,0 +1,67 @@
+//! What the documents say about options, metrics and close codes is what the code says.
+
+use clap::{Args, Command};
+use triproom::config::Config;
+use triproom::wire::close::CloseReason;
+
+const OPERATIONS: &str = include_str!("../docs/operations.md");
+const PROTOCOLS: &str = include_str!("../docs/protocols.md");
+const README: &str = include_str!("../README.md");
+
+#[test]
+fn every_option_is_documented_with_its_variable_and_default() {
+    let command = Config::augment_args(Command::new("triproom"));
+    let mut documented = 0;
+    for option in command.get_arguments() {
+        let flag = format!("| `--{}` |", option.get_long().expect("every option has a flag"));
+        let row =
+            OPERATIONS.lines().find(|line| line.starts_with(&flag)).unwrap_or_else(|| panic!("{flag} is missing"));
+        let variable = option.get_env().and_then(|name| name.to_str()).expect("and a variable");
+        assert!(row.contains(&format!("`{variable}`")), "{row}");
+        for default in option.get_default_values().iter().filter_map(|value| value.to_str()) {
+            assert!(row.contains(&format!("| `{default}` |")) || default == "false", "{row}: {default}");
+        }
+        documented += 1;
+    }
+    let rows = OPERATIONS.lines().filter(|line| line.starts_with("| `--")).count();
+    assert_eq!(rows, documented, "no option is documented that does not exist");
+}
+
+#[test]
+fn every_close_code_is_documented() {
+    for reason in CloseReason::ALL {
+        let row = format!("| {} | `{}` |", reason.code(), reason.label());
+        let row = PROTOCOLS.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("{row} is missing"));
+        let come_back =
+            if reason == CloseReason::Normal { "| |" } else { ["| no |", "| yes |"][usize::from(reason.come_back())] };
+        assert!(row.ends_with(come_back), "{row}");
+    }
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let sources = [
+        include_str!("../src/telemetry.rs"),
+        include_str!("../src/store/writer.rs"),
+        include_str!("../src/store/ledger.rs"),
+        include_str!("../src/store/compaction.rs"),
+        include_str!("../src/store/rows.rs"),
+        include_str!("../src/store/reader.rs"),
+        include_str!("../src/store/sqlite.rs"),
+    ];
+    let mut found = 0;
+    for source in sources {
+        for name in source.split('"').filter(|text| text.starts_with("triproom_")) {
+            assert!(OPERATIONS.contains(&format!("`{name}")), "{name} is not documented");
+            found += 1;
+        }
+    }
+    assert!(found > 20, "the metrics are where this test looks for them");
+}
+
+#[test]
+fn the_readme_shows_the_example_as_it_is() {
+    let example = include_str!("../examples/first-room.mjs");
+    let code = example.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n");
+    assert!(README.contains(&code), "the README's ten lines are the example's");
+}
