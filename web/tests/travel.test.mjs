@@ -119,6 +119,25 @@ test('a change cut off on its way is not called saved, here or after a reload, u
   await holds(ben, MON, ['Ginjinha']);
 });
 
+test('a tab whose line is dead is helped by another tab of the same device', async () => {
+  const first = await person(browser, 'Ana');
+  const room = await newTrip(first);
+  await first.goto(tripUrl(server.url, room));
+  await saved(first);
+  const second = await first.context().newPage();
+  await second.routeWebSocket(/\/yjs\//, (socket) => void socket.close({ code: 1013, reason: 'no line' }));
+  await second.goto(tripUrl(server.url, room));
+  await light(second, 'offline');
+  await add(second, MON, 'From the dead tab');
+  await holds(first, MON, ['From the dead tab']);
+  await saved(first);
+  assert.equal(await unsaved(second), 'true', 'the dead tab cannot know');
+
+  const ben = await person(browser, 'Ben');
+  await ben.goto(tripUrl(server.url, room));
+  await holds(ben, MON, ['From the dead tab']);
+});
+
 test('what the light called saved survives a kill of the server', async () => {
   const ana = await person(browser, 'Ana');
   const room = await newTrip(ana);

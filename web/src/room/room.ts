@@ -5,6 +5,7 @@
 import * as Y from 'yjs';
 import { IndexeddbPersistence } from 'y-indexeddb';
 import { WebsocketProvider } from 'y-websocket';
+import { writeUpdate } from 'y-protocols/sync';
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { People } from './people';
@@ -43,6 +44,8 @@ export class Room {
   readonly #provider: WebsocketProvider;
   readonly #device: IndexeddbPersistence;
   readonly #ends: (() => void)[] = [];
+  /** While true, what changes the document came from another tab of this device. */
+  #fromOtherTab = false;
   #closed = false;
 
   constructor(
@@ -104,8 +107,12 @@ export class Room {
   }
 
   #watchChanges(): void {
-    this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
-      if (origin === this.#provider) return;
+    this.doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin === this.#provider) {
+        if (!this.#fromOtherTab) return;
+        // The provider keeps another tab's changes to this device; that tab's line may be dead, so ours passes them on.
+        this.#sendUpdate(update);
+      }
       // The copy on this device is no change: if it holds anything unconfirmed, a mark says so.
       // But one that loads after the socket opened is sent by itself and must be asked about.
       if (origin === this.#device && !this.#provider.wsconnected) return;
@@ -124,7 +131,12 @@ export class Room {
     const readSync = provider.messageHandlers[MESSAGE_SYNC]!;
     provider.messageHandlers[MESSAGE_SYNC] = (encoder, decoder, from, fromSocket, type) => {
       const asked = fromSocket && decoding.peekVarUint(decoder) === SYNC_STEP_1;
-      readSync(encoder, decoder, from, fromSocket, type);
+      this.#fromOtherTab = !fromSocket;
+      try {
+        readSync(encoder, decoder, from, fromSocket, type);
+      } finally {
+        this.#fromOtherTab = false;
+      }
       if (!asked) return;
       // Our answer is sent when this handler has returned; only then may the question follow it.
       queueMicrotask(() => {
@@ -173,12 +185,23 @@ export class Room {
     });
   }
 
+  #sendUpdate(update: Uint8Array): void {
+    const frame = encoding.createEncoder();
+    encoding.writeVarUint(frame, MESSAGE_SYNC);
+    writeUpdate(frame, update);
+    this.#send(frame);
+  }
+
   #askWhetherSaved(version: number): void {
     const body = encoding.createEncoder();
     encoding.writeVarUint(body, version);
     const frame = encoding.createEncoder();
     encoding.writeVarUint(frame, MESSAGE_SAVED);
     encoding.writeVarUint8Array(frame, encoding.toUint8Array(body));
-    this.#provider.ws?.send(encoding.toUint8Array(frame));
+    this.#send(frame);
+  }
+
+  #send(frame: encoding.Encoder): void {
+    if (this.#provider.wsconnected) this.#provider.ws?.send(encoding.toUint8Array(frame));
   }
 }
