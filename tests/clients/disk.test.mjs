@@ -79,4 +79,43 @@ describe('disk', () => {
     bo.online();
     await converge(fresh, ada, bo);
   });
+
+  test('beyond the budget of unsaved bytes the room takes no changes, and asks for them later', async (t) => {
+    const random = randomFor(t);
+    const noise = (length) => Buffer.from(random.bytes(length)).toString('base64');
+    const disk = await FullDisk.of(t, '24m');
+    const server = await serve(t, { data: disk.data, wrap: disk.wrap, args: ['--unsaved-budget', '2MiB'] });
+    const ada = await joined(t, current, server, 'budget', { name: 'Ada' });
+    const bo = await joined(t, current, server, 'budget', { name: 'Bo' });
+    const ledgers = [new Ledger(ada), new Ledger(bo)];
+    const warnings = [];
+    t.mock.method(console, 'warn', (text) => { warnings.push(text); tick(); });
+
+    disk.fill();
+    for (let n = 0; n < 8; n += 1) ada.edits.set(ada.doc, `page ${n}`, noise(400_000));
+    await server.answers('/readyz', 503);
+    await until('a word that changes cannot be saved', () => warnings.some((text) => text.includes('Permission denied')));
+    bo.edits.set(bo.doc, 'meanwhile', true);
+    for (const ledger of ledgers) ledger.ask();
+    bo.awareness.setLocalStateField('cursor', 7);
+    await until('presence to work all the same', () => ada.sees(bo).cursor === 7);
+    assert.deepEqual(ledgers.map(({ safe }) => safe), [0, 0]);
+    assert.equal(bo.edits.get(bo.doc, 'page 7'), undefined, 'a refused change was handed on');
+
+    disk.free();
+    await server.answers('/readyz', 200);
+    await converge(ada, bo);
+    assert.ok(bo.edits.get(bo.doc, 'page 7'));
+    assert.equal(ada.edits.get(ada.doc, 'meanwhile'), true);
+    for (const ledger of ledgers) ledger.ask();
+    await until('everything to be called saved', () => ledgers.every(({ safe, made }) => safe === made.length));
+    for (const client of [ada, bo]) {
+      assert.deepEqual(client.closes, []);
+      client.offline();
+    }
+    await server.kill();
+    await server.start();
+    const fresh = await joined(t, current, server, 'budget');
+    for (const { made } of ledgers) for (const part of made) assert.ok(contains(fresh.doc, part), 'a saved update is gone');
+  });
 });

@@ -9,7 +9,7 @@ import { edits13, scribble } from './harness/edits.mjs';
 import { isRefusal, RawClient } from './harness/raw.mjs';
 import { randomFor } from './harness/random.mjs';
 import { serveSuite } from './harness/server.mjs';
-import { awareness, EMPTY_STEP1, pack, probe, step1, step2, update } from './harness/wire.mjs';
+import { EMPTY_STEP1, pack, presence, probe, step1, step2, update } from './harness/wire.mjs';
 
 const MUTATIONS = 1_000;
 
@@ -23,7 +23,7 @@ describe('fuzz', () => {
     const codes = {};
     let stranger = await RawClient.open(t, server, 'fuzz');
     for (let n = 0; n < MUTATIONS; n += 1) {
-      stranger.send(mutate(random, random.pick(frames)));
+      stranger.send(mutant(random, random.pick(frames)));
       if (!await stranger.settled()) {
         codes[stranger.code] = (codes[stranger.code] ?? 0) + 1;
         stranger = await RawClient.open(t, server, 'fuzz');
@@ -41,29 +41,39 @@ describe('fuzz', () => {
 function realFrames(random) {
   const doc = new Y.Doc();
   const frames = [];
-  doc.on('update', (made) => frames.push(update(made)));
+  const wrapped = (wrap, body) => frames.push({ wrap, body });
+  doc.on('update', (made) => wrapped(update, made));
   for (let n = 0; n < 60; n += 1) scribble(random, edits13, doc);
   edits13.nest(doc, 'nested');
   edits13.deepen(doc, 'nested', 'deep');
-  const { clientID } = doc;
-  frames.push(step2(Y.encodeStateAsUpdate(doc)), step1(Y.encodeStateVector(doc)), EMPTY_STEP1, pack(3), probe(7));
-  for (let clock = 1; clock < 9; clock += 1) frames.push(awareness([[clientID, clock, JSON.stringify({ user: { name: 'F' }, clock })]]));
+  wrapped(step2, Y.encodeStateAsUpdate(doc));
+  wrapped(step1, Y.encodeStateVector(doc));
+  for (let clock = 1; clock < 9; clock += 1) {
+    wrapped(presence, pack(1, doc.clientID, clock, JSON.stringify({ user: { name: 'F' }, clock })));
+  }
+  for (const frame of [EMPTY_STEP1, pack(3), probe(7)]) wrapped((body) => body, frame);
   return frames;
 }
 
-/** `frame` with one to four bytes changed, or cut, grown, doubled. */
-function mutate(random, frame) {
-  let bytes = Buffer.from(frame);
-  for (let changes = random.between(1, 4); changes > 0; changes -= 1) {
+/** A frame mutated inside, so that its outer lengths are right, or as a whole, so that they may not be. */
+function mutant(random, { wrap, body }) {
+  return random.oneIn(4) ? mutate(random, wrap(body)) : wrap(mutate(random, body));
+}
+
+/** `body` with one or two places changed: a bit, a byte, something cut out or put in, or its end cut off. */
+function mutate(random, body) {
+  let bytes = Buffer.from(body);
+  for (let changes = random.between(1, 2); changes > 0; changes -= 1) {
     const at = random.between(0, Math.max(0, bytes.length - 1));
     const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
-    switch (random.between(0, 6)) {
-      case 0: bytes = Buffer.concat([before]); break;
+    switch (random.between(0, 9)) {
+      case 0: bytes = before; break;
       case 1: bytes = Buffer.concat([before, random.bytes(random.between(1, 5)), after]); break;
       case 2: bytes = Buffer.concat([before, after.subarray(random.between(1, 4))]); break;
       case 3: bytes = Buffer.concat([before, Buffer.alloc(random.between(1, 6), 0xff), after]); break;
       case 4: bytes = Buffer.concat([bytes, after]); break;
-      default: bytes = Buffer.concat([before, random.bytes(1), after.subarray(1)]);
+      case 5: case 6: bytes = Buffer.concat([before, random.bytes(1), after.subarray(1)]); break;
+      default: if (bytes.length > 0) bytes[at] ^= 1 << random.between(0, 7);
     }
   }
   return bytes;

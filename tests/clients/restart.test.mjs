@@ -45,9 +45,9 @@ describe('restart', () => {
         assert.equal(fresh.edits.text(fresh.doc), 'last words');
       });
 
-      test('killed in the middle of writing, it has everything that it called durable', async (t) => {
+      test('killed in the middle of writing and compacting, it has everything that it called durable', async (t) => {
         const random = randomFor(t);
-        const server = await serve(t);
+        const server = await serve(t, { args: ['--compact-rows', '30'] });
         const writers = await Promise.all(Array.from({ length: 4 }, () => joined(t, flavour, server, 'killed')));
         const ledgers = writers.map((client) => new Ledger(client));
         let lost = 0;

@@ -11,9 +11,11 @@ export class Ledger {
   made = [];
   /** How many of `made`, from the first on, the server called durable. */
   safe = 0;
+  /** Questions that were answered. */
+  answers = 0;
   /** Answers that do not fit any question. */
   strange = 0;
-  /** Updates that the current socket has carried, or that the document had when it opened. */
+  /** How many updates there were when each question was asked. */
   #asked = new Map();
   #version = 0;
 
@@ -43,7 +45,10 @@ export class Ledger {
     const version = decoding.readVarUint(decoding.createDecoder(body));
     const made = this.#asked.get(version);
     if (made === undefined) this.strange += 1;
-    else this.safe = Math.max(this.safe, made);
+    else {
+      this.answers += 1;
+      this.safe = Math.max(this.safe, made);
+    }
     tick();
   }
 }

@@ -46,8 +46,12 @@ export class Server {
   #asked = false;
   #crash = null;
 
+  /** What the server printed on standard output. */
+  out = '';
+
   /** `args`: more options; `data`: a folder to use and keep; `wrap`: a command to start the binary with. */
-  constructor({ args = [], data = null, wrap = [] } = {}) {
+  constructor({ host = '127.0.0.1', args = [], data = null, wrap = [] } = {}) {
+    this.host = host;
     this.args = args;
     this.wrap = wrap;
     this.keepData = data !== null;
@@ -59,13 +63,13 @@ export class Server {
   /** Starts the process and waits for the line that says it is ready. */
   async start() {
     const [command, ...args] = [
-      ...this.wrap, binary(), 'serve', '--host', '127.0.0.1', '--port', String(this.port), '--data', this.data, ...this.args,
+      ...this.wrap, binary(), 'serve', '--host', this.host, '--port', String(this.port), '--data', this.data, ...this.args,
     ];
     this.#asked = false;
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
-    let out = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => { out += text; tick(); });
+    this.out = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => { this.out += text; tick(); });
     child.stderr.setEncoding('utf8').on('data', (text) => this.#note(text));
     child.once('error', (error) => { this.#crash = error; tick(); });
     child.once('exit', (code, signal) => {
@@ -74,10 +78,10 @@ export class Server {
     });
     await until('the server to be ready', () => {
       if (this.#crash) throw this.#crash;
-      return out.includes('\n');
+      return this.out.includes('\n');
     }, { detail: () => `\n${this.log}` });
-    this.url = /https?:\/\/\S+/.exec(out)?.[0].replace(/\/$/, '');
-    if (!this.url) throw new Error(`the ready line has no URL: ${JSON.stringify(out)}`);
+    this.url = /https?:\/\/\S+/.exec(this.out)?.[0].replace(/\/$/, '');
+    if (!this.url) throw new Error(`the ready line has no URL: ${JSON.stringify(this.out)}`);
     this.port = Number(new URL(this.url).port);
   }
 

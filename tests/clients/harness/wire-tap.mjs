@@ -1,11 +1,12 @@
 // A network that can fall silent. It passes bytes between a client and the server, and when told to, passes
-// nothing any more while both sockets stay open: the way a phone in a tunnel looks from the server.
+// nothing while both sockets stay open: the way a phone in a tunnel looks from the server. It can come back.
 
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 
 export class WireTap {
-  #sockets = new Set();
+  /** Pairs of sockets: what comes from the first goes to the second. */
+  #ways = [];
   #server;
 
   /** A tap in front of `server`; it ends with the test `t`. */
@@ -13,8 +14,8 @@ export class WireTap {
     const tap = new WireTap();
     tap.#server = createServer((near) => {
       const far = connect(server.port, '127.0.0.1');
+      tap.#ways.push([near, far], [far, near]);
       for (const [from, to] of [[near, far], [far, near]]) {
-        tap.#sockets.add(from);
         from.on('error', () => to.destroy());
         from.on('close', () => to.destroy());
         from.pipe(to);
@@ -28,14 +29,19 @@ export class WireTap {
 
   /** From now on nothing passes, and nobody is told. */
   fallSilent() {
-    for (const socket of this.#sockets) {
-      socket.unpipe();
-      socket.pause();
+    for (const [from, to] of this.#ways) {
+      from.unpipe(to);
+      from.pause();
     }
   }
 
+  /** It passes again, first what was held up. */
+  comeBack() {
+    for (const [from, to] of this.#ways) from.pipe(to);
+  }
+
   #close() {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const [from] of this.#ways) from.destroy();
     this.#server.close();
   }
 }
