@@ -133,6 +133,14 @@ test('a deleted item comes back by its message’s Undo', async () => {
   await holds(ben, MON, ['Alfama', 'Chiado']);
   await ana.locator('.toast').getByRole('button', { name: 'Undo' }).click();
   await holds(ben, MON, ['Alfama', 'Belém', 'Chiado']);
+
+  // Also when something was done since, and that stays done.
+  await card(ana, 'Alfama').locator('.card-face').click();
+  await ana.getByRole('button', { name: 'Delete' }).click();
+  await add(ana, TUE, 'Sintra');
+  await ana.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+  await holds(ben, MON, ['Alfama', 'Belém', 'Chiado']);
+  await holds(ben, TUE, ['Sintra']);
 });
 
 test('an open item that the other deletes says so and closes', async () => {

@@ -84,9 +84,18 @@ export function moveItem(room: Room, id: string, spot: Spot): void {
   });
 }
 
-export function removeItem(room: Room, id: string): void {
+/** Returns how to bring the item back: by undo while that is my last step, else as a copy, so that nothing newer is undone. */
+export function removeItem(room: Room, id: string): () => void {
   const item = itemOf(room, id);
-  if (item) room.edit(`deleting “${titleOf(item)}”`, () => room.items.delete(id));
+  if (!item) return () => {};
+  const title = titleOf(item);
+  const copy = item.clone();
+  room.edit(`deleting “${title}”`, () => room.items.delete(id));
+  const deletion = room.undo.undoStack.at(-1);
+  return () => {
+    if (room.undo.undoStack.at(-1) === deletion) room.undo.undo();
+    else if (!room.items.has(id)) room.edit(`bringing back “${title}”`, () => room.items.set(id, copy));
+  };
 }
 
 /** One field of one item; null takes it away. */

@@ -3,7 +3,7 @@
 
 import * as Y from 'yjs';
 import type { ComponentChildren } from 'preact';
-import { clock, longDay } from '../trip/days';
+import { clock, dayAndMonth, weekday } from '../trip/days';
 import { BOOKING, BOOKING_WORDS, KINDS, KIND_WORDS, bookingOf, dayOf, iconOf, kindOf, placeName, safeUrl, text, type Item } from '../trip/item';
 import { moveItem, setField, setTimes, tripDays } from '../trip/plan';
 import { DraftField } from './draft-field';
@@ -40,7 +40,7 @@ export function CardDetails({ id, item, onClose, onRemove }: Props) {
             <option value="">Unplanned</option>
             {days.sort().map((one) => (
               <option key={one} value={one}>
-                {longDay(one)}
+                {weekday(one)} {dayAndMonth(one)}
               </option>
             ))}
           </select>

@@ -9,7 +9,6 @@ import { Face } from './face';
 import { useMap, usePeopleAt, useRoom } from './hooks';
 import { Icon, type IconName } from './icon';
 import { memo } from './memo';
-import { step } from './header';
 import { notify } from './notice';
 
 /** Planned is the rule and needs no mark; a struck title says cancelled. */
@@ -50,8 +49,8 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
   }, [open]);
 
   const remove = () => {
-    removeItem(room, id);
-    notify(`“${title}” deleted.`, { label: 'Undo', run: () => step(room.undo, 'undo') });
+    const bringBack = removeItem(room, id);
+    notify(`“${title}” deleted.`, { label: 'Undo', run: bringBack });
   };
 
   return (

@@ -88,7 +88,7 @@ function UndoButtons() {
         <Icon name="undo" size={18} />
         <span class="sr-only">Undo my last step</span>
       </button>
-      <button class="button-icon" disabled={!can.redo} onClick={() => step(room.undo, 'redo')} title="Redo">
+      <button class="button-icon redo" disabled={!can.redo} onClick={() => step(room.undo, 'redo')} title="Redo">
         <Icon name="redo" size={18} />
         <span class="sr-only">Redo</span>
       </button>
