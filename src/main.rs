@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,13 +37,11 @@ fn main() -> ExitCode {
     };
     // The main thread's stack is not ours to choose.
     let served = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(move || serve(config));
-    match served.map_err(|error| error.to_string()).and_then(|thread| match thread.join() {
-        Ok(served) => served,
-        Err(_) => Err("the server panicked".to_owned()),
-    }) {
+    let served = served.map_err(|error| error.to_string());
+    match served.and_then(|thread| thread.join().unwrap_or_else(|_| Err("the server panicked".to_owned()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("triproom: {error}");
+            let _ = writeln!(std::io::stderr(), "triproom: {error}");
             ExitCode::FAILURE
         }
     }
@@ -60,14 +59,20 @@ fn serve(config: Config) -> Result<(), String> {
         builder.worker_threads(config.threads);
     }
     let runtime = builder.enable_all().thread_stack_size(STACK).build().map_err(|error| error.to_string())?;
-    let served = runtime.block_on(async {
-        let server = Server::open(listen(SocketAddr::new(config.host, config.port))?, config, Some(metrics)).await?;
-        announce(server.address()?);
-        server.run(stop_signal()).await
-    });
-    // Whatever still runs is of no use any more; a disk that hangs must not keep the process.
+    let served = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let server =
+                Server::open(listen(SocketAddr::new(config.host, config.port))?, config, Some(metrics)).await?;
+            announce(server.address()?);
+            server.run(stop_signal()).await
+        })
+    }));
+    // Whatever still runs is of no use any more; a disk that hangs, or heavy work, must not keep the process.
     runtime.shutdown_background();
-    served.map_err(|error: ServeError| error.to_string())
+    match served {
+        Ok(ended) => ended.map_err(|error: ServeError| error.to_string()),
+        Err(_) => Err("the server panicked".to_owned()),
+    }
 }
 
 /// Each socket is an open file, and the usual soft limit of 1,024 would be the first limit to bite: raises it as far

@@ -114,7 +114,11 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
 
 /// Installs the log writer, on standard error. Once a process.
 pub fn install_logs(format: LogFormat, filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(std::io::stderr);
+    // Whoever read standard error may be gone; that is no reason to fail, or to complain to the same place.
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match format {
         LogFormat::Human => logs.compact().init(),
         LogFormat::Json => logs.json().init(),

@@ -132,7 +132,7 @@ impl Document {
 
     /// What the document says, in short.
     pub fn content(&self) -> Content {
-        content::read(&self.doc.transact())
+        content::read(&self.doc.transact(), &self.difference(&[]))
     }
 
     /// Everything that is deleted, as the library compares it.

@@ -4,6 +4,7 @@
 //! allocate gigabytes or overflow its stack), so everything it would trust is checked here first.
 //! Source of the format: npm `yjs`, `src/utils/encoding.js` and `src/structs`, version 1 of the encoding.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -140,6 +141,8 @@ pub(super) enum Content {
     Skip,
     /// A map, an array, a text or XML: something that can hold other blocks.
     SharedType,
+    /// A mark in a text: bold begins, or ends. With a hash of its key.
+    Mark(u64),
     /// Anything else.
     Other,
 }
@@ -297,9 +300,9 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
         4 => reader.text()?.encode_utf16().count() as u64,
         // A mark: key and value.
         6 => {
+            let key = reader.text()?;
             reader.text()?;
-            reader.text()?;
-            1
+            return Ok((Content::Mark(hash(key)), 1));
         }
         7 => {
             read_shared_type(reader)?;
@@ -322,6 +325,12 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
         _ => return Err(Malformed::UnknownTag),
     };
     Ok((Content::Other, length))
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hash = DefaultHasher::new();
+    text.hash(&mut hash);
+    hash.finish()
 }
 
 fn read_shared_type(reader: &mut Reader<'_>) -> Result<(), Malformed> {
