@@ -33,8 +33,10 @@ describe('hostile', () => {
     test(`${what}: ${kind}`, async (t) => {
       const { honest, stranger } = await scene(t);
       stranger.send(frame);
-      const code = await stranger.closed();
+      stranger.send(probe(1));
+      const code = await stranger.closed({ within: 10_000 });
       assert.ok(fits(code), `closed with ${code}`);
+      assert.ok(!stranger.frames.some(({ type }) => type === 102), 'what was refused was called saved');
       await honest.goOn();
       assert.ok(server.alive);
     });

@@ -7,6 +7,7 @@ import { converge } from './harness/agreement.mjs';
 import { join, joined } from './harness/client.mjs';
 import { until } from './harness/events.mjs';
 import { current, flavours } from './harness/flavours.mjs';
+import { Ledger } from './harness/ledger.mjs';
 import { RawClient } from './harness/raw.mjs';
 import { serve, Server, serveSuite } from './harness/server.mjs';
 import { WireTap } from './harness/wire-tap.mjs';
@@ -70,16 +71,6 @@ describe('process', () => {
     await until('the last word', () => fresh.edits.get(fresh.doc, 'last') === 'word');
   });
 
-  test('while it drains it is not ready', async (t) => {
-    const server = await serve(t, { args: ['--drain', '3s'] });
-    const tap = await WireTap.before(t, server);
-    await joined(t, current, tap, 'deaf');
-    tap.fallSilent();
-    const stopping = server.stop();
-    await server.answers('/readyz', 503, 2_500);
-    assert.equal(await stopping, 0);
-  });
-
   test('a hundred clients of all generations come back after it was killed', async (t) => {
     const server = await serve(t);
     const clients = Array.from({ length: 100 }, (_, n) => join(t, flavours[n % flavours.length], server, `storm ${n % 5}`));
@@ -121,8 +112,11 @@ describe('process', () => {
     const reader = await joined(t, current, server, 'limit');
     author.edits.set(author.doc, 'small', 'x'.repeat(30_000));
     await until('what fits to arrive', () => reader.edits.get(reader.doc, 'small'));
+    const ledger = new Ledger(author);
     author.edits.set(author.doc, 'large', 'x'.repeat(50_000));
+    ledger.ask();
     await until('the refusal', () => author.closes.length > 0);
+    assert.equal(ledger.safe, 0, 'what was refused was called saved');
     assert.ok(author.closes[0] >= 4400 && author.closes[0] < 4500, `closed with ${author.closes[0]}`);
     reader.edits.set(reader.doc, 'still', 'fine');
     const fresh = await joined(t, current, server, 'limit');

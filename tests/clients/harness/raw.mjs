@@ -50,8 +50,8 @@ export class RawClient {
   }
 
   /** Resolves with the code of the close. */
-  async closed() {
-    await until('the server to close the socket', () => this.isClosed);
+  async closed(options) {
+    await until('the server to close the socket', () => this.isClosed, options);
     return this.#code;
   }
 
