@@ -43,7 +43,7 @@ pub struct Config {
     #[arg(long, env = "TRIPROOM_SLOW_CLIENT", default_value = "20s", value_parser = duration, value_name = "TIME")]
     pub slow_client: Duration,
     /// After how long of hearing nothing a client is asked whether it lives; after three times as long it is closed
-    #[arg(long, env = "TRIPROOM_PING", default_value = "20s", value_parser = duration, value_name = "TIME")]
+    #[arg(long, env = "TRIPROOM_PING", default_value = "20s", value_parser = at_least_a_second, value_name = "TIME")]
     pub ping: Duration,
 
     /// Sockets at the same time
@@ -97,6 +97,11 @@ pub struct Config {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s or 2m"))
+}
+
+fn at_least_a_second(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time < Duration::from_secs(1) { Err("at least 1s".to_owned()) } else { Ok(time) }
 }
 
 /// A size as a number of bytes in memory.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use triproom::config::Config;
-use triproom::server::{ServeError, Server, listen};
+use triproom::server::{HTTP_CONNECTIONS, ServeError, Server, listen};
 use triproom::telemetry;
 
 /// The stack of every thread: the CRDT library recurses over nested types.
@@ -78,9 +78,10 @@ fn serve(config: Config) -> Result<(), String> {
 /// Each socket is an open file, and the usual soft limit of 1,024 would be the first limit to bite: raises it as far
 /// as the system allows, and lets no more connections in than fit below it.
 fn within_open_files(mut config: Config) -> Config {
-    const OTHER_FILES: usize = 200;
     if let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) {
-        let most = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES).max(1);
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        // Plain HTTP, the store and the listener need some, too.
+        let most = files.saturating_sub(HTTP_CONNECTIONS + 100).max(files / 2);
         if most < config.max_connections {
             tracing::debug!(files, "the limit on open files is below --max-connections");
             config.max_connections = most;

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::api::health::{self, Health};
 use crate::api::page;
+use crate::api::problem::Problem;
 use crate::config::{Config, bytes};
 use crate::hub::members::Patience;
 use crate::hub::registry::Limits;
@@ -40,7 +41,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// And that many bytes for it.
 const HEAD_BYTES: usize = 32 * 1024;
 /// Plain HTTP connections beside the sockets of clients.
-const HTTP_CONNECTIONS: usize = 1_000;
+pub const HTTP_CONNECTIONS: usize = 1_000;
+/// A plain HTTP connection lives no longer than this, whether its answers are read or not.
+const HTTP_LIFE: Duration = Duration::from_mins(2);
 
 /// Why a server does not start, or does not end well.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +145,8 @@ impl Server {
                 Ok(())
             }
             Ok(Err(error)) => Err(error.into()),
+            // Some client or some room did not come to its end; what matters is on disk.
+            Err(_) if store.unsaved_bytes() == 0 => Ok(store.close().await?),
             Err(_) => Err(ServeError::Unsaved { unsaved: store.unsaved_bytes(), drain: config.drain }),
         }
     }
@@ -182,9 +187,9 @@ fn routes(sessions: Sessions, health: Health) -> Router {
         .fallback(page::asset)
 }
 
-async fn yjs(State(sessions): State<Sessions>, mut request: Request<Body>) -> Response {
+async fn yjs(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
     let path = request.uri().path().strip_prefix("/yjs/").unwrap_or_default().to_owned();
-    sessions.open_yjs(&path, &mut request)
+    Ok(sessions.open_yjs(&path, &mut request)?)
 }
 
 /// Accepts connections for ever, at most `most` at a time.
@@ -218,9 +223,8 @@ async fn serve_http(socket: TcpStream, routes: Router) {
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes))
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
+        .with_upgrades();
+    if let Ok(Err(error)) = timeout(HTTP_LIFE, served).await {
         tracing::debug!(%error, "an HTTP connection ended early");
     }
 }

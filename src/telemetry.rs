@@ -42,7 +42,7 @@ pub struct Metrics {
     pub overflows: Counter,
     /// Outboxes that were healed by a difference.
     pub heals: Counter,
-    /// Updates refused because too much is unsaved.
+    /// Turns whose updates were refused because too much is unsaved.
     pub refused_unsaved: Counter,
     /// Documents that had to be loaded anew after an update broke them in memory.
     pub rebuilds: Counter,
@@ -98,7 +98,10 @@ fn describe() {
     describe_histogram!("triproom_room_open_seconds", Unit::Seconds, "Time to load a room");
     describe_counter!("triproom_outbox_overflows_total", "Outboxes that overflowed");
     describe_counter!("triproom_outbox_heals_total", "Outboxes that were healed by one difference");
-    describe_counter!("triproom_updates_refused_unsaved_total", "Turns refused because too much is unsaved");
+    describe_counter!(
+        "triproom_updates_refused_unsaved_total",
+        "Turns whose updates were refused because too much is unsaved"
+    );
     describe_counter!("triproom_document_rebuilds_total", "Documents loaded anew after an update broke them");
     describe_counter!("triproom_room_failures_total", "Rooms whose task failed");
     describe_counter!("triproom_closes_total", "Sockets closed, by reason");

@@ -27,7 +27,7 @@ fn start(options: &[&str]) -> Running {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().rsplit("http://").next().unwrap().to_owned();
     assert!(address.starts_with("127.0.0.1:"), "{line}");
-    Running { child, address, folder: folder }
+    Running { child, address, folder }
 }
 
 fn get(address: &str, path: &str) -> String {

@@ -4,23 +4,21 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::hub::EnterError;
+use crate::session::upgrade::UpgradeError;
+
 /// One error for an HTTP client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: &'static str,
+    detail: String,
 }
 
 impl Problem {
     /// An error with its stable code and a sentence for people.
-    pub fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
-        Self { status, code, detail }
-    }
-
-    /// "Not now, come back soon."
-    pub fn busy(code: &'static str, detail: &'static str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into() }
     }
 }
 
@@ -41,5 +39,20 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
         response
+    }
+}
+
+impl From<UpgradeError> for Problem {
+    fn from(error: UpgradeError) -> Self {
+        let (status, code) = match error {
+            UpgradeError::NotWebSocket => (StatusCode::UPGRADE_REQUIRED, "websocket_only"),
+            UpgradeError::WrongVersion => (StatusCode::BAD_REQUEST, "websocket_version"),
+            UpgradeError::NoKey => (StatusCode::BAD_REQUEST, "websocket_key"),
+            UpgradeError::NotUpgradable => (StatusCode::BAD_REQUEST, "not_upgradable"),
+            UpgradeError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "connection_limit"),
+            UpgradeError::Enter(EnterError::TooManyRooms(_)) => (StatusCode::SERVICE_UNAVAILABLE, "room_limit"),
+            UpgradeError::Enter(EnterError::Draining) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        };
+        Self::new(status, code, error.to_string())
     }
 }

@@ -19,6 +19,8 @@ pub struct Tally {
     pub sent: usize,
     /// Bytes that were handed over.
     pub bytes: usize,
+    /// Connections that did not take all of it at once.
+    pub queued: usize,
     /// Connections that became stale.
     pub overflowed: usize,
 }
@@ -53,30 +55,28 @@ pub fn fan_out<'o>(
             .filter(|change| change.sole_origin != Some(id))
             .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
         let writes = fanouts.iter().any(|fanout| fanout.authors.iter().any(|(author, _)| *author == id));
-        let delivered = if writes {
+        if writes {
             let frames = encoded.for_author(id, fanouts);
-            deliver(now, outbox, &frames, presence, &mut tally)
+            deliver(now, outbox, &frames, presence, &mut tally);
         } else {
-            deliver(now, outbox, &encoded.updates, presence, &mut tally)
-        };
-        tally.overflowed += usize::from(delivered == Delivered::Overflowed);
+            deliver(now, outbox, &encoded.updates, presence, &mut tally);
+        }
     }
     tally
 }
 
-fn deliver(
-    now: Instant,
-    outbox: &Outbox,
-    frames: &[Frame],
-    presence: Option<PresenceDelivery<'_>>,
-    tally: &mut Tally,
-) -> Delivered {
+fn deliver(now: Instant, outbox: &Outbox, frames: &[Frame], presence: Option<PresenceDelivery<'_>>, tally: &mut Tally) {
     if frames.is_empty() && presence.is_none() {
-        return Delivered::Written;
+        return;
+    }
+    let delivered = outbox.deliver(now, frames, presence);
+    if delivered == Delivered::Dropped {
+        return;
     }
     tally.sent += 1;
     tally.bytes += frames.iter().map(Frame::len).sum::<usize>() + presence.map_or(0, |presence| presence.frame.len());
-    outbox.deliver(now, frames, presence)
+    tally.queued += usize::from(delivered != Delivered::Written);
+    tally.overflowed += usize::from(delivered == Delivered::Overflowed);
 }
 
 impl Encoded {

@@ -1,6 +1,6 @@
 //! A lane for heavy work, a permit a core. Decoding or encoding a large document takes tens of milliseconds; on a
 //! runtime's own threads a few of those at once would make everybody wait who types elsewhere. Here they run on
-//! threads that the operating system shares out, so many at a time as there are cores.
+//! threads that the operating system shares out, at most two a core at a time.
 //! Two kinds of permits, so that nothing that holds one waits for the same kind.
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Panicked;
 impl Lane {
     /// A lane for `cores` cores.
     pub fn new(cores: usize) -> Self {
-        Self { entrance: Arc::new(Semaphore::new(cores * 2)), work: Arc::new(Semaphore::new(cores)) }
+        Self { entrance: Arc::new(Semaphore::new(cores * 2)), work: Arc::new(Semaphore::new(cores * 2)) }
     }
 
     /// Waits until a heavy message may be queued.

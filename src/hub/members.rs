@@ -45,8 +45,15 @@ pub struct Member {
     pub base: Bytes,
     /// It is stale and has asked to be healed.
     pub healing: bool,
-    challenged: Option<Instant>,
+    challenged: Option<Challenge>,
     pinged: Option<Instant>,
+}
+
+/// A connection was asked to show that it lives.
+struct Challenge {
+    at: Instant,
+    /// How often it had been heard then.
+    heard: u64,
 }
 
 impl Members {
@@ -90,10 +97,16 @@ impl Members {
     /// Somebody else says to be this connection's client: it is closed unless it is heard of soon.
     pub fn challenge(&mut self, now: Instant, connection: ConnectionId) {
         if let Some(member) = self.all.get_mut(&connection) {
-            member.challenged.get_or_insert(now);
+            let heard = member.outbox.heard_count();
+            member.challenged.get_or_insert(Challenge { at: now, heard });
             member.outbox.control(now, &ping());
             self.next_check = self.next_check.min(now + CHALLENGE);
         }
+    }
+
+    /// Some connection did not take all that it was sent: it is looked at in time.
+    pub fn watch(&mut self, now: Instant) {
+        self.next_check = self.next_check.min(now + self.patience.slow);
     }
 
     /// When `check` is due; nothing when nobody is there.
@@ -112,7 +125,7 @@ impl Members {
             if let Some(due) = member.check(now, self.patience) {
                 next = next.min(due);
             }
-            if member.outbox.stalled_since().is_none() && !member.healing {
+            if member.outbox.is_current() {
                 member.base = vector.clone();
             }
         }
@@ -129,14 +142,14 @@ impl Member {
             return None;
         }
         let heard = outbox.heard();
-        if let Some(challenged) = self.challenged {
-            if heard > challenged {
+        if let Some(challenge) = &self.challenged {
+            if outbox.heard_count() != challenge.heard {
                 self.challenged = None;
-            } else if now.duration_since(challenged) >= CHALLENGE {
+            } else if now.duration_since(challenge.at) >= CHALLENGE {
                 outbox.abort(CloseReason::Silent);
                 return None;
             } else {
-                return Some(challenged + CHALLENGE);
+                return Some(challenge.at + CHALLENGE);
             }
         }
         let silence = now.saturating_duration_since(heard);

@@ -2,7 +2,7 @@
 //! socket does not take is queued, and then the connection's own task carries on.
 //! Bounded in bytes: when document frames pass the budget they are dropped all together and the connection is
 //! *stale*, to be healed by one difference when its socket drains. It must never drop a single document frame, never
-//! cut a frame that has begun, and never wait.
+//! cut a frame that has begun (but to end the connection), and never wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
@@ -39,6 +39,8 @@ pub struct Outbox {
     /// Milliseconds after `opened`: when the peer was last heard, and last sent a message.
     heard: AtomicU64,
     said: AtomicU64,
+    /// How many messages, pings and pongs came from the peer.
+    heard_count: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl Outbox {
             opened: now,
             heard: AtomicU64::new(0),
             said: AtomicU64::new(0),
+            heard_count: AtomicU64::new(0),
         }
     }
 
@@ -285,6 +288,18 @@ impl Outbox {
     /// The peer was heard.
     pub fn hear(&self, now: Instant) {
         self.heard.store(self.millis(now), Ordering::Relaxed);
+        self.heard_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the peer was heard.
+    pub fn heard_count(&self) -> u64 {
+        self.heard_count.load(Ordering::Relaxed)
+    }
+
+    /// Whether the socket has taken all that the room ever said, and nothing was dropped.
+    pub fn is_current(&self) -> bool {
+        let state = self.lock();
+        state.queue.is_empty() && state.flow == Flow::Flowing
     }
 
     /// When the peer was last heard.
@@ -422,6 +437,7 @@ impl State {
         self.control_bytes = 0;
         self.document_bytes = 0;
         if self.written == 0 {
+            let reason = self.closing.unwrap_or(reason);
             self.push(reason.frame(), Class::Control);
         }
     }

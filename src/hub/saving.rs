@@ -128,8 +128,13 @@ impl Saving {
         }
         let (store, room, lane) = (self.store.clone(), self.room.clone(), lane.clone());
         self.running = Some(tokio::spawn(async move {
-            let _permit = lane.permit().await;
-            store.compact(&room, |stored| fold_stored(&stored)).await
+            // Held while it folds and not while the result is written: a disk that hangs must not hold up the lane.
+            let permit = lane.permit().await;
+            let fold = move |stored: StoredRoom| {
+                let _permit = permit;
+                fold_stored(&stored)
+            };
+            store.compact(&room, fold).await
         }));
     }
 

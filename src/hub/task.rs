@@ -30,6 +30,10 @@ use crate::wire::frame::Frame;
 
 /// The most mail of one turn.
 const TURN_MAX: usize = 1_024;
+/// A turn that took longer than this is followed by one in the lane: something here is dear.
+const DEAR: Duration = Duration::from_millis(5);
+/// A client that was told to go has so long to take its close frame.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often rows are handed over again, and refused clients asked, while too much is unsaved.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -45,6 +49,10 @@ pub(super) struct RoomTask {
     drain: watch::Receiver<Option<Arc<Drain>>>,
     /// Who is to be sent away when, while the server drains.
     leaving: VecDeque<(Instant, ConnectionId)>,
+    /// Who was told to go, and when it is cut off if it has not.
+    told: VecDeque<(Instant, ConnectionId)>,
+    /// The last turn was dear, so the next one is done in the lane.
+    dear: bool,
     updates: Pace,
     presence: Pace,
     /// When presence that was held back is to be sent.
@@ -88,6 +96,8 @@ impl RoomTask {
             waiting: Vec::new(),
             drain,
             leaving: VecDeque::new(),
+            told: VecDeque::new(),
+            dear: false,
             updates: Pace::of_updates(),
             presence: Pace::of_presence(),
             presence_due: None,
@@ -108,6 +118,7 @@ impl RoomTask {
                     if self.turn().await.is_err() {
                         return;
                     }
+                    self.look_up();
                 }
                 Event::Durable(position) => self.durable(position),
                 Event::Time => self.keep_time(),
@@ -118,6 +129,16 @@ impl RoomTask {
             if self.may_close() && self.shared.registry.remove_unleased(&self.id, self.generation) {
                 return;
             }
+        }
+    }
+
+    /// However much mail there is, time passes and the server may be told to stop.
+    fn look_up(&mut self) {
+        if self.drain.has_changed().unwrap_or(false) {
+            self.plan_leaving();
+        }
+        if self.alarm.is_due(Instant::now()) {
+            self.keep_time();
         }
     }
 
@@ -160,10 +181,12 @@ impl RoomTask {
             if admission == Admission::ReadOnly && bytes > 0 {
                 self.shared.metrics.refused_unsaved.increment(1);
             }
-            let heavy = !entrances.is_empty();
+            let heavy = self.dear || !entrances.is_empty();
+            let started = Instant::now();
             let effects;
             (effects, inputs) =
                 self.with_room(heavy, move |room| (room.turn(now, &mut inputs, admission), inputs)).await?;
+            self.dear = started.elapsed() > DEAR;
             let lost = effects.document_lost;
             self.carry_out(now, effects);
             if lost {
@@ -277,6 +300,9 @@ impl RoomTask {
         if changes.is_some() {
             self.presence.flushed(started, ended);
         }
+        if tally.queued > 0 {
+            self.members.watch(now);
+        }
         let metrics = &self.shared.metrics;
         for fanout in &effects.fanouts {
             metrics.merged.record(fanout.authors.len() as f64);
@@ -290,32 +316,47 @@ impl RoomTask {
     fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
         let Some(member) = self.members.get_mut(to) else { return };
         let frame = member.outbox.protocol().frame(message);
-        self.shared.metrics.deliveries.increment(1);
-        self.shared.metrics.bytes_out.increment(frame.len() as u64);
-        if matches!(message, ServerMessage::Probe(_)) {
+        let bytes = frame.len();
+        let delivered = if matches!(message, ServerMessage::Probe(_)) {
             member.outbox.control(now, &frame);
-        } else if member.outbox.deliver(now, &[frame], None) == Delivered::Overflowed {
-            self.shared.metrics.overflows.increment(1);
+            Delivered::Written
+        } else {
+            member.outbox.deliver(now, &[frame], None)
+        };
+        self.count(now, delivered, bytes);
+    }
+
+    /// Counts one delivery to one connection, and keeps an eye on that connection if it did not take all of it.
+    fn count(&mut self, now: Instant, delivered: Delivered, bytes: usize) {
+        let metrics = &self.shared.metrics;
+        match delivered {
+            Delivered::Dropped => return,
+            Delivered::Written => {}
+            Delivered::Queued => self.members.watch(now),
+            Delivered::Overflowed => {
+                metrics.overflows.increment(1);
+                self.members.watch(now);
+            }
         }
+        metrics.deliveries.increment(1);
+        metrics.bytes_out.increment(bytes as u64);
     }
 
     /// Answers those who asked for the document, in the lane when that is dear.
     async fn answer(&mut self, now: Instant) -> Result<(), RoomLost> {
-        if !self.room().has_questions() {
-            return Ok(());
-        }
-        let heavy = self.room().answer_is_heavy();
-        for (connection, messages) in self.with_room(heavy, Room::answer).await? {
-            let Some(member) = self.members.get_mut(connection) else { continue };
-            let protocol = member.outbox.protocol();
-            let frames: Vec<Frame> = messages.iter().map(|message| protocol.frame(message)).collect();
-            self.shared.metrics.deliveries.increment(1);
-            self.shared.metrics.bytes_out.increment(frames.iter().map(|frame| frame.len() as u64).sum());
-            if std::mem::take(&mut member.healing) {
-                self.shared.metrics.heals.increment(1);
-                member.outbox.heal(now, &frames);
-            } else {
-                member.outbox.deliver(now, &frames, None);
+        while self.room().has_questions() {
+            let heavy = self.room().answer_is_heavy();
+            for (connection, messages) in self.with_room(heavy, Room::answer).await? {
+                let Some(member) = self.members.get_mut(connection) else { continue };
+                let protocol = member.outbox.protocol();
+                let frames: Vec<Frame> = messages.iter().map(|message| protocol.frame(message)).collect();
+                let delivered = if std::mem::take(&mut member.healing) {
+                    self.shared.metrics.heals.increment(1);
+                    member.outbox.heal(now, &frames)
+                } else {
+                    member.outbox.deliver(now, &frames, None)
+                };
+                self.count(now, delivered, frames.iter().map(Frame::len).sum());
             }
         }
         Ok(())
@@ -354,6 +395,12 @@ impl RoomTask {
         while let Some((_, connection)) = self.leaving.pop_front_if(|(due, _)| *due <= now) {
             if let Some(member) = self.members.get_mut(connection) {
                 member.outbox.close(CloseReason::Restart);
+                self.told.push_back((now + FAREWELL, connection));
+            }
+        }
+        while let Some((_, connection)) = self.told.pop_front_if(|(due, _)| *due <= now) {
+            if let Some(member) = self.members.get_mut(connection) {
+                member.outbox.abort(CloseReason::Restart);
             }
         }
     }
@@ -370,7 +417,9 @@ impl RoomTask {
         let now = Instant::now();
         let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
         let leaving = self.leaving.front().map(|(due, _)| *due);
-        let times = [self.expiry, self.members.next_check(), self.presence_due, retry, self.closing_time(now), leaving];
+        let told = self.told.front().map(|(due, _)| *due);
+        let closing = self.closing_time(now);
+        let times = [self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving, told];
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
     }
 
@@ -394,7 +443,8 @@ impl RoomTask {
         let Some(since) = self.idle_since else { return false };
         let draining = self.is_draining();
         let rested = now.duration_since(since) >= self.shared.options.room_idle;
-        if !(draining || rested) || self.saving.is_holding() || !self.room().is_settled() {
+        let busy = self.saving.is_holding() || !self.room().is_settled() || !self.mail.is_empty();
+        if !(draining || rested) || busy {
             return false;
         }
         draining || !self.saving.compact_before_closing(now, &self.shared.lane)
@@ -406,6 +456,13 @@ impl Drop for RoomTask {
     fn drop(&mut self) {
         for outbox in self.members.outboxes() {
             outbox.abort(CloseReason::ServerError);
+        }
+        self.mail.close();
+        let rest = std::iter::from_fn(|| self.mail.try_recv().ok());
+        for mail in self.waiting.drain(..).chain(rest) {
+            if let Mail::Join(outbox) = mail {
+                outbox.abort(CloseReason::TryAgain);
+            }
         }
     }
 }

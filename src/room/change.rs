@@ -15,8 +15,6 @@ use super::orphans::{Need, Orphan, Orphans};
 use super::state::CachedState;
 use super::update::{BlockRange, CheckedUpdate};
 
-/// The most client ids that one update may bring for the first time: more make the library's work quadratic.
-const NEW_CLIENTS_MAX: usize = 1_000;
 /// How often the library is asked to integrate what it left pending though nothing was missing.
 const PENDING_TRIES: u32 = 4;
 
@@ -34,9 +32,6 @@ pub enum Refusal {
     /// Shared types would be nested too deep.
     #[error("shared types would be nested too deep")]
     TooDeep,
-    /// It names more new clients than any real editor could.
-    #[error("the update names too many new clients")]
-    TooManyClients,
     /// It waits for something, and too many such updates wait already.
     #[error("too many updates wait for others")]
     TooManyOrphans,
@@ -127,7 +122,14 @@ impl<'d> Change<'d> {
         }
         let raw = update.raw.clone();
         let brings = update.ranges.iter().any(|range| range.end > clock(self.parts.clocks, range.client));
-        let needs = match gap(self.parts.clocks, &update.ranges) {
+        let gap = gap(self.parts.clocks, &update.ranges);
+        if gap.is_some() && self.parts.orphans.contains(&raw) {
+            return Ok(Outcome::Known);
+        }
+        // Asked before anything is taken of it.
+        let may_wait = self.parts.checks == Checks::Stored || self.parts.orphans.has_space(source, raw.len());
+        let needs = match gap {
+            Some(_) if !may_wait => return Ok(Outcome::Refused(Refusal::TooManyOrphans)),
             Some(need) => {
                 self.integrate_fitting(&update)?;
                 SmallVec::from_elem(need, 1)
@@ -137,6 +139,7 @@ impl<'d> Change<'d> {
                 // news already they are taken for news.
                 Attempt::Whole if !brings && !self.txn().has_changes() => return Ok(Outcome::Known),
                 Attempt::Whole => {
+                    *self.parts.size += raw.len();
                     self.applied.push(raw);
                     return Ok(Outcome::Applied);
                 }
@@ -144,12 +147,15 @@ impl<'d> Change<'d> {
                 Attempt::Impossible => return Ok(Outcome::Refused(Refusal::Impossible)),
             },
         };
+        *self.parts.size += raw.len();
+        if !may_wait {
+            // A part of it found its place, and that part is everybody's.
+            self.partial = true;
+            return Ok(Outcome::Refused(Refusal::TooManyOrphans));
+        }
         self.mixed = true;
         if self.parts.orphans.contains(&raw) {
             return Ok(Outcome::Known);
-        }
-        if self.parts.checks != Checks::Stored && !self.parts.orphans.has_space(source, raw.len()) {
-            return Ok(Outcome::Refused(Refusal::TooManyOrphans));
         }
         self.parts.orphans.push(Orphan { raw, source, needs });
         Ok(Outcome::Orphaned)
@@ -193,22 +199,14 @@ impl<'d> Change<'d> {
         if parts.size.saturating_add(update.raw.len()) > size_limit {
             return Some(Refusal::TooLarge);
         }
-        if *parts.nesting + update.nesting > nesting::DEEPEST {
-            return Some(Refusal::TooDeep);
-        }
-        let unknown = |range: &&BlockRange| !parts.clocks.contains_key(&range.client);
-        if update.ranges.len() > NEW_CLIENTS_MAX && update.ranges.iter().filter(unknown).count() > NEW_CLIENTS_MAX {
-            return Some(Refusal::TooManyClients);
-        }
-        None
+        (update.nesting.on_top_of(*parts.nesting) > nesting::DEEPEST).then_some(Refusal::TooDeep)
     }
 
     /// Hands an update without gaps to the library.
     fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
-        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
+        let CheckedUpdate { decoded, ranges, nesting, .. } = update;
         let result = self.guarded(|txn| apply_whole(txn, decoded))?;
-        *self.parts.nesting += nesting;
-        *self.parts.size += raw.len();
+        *self.parts.nesting = nesting.on_top_of(*self.parts.nesting);
         let txn = self.txn.as_mut().expect("the guarded work went well");
         if result.is_err() {
             self.partial = true;

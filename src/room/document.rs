@@ -35,9 +35,11 @@ pub struct Document {
     /// No shared type is nested deeper than this; an estimate from above.
     nesting: u32,
     /// The nesting when it was last measured.
-    nesting_measured: u32,
+    measured_nesting: u32,
     /// Bytes of the encoded state, an estimate from above.
     size: usize,
+    /// The same when it was last measured.
+    measured_size: usize,
     checks: Checks,
 }
 
@@ -64,8 +66,9 @@ impl Document {
             orphans: Orphans::default(),
             state: CachedState::default(),
             nesting: 0,
-            nesting_measured: 0,
+            measured_nesting: 0,
             size: EMPTY_UPDATE_BYTES,
+            measured_size: EMPTY_UPDATE_BYTES,
             checks: Checks::Stored,
         }
     }
@@ -163,15 +166,41 @@ impl Document {
         observed.expect("no change is open");
     }
 
-    /// Learns the true nesting; called when the estimate is of no use any more.
-    pub(super) fn measure_nesting(&mut self) {
-        self.nesting = self.content().depth;
-        self.nesting_measured = self.nesting;
+    /// What the document may come to, going by the estimates.
+    pub(super) fn outlook(&self) -> Outlook {
+        Outlook { nesting: self.nesting, size: self.size, checks: self.checks }
     }
 
-    /// Whether `update` would be refused only because the nesting is estimated: `measure_nesting` first.
-    pub(super) fn nesting_is_unsure(&self, update: &CheckedUpdate) -> bool {
-        self.nesting != self.nesting_measured && self.nesting + update.nesting > nesting::DEEPEST
+    /// Whether the estimates are above what was measured last.
+    pub(super) fn is_estimated(&self) -> bool {
+        self.nesting != self.measured_nesting || self.size != self.measured_size
+    }
+
+    /// Learns how deep and how large the document really is. Costs as much as encoding and reading it.
+    pub(super) fn measure(&mut self) {
+        let encoded = self.difference(&[]);
+        self.size = encoded.len();
+        self.measured_size = self.size;
+        self.nesting = content::read(&self.doc.transact(), &encoded).depth;
+        self.measured_nesting = self.nesting;
+    }
+}
+
+/// What a document may come to, going by estimates from above.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outlook {
+    nesting: u32,
+    size: usize,
+    checks: Checks,
+}
+
+impl Outlook {
+    /// Adds an update; says whether the document surely stays within its limits.
+    pub(super) fn with(&mut self, update: &CheckedUpdate) -> bool {
+        self.nesting = update.nesting.on_top_of(self.nesting);
+        self.size = self.size.saturating_add(update.raw.len());
+        let Checks::Strangers { size_limit } = self.checks else { return true };
+        self.nesting <= nesting::DEEPEST && self.size <= size_limit
     }
 }
 

@@ -53,7 +53,7 @@ impl Durability {
         None
     }
 
-    /// The log is on disk up to `position`: what to tell to whom, one echo a connection.
+    /// The log is on disk up to `position`: what to tell to whom, an echo a connection (or a few, when it wrote much).
     pub fn reached(&mut self, position: LogPosition) -> Vec<(ConnectionId, ServerMessage)> {
         self.durable = self.durable.max(position);
         let mut echoes: Vec<(ConnectionId, Vec<Bytes>)> = Vec::new();

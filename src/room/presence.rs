@@ -58,6 +58,15 @@ struct Claim {
     state: Bytes,
 }
 
+/// How a connection speaks of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// For the first time, and of one client only: of itself.
+    Introduction,
+    /// In any other way.
+    Talk,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     One(ConnectionId),
@@ -119,8 +128,12 @@ impl Presence {
         entries: Vec<AwarenessEntry>,
     ) -> Result<Heard, PresenceRefusal> {
         let mut heard = Heard::default();
+        // A client first speaks for itself alone; whatever else comes first is an echo of others.
+        let first = !self.owned.contains_key(&from) && entries.len() == 1;
+        let manner = if first { Manner::Introduction } else { Manner::Talk };
+        self.owned.entry(from).or_default();
         for entry in entries {
-            self.hear_one(now, from, entry, &mut heard)?;
+            self.hear_one(now, from, entry, manner, &mut heard)?;
         }
         Ok(heard)
     }
@@ -130,13 +143,14 @@ impl Presence {
         now: Instant,
         from: ConnectionId,
         said: AwarenessEntry,
+        manner: Manner,
         heard: &mut Heard,
     ) -> Result<(), PresenceRefusal> {
-        let fresh = !self.owned.contains_key(&from);
+        let introduces = manner == Manner::Introduction;
         let Some(known) = self.entries.get_mut(&said.client) else {
             let Some(state) = said.state else { return Ok(()) };
             self.introduce(now, from, said.client, said.clock, &state)?;
-            if fresh && now.duration_since(self.opened) < YOUNG {
+            if introduces && now.duration_since(self.opened) < YOUNG {
                 heard.cures.push(gone(said.client, said.clock + 1));
             }
             return Ok(());
@@ -150,8 +164,10 @@ impl Presence {
             }
             Some(owner) => {
                 let Some(state) = said.state else { return Ok(()) };
-                let claims = fresh && said.clock >= known.clock;
-                if claims && is_json(&state) && *self.claims.entry(from).or_insert(said.client) == said.client {
+                // Once it has claimed, it may say more about the same client.
+                let claims = introduces || self.claims.get(&from) == Some(&said.client);
+                if claims && said.clock >= known.clock && is_json(&state) {
+                    self.claims.insert(from, said.client);
                     if known.claim.as_ref().is_none_or(|claim| claim.by != from) {
                         heard.challenged = Some(owner);
                     }
@@ -162,10 +178,10 @@ impl Presence {
                 let Some(state) = said.state else { return Ok(()) };
                 if said.clock > known.clock {
                     self.introduce(now, from, said.client, said.clock, &state)?;
-                } else if fresh {
+                } else if introduces {
                     heard.cures.push(gone(said.client, known.clock + 1));
                 }
-                if fresh && heard.peers.is_empty() {
+                if introduces && heard.peers.is_empty() {
                     heard.peers = self.ask_peers(from);
                 }
             }
@@ -194,7 +210,7 @@ impl Presence {
         clock: u64,
         state: &Bytes,
     ) -> Result<(), PresenceRefusal> {
-        if self.owned.get(&from).is_some_and(|owned| owned.len() >= self.clients_per_connection) {
+        if self.owned[&from].len() >= self.clients_per_connection {
             return Err(PresenceRefusal::TooManyClients);
         }
         if !is_json(state) {
@@ -436,6 +452,20 @@ mod tests {
         assert!(states(&presence).contains(&(5, Bytes::from_static(b"{\"name\":\"Ada\"}"))));
         presence.leave(now, PEER);
         assert_eq!(states(&presence).len(), 1, "an echo binds nothing to the socket that echoed");
+    }
+
+    #[test]
+    fn a_client_without_presence_of_its_own_binds_nothing_by_its_echoes() {
+        let (mut presence, now) = room();
+        presence.hear(now, OLD, says(5, "{}")).expect("heard");
+        // npm clients echo what they hear; the first thing that this one says is about two others.
+        let other = AwarenessEntry { client: ClientId(2), ..says(1, "{}").remove(0) };
+        presence.hear(now, NEW, vec![other.clone()]).expect("heard");
+        let echo = [says(5, "{}"), vec![other]].concat();
+        assert_eq!(presence.hear(now, PEER, echo), Ok(Heard::default()));
+        assert_eq!(presence.hear(now, PEER, says(5, "{}")), Ok(Heard::default()));
+        presence.leave(now, OLD);
+        assert_eq!(states(&presence).len(), 1, "nobody keeps a client alive that is gone");
     }
 
     #[test]

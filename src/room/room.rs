@@ -22,6 +22,8 @@ use crate::wire::close::CloseReason;
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);
+/// So many bytes of differences are made before they are sent.
+const ANSWER_BYTES: usize = 4 << 20;
 /// Documents below this are encoded in no time worth speaking of.
 const SMALL_DOCUMENT: usize = 64 * 1024;
 
@@ -39,6 +41,8 @@ struct Client {
     /// Its first Step1 was answered, and it was told who is here.
     greeted: bool,
     debt: Debt,
+    /// It asked who is here.
+    curious: bool,
     /// A probe that came while the room had not taken all that the client sent before it.
     probe: Option<Bytes>,
 }
@@ -67,7 +71,10 @@ pub struct Room {
     presence: Presence,
     durability: Durability,
     clients: HashMap<ConnectionId, Client>,
-    questions: Vec<(ConnectionId, Question)>,
+    /// What waits for `answer`, one of each connection.
+    questions: VecDeque<(ConnectionId, Question)>,
+    /// Some client asked who is here.
+    curious: bool,
     /// So many of the next updates are applied one by one: one of them broke the document.
     suspects: usize,
     last_join: Instant,
@@ -86,7 +93,8 @@ impl Room {
             presence: Presence::new(now, limits.presence_clients),
             durability: Durability::default(),
             clients: HashMap::new(),
-            questions: Vec::new(),
+            questions: VecDeque::new(),
+            curious: false,
             suspects: 0,
             last_join: now,
         }
@@ -108,17 +116,43 @@ impl Room {
                 other => inputs.push_back(other),
             }
         }
-        let answered: SmallVec<[ConnectionId; 4]> =
+        let mut answered: SmallVec<[ConnectionId; 4]> =
             updates.iter().filter(|(.., kind)| *kind == UpdateKind::Answer).map(|(from, ..)| *from).collect();
-        if self.take_updates(updates, inputs, &mut effects).is_err() {
-            effects.document_lost = true;
-            return effects;
+        effects.document_lost = self.take_updates(updates, inputs, &mut effects).is_err();
+        if effects.document_lost {
+            answered.retain(|from| !inputs.iter().any(|input| is_answer_of(input, *from)));
         }
         self.settle_debts(&answered, &mut effects);
+        if effects.document_lost {
+            return effects;
+        }
         while let Some(input) = inputs.pop_front() {
             self.take(now, input, &mut effects);
         }
+        self.tell_who_is_here(&mut effects);
         effects
+    }
+
+    /// Answers those who asked who is here: once a turn, however often they asked.
+    fn tell_who_is_here(&mut self, effects: &mut Effects) {
+        if !std::mem::take(&mut self.curious) {
+            return;
+        }
+        let everyone = self.presence.everyone(None);
+        for (connection, client) in self.clients.iter_mut().filter(|(_, client)| client.curious) {
+            client.curious = false;
+            effects.replies.push((*connection, ServerMessage::Presence(everyone.clone())));
+        }
+    }
+
+    /// Puts a question; a connection has one at a time. One that knows less asks for what the other asked for, too.
+    fn ask(&mut self, connection: ConnectionId, question: Question) {
+        match self.questions.iter_mut().find(|(asker, _)| *asker == connection) {
+            // A heal stands in for whatever else was asked: it is from what the connection surely has.
+            Some((_, Question::Heal(_))) => {}
+            Some((_, waiting)) => *waiting = question,
+            None => self.questions.push_back((connection, question)),
+        }
     }
 
     fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
@@ -131,9 +165,9 @@ impl Room {
             }
             Input::Step1 { from, known } => {
                 self.last_join = now;
-                self.questions.push((from, Question::Step1(known)));
+                self.ask(from, Question::Step1(known));
             }
-            Input::Heal { to, known } => self.questions.push((to, Question::Heal(known))),
+            Input::Heal { to, known } => self.ask(to, Question::Heal(known)),
             Input::Presence { from, entries } => match self.presence.hear(now, from, entries) {
                 Ok(heard) => {
                     if !heard.cures.is_empty() {
@@ -146,7 +180,10 @@ impl Room {
                 Err(refusal) => effects.closes.push((from, refusal.into())),
             },
             Input::QueryPresence(from) => {
-                effects.replies.push((from, ServerMessage::Presence(self.presence.everyone(None))));
+                if let Some(client) = self.clients.get_mut(&from) {
+                    client.curious = true;
+                    self.curious = true;
+                }
             }
             Input::Probe { from, probe } => {
                 if let Some(client) = self.clients.get_mut(&from)
@@ -187,12 +224,22 @@ impl Room {
         inputs: &mut VecDeque<Input>,
         effects: &mut Effects,
     ) -> Result<(), Poisoned> {
-        while let Some((from, update, kind)) = updates.pop_front() {
-            let mut group: SmallVec<[Said; 1]> = smallvec::smallvec![(from, update, kind)];
-            if kind == UpdateKind::Live && self.suspects == 0 {
-                while let Some(next) = updates.pop_front_if(|(_, _, kind)| *kind == UpdateKind::Live) {
-                    group.push(next);
-                }
+        while let Some(first) = updates.pop_front() {
+            // Nobody is refused on an estimate.
+            let mut outlook = self.document.outlook();
+            if !outlook.with(&first.1) && self.document.is_estimated() {
+                self.document.measure();
+                outlook = self.document.outlook();
+                outlook.with(&first.1);
+            }
+            let together = first.2 == UpdateKind::Live && self.suspects == 0;
+            let mut group: SmallVec<[Said; 1]> = smallvec::smallvec![first];
+            while together
+                && let Some(next) = updates.front()
+                && next.2 == UpdateKind::Live
+                && outlook.with(&next.1)
+            {
+                group.extend(updates.pop_front());
             }
             self.suspects = self.suspects.saturating_sub(1);
             if let Err(back) = self.apply(group, effects) {
@@ -210,9 +257,6 @@ impl Room {
     /// Applies a group of updates as one change. When that breaks the document, a single update is the culprit and
     /// its sender is closed; of several, all come back to be tried one by one.
     fn apply(&mut self, group: SmallVec<[Said; 1]>, effects: &mut Effects) -> Result<(), Vec<Input>> {
-        if group.iter().any(|(_, update, _)| self.document.nesting_is_unsure(update)) {
-            self.document.measure_nesting();
-        }
         let senders: SmallVec<[(ConnectionId, Bytes, UpdateKind); 1]> =
             group.iter().map(|(from, update, kind)| (*from, update.raw.clone(), *kind)).collect();
         let mut applied = Applied::default();
@@ -244,29 +288,39 @@ impl Room {
         }
         for (from, raw) in applied.orphans {
             effects.fanouts.push(Fanout { update: raw.clone(), authors: smallvec::smallvec![(from, raw)] });
-            effects.replies.push((from, ServerMessage::Step1(self.document.state_vector())));
+            let asked = |(to, message): &(ConnectionId, ServerMessage)| {
+                *to == from && matches!(message, ServerMessage::Step1(_))
+            };
+            if !effects.replies.iter().any(asked) {
+                effects.replies.push((from, ServerMessage::Step1(self.document.state_vector())));
+            }
         }
         effects.closes.extend(applied.refused);
     }
 
-    /// Answers those who asked for the document's state. Apart from `turn` because it may be dear, and everybody
-    /// else's news go first.
+    /// Answers those who asked for the document's state, as many as fit into some megabytes; call it again while
+    /// `has_questions`. Apart from `turn` because it may be dear, and everybody else's news go first.
     pub fn answer(&mut self) -> Vec<(ConnectionId, Vec<ServerMessage>)> {
         let mut differences: HashMap<Bytes, Bytes> = HashMap::new();
         let mut vector = None;
         let mut answers = Vec::new();
-        for (connection, question) in std::mem::take(&mut self.questions) {
+        let mut bytes = 0;
+        while bytes < ANSWER_BYTES
+            && let Some((connection, question)) = self.questions.pop_front()
+        {
             if !self.clients.contains_key(&connection) {
                 continue;
             }
             let (Question::Step1(known) | Question::Heal(known)) = &question;
             let mut messages = if is_nothing(known) {
                 let (full, tail) = self.document.full_state();
+                // Shared by all who ask for it, so it counts for nothing.
                 let tail = tail.into_iter().map(ServerMessage::Update);
                 std::iter::once(ServerMessage::Step2(full)).chain(tail).collect()
             } else {
                 let document = &self.document;
                 let difference = differences.entry(known.clone()).or_insert_with(|| document.difference(known)).clone();
+                bytes += difference.len();
                 vec![ServerMessage::Step2(difference)]
             };
             messages.extend(self.document.orphans().map(|orphan| ServerMessage::Update(orphan.raw.clone())));
@@ -397,6 +451,10 @@ fn again((from, raw, kind): (ConnectionId, Bytes, UpdateKind)) -> Input {
     Input::Update { from, update: Box::new(update), kind }
 }
 
+fn is_answer_of(input: &Input, connection: ConnectionId) -> bool {
+    matches!(input, Input::Update { from, kind: UpdateKind::Answer, .. } if *from == connection)
+}
+
 /// Whether a state vector says "I have nothing": one that is missing, or counts no client.
 fn is_nothing(vector: &[u8]) -> bool {
     matches!(vector, [] | [0, ..])
@@ -406,9 +464,7 @@ impl From<Refusal> for CloseReason {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooLarge => Self::TooLarge,
-            Refusal::TooDeep | Refusal::TooManyClients | Refusal::TooManyOrphans | Refusal::Impossible => {
-                Self::Malformed
-            }
+            Refusal::TooDeep | Refusal::TooManyOrphans | Refusal::Impossible => Self::Malformed,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! allocate gigabytes or overflow its stack), so everything it would trust is checked here first.
 //! Source of the format: npm `yjs`, `src/utils/encoding.js` and `src/structs`, version 1 of the encoding.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -12,9 +13,16 @@ use smallvec::SmallVec;
 use yrs::Update;
 use yrs::updates::decoder::Decode;
 
-use super::nesting;
+use super::nesting::{self, Nesting};
 use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_number};
 
+/// The most blocks of one update that may be put into the same place: the library orders them against each other, at
+/// a cost that grows with the square. Real editors that were apart put as many there as there are of them.
+const SAME_PLACE_MAX: u32 = 256;
+/// Updates of fewer clients than this need not be looked at so closely.
+const FEW_CLIENTS: usize = 32;
+/// The largest integer that JavaScript can read.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Clocks are kept below this: near 2^32 the library's arithmetic wraps.
 const CLOCK_MAX: u64 = 0x7fff_ffff;
 /// How deep plain values (arrays and maps in one value) may be nested.
@@ -42,22 +50,25 @@ pub struct CheckedUpdate {
     pub(super) ranges: SmallVec<[BlockRange; 1]>,
     /// Whether it deletes something (perhaps what is deleted already).
     pub(super) deletes: bool,
-    /// By how many levels it can make the document's shared types deeper, at most.
-    pub(super) nesting: u32,
+    /// How deep its shared types are.
+    pub(super) nesting: Nesting,
 }
 
 impl CheckedUpdate {
     /// Checks and decodes `raw`.
     pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
         let mut ranges = SmallVec::<[BlockRange; 1]>::new();
-        let mut types = 0u32;
+        let mut types = false;
         let deletes = scan(&raw, |block| {
-            types += u32::from(block.content == Content::SharedType);
+            types |= block.content == Content::SharedType;
             if block.content != Content::Skip {
                 extend(&mut ranges, block);
             }
         })?;
-        let nesting = if types > nesting::CHEAP { nesting::added_by(&raw)? } else { types };
+        if ranges.len() > FEW_CLIENTS {
+            check_places(&raw)?;
+        }
+        let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
         let decoded = Update::decode_v1(&raw).map_err(|_| Malformed::Undecodable)?;
         Ok(Self { raw, decoded, ranges, deletes, nesting })
     }
@@ -117,6 +128,19 @@ impl CheckedUpdate {
     }
 }
 
+fn check_places(raw: &[u8]) -> Result<(), Malformed> {
+    let mut places: HashMap<u64, u32> = HashMap::new();
+    let mut most = 0;
+    scan(raw, |block| {
+        if block.content != Content::Skip && block.place != Place::Nowhere {
+            let count = places.entry(block.position).or_insert(0);
+            *count += 1;
+            most = most.max(*count);
+        }
+    })?;
+    if most > SAME_PLACE_MAX { Err(Malformed::TooMany) } else { Ok(()) }
+}
+
 fn extend(ranges: &mut SmallVec<[BlockRange; 1]>, block: &Block) {
     match ranges.last_mut() {
         Some(last) if last.client == block.client && last.end == block.clock => last.end += block.length,
@@ -148,9 +172,11 @@ pub(super) enum Content {
 }
 
 /// Where a block says that it belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
-    /// In a root, or nowhere (collected blocks).
+    /// Nowhere: a collected block.
+    Nowhere,
+    /// In a root.
     Root,
     /// In the shared type with this id.
     Inside(u64, u32),
@@ -168,6 +194,8 @@ pub(super) struct Block {
     pub(super) length: u32,
     pub(super) content: Content,
     pub(super) place: Place,
+    /// A number that blocks share which are put into the very same place.
+    pub(super) position: u64,
 }
 
 /// Goes through all blocks without building anything; returns whether the delete set names something.
@@ -184,12 +212,12 @@ pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Mal
         let mut clock = reader.number_up_to(CLOCK_MAX)?;
         for _ in 0..blocks {
             let start = reader.position();
-            let (place, content, length) = read_block(&mut reader)?;
+            let (place, position, content, length) = read_block(&mut reader)?;
             if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
                 return Err(Malformed::OutOfRange);
             }
             let bytes = start..reader.position();
-            each(&Block { bytes, client, clock: narrow(clock), length: narrow(length), content, place });
+            each(&Block { bytes, client, clock: narrow(clock), length: narrow(length), content, place, position });
             clock += length;
         }
     }
@@ -241,18 +269,18 @@ const HAS_ORIGIN: u8 = 0x80;
 const HAS_RIGHT_ORIGIN: u8 = 0x40;
 const HAS_KEY: u8 = 0x20;
 
-fn read_block(reader: &mut Reader<'_>) -> Result<(Place, Content, u64), Malformed> {
+fn read_block(reader: &mut Reader<'_>) -> Result<(Place, u64, Content, u64), Malformed> {
     let info = reader.byte()?;
     if info == INFO_COLLECTED || info == INFO_SKIP {
         let content = if info == INFO_SKIP { Content::Skip } else { Content::Other };
-        return Ok((Place::Root, content, reader.number()?));
+        return Ok((Place::Nowhere, 0, content, reader.number()?));
     }
-    let place = read_place(reader, info)?;
+    let (place, position) = read_place(reader, info)?;
     let (content, length) = read_content(reader, info & 15)?;
-    Ok((place, content, length))
+    Ok((place, position, content, length))
 }
 
-fn read_place(reader: &mut Reader<'_>, info: u8) -> Result<Place, Malformed> {
+fn read_place(reader: &mut Reader<'_>, info: u8) -> Result<(Place, u64), Malformed> {
     let mut place = None;
     if info & HAS_ORIGIN != 0 {
         let (client, clock) = read_id(reader)?;
@@ -263,19 +291,17 @@ fn read_place(reader: &mut Reader<'_>, info: u8) -> Result<Place, Malformed> {
         place = place.or(Some(Place::Beside(client, clock)));
     }
     if let Some(place) = place {
-        return Ok(place);
+        return Ok((place, hash(&place)));
     }
-    let place = if reader.number()? == 1 {
-        reader.text()?;
-        Place::Root
+    let (place, parent) = if reader.number()? == 1 {
+        (Place::Root, hash(reader.text()?))
     } else {
         let (client, clock) = read_id(reader)?;
-        Place::Inside(client, clock)
+        let place = Place::Inside(client, clock);
+        (place, hash(&place))
     };
-    if info & HAS_KEY != 0 {
-        reader.text()?;
-    }
-    Ok(place)
+    let position = if info & HAS_KEY != 0 { hash(&(parent, reader.text()?)) } else { parent };
+    Ok((place, position))
 }
 
 /// The content of a block and its length in clocks. The numbers are Yjs' content references.
@@ -316,9 +342,12 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
             }
             count as u64
         }
-        // A subdocument: its id and options.
+        // A subdocument: its id and options, which npm yjs takes for an object without looking.
         9 => {
             reader.text()?;
+            if reader.clone().byte()? != VALUE_OBJECT {
+                return Err(Malformed::UnknownTag);
+            }
             read_value(reader, VALUE_DEPTH_MAX)?;
             1
         }
@@ -327,9 +356,9 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
     Ok((Content::Other, length))
 }
 
-fn hash(text: &str) -> u64 {
+fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hash = DefaultHasher::new();
-    text.hash(&mut hash);
+    value.hash(&mut hash);
     hash.finish()
 }
 
@@ -339,6 +368,26 @@ fn read_shared_type(reader: &mut Reader<'_>) -> Result<(), Malformed> {
         3 | 5 => reader.text().map(drop),
         _ => Err(Malformed::UnknownTag),
     }
+}
+
+/// The tag of a plain object.
+const VALUE_OBJECT: u8 = 118;
+
+/// An integer: six bits and a sign, then seven bits a byte. npm yjs throws on what JavaScript cannot hold.
+fn read_integer(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    let first = reader.byte()?;
+    let mut magnitude = u64::from(first & 0x3f);
+    let (mut more, mut shift) = (first & 0x80 != 0, 6);
+    while more {
+        let byte = reader.byte()?;
+        if shift > 55 {
+            return Err(Malformed::LongNumber);
+        }
+        magnitude |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        more = byte & 0x80 != 0;
+    }
+    if magnitude > INTEGER_MAX { Err(Malformed::OutOfRange) } else { Ok(()) }
 }
 
 /// One plain value. The numbers are lib0's `any` tags.
@@ -353,21 +402,13 @@ fn read_value(reader: &mut Reader<'_>, depth: u32) -> Result<(), Malformed> {
         // Bytes and text.
         116 => drop(reader.byte_string()?),
         119 => drop(reader.text()?),
-        // An integer, in bytes that say whether one more follows.
-        125 => {
-            let start = reader.position();
-            while reader.byte()? & 0x80 != 0 {
-                if reader.position() - start > 9 {
-                    return Err(Malformed::LongNumber);
-                }
-            }
-        }
+        125 => read_integer(reader)?,
         117 => {
             for _ in 0..reader.count()? {
                 read_value(reader, deeper)?;
             }
         }
-        118 => {
+        VALUE_OBJECT => {
             for _ in 0..reader.count()? {
                 reader.text()?;
                 read_value(reader, deeper)?;
@@ -407,7 +448,7 @@ mod tests {
             txn.get_or_insert_xml_fragment("xml").insert(txn, 0, XmlElementPrelim::empty("p"));
         });
         let checked = CheckedUpdate::parse(raw).expect("a real update");
-        assert_eq!(checked.nesting, 2);
+        assert_eq!(checked.nesting.on_top_of(0), 1);
         assert!(checked.deletes && !checked.is_empty());
         assert_eq!(checked.ranges.len(), 1);
         assert_eq!(checked.ranges[0].start, 0);
@@ -474,6 +515,45 @@ mod tests {
         let fitting = late.fitting(|_| 0).expect("client 1's part");
         assert_eq!(fitting.ranges.as_slice(), [BlockRange { client: 1, start: 0, end: 3 }]);
         assert!(CheckedUpdate::parse(text(3, "x")).expect("valid").fitting(|_| 0).is_some());
+    }
+
+    #[test]
+    fn what_npm_yjs_could_not_read_is_refused() {
+        let value = |value: &[u8]| {
+            let mut raw = vec![1, 1, 5, 0, 8, 1, 1, b'l', 1];
+            raw.extend_from_slice(value);
+            raw.push(0);
+            CheckedUpdate::parse(raw.into()).map(drop)
+        };
+        // 2^53 - 1, and one more.
+        assert_eq!(value(&[125, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f]), Ok(()));
+        assert_eq!(value(&[125, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20]), Err(Malformed::OutOfRange));
+        let subdocument = |options: &[u8]| {
+            let mut raw = vec![1, 1, 5, 0, 9, 1, 1, b'l', 1, b'g'];
+            raw.extend_from_slice(options);
+            raw.push(0);
+            CheckedUpdate::parse(raw.into()).map(drop)
+        };
+        assert_eq!(subdocument(&[118, 0]), Ok(()));
+        assert_eq!(subdocument(&[126]), Err(Malformed::UnknownTag));
+    }
+
+    #[test]
+    fn many_clients_are_fine_and_many_in_one_place_are_not() {
+        let set = |clients: u64, same: bool| {
+            let mut raw = Vec::new();
+            put_number(&mut raw, clients);
+            for client in 0..clients {
+                raw.push(1);
+                put_number(&mut raw, client);
+                let key = if same { b'k' } else { u8::try_from(client % 200).expect("small") };
+                raw.extend([0, 0x28, 1, 1, b'm', 1, key & 0x7f, 1, 126]);
+            }
+            raw.push(0);
+            CheckedUpdate::parse(raw.into()).map(drop)
+        };
+        assert_eq!(set(5_000, false), Ok(()));
+        assert_eq!(set(1_000, true), Err(Malformed::TooMany));
     }
 
     proptest::proptest! {

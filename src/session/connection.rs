@@ -2,6 +2,7 @@
 //! It enforces the limits on frames and knows nothing of what is in them.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -37,6 +38,8 @@ pub struct ConnectionLimits {
 pub struct Connection {
     stream: WebSocketStream<Socket>,
     outbox: Arc<Outbox>,
+    /// The outbox said that it is stale while something else was waited for.
+    stale: bool,
 }
 
 /// What happened on a connection.
@@ -66,7 +69,7 @@ impl Connection {
             .max_frame_size(Some(limits.message_bytes));
         let socket = Socket::new(read, Arc::clone(&outbox), ahead);
         let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-        Self { stream, outbox }
+        Self { stream, outbox, stale: false }
     }
 
     /// Where this connection is answered.
@@ -77,6 +80,11 @@ impl Connection {
     /// The next thing that happens, or why the connection ends. Cancel-safe.
     pub async fn next(&mut self) -> Result<Event, CloseReason> {
         loop {
+            if std::mem::take(&mut self.stale) {
+                return Ok(Event::Stale);
+            }
+            // A peer that floods with pings is as many frames as one that talks: others get their turn.
+            tokio::task::coop::consume_budget().await;
             let message = poll_fn(|context| {
                 match self.outbox.poll_drained(context) {
                     Poll::Ready(Ok(Drained::Stale)) => return Poll::Ready(Ok(None)),
@@ -100,9 +108,28 @@ impl Connection {
         }
     }
 
+    /// Waits for `work` while the outbox goes on being sent.
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CloseReason> {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Ok(done));
+            }
+            loop {
+                match self.outbox.poll_drained(context) {
+                    Poll::Ready(Ok(Drained::Stale)) => self.stale = true,
+                    Poll::Ready(Ok(Drained::Closed(reason))) => return Poll::Ready(Err(reason)),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(CloseReason::Normal)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+
     /// Says why and goes: the close frame is sent behind everything that waits, then the peer gets a moment to leave.
     pub async fn finish(self, reason: CloseReason) {
-        let Self { stream, outbox } = self;
+        let Self { stream, outbox, .. } = self;
         outbox.close(reason);
         let goodbye = async {
             // The outbox ends with the close frame, or because the peer is gone.

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use axum::response::IntoResponse;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -18,7 +17,6 @@ use tracing::Instrument;
 
 use super::connection::{Connection, ConnectionLimits};
 use super::yjs;
-use crate::api::problem::Problem;
 use crate::hub::registry::Lease;
 use crate::hub::{Counted, EnterError, Hub};
 use crate::room::id::{ConnectionId, RoomId};
@@ -47,6 +45,29 @@ pub struct Sessions {
     ids: Arc<AtomicU64>,
 }
 
+/// Why a request is not answered with a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UpgradeError {
+    /// It is no WebSocket handshake.
+    #[error("This path speaks WebSocket: connect with a WebSocket client.")]
+    NotWebSocket,
+    /// It is of another version of the protocol.
+    #[error("Only version 13 of the WebSocket protocol is spoken here.")]
+    WrongVersion,
+    /// It has no key.
+    #[error("The Sec-WebSocket-Key header is missing.")]
+    NoKey,
+    /// It came on a connection that cannot become a WebSocket.
+    #[error("This connection cannot be upgraded.")]
+    NotUpgradable,
+    /// There are as many sockets as there may be.
+    #[error("The server has as many connections as it may have.")]
+    TooManyConnections,
+    /// The room cannot be entered.
+    #[error(transparent)]
+    Enter(#[from] EnterError),
+}
+
 /// What a socket is for.
 enum Purpose {
     /// A client in a room.
@@ -62,33 +83,17 @@ impl Sessions {
     }
 
     /// Answers a request to open a y-websocket connection; `path` is what names the room, as it came.
-    pub fn open_yjs(&self, path: &str, request: &mut Request<Body>) -> Response<Body> {
-        let (accept, upgrade) = match handshake(request) {
-            Ok(handshake) => handshake,
-            Err(problem) => return problem.into_response(),
-        };
-        let Some(counted) = self.hub.connect(self.options.connections) else {
-            return Problem::busy("connection_limit", "The server has as many connections as it may have.")
-                .into_response();
-        };
-        let room = RoomId::parse(&decode_room_name(path), self.options.room_name_bytes);
-        let (room, purpose) = match room {
-            Ok(room) => match self.hub.enter(&room) {
-                Ok(lease) => (room.to_string(), Purpose::Serve(lease)),
-                Err(EnterError::Draining) => {
-                    return Problem::busy("draining", "The server is going away.").into_response();
-                }
-                Err(EnterError::TooManyRooms(_)) => {
-                    return Problem::busy("room_limit", "The server has as many rooms open as it may have.")
-                        .into_response();
-                }
-            },
+    pub fn open_yjs(&self, path: &str, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
+        let (accept, upgrade) = handshake(request)?;
+        let counted = self.hub.connect(self.options.connections).ok_or(UpgradeError::TooManyConnections)?;
+        let (room, purpose) = match RoomId::parse(&decode_room_name(path), self.options.room_name_bytes) {
+            Ok(room) => (room.to_string(), Purpose::Serve(self.hub.enter(&room)?)),
             Err(_) => (String::new(), Purpose::Refuse(CloseReason::BadRoomName)),
         };
         let id = ConnectionId(self.ids.fetch_add(1, Ordering::Relaxed));
         let span = tracing::info_span!("connection", id = id.0, room);
         tokio::spawn(self.clone().session(id, purpose, upgrade, counted).instrument(span));
-        switching_protocols(&accept)
+        Ok(switching_protocols(&accept))
     }
 
     async fn session(self, id: ConnectionId, purpose: Purpose, upgrade: OnUpgrade, counted: Counted) {
@@ -122,28 +127,20 @@ fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
 }
 
 /// Checks that a request is a WebSocket handshake (RFC 6455 §4.2.1); gives the accept key and the upgrade to come.
-fn handshake(request: &mut Request<Body>) -> Result<(String, OnUpgrade), Problem> {
+fn handshake(request: &mut Request<Body>) -> Result<(String, OnUpgrade), UpgradeError> {
     let headers = request.headers();
     let is_upgrade = request.method() == Method::GET
         && lists(headers, header::CONNECTION, "upgrade")
         && lists(headers, header::UPGRADE, "websocket");
     if !is_upgrade {
-        return Err(Problem::new(
-            StatusCode::UPGRADE_REQUIRED,
-            "websocket_only",
-            "This path speaks WebSocket: connect with a WebSocket client.",
-        ));
+        return Err(UpgradeError::NotWebSocket);
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "websocket_version", "Only version 13 is spoken here."));
+        return Err(UpgradeError::WrongVersion);
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "websocket_key", "The Sec-WebSocket-Key header is missing.")
-    })?;
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or(UpgradeError::NoKey)?;
     let accept = derive_accept_key(key.as_bytes());
-    let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "not_upgradable", "This connection cannot be upgraded.")
-    })?;
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(UpgradeError::NotUpgradable)?;
     Ok((accept, upgrade))
 }
 

@@ -1,9 +1,11 @@
 //! A y-websocket client in its one room: each of its messages becomes a piece of the room's mail.
 //! Bytes are decoded and checked here, in the client's own task, so that a room is never kept busy by garbage.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use super::connection::{Connection, Event};
 use crate::hub::Hub;
@@ -22,11 +24,15 @@ use crate::wire::yjs::{ClientMessage, decode};
 pub async fn serve(mut connection: Connection, lease: Lease, hub: Hub, presence_bytes: usize) -> CloseReason {
     let id = connection.outbox().id();
     let session = Session { id, lease, hub, presence_bytes };
-    let reason = match session.lease.send(Mail::Join(Arc::clone(connection.outbox()))).await {
-        Ok(()) => session.converse(&mut connection).await,
-        Err(RoomFailed) => CloseReason::TryAgain,
+    let conversation = async {
+        match session.lease.send(Mail::Join(Arc::clone(connection.outbox()))).await {
+            Ok(()) => session.converse(&mut connection).await,
+            Err(RoomFailed) => CloseReason::TryAgain,
+        }
     };
-    // The room first: others see at once that the client is gone. A room that failed needs not be told.
+    let reason = AssertUnwindSafe(conversation).catch_unwind().await.unwrap_or(CloseReason::ServerError);
+    // Whatever happened, the room is told, and first: others see at once that the client is gone. A room that failed
+    // needs not be told.
     let _ = session.lease.send(Mail::Leave(id)).await;
     drop(session);
     connection.finish(reason).await;
@@ -49,17 +55,18 @@ impl Session {
                     let metrics = self.hub.metrics();
                     metrics.frames_in.increment(1);
                     metrics.bytes_in.increment(bytes.len() as u64);
-                    match self.read(bytes).await {
-                        Ok(mail) => mail,
-                        Err(reason) => return reason,
+                    match connection.during(self.read(bytes)).await {
+                        Ok(Ok(mail)) => mail,
+                        Ok(Err(reason)) | Err(reason) => return reason,
                     }
                 }
                 Err(reason) => return reason,
             };
-            if let Some(mail) = mail
-                && let Err(RoomFailed) = self.lease.send(mail).await
-            {
-                return CloseReason::TryAgain;
+            let Some(mail) = mail else { continue };
+            match connection.during(self.lease.send(mail)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(RoomFailed)) => return CloseReason::TryAgain,
+                Err(reason) => return reason,
             }
         }
     }
@@ -67,6 +74,7 @@ impl Session {
     /// What the room is to be told, if anything.
     async fn read(&self, frame: Bytes) -> Result<Option<Mail>, CloseReason> {
         let from = self.id;
+        let bytes = frame.len();
         let input = match decode(&frame).map_err(malformed)? {
             ClientMessage::Step1(known) => Input::Step1 { from, known },
             ClientMessage::Step2(update) => return self.read_update(update, UpdateKind::Answer).await,
@@ -85,7 +93,10 @@ impl Session {
                 return Ok(None);
             }
         };
-        Ok(Some(Mail::Said(input)))
+        if bytes <= HEAVY_BYTES {
+            return Ok(Some(Mail::Said(input)));
+        }
+        Ok(Some(Mail::Heavy(input, self.hub.lane().enter().await)))
     }
 
     async fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {

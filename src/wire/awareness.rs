@@ -10,6 +10,9 @@ use super::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_byte_string, put_number}
 /// Awareness clocks are kept below this, so that adding to one never wraps.
 const CLOCK_MAX: u64 = u32::MAX as u64 - 16;
 
+/// The most clients in one update. Clients echo what they hear, so it must bear everybody in a big room.
+const ENTRIES_MAX: usize = 4_096;
+
 /// A Yjs client id: a random number of at most 53 bits that a client draws for each document it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
@@ -30,6 +33,9 @@ pub struct AwarenessEntry {
 pub fn decode(update: &Bytes, state_limit: usize) -> Result<Vec<AwarenessEntry>, AwarenessError> {
     let mut reader = Reader::new(update);
     let count = reader.count()?;
+    if count > ENTRIES_MAX {
+        return Err(Malformed::TooMany.into());
+    }
     let mut entries = Vec::with_capacity(count.min(update.len() / 4));
     for _ in 0..count {
         let client = ClientId(reader.number_up_to(CLIENT_ID_MAX)?);

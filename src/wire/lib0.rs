@@ -30,9 +30,9 @@ pub enum Malformed {
     /// Something that must be there once is there twice or not at all.
     #[error("an empty or repeated part")]
     EmptyOrRepeated,
-    /// A presence state is not JSON.
-    #[error("a presence state is not JSON")]
-    NotJson,
+    /// More of something than any honest message has.
+    #[error("too many of one thing")]
+    TooMany,
     /// The CRDT library refuses the update.
     #[error("the update cannot be decoded")]
     Undecodable,

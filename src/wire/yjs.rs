@@ -16,6 +16,9 @@ const AUTH: u8 = 2;
 const QUERY_AWARENESS: u8 = 3;
 const PROBE: u8 = 102;
 
+/// A probe's content is one number.
+const PROBE_MAX: usize = 16;
+
 const STEP1: u8 = 0;
 const STEP2: u8 = 1;
 const UPDATE: u8 = 2;
@@ -49,7 +52,9 @@ pub fn decode(frame: &Bytes) -> Result<ClientMessage, Malformed> {
         Ok(AWARENESS) => Ok(ClientMessage::Awareness(frame.slice_ref(reader.byte_string()?))),
         Ok(QUERY_AWARENESS) => Ok(ClientMessage::QueryAwareness),
         Ok(PROBE) => {
-            reader.byte_string()?;
+            if reader.byte_string()?.len() > PROBE_MAX {
+                return Err(Malformed::OutOfRange);
+            }
             Ok(ClientMessage::Probe(frame.slice(..reader.position())))
         }
         _ => Ok(ClientMessage::Unknown(kind)),
