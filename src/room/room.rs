@@ -481,7 +481,7 @@ impl From<super::presence::PresenceRefusal> for CloseReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yrs::{Doc, Text, Transact, WriteTxn};
+    use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
 
     const ADA: ConnectionId = ConnectionId(1);
     const BOB: ConnectionId = ConnectionId(2);
@@ -516,6 +516,38 @@ mod tests {
         assert_eq!(effects.fanouts[0].update, letter(7), "one update goes out as it came");
         assert_eq!(effects.log, [letter(7)]);
         assert_eq!(room.durable(LogPosition(1)), [(ADA, ServerMessage::Update(letter(7)))]);
+    }
+
+    #[test]
+    fn an_honest_bulk_edit_is_never_refused_on_an_estimate() {
+        let now = Instant::now();
+        let mut room = room(now);
+        let doc = Doc::with_client_id(7);
+        let items = doc.get_or_insert_map("items");
+        // Each hangs on its neighbour's place, so that its depth can only be estimated.
+        let list = items.insert(&mut doc.transact_mut(), "list", yrs::ArrayPrelim::default());
+        let mut add = || {
+            let mut txn = doc.transact_mut();
+            let item = yrs::MapPrelim::from([("title", yrs::In::from(yrs::TextPrelim::new("x")))]);
+            list.push_back(&mut txn, item);
+            txn.encode_update_v1()
+        };
+        let first = doc.transact().encode_state_as_update_v1(&yrs::StateVector::default());
+        let mut inputs: VecDeque<Input> = [update(ADA, first.into())].into();
+        inputs.extend((0..1_200).map(|_| update(ADA, add().into())));
+        let effects = room.turn(now, &mut inputs, Admission::Open);
+        assert_eq!((effects.closes, effects.log.len()), (Vec::new(), 1_201));
+    }
+
+    #[test]
+    fn a_connection_has_one_question_at_a_time() {
+        let now = Instant::now();
+        let mut room = room(now);
+        room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
+        let step = |number| Input::Step1 { from: BOB, known: Bytes::from(vec![1, number, 1]) };
+        room.turn(now, &mut (1..100).map(step).collect(), Admission::Open);
+        assert_eq!(room.answer().len(), 1);
+        assert!(!room.has_questions());
     }
 
     #[test]

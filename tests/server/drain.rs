@@ -43,3 +43,21 @@ async fn what_cannot_be_saved_in_time_is_said() {
     let (ended, _folder) = house.stop().await;
     assert!(matches!(ended, Err(ServeError::Unsaved { unsaved, .. }) if unsaved > 0), "{ended:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_does_not_hold_up_the_drain() {
+    let house = House::open(&["--outbox", "64KiB"]).await;
+    let mut ada = house.join("a", 1).await;
+    let _deaf = house.join("a", 2).await;
+    let text = "x".repeat(40_000);
+    for number in 0..200 {
+        ada.write(&text).await;
+        if number % 20 == 19 {
+            ada.settle(1).await;
+            ada.others.clear();
+        }
+    }
+    let stopping = tokio::spawn(house.stop());
+    assert_eq!(ada.closed().await, 1012);
+    stopping.await.unwrap().0.unwrap();
+}
