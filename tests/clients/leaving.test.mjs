@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { agree, contains } from './harness/agreement.mjs';
-import { Client, joined } from './harness/client.mjs';
+import { joined } from './harness/client.mjs';
 import { scribble } from './harness/edits.mjs';
 import { until } from './harness/events.mjs';
 import { current, flavours } from './harness/flavours.mjs';
@@ -18,8 +18,7 @@ describe('leaving', () => {
     const random = randomFor(t);
     const server = await serve(t, { args: ['--room-idle', '200ms'] });
     for (const flavour of flavours) {
-      const author = new Client(flavour, server, flavour.name, { name: 'Ada' });
-      await author.synced();
+      const author = await joined(t, flavour, server, flavour.name, { name: 'Ada' });
       for (let n = 0; n < 40; n += 1) scribble(random, author.edits, author.doc);
       const ledger = new Ledger(author);
       ledger.ask();
@@ -43,8 +42,7 @@ describe('leaving', () => {
     const server = await serve(t, { args: ['--room-idle', '10ms', '--compact-rows', '10'] });
     const made = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      const client = new Client(current, server, 'revolving door');
-      await client.synced();
+      const client = await joined(t, current, server, 'revolving door');
       for (const update of made) assert.ok(contains(client.doc, update), `lost in round ${round}`);
       client.doc.on('update', (update, origin) => { if (origin !== client.provider) made.push(update); });
       const ledger = new Ledger(client);
