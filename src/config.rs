@@ -78,7 +78,7 @@ pub struct Config {
     #[arg(long, env = "TRIPROOM_UNSAVED_BUDGET", default_value = "64MiB", value_name = "SIZE")]
     pub unsaved_budget: ByteSize,
     /// Rows of a room's log after which it is folded into a snapshot
-    #[arg(long, env = "TRIPROOM_COMPACT_ROWS", default_value_t = 2_000, value_name = "COUNT")]
+    #[arg(long, env = "TRIPROOM_COMPACT_ROWS", default_value_t = 5_000, value_name = "COUNT")]
     pub compact_rows: usize,
     /// Bytes of a room's log after which it is folded into a snapshot
     #[arg(long, env = "TRIPROOM_COMPACT_BYTES", default_value = "1MiB", value_name = "SIZE")]

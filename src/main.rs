@@ -4,8 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use metrics_exporter_prometheus::PrometheusHandle;
 use triproom::config::Config;
 use triproom::server::{HTTP_CONNECTIONS, ServeError, Server, listen};
 use triproom::telemetry;
@@ -61,6 +63,7 @@ fn serve(config: Config) -> Result<(), String> {
     let runtime = builder.enable_all().thread_stack_size(STACK).build().map_err(|error| error.to_string())?;
     let served = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
+            tokio::spawn(keep_up(metrics.clone()));
             let server =
                 Server::open(listen(SocketAddr::new(config.host, config.port))?, config, Some(metrics)).await?;
             announce(server.address()?);
@@ -72,6 +75,15 @@ fn serve(config: Config) -> Result<(), String> {
     match served {
         Ok(ended) => ended.map_err(|error: ServeError| error.to_string()),
         Err(_) => Err("the server panicked".to_owned()),
+    }
+}
+
+/// What histograms record is kept apart until it is read or summed up; nobody may ever read it.
+async fn keep_up(metrics: PrometheusHandle) {
+    let mut interval = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        interval.tick().await;
+        metrics.run_upkeep();
     }
 }
 

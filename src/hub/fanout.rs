@@ -2,6 +2,7 @@
 //! connection gets one write. Called by the room task after each turn.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::time::Instant;
 
 use crate::room::effects::Fanout;
@@ -48,14 +49,15 @@ pub fn fan_out<'o>(
 ) -> Tally {
     let mut encoded: Option<Encoded> = None;
     let mut tally = Tally::default();
+    let authors: HashSet<ConnectionId> =
+        fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
     for outbox in outboxes {
         let encoded = encoded.get_or_insert_with(|| Encoded::new(outbox.protocol(), fanouts));
         let id = outbox.id();
         let presence = presence
             .filter(|change| change.sole_origin != Some(id))
             .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
-        let writes = fanouts.iter().any(|fanout| fanout.authors.iter().any(|(author, _)| *author == id));
-        if writes {
+        if authors.contains(&id) {
             let frames = encoded.for_author(id, fanouts);
             deliver(now, outbox, &frames, presence, &mut tally);
         } else {

@@ -1,196 +1,143 @@
-//! Reads a whole document from its roots: how deep it is nested, and a digest of what it says, by which two
-//! documents can be compared. Called by `document` before it takes a deep update and by `fold` before log rows are
-//! dropped. It must never recurse deeper than `nesting::DEEPEST`, and writes nothing.
+//! What an encoded state says, in a form by which two can be compared although their blocks are cut differently:
+//! a digest over every single element, where it stands and what it is. Called by `document`, and by `fold` before log
+//! rows are dropped.
+//! It reads the bytes and not the library's views, which can take for ever to walk what a stranger made; its cost is
+//! that of the bytes.
 
-use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use yrs::branch::{Branch, BranchPtr};
-use yrs::types::Attrs;
-use yrs::types::text::YChange;
-use yrs::{Any, Array, ArrayRef, GetString, Map, MapRef, Out, ReadTxn, Text, TextRef};
+use super::update::{Block, Content, Id, Place, hash, scan};
+use crate::wire::lib0::{Malformed, Reader};
 
-use super::nesting::DEEPEST;
-use super::update::{Content as BlockContent, scan};
-
-/// What a document says, in short.
+/// A digest of an encoded state. Two documents with the same state vector, the same delete set and the same digest
+/// hold the same elements in the same places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Content {
-    /// A hash over every root, key, value, text and mark.
-    pub digest: u64,
-    /// How deep shared types are nested below the roots.
-    pub depth: u32,
-}
+pub struct Digest(u64);
 
-/// Reading a text with its marks costs its pieces times the marks that are on at once. More than this is no document
-/// of an honest editor: its texts are read without marks.
-const MARKS_COST_MAX: usize = 50_000_000;
-/// So many values of one character in a row are not values of an array but the letters of a text. Reading on, one by
-/// one, would cost the square of its length.
-const LETTERS_MAX: usize = 64;
-
-/// Reads everything that `txn` can see. `encoded` is the state of the same document.
-pub fn read<T: ReadTxn>(txn: &T, encoded: &[u8]) -> Content {
-    let marks = if marks_are_affordable(encoded) { Marks::Read } else { Marks::Skip };
-    let mut walk = Walk { txn, marks, hash: DefaultHasher::new(), depth: 0 };
-    let roots: BTreeMap<String, Out> = txn.root_refs().map(|(name, root)| (name.to_owned(), root)).collect();
-    for (name, root) in &roots {
-        if let Some(branch) = branch_of(root) {
-            name.hash(&mut walk.hash);
-            walk.branch(branch, root, 0);
-        }
+impl Digest {
+    /// Reads `encoded`, a whole state.
+    pub fn of(encoded: &[u8]) -> Result<Self, Malformed> {
+        let mut walk = Walk::default();
+        let mut failed = None;
+        scan(encoded, |block| {
+            if let Err(error) = walk.block(block, encoded) {
+                failed.get_or_insert(error);
+            }
+        })?;
+        failed.map_or(Ok(Self(walk.total())), Err)
     }
-    Content { digest: walk.hash.finish(), depth: walk.depth }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Marks {
-    Read,
-    Skip,
-}
-
-fn marks_are_affordable(encoded: &[u8]) -> bool {
-    let (mut marks, mut keys) = (0, HashSet::new());
-    let scanned = scan(encoded, |block| {
-        if let BlockContent::Mark(key) = block.content {
-            marks += 1;
-            keys.insert(key);
-        }
-    });
-    scanned.is_ok() && marks * keys.len() <= MARKS_COST_MAX
-}
-
-fn branch_of(out: &Out) -> Option<BranchPtr> {
-    Some(match out {
-        Out::YText(shared) => pointer(shared),
-        Out::YArray(shared) => pointer(shared),
-        Out::YMap(shared) => pointer(shared),
-        Out::YXmlElement(shared) => pointer(shared),
-        Out::YXmlFragment(shared) => pointer(shared),
-        Out::YXmlText(shared) => pointer(shared),
-        Out::UndefinedRef(branch) => *branch,
-        Out::Any(_) | Out::YDoc(_) => return None,
-    })
-}
-
-fn pointer(shared: &impl AsRef<Branch>) -> BranchPtr {
-    BranchPtr::from(shared.as_ref())
-}
-
-struct Walk<'t, T> {
-    txn: &'t T,
-    marks: Marks,
+/// Clients may come in any order: each has a hash of its own, and the order among them does not count.
+#[derive(Default)]
+struct Walk {
+    sum: u64,
+    client: Option<u64>,
     hash: DefaultHasher,
-    depth: u32,
+    /// The element before, and what it was put before of.
+    last: Option<(Id, Option<Id>)>,
 }
 
-impl<T: ReadTxn> Walk<'_, T> {
-    /// A shared type is read as what every one of them is: keyed values and a sequence.
-    fn branch(&mut self, branch: BranchPtr, typed: &Out, depth: u32) {
-        self.depth = self.depth.max(depth);
-        if depth >= DEEPEST {
-            return;
-        }
-        if let Out::YXmlElement(element) = typed {
-            element.try_tag().hash(&mut self.hash);
-        }
-        let txn = self.txn;
-        let keyed: BTreeMap<String, Out> =
-            MapRef::from(branch).iter(txn).map(|(key, value)| (key.to_owned(), value)).collect();
-        for (key, value) in &keyed {
-            key.hash(&mut self.hash);
-            self.value(value, depth);
-        }
-        // A root that nobody declared here may be a text or an array: it is read as both.
-        if matches!(typed, Out::YText(_) | Out::YXmlText(_) | Out::UndefinedRef(_)) {
-            self.text(&TextRef::from(branch), depth);
-        }
-        if !matches!(typed, Out::YText(_) | Out::YXmlText(_)) {
-            let array = ArrayRef::from(branch);
-            array.len(txn).hash(&mut self.hash);
-            let mut letters = 0;
-            for value in array.iter(txn) {
-                letters = if is_letter(&value) { letters + 1 } else { 0 };
-                if letters > LETTERS_MAX {
-                    break;
-                }
-                self.value(&value, depth);
-            }
-        }
+impl Walk {
+    fn total(&self) -> u64 {
+        if self.client.is_none() { self.sum } else { self.sum.wrapping_add(self.hash.finish()) }
     }
 
-    fn text(&mut self, text: &TextRef, depth: u32) {
-        if self.marks == Marks::Skip {
-            self.hash.write(text.get_string(self.txn).as_bytes());
-            return;
+    fn block(&mut self, block: &Block, encoded: &[u8]) -> Result<(), Malformed> {
+        if self.client != Some(block.client) {
+            *self = Self { sum: self.total(), client: Some(block.client), ..Self::default() };
+            block.client.hash(&mut self.hash);
         }
-        let mut marks = Vec::new();
-        for chunk in text.diff(self.txn, YChange::identity) {
-            let next = sorted(chunk.attributes.as_deref());
-            if next != marks {
-                next.hash(&mut self.hash);
-                marks = next;
-            }
-            match &chunk.insert {
-                // Where one chunk ends and the next begins is no content.
-                Out::Any(Any::String(text)) => self.hash.write(text.as_bytes()),
-                other => self.value(other, depth),
+        match block.content {
+            // A placeholder says where something is missing.
+            Content::Skip => (0u8, block.length).hash(&mut self.hash),
+            // What is deleted may be remembered with or without its place.
+            Content::Deleted => (0..block.length).for_each(|_| 1u8.hash(&mut self.hash)),
+            Content::SharedType | Content::Other => {
+                self.stand(block);
+                self.last = Some(((block.client, block.clock + block.length - 1), block.right));
+                return hash_elements(block.reference, &encoded[block.payload.clone()], &mut self.hash);
             }
         }
+        // Nothing is ever one block with what is deleted.
+        self.last = None;
+        Ok(())
     }
 
-    fn value(&mut self, value: &Out, depth: u32) {
-        match value {
-            Out::Any(any) => hash_any(any, &mut self.hash),
-            Out::YDoc(doc) => doc.guid().hash(&mut self.hash),
-            shared => {
-                if let Some(branch) = branch_of(shared) {
-                    self.branch(branch, shared, depth + 1);
-                }
-            }
+    /// An element that merely continues the one before stands where it would if they were one block.
+    fn stand(&mut self, block: &Block) {
+        let continues = self.last == Some((block.left.unwrap_or((0, 0)), block.right)) && block.left.is_some();
+        if !continues {
+            let inside = if block.place == Place::Nowhere { 0 } else { block.position };
+            (2u8, block.left, block.right, inside).hash(&mut self.hash);
         }
     }
 }
 
-fn is_letter(value: &Out) -> bool {
-    matches!(value, Out::Any(Any::String(text)) if text.len() <= 4 && text.chars().count() == 1)
+/// Hashes each element of a block's content by itself. The numbers are Yjs' content references.
+fn hash_elements(reference: u8, payload: &[u8], into: &mut DefaultHasher) -> Result<(), Malformed> {
+    let mut reader = Reader::new(payload);
+    match reference {
+        2 => {
+            for _ in 0..reader.count()? {
+                (3u8, reader.text()?).hash(into);
+            }
+        }
+        4 => reader.text()?.encode_utf16().for_each(|unit| (4u8, unit).hash(into)),
+        // JSON, whose keys may change their order.
+        5 => (5u8, json(reader.text()?)).hash(into),
+        6 => (6u8, reader.text()?, json(reader.text()?)).hash(into),
+        8 => {
+            for _ in 0..reader.count()? {
+                (8u8, value(&mut reader)?).hash(into);
+            }
+        }
+        9 => (9u8, reader.text()?, value(&mut reader)?).hash(into),
+        other => (other, payload).hash(into),
+    }
+    Ok(())
 }
 
-fn sorted(attributes: Option<&Attrs>) -> Vec<(String, u64)> {
-    let mut marks: Vec<(String, u64)> = attributes
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| {
+fn json(text: &str) -> u64 {
+    // Objects are kept sorted, so equal ones are written alike.
+    serde_json::from_str::<serde_json::Value>(text).map_or_else(|_| hash(text), |value| hash(&value.to_string()))
+}
+
+/// A hash of one plain value in which the order of an object's keys does not count. The numbers are lib0's tags; how
+/// deep it can go was checked when the bytes were scanned.
+fn value(reader: &mut Reader<'_>) -> Result<u64, Malformed> {
+    let tag = reader.byte()?;
+    Ok(match tag {
+        117 => {
             let mut hash = DefaultHasher::new();
-            hash_any(value, &mut hash);
-            (key.to_string(), hash.finish())
-        })
-        .collect();
-    marks.sort_unstable();
-    marks
-}
-
-fn hash_any(any: &Any, hash: &mut DefaultHasher) {
-    match any {
-        Any::Null => 0u8.hash(hash),
-        Any::Undefined => 1u8.hash(hash),
-        Any::Bool(value) => (2u8, value).hash(hash),
-        Any::String(text) => (4u8, text).hash(hash),
-        Any::Buffer(bytes) => (5u8, bytes).hash(hash),
-        Any::Array(values) => {
-            (6u8, values.len()).hash(hash);
-            values.iter().for_each(|value| hash_any(value, hash));
+            for _ in 0..reader.count()? {
+                value(reader)?.hash(&mut hash);
+            }
+            hash.finish()
         }
-        Any::Map(values) => {
-            (7u8, values.len()).hash(hash);
-            let ordered: BTreeMap<_, _> = values.iter().collect();
-            for (key, value) in ordered {
-                key.hash(hash);
-                hash_any(value, hash);
+        118 => {
+            let mut sum = 1u64;
+            for _ in 0..reader.count()? {
+                let entry = (reader.text()?, value(reader)?);
+                sum = sum.wrapping_add(hash(&entry));
+            }
+            sum
+        }
+        122 | 123 => hash(&(tag, reader.take(8)?)),
+        124 => hash(&(tag, reader.take(4)?)),
+        116 => hash(&(tag, reader.byte_string()?)),
+        119 => hash(&(tag, reader.text()?)),
+        125 => {
+            let mut bytes = Vec::new();
+            loop {
+                bytes.push(reader.byte()?);
+                if bytes.last().is_none_or(|byte| byte & 0x80 == 0) {
+                    break hash(&(tag, bytes));
+                }
             }
         }
-        Any::Number(number) => (3u8, format!("{number:?}")).hash(hash),
-    }
+        _ => u64::from(tag),
+    })
 }
 
 #[cfg(test)]
@@ -198,87 +145,77 @@ mod tests {
     use super::*;
     use crate::room::fold;
     use bytes::Bytes;
-    use std::time::{Duration, Instant};
-    use yrs::{Doc, Transact, WriteTxn};
+    use yrs::{Any, Array, Doc, Map, ReadTxn, StateVector, Text, Transact, WriteTxn};
 
-    fn content(doc: &Doc) -> Content {
-        let encoded = doc.transact().encode_state_as_update_v1(&yrs::StateVector::default());
-        fold::open(None, &[Bytes::from(encoded)], usize::MAX).expect("valid").document.content()
-    }
-
-    /// Nothing here takes a second; what it guards against takes hours.
-    fn in_time(work: impl FnOnce()) {
-        let started = Instant::now();
-        work();
-        assert!(started.elapsed() < Duration::from_mins(1));
+    fn encoded(doc: &Doc) -> Vec<u8> {
+        doc.transact().encode_state_as_update_v1(&StateVector::default())
     }
 
     #[test]
-    fn a_long_text_in_a_root_that_nobody_declared_is_read_in_time() {
+    fn how_blocks_are_cut_makes_no_difference() {
+        let doc = Doc::with_client_id(7);
+        let mut rows = Vec::new();
+        for letter in ["a", "b", "🏝", "d"] {
+            let mut txn = doc.transact_mut();
+            let text = txn.get_or_insert_text("undeclared");
+            let end = text.len(&txn);
+            text.insert(&mut txn, end, letter);
+            rows.push(txn.encode_update_v1());
+        }
+        // Merging keeps each letter a block of its own; the document makes one of them.
+        let apart = yrs::merge_updates_v1(&rows).expect("valid");
+        assert_ne!(apart, encoded(&doc));
+        assert_eq!(Digest::of(&apart), Digest::of(&encoded(&doc)));
+    }
+
+    #[test]
+    fn the_order_of_keys_makes_no_difference_and_everything_else_does() {
+        let with = |json: &str, place: u32| {
+            let doc = Doc::with_client_id(7);
+            let mut txn = doc.transact_mut();
+            let list = txn.get_or_insert_array("list");
+            list.insert(&mut txn, 0, 1i64);
+            list.insert(&mut txn, place, Any::from_json(json).expect("JSON"));
+            drop(txn);
+            Digest::of(&encoded(&doc)).expect("valid")
+        };
+        let digest = with(r#"{"a":1,"b":[true,null],"c":"x"}"#, 0);
+        assert_eq!(digest, with(r#"{"c":"x","b":[true,null],"a":1}"#, 0));
+        assert_ne!(digest, with(r#"{"c":"y","b":[true,null],"a":1}"#, 0));
+        assert_ne!(digest, with(r#"{"c":"x","b":[null,true],"a":1}"#, 0));
+        assert_ne!(digest, with(r#"{"a":1,"b":[true,null],"c":"x"}"#, 1));
+    }
+
+    #[test]
+    fn every_kind_of_content_survives_a_fold() {
+        let doc = Doc::with_client_id(7);
+        {
+            let mut txn = doc.transact_mut();
+            let text = txn.get_or_insert_text("rich");
+            text.insert(&mut txn, 0, "bold 🏝 and not");
+            text.format(
+                &mut txn,
+                0,
+                4,
+                [("bold".into(), true.into()), ("size".into(), 3.into())].into_iter().collect(),
+            );
+            text.insert_embed(&mut txn, 2, Any::from_json(r#"{"z":1,"a":{"y":2,"x":3}}"#).expect("JSON"));
+            text.remove_range(&mut txn, 1, 3);
+            let map = txn.get_or_insert_map("map");
+            map.insert(&mut txn, "k", vec![1u8, 2]);
+            map.insert(&mut txn, "k", Any::from_json(r#"{"q":[1,2.5,"s"],"p":null}"#).expect("JSON"));
+        }
+        let rows = [Bytes::from(encoded(&doc))];
+        fold::fold(None, &rows).expect("the same after a round trip");
+    }
+
+    #[test]
+    fn documents_that_views_take_for_ever_to_read_are_read_at_once() {
         let doc = Doc::new();
         {
             let mut txn = doc.transact_mut();
-            txn.get_or_insert_text("undeclared").insert(&mut txn, 0, &"x".repeat(2_000_000));
+            txn.get_or_insert_text("undeclared").insert(&mut txn, 0, &"🏝x".repeat(1_000_000));
         }
-        in_time(|| {
-            content(&doc);
-        });
-    }
-
-    #[test]
-    fn a_text_with_tens_of_thousands_of_marks_at_once_is_read_in_time() {
-        let doc = Doc::new();
-        {
-            let mut txn = doc.transact_mut();
-            let text = txn.get_or_insert_text("notes");
-            text.insert(&mut txn, 0, &"x".repeat(20_000));
-        }
-        // Marks are written as bytes: the library's own way of adding so many would take as long.
-        let mut raw = vec![1];
-        crate::wire::lib0::put_number(&mut raw, 30_000);
-        raw.extend([9, 0]);
-        for mark in 0..30_000u32 {
-            let key = format!("m{mark}");
-            if mark == 0 {
-                raw.extend([6, 1, 5]);
-                raw.extend(b"notes");
-            } else {
-                raw.push(0x86);
-                crate::wire::lib0::put_number(&mut raw, 9);
-                crate::wire::lib0::put_number(&mut raw, u64::from(mark - 1));
-            }
-            crate::wire::lib0::put_byte_string(&mut raw, key.as_bytes());
-            crate::wire::lib0::put_byte_string(&mut raw, b"true");
-        }
-        raw.push(0);
-        let rows = [Bytes::from(doc.transact().encode_state_as_update_v1(&yrs::StateVector::default())), raw.into()];
-        let opened = fold::open(None, &rows, usize::MAX).expect("valid");
-        assert!(opened.unusable.is_empty());
-        in_time(|| {
-            opened.document.content();
-        });
-    }
-
-    #[test]
-    fn marks_and_values_are_part_of_what_a_document_says() {
-        let base = Doc::with_client_id(1);
-        {
-            let mut txn = base.transact_mut();
-            txn.get_or_insert_text("notes").insert(&mut txn, 0, "bold or not");
-            txn.get_or_insert_array("list").insert_range(&mut txn, 0, [1i64, 2]);
-        }
-        let before = content(&base);
-        {
-            let mut txn = base.transact_mut();
-            let text = txn.get_or_insert_text("notes");
-            text.format(&mut txn, 0, 4, [("bold".into(), true.into())].into_iter().collect());
-        }
-        let marked = content(&base);
-        assert_ne!(before, marked);
-        {
-            let mut txn = base.transact_mut();
-            txn.get_or_insert_array("list").insert(&mut txn, 0, 3i64);
-        }
-        assert_ne!(marked, content(&base));
+        fold::fold(None, &[Bytes::from(encoded(&doc))]).expect("valid");
     }
 }

@@ -10,7 +10,7 @@ use yrs::updates::encoder::Encode;
 use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact};
 
 use super::change::{Change, Checks, Parts, clock, clocks_of};
-use super::content::{self, Content};
+use super::content::Digest;
 use super::nesting;
 use super::orphans::{Orphan, Orphans};
 use super::state::CachedState;
@@ -90,14 +90,14 @@ impl Document {
         self.doc.transact().state_vector().encode_v1().into()
     }
 
-    /// The whole state and the updates that belong behind it.
-    pub fn full_state(&mut self) -> (Bytes, Vec<Bytes>) {
+    /// The whole state, and an update that is to be sent before it, if there is one.
+    pub fn full_state(&mut self) -> (Option<Bytes>, Bytes) {
         let doc = &self.doc;
-        let (full, tail) = self.state.get(|| doc.transact().encode_state_as_update_v1(&StateVector::default()).into());
-        if tail.is_empty() {
+        let (first, full) = self.state.get(|| doc.transact().encode_state_as_update_v1(&StateVector::default()).into());
+        if first.is_none() {
             self.size = full.len();
         }
-        (full.clone(), tail.to_vec())
+        (first, full)
     }
 
     /// What a client lacks that has the encoded state vector `known`. A vector that cannot be read counts as empty:
@@ -133,9 +133,9 @@ impl Document {
         self.size
     }
 
-    /// What the document says, in short.
-    pub fn content(&self) -> Content {
-        content::read(&self.doc.transact(), &self.difference(&[]))
+    /// What the document says, in short. Costs as much as encoding it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.difference(&[])).expect("the library writes valid updates")
     }
 
     /// Everything that is deleted, as the library compares it.
@@ -181,7 +181,7 @@ impl Document {
         let encoded = self.difference(&[]);
         self.size = encoded.len();
         self.measured_size = self.size;
-        self.nesting = content::read(&self.doc.transact(), &encoded).depth;
+        self.nesting = nesting::of_update(&encoded).expect("the library writes valid updates").on_top_of(0);
         self.measured_nesting = self.nesting;
     }
 }

@@ -30,10 +30,20 @@ enum Wait {
 }
 
 impl Durability {
-    /// One more row goes to the log; its author will hear of it.
-    pub fn append(&mut self, author: ConnectionId, row: Bytes) {
+    /// One more row goes to the log.
+    pub fn append(&mut self) {
         self.appended.0 += 1;
-        self.waiting.push_back((self.appended, author, Wait::Echo(row)));
+    }
+
+    /// `author` will be sent `update` when all that was appended so far is durable.
+    pub fn echo(&mut self, author: ConnectionId, update: Bytes) {
+        self.waiting.push_back((self.appended, author, Wait::Echo(update)));
+    }
+
+    /// One more row goes to the log, and its author will hear of it.
+    pub fn append_for(&mut self, author: ConnectionId, row: Bytes) {
+        self.append();
+        self.echo(author, row);
     }
 
     /// A probe: answered now when nothing is under way, else when all that was appended before it is durable.
@@ -118,7 +128,7 @@ mod tests {
     fn nobody_hears_before_the_disk_has_it() {
         let mut durability = Durability::default();
         assert!(durability.probe(BOB, Bytes::from_static(b"0")).is_some(), "nothing is under way");
-        durability.append(ADA, Bytes::from_static(&[0, 0]));
+        durability.append_for(ADA, Bytes::from_static(&[0, 0]));
         assert!(durability.probe(BOB, Bytes::from_static(b"1")).is_none());
         assert!(durability.probe(BOB, Bytes::from_static(b"2")).is_none());
         assert!(durability.reached(LogPosition(0)).is_empty());
@@ -135,7 +145,7 @@ mod tests {
     #[test]
     fn those_who_left_are_not_told() {
         let mut durability = Durability::default();
-        durability.append(ADA, Bytes::from_static(&[0, 0]));
+        durability.append_for(ADA, Bytes::from_static(&[0, 0]));
         durability.forget(ADA);
         assert!(durability.reached(LogPosition(1)).is_empty());
     }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::change::{Outcome, Poisoned};
-use super::content::Content;
+use super::content::Digest;
 use super::document::Document;
 use super::update::CheckedUpdate;
 
@@ -98,11 +98,12 @@ pub enum FoldError {
     RoundTrip,
 }
 
-/// Folds rows into a snapshot and proves that decoding it gives the same state vector, delete set and content.
+/// Folds rows into a snapshot and proves that decoding it gives the same state vector, delete set and
+/// elements.
 pub fn fold(snapshot: Option<&Bytes>, rows: &[Bytes]) -> Result<Folded, FoldError> {
-    let Opened { mut document, unusable } = open(snapshot, rows, usize::MAX)?;
+    let Opened { document, unusable } = open(snapshot, rows, usize::MAX)?;
     let orphaned: Vec<u64> = document.orphans().map(|orphan| orphan.source).collect();
-    let (encoded, _) = document.full_state();
+    let encoded = document.difference(&[]);
     let again = open(Some(&encoded), &[], usize::MAX).map_err(|_| FoldError::RoundTrip)?.document;
     if fingerprint(&document) != fingerprint(&again) || document.delete_set() != again.delete_set() {
         return Err(FoldError::RoundTrip);
@@ -112,8 +113,8 @@ pub fn fold(snapshot: Option<&Bytes>, rows: &[Bytes]) -> Result<Folded, FoldErro
     Ok(Folded { snapshot: encoded, superfluous })
 }
 
-fn fingerprint(document: &Document) -> (Vec<(u64, u32)>, Content) {
-    (document.sorted_clocks(), document.content())
+fn fingerprint(document: &Document) -> (Vec<(u64, u32)>, Digest) {
+    (document.sorted_clocks(), document.digest())
 }
 
 #[cfg(test)]

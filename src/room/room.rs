@@ -43,6 +43,8 @@ struct Client {
     debt: Debt,
     /// It asked who is here.
     curious: bool,
+    /// It is being closed for what it sent: nothing that it sent is called saved any more.
+    refused: bool,
     /// A probe that came while the room had not taken all that the client sent before it.
     probe: Option<Bytes>,
 }
@@ -122,6 +124,11 @@ impl Room {
         if effects.document_lost {
             answered.retain(|from| !inputs.iter().any(|input| is_answer_of(input, *from)));
         }
+        for (connection, _) in &effects.closes {
+            if let Some(client) = self.clients.get_mut(connection) {
+                client.refused = true;
+            }
+        }
         self.settle_debts(&answered, &mut effects);
         if effects.document_lost {
             return effects;
@@ -186,9 +193,8 @@ impl Room {
                 }
             }
             Input::Probe { from, probe } => {
-                if let Some(client) = self.clients.get_mut(&from)
-                    && client.debt != Debt::None
-                {
+                let Some(client) = self.clients.get_mut(&from) else { return };
+                if client.refused || client.debt != Debt::None {
                     client.probe = Some(probe);
                     return;
                 }
@@ -210,7 +216,11 @@ impl Room {
     /// Clients that were asked for what was refused have answered: a probe that waited for that goes on.
     fn settle_debts(&mut self, answered: &[ConnectionId], effects: &mut Effects) {
         for from in answered {
-            let Some(client) = self.clients.get_mut(from).filter(|client| client.debt == Debt::Asked) else { continue };
+            let Some(client) =
+                self.clients.get_mut(from).filter(|client| client.debt == Debt::Asked && !client.refused)
+            else {
+                continue;
+            };
             client.debt = Debt::None;
             let Some(probe) = client.probe.take() else { continue };
             effects.replies.extend(self.durability.probe(*from, probe).map(|message| (*from, message)));
@@ -279,9 +289,25 @@ impl Room {
             let sender = applied.refused.first().map_or(NOBODY, |(sender, _)| *sender);
             applied.authors.push((sender, update.clone()));
         }
+        // What one author wrote in one turn comes back to it as the one update that it became for all.
+        let sole = match (&applied.authors[..], &finished.update) {
+            ([(first, _), rest @ ..], Some(update))
+                if applied.orphans.is_empty() && rest.iter().all(|(author, _)| author == first) =>
+            {
+                Some((*first, update.clone()))
+            }
+            _ => None,
+        };
         for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
             effects.log.push(raw.clone());
-            self.durability.append(*from, raw.clone());
+            if sole.is_none() {
+                self.durability.append_for(*from, raw.clone());
+            } else {
+                self.durability.append();
+            }
+        }
+        if let Some((author, update)) = sole {
+            self.durability.echo(author, update);
         }
         if let Some(update) = finished.update {
             effects.fanouts.push(Fanout { update, authors: applied.authors });
@@ -313,10 +339,9 @@ impl Room {
             }
             let (Question::Step1(known) | Question::Heal(known)) = &question;
             let mut messages = if is_nothing(known) {
-                let (full, tail) = self.document.full_state();
                 // Shared by all who ask for it, so it counts for nothing.
-                let tail = tail.into_iter().map(ServerMessage::Update);
-                std::iter::once(ServerMessage::Step2(full)).chain(tail).collect()
+                let (first, full) = self.document.full_state();
+                first.map(ServerMessage::Update).into_iter().chain([ServerMessage::Step2(full)]).collect()
             } else {
                 let document = &self.document;
                 let difference = differences.entry(known.clone()).or_insert_with(|| document.difference(known)).clone();
@@ -526,7 +551,7 @@ mod tests {
         let items = doc.get_or_insert_map("items");
         // Each hangs on its neighbour's place, so that its depth can only be estimated.
         let list = items.insert(&mut doc.transact_mut(), "list", yrs::ArrayPrelim::default());
-        let mut add = || {
+        let add = || {
             let mut txn = doc.transact_mut();
             let item = yrs::MapPrelim::from([("title", yrs::In::from(yrs::TextPrelim::new("x")))]);
             list.push_back(&mut txn, item);

@@ -1,6 +1,7 @@
 //! The whole document in its encoded form, for those who join: encoded once, kept while it is of use.
-//! What changes afterwards is kept as a tail of updates that are sent behind it, until the tail is long enough
-//! that encoding anew is cheaper for everybody. Owned by `document`.
+//! What changes afterwards is kept as a tail, until that is long enough that encoding anew is cheaper for everybody. A
+//! joiner is sent the tail as one update *before* the state: npm clients hold it until the state has come, and the
+//! moment they call "synced" they have all of it. Owned by `document`.
 
 use bytes::Bytes;
 
@@ -15,6 +16,8 @@ pub struct CachedState {
     full: Option<Bytes>,
     tail: Vec<Bytes>,
     tail_bytes: usize,
+    /// The tail as one update, once somebody asked for it.
+    merged: Option<Bytes>,
 }
 
 impl CachedState {
@@ -23,6 +26,7 @@ impl CachedState {
         let Some(full) = &self.full else { return };
         self.tail_bytes += update.len();
         self.tail.push(update.clone());
+        self.merged = None;
         if self.tail.len() > TAIL_UPDATES_MAX || self.tail_bytes > TAIL_BYTES_MIN.max(full.len() / 10) {
             self.forget();
         }
@@ -38,9 +42,15 @@ impl CachedState {
         self.full.is_some()
     }
 
-    /// The state and the updates to send behind it, encoding with `encode` when nothing is kept.
-    pub fn get(&mut self, encode: impl FnOnce() -> Bytes) -> (&Bytes, &[Bytes]) {
-        (self.full.get_or_insert_with(encode), &self.tail)
+    /// The update to send first, if there is one, and the state; `encode` is called when none is kept.
+    pub fn get(&mut self, encode: impl Fn() -> Bytes) -> (Option<Bytes>, Bytes) {
+        if !self.tail.is_empty() && self.merged.is_none() {
+            match yrs::merge_updates_v1(self.tail.iter().map(AsRef::as_ref)) {
+                Ok(merged) => self.merged = Some(merged.into()),
+                Err(_) => self.forget(),
+            }
+        }
+        (self.merged.clone(), self.full.get_or_insert_with(encode).clone())
     }
 }
 
@@ -51,15 +61,13 @@ mod tests {
     #[test]
     fn a_hit_encodes_nothing_and_a_long_tail_starts_anew() {
         let mut state = CachedState::default();
-        let update = Bytes::from(vec![0u8; 1000]);
+        let update = Bytes::from_static(&[0, 0]);
         state.changed(&update);
-        assert_eq!(state.get(|| Bytes::from(vec![0u8; 100_000])).1.len(), 0);
-        for _ in 0..3 {
-            state.changed(&update);
-        }
-        let (full, tail) = state.get(|| panic!("kept"));
-        assert_eq!((full.len(), tail.len()), (100_000, 3));
-        for _ in 0..20 {
+        let full = Bytes::from(vec![0u8; 100]);
+        assert_eq!(state.get(|| full.clone()), (None, full.clone()), "what was before is in the state");
+        state.changed(&update);
+        assert_eq!(state.get(|| panic!("kept")), (Some(update.clone()), full));
+        for _ in 0..=TAIL_UPDATES_MAX {
             state.changed(&update);
         }
         assert!(!state.is_ready());

@@ -165,8 +165,8 @@ pub(super) enum Content {
     Skip,
     /// A map, an array, a text or XML: something that can hold other blocks.
     SharedType,
-    /// A mark in a text: bold begins, or ends. With a hash of its key.
-    Mark(u64),
+    /// Nothing any more.
+    Deleted,
     /// Anything else.
     Other,
 }
@@ -174,7 +174,7 @@ pub(super) enum Content {
 /// Where a block says that it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
-    /// Nowhere: a collected block.
+    /// Nowhere: a collected block, or a placeholder.
     Nowhere,
     /// In a root.
     Root,
@@ -194,9 +194,18 @@ pub(super) struct Block {
     pub(super) length: u32,
     pub(super) content: Content,
     pub(super) place: Place,
+    /// The blocks that it was put between.
+    pub(super) left: Option<Id>,
+    pub(super) right: Option<Id>,
     /// A number that blocks share which are put into the very same place.
     pub(super) position: u64,
+    /// Yjs' number for the kind of content, and where in the update that content is.
+    pub(super) reference: u8,
+    pub(super) payload: Range<usize>,
 }
+
+/// One element of a document: a client and its clock.
+pub(super) type Id = (u64, u32);
 
 /// Goes through all blocks without building anything; returns whether the delete set names something.
 pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Malformed> {
@@ -212,12 +221,27 @@ pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Mal
         let mut clock = reader.number_up_to(CLOCK_MAX)?;
         for _ in 0..blocks {
             let start = reader.position();
-            let (place, position, content, length) = read_block(&mut reader)?;
+            let block = read_block(&mut reader, (client, narrow(clock)))?;
+            let length = block.length;
             if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
                 return Err(Malformed::OutOfRange);
             }
-            let bytes = start..reader.position();
-            each(&Block { bytes, client, clock: narrow(clock), length: narrow(length), content, place, position });
+            let ReadBlock { standing: Standing { place, left, right, position }, content, reference, payload, .. } =
+                block;
+            let (bytes, clock32, length32) = (start..reader.position(), narrow(clock), narrow(length));
+            each(&Block {
+                bytes,
+                client,
+                clock: clock32,
+                length: length32,
+                content,
+                place,
+                left,
+                right,
+                position,
+                reference,
+                payload,
+            });
             clock += length;
         }
     }
@@ -259,7 +283,7 @@ fn narrow(clock: u64) -> u32 {
     u32::try_from(clock).expect("clocks are checked against CLOCK_MAX")
 }
 
-fn read_id(reader: &mut Reader<'_>) -> Result<(u64, u32), Malformed> {
+fn read_id(reader: &mut Reader<'_>) -> Result<Id, Malformed> {
     Ok((reader.number_up_to(CLIENT_ID_MAX)?, narrow(reader.number_up_to(CLOCK_MAX)?)))
 }
 
@@ -269,46 +293,68 @@ const HAS_ORIGIN: u8 = 0x80;
 const HAS_RIGHT_ORIGIN: u8 = 0x40;
 const HAS_KEY: u8 = 0x20;
 
-fn read_block(reader: &mut Reader<'_>) -> Result<(Place, u64, Content, u64), Malformed> {
-    let info = reader.byte()?;
-    if info == INFO_COLLECTED || info == INFO_SKIP {
-        let content = if info == INFO_SKIP { Content::Skip } else { Content::Other };
-        return Ok((Place::Nowhere, 0, content, reader.number()?));
-    }
-    let (place, position) = read_place(reader, info)?;
-    let (content, length) = read_content(reader, info & 15)?;
-    Ok((place, position, content, length))
+struct ReadBlock {
+    standing: Standing,
+    content: Content,
+    reference: u8,
+    payload: Range<usize>,
+    length: u64,
 }
 
-fn read_place(reader: &mut Reader<'_>, info: u8) -> Result<(Place, u64), Malformed> {
-    let mut place = None;
-    if info & HAS_ORIGIN != 0 {
-        let (client, clock) = read_id(reader)?;
-        place = Some(Place::Beside(client, clock));
+/// Where a block says that it belongs.
+struct Standing {
+    place: Place,
+    left: Option<Id>,
+    right: Option<Id>,
+    position: u64,
+}
+
+const NOWHERE: Standing = Standing { place: Place::Nowhere, left: None, right: None, position: 0 };
+
+fn read_block(reader: &mut Reader<'_>, own: Id) -> Result<ReadBlock, Malformed> {
+    let info = reader.byte()?;
+    if info == INFO_COLLECTED || info == INFO_SKIP {
+        let content = if info == INFO_SKIP { Content::Skip } else { Content::Deleted };
+        let length = reader.number()?;
+        return Ok(ReadBlock { standing: NOWHERE, content, reference: info, payload: 0..0, length });
     }
-    if info & HAS_RIGHT_ORIGIN != 0 {
-        let (client, clock) = read_id(reader)?;
-        place = place.or(Some(Place::Beside(client, clock)));
-    }
-    if let Some(place) = place {
-        return Ok((place, hash(&place)));
+    let standing = read_standing(reader, info, own)?;
+    // npm yjs takes five bits for the kind of content, of which it uses the numbers below eleven.
+    let reference = info & 31;
+    let start = reader.position();
+    let (content, length) = read_content(reader, reference)?;
+    Ok(ReadBlock { standing, content, reference, payload: start..reader.position(), length })
+}
+
+/// An id of something that must be older than the block at `own`.
+fn read_older(reader: &mut Reader<'_>, own: Id) -> Result<Id, Malformed> {
+    let id = read_id(reader)?;
+    if id.0 == own.0 && id.1 >= own.1 { Err(Malformed::Circular) } else { Ok(id) }
+}
+
+fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing, Malformed> {
+    let left = if info & HAS_ORIGIN != 0 { Some(read_older(reader, own)?) } else { None };
+    let right = if info & HAS_RIGHT_ORIGIN != 0 { Some(read_older(reader, own)?) } else { None };
+    if let Some((client, clock)) = left.or(right) {
+        let place = Place::Beside(client, clock);
+        return Ok(Standing { place, left, right, position: hash(&(left, right)) });
     }
     let (place, parent) = if reader.number()? == 1 {
         (Place::Root, hash(reader.text()?))
     } else {
-        let (client, clock) = read_id(reader)?;
+        let (client, clock) = read_older(reader, own)?;
         let place = Place::Inside(client, clock);
         (place, hash(&place))
     };
     let position = if info & HAS_KEY != 0 { hash(&(parent, reader.text()?)) } else { parent };
-    Ok((place, position))
+    Ok(Standing { place, left, right, position })
 }
 
 /// The content of a block and its length in clocks. The numbers are Yjs' content references.
 fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64), Malformed> {
     let length = match reference {
         // Deleted; the length is all there is.
-        1 => reader.number()?,
+        1 => return Ok((Content::Deleted, reader.number()?)),
         // JSON: texts, the old form of values.
         2 => {
             let count = reader.count()?;
@@ -326,9 +372,9 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
         4 => reader.text()?.encode_utf16().count() as u64,
         // A mark: key and value.
         6 => {
-            let key = reader.text()?;
             reader.text()?;
-            return Ok((Content::Mark(hash(key)), 1));
+            reader.text()?;
+            1
         }
         7 => {
             read_shared_type(reader)?;
@@ -356,7 +402,7 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
     Ok((Content::Other, length))
 }
 
-fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+pub(super) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hash = DefaultHasher::new();
     value.hash(&mut hash);
     hash.finish()
@@ -534,6 +580,16 @@ mod tests {
             raw.push(0);
             CheckedUpdate::parse(raw.into()).map(drop)
         };
+        let block = |block: &[u8]| {
+            let mut raw = vec![1, 1, 77, 0];
+            raw.extend_from_slice(block);
+            raw.push(0);
+            CheckedUpdate::parse(raw.into()).map(drop)
+        };
+        assert_eq!(block(&[20, 1, 4, b'l', b'i', b's', b't', 1, b'x']), Err(Malformed::UnknownTag));
+        for behind_itself in [&[132, 77, 9, 1, b'x'][..], &[68, 77, 0, 1, b'x'], &[4, 0, 77, 3, 1, b'x']] {
+            assert_eq!(block(behind_itself), Err(Malformed::Circular));
+        }
         assert_eq!(subdocument(&[118, 0]), Ok(()));
         assert_eq!(subdocument(&[126]), Err(Malformed::UnknownTag));
     }

@@ -35,7 +35,7 @@ pub async fn serve(mut connection: Connection, lease: Lease, hub: Hub, presence_
     // needs not be told.
     let _ = session.lease.send(Mail::Leave(id)).await;
     drop(session);
-    connection.finish(reason).await;
+    Box::pin(connection.finish(reason)).await;
     reason
 }
 
@@ -108,10 +108,15 @@ impl Session {
             let says_nothing = update.is_empty() && kind == UpdateKind::Live;
             return Ok((!says_nothing).then(|| Mail::Said(Input::Update { from, update, kind })));
         }
+        // Boxed, because an idle connection should not be as big as the rarest thing that it may do.
+        Box::pin(self.read_heavy_update(raw, kind)).await
+    }
+
+    async fn read_heavy_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
         let entrance = self.hub.lane().enter().await;
         let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;
         let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(malformed)?;
-        Ok(Some(Mail::Heavy(Input::Update { from, update: Box::new(update), kind }, entrance)))
+        Ok(Some(Mail::Heavy(Input::Update { from: self.id, update: Box::new(update), kind }, entrance)))
     }
 }
 

@@ -92,6 +92,11 @@ impl Ledger {
         self.lock().rooms.insert(room, Account { id: Some(id), committed: sequences, bytes, queued: 0 });
     }
 
+    /// How many rows wait for a batch.
+    pub(super) fn queued(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// Queues `rows`, the first of which is the one after `position` of its handle.
     pub(super) fn append(
         &self,

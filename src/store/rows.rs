@@ -13,10 +13,11 @@ use super::ledger::{Batch, QueuedRow};
 use super::sink::{now, signed};
 use crate::room::id::RoomId;
 
-/// Rows of the prepared INSERTs, largest first: a batch is cut into these.
-const INSERT_ROWS: [usize; 3] = [128, 16, 1];
+/// Rows of the prepared INSERTs, largest first: a batch is cut into these. Each is a hop to SQLite's thread and back,
+/// so small batches should not fall apart into single rows.
+const INSERT_ROWS: [usize; 6] = [128, 32, 8, 4, 2, 1];
 
-static INSERTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+static INSERTS: LazyLock<[String; 6]> = LazyLock::new(|| {
     INSERT_ROWS.map(|rows| {
         let values = vec!["(?,?,?,?)"; rows].join(",");
         format!("INSERT INTO log (seq, room, checksum, data) VALUES {values}")

@@ -59,6 +59,7 @@ impl SqliteStore {
             closing: deadline,
             commit_rows: config.commit_rows,
             commit_bytes: config.commit_bytes,
+            next_commit: tokio::time::Instant::now(),
             _lock: lock,
         };
         let shared = Shared {

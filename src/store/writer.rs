@@ -1,5 +1,6 @@
 //! The one task that writes: it commits what is queued, again and again, and tells the handles what is durable.
-//! While one commit is in flight the next batch gathers, so the disk sets the pace. A batch that fails is kept and tried
+//! While one commit is in flight the next batch gathers, so the disk sets the pace; a fast disk is not asked more often
+//! than every few milliseconds, because a commit costs as much as dozens of rows. A batch that fails is kept and tried
 //! again until it succeeds; nothing overtakes it. It must never drop a row, and never wait for a room.
 
 use std::fs::File;
@@ -20,6 +21,9 @@ use super::{Compaction, StoreHealth};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// Commits begin at least so far apart, unless a full batch waits. One that comes after a pause waits for nothing.
+const SPACING: Duration = Duration::from_millis(8);
+
 /// Until when the writer goes on trying; `None` while the store is open.
 pub(super) type Deadline = Option<Instant>;
 
@@ -33,6 +37,8 @@ pub(super) struct Writer {
     pub(super) closing: watch::Receiver<Deadline>,
     pub(super) commit_rows: usize,
     pub(super) commit_bytes: usize,
+    /// When the next commit may begin.
+    pub(super) next_commit: Instant,
     /// Held as long as anything may be written.
     pub(super) _lock: File,
 }
@@ -50,7 +56,12 @@ impl Writer {
             {
                 return self.unsaved();
             }
+            let queued = self.ledger.queued();
+            if queued > 0 && queued < self.commit_rows && self.closing.borrow().is_none() {
+                sleep_until(self.next_commit).await;
+            }
             if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
+                self.next_commit = Instant::now() + SPACING;
                 if self.commit(&batch).await.is_err() {
                     return self.unsaved();
                 }

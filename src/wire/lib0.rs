@@ -30,6 +30,9 @@ pub enum Malformed {
     /// Something that must be there once is there twice or not at all.
     #[error("an empty or repeated part")]
     EmptyOrRepeated,
+    /// Something stands behind or inside of what comes after it.
+    #[error("a block builds on a later one")]
+    Circular,
     /// More of something than any honest message has.
     #[error("too many of one thing")]
     TooMany,
