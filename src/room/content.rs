@@ -6,7 +6,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::update::{Block, Content, Id, Place, hash, scan};
+use super::scan::{Block, Content, Id, Place, hash, scan};
 use crate::wire::lib0::{Malformed, Reader};
 
 /// A digest of an encoded state. Two documents with the same state vector, the same delete set and the same digest

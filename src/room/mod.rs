@@ -13,7 +13,9 @@ pub mod input;
 pub mod nesting;
 pub mod orphans;
 pub mod presence;
+pub mod questions;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
+mod scan;
 pub mod state;
 pub mod update;

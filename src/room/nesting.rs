@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::update::{Block, Content, Place, scan};
+use super::scan::{Block, Content, Place, scan};
 use crate::wire::lib0::Malformed;
 
 /// The deepest nesting of shared types that a document may have. Stacks here bear more than ten times that.

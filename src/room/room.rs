@@ -16,6 +16,7 @@ use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::{Admission, Input, UpdateKind};
 use super::presence::{Presence, PresenceChange};
+use super::questions::{Question, Questions};
 use super::update::CheckedUpdate;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
@@ -61,20 +62,13 @@ enum Debt {
     Asked,
 }
 
-#[derive(Debug)]
-enum Question {
-    Step1(Bytes),
-    Heal(Bytes),
-}
-
 /// A live room.
 pub struct Room {
     document: Document,
     presence: Presence,
     durability: Durability,
     clients: HashMap<ConnectionId, Client>,
-    /// What waits for `answer`, one of each connection.
-    questions: VecDeque<(ConnectionId, Question)>,
+    questions: Questions,
     /// Some client asked who is here.
     curious: bool,
     /// So many of the next updates are applied one by one: one of them broke the document.
@@ -95,7 +89,7 @@ impl Room {
             presence: Presence::new(now, limits.presence_clients),
             durability: Durability::default(),
             clients: HashMap::new(),
-            questions: VecDeque::new(),
+            questions: Questions::default(),
             curious: false,
             suspects: 0,
             last_join: now,
@@ -152,29 +146,19 @@ impl Room {
         }
     }
 
-    /// Puts a question; a connection has one at a time. One that knows less asks for what the other asked for, too.
-    fn ask(&mut self, connection: ConnectionId, question: Question) {
-        match self.questions.iter_mut().find(|(asker, _)| *asker == connection) {
-            // A heal stands in for whatever else was asked: it is from what the connection surely has.
-            Some((_, Question::Heal(_))) => {}
-            Some((_, waiting)) => *waiting = question,
-            None => self.questions.push_back((connection, question)),
-        }
-    }
-
     fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
         match input {
             Input::Leave(connection) => {
                 self.clients.remove(&connection);
-                self.questions.retain(|(asker, _)| *asker != connection);
+                self.questions.forget(connection);
                 self.durability.forget(connection);
                 self.presence.leave(now, connection);
             }
             Input::Step1 { from, known } => {
                 self.last_join = now;
-                self.ask(from, Question::Step1(known));
+                self.questions.ask(from, Question::Step1(known));
             }
-            Input::Heal { to, known } => self.ask(to, Question::Heal(known)),
+            Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
             Input::Presence { from, entries } => match self.presence.hear(now, from, entries) {
                 Ok(heard) => {
                     if !heard.cures.is_empty() {
@@ -332,12 +316,12 @@ impl Room {
         let mut answers = Vec::new();
         let mut bytes = 0;
         while bytes < ANSWER_BYTES
-            && let Some((connection, question)) = self.questions.pop_front()
+            && let Some((connection, question)) = self.questions.pop()
         {
             if !self.clients.contains_key(&connection) {
                 continue;
             }
-            let (Question::Step1(known) | Question::Heal(known)) = &question;
+            let known = question.known();
             let mut messages = if is_nothing(known) {
                 // Shared by all who ask for it, so it counts for nothing.
                 let (first, full) = self.document.full_state();
@@ -371,11 +355,8 @@ impl Room {
 
     /// Whether `answer` will take long enough to be kept away from other rooms' tasks.
     pub fn answer_is_heavy(&self) -> bool {
-        let encodes = |(_, question): &(ConnectionId, Question)| {
-            let (Question::Step1(known) | Question::Heal(known)) = question;
-            !is_nothing(known) || !self.document.state_is_ready()
-        };
-        self.document.size() > SMALL_DOCUMENT && self.questions.iter().any(encodes)
+        let encodes = |known: &Bytes| !is_nothing(known) || !self.document.state_is_ready();
+        self.document.size() > SMALL_DOCUMENT && self.questions.known().any(encodes)
     }
 
     /// Presence that changed since this was last asked.

@@ -1,0 +1,326 @@
+//! Goes through the bytes of an update block by block and builds nothing.
+//! The CRDT library trusts counts, clocks and nesting (a few bytes can make it allocate gigabytes or overflow its stack),
+//! and browsers throw on what npm yjs cannot read: everything of the kind is refused here. Used by `update` before
+//! anything is decoded, by `nesting` and by `content`. It must never allocate by a number that it read.
+//! Source of the format: npm `yjs`, `src/utils/encoding.js` and `src/structs`, version 1 of the encoding.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader};
+
+/// The largest integer that JavaScript can read.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Clocks are kept below this: near 2^32 the library's arithmetic wraps.
+const CLOCK_MAX: u64 = 0x7fff_ffff;
+/// How deep plain values (arrays and maps in one value) may be nested.
+const VALUE_DEPTH_MAX: u32 = 64;
+
+/// What a block holds, as far as the checks care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A placeholder for blocks that are not in the update.
+    Skip,
+    /// A map, an array, a text or XML: something that can hold other blocks.
+    SharedType,
+    /// Nothing any more.
+    Deleted,
+    /// Anything else.
+    Other,
+}
+
+/// Where a block says that it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// Nowhere: a collected block, or a placeholder.
+    Nowhere,
+    /// In a root.
+    Root,
+    /// In the shared type with this id.
+    Inside(u64, u32),
+    /// Wherever the block with this id is.
+    Beside(u64, u32),
+}
+
+/// One block of an update.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    /// Where it stands in the update.
+    pub(super) bytes: Range<usize>,
+    pub(super) client: u64,
+    pub(super) clock: u32,
+    pub(super) length: u32,
+    pub(super) content: Content,
+    pub(super) place: Place,
+    /// The blocks that it was put between.
+    pub(super) left: Option<Id>,
+    pub(super) right: Option<Id>,
+    /// A number that blocks share which are put into the very same place.
+    pub(super) position: u64,
+    /// Yjs' number for the kind of content, and where in the update that content is.
+    pub(super) reference: u8,
+    pub(super) payload: Range<usize>,
+}
+
+/// One element of a document: a client and its clock.
+pub(super) type Id = (u64, u32);
+
+/// Goes through all blocks without building anything; returns whether the delete set names something.
+pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Malformed> {
+    let mut reader = Reader::new(raw);
+    let clients = reader.count()?;
+    let mut seen = SeenClients::default();
+    for _ in 0..clients {
+        let blocks = reader.count()?;
+        let client = reader.number_up_to(CLIENT_ID_MAX)?;
+        if blocks == 0 || !seen.insert(client) {
+            return Err(Malformed::EmptyOrRepeated);
+        }
+        let mut clock = reader.number_up_to(CLOCK_MAX)?;
+        for _ in 0..blocks {
+            let start = reader.position();
+            let block = read_block(&mut reader, (client, narrow(clock)))?;
+            let length = block.length;
+            if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
+                return Err(Malformed::OutOfRange);
+            }
+            let ReadBlock { standing: Standing { place, left, right, position }, content, reference, payload, .. } =
+                block;
+            let (bytes, clock32, length32) = (start..reader.position(), narrow(clock), narrow(length));
+            each(&Block {
+                bytes,
+                client,
+                clock: clock32,
+                length: length32,
+                content,
+                place,
+                left,
+                right,
+                position,
+                reference,
+                payload,
+            });
+            clock += length;
+        }
+    }
+    scan_delete_set(&mut reader)
+}
+
+/// The clients that an update has named: nearly always one, so a set is built only for more than a few.
+#[derive(Default)]
+struct SeenClients {
+    few: SmallVec<[u64; 8]>,
+    many: std::collections::HashSet<u64>,
+}
+
+impl SeenClients {
+    fn insert(&mut self, client: u64) -> bool {
+        if self.few.len() < 8 {
+            let new = !self.few.contains(&client);
+            self.few.push(client);
+            return new;
+        }
+        !self.few.contains(&client) && self.many.insert(client)
+    }
+}
+
+fn scan_delete_set(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
+    let clients = reader.count()?;
+    for _ in 0..clients {
+        reader.number_up_to(CLIENT_ID_MAX)?;
+        for _ in 0..reader.count()? {
+            if reader.number_up_to(CLOCK_MAX)? + reader.number_up_to(CLOCK_MAX)? > CLOCK_MAX {
+                return Err(Malformed::OutOfRange);
+            }
+        }
+    }
+    Ok(clients > 0)
+}
+
+fn narrow(clock: u64) -> u32 {
+    u32::try_from(clock).expect("clocks are checked against CLOCK_MAX")
+}
+
+fn read_id(reader: &mut Reader<'_>) -> Result<Id, Malformed> {
+    Ok((reader.number_up_to(CLIENT_ID_MAX)?, narrow(reader.number_up_to(CLOCK_MAX)?)))
+}
+
+const INFO_COLLECTED: u8 = 0;
+const INFO_SKIP: u8 = 10;
+const HAS_ORIGIN: u8 = 0x80;
+const HAS_RIGHT_ORIGIN: u8 = 0x40;
+const HAS_KEY: u8 = 0x20;
+
+struct ReadBlock {
+    standing: Standing,
+    content: Content,
+    reference: u8,
+    payload: Range<usize>,
+    length: u64,
+}
+
+/// Where a block says that it belongs.
+struct Standing {
+    place: Place,
+    left: Option<Id>,
+    right: Option<Id>,
+    position: u64,
+}
+
+const NOWHERE: Standing = Standing { place: Place::Nowhere, left: None, right: None, position: 0 };
+
+fn read_block(reader: &mut Reader<'_>, own: Id) -> Result<ReadBlock, Malformed> {
+    let info = reader.byte()?;
+    if info == INFO_COLLECTED || info == INFO_SKIP {
+        let content = if info == INFO_SKIP { Content::Skip } else { Content::Deleted };
+        let length = reader.number()?;
+        return Ok(ReadBlock { standing: NOWHERE, content, reference: info, payload: 0..0, length });
+    }
+    let standing = read_standing(reader, info, own)?;
+    // npm yjs takes five bits for the kind of content, of which it uses the numbers below eleven.
+    let reference = info & 31;
+    let start = reader.position();
+    let (content, length) = read_content(reader, reference)?;
+    Ok(ReadBlock { standing, content, reference, payload: start..reader.position(), length })
+}
+
+/// An id of something that must be older than the block at `own`.
+fn read_older(reader: &mut Reader<'_>, own: Id) -> Result<Id, Malformed> {
+    let id = read_id(reader)?;
+    if id.0 == own.0 && id.1 >= own.1 { Err(Malformed::Circular) } else { Ok(id) }
+}
+
+fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing, Malformed> {
+    let left = if info & HAS_ORIGIN != 0 { Some(read_older(reader, own)?) } else { None };
+    let right = if info & HAS_RIGHT_ORIGIN != 0 { Some(read_older(reader, own)?) } else { None };
+    if let Some((client, clock)) = left.or(right) {
+        let place = Place::Beside(client, clock);
+        return Ok(Standing { place, left, right, position: hash(&(left, right)) });
+    }
+    let (place, parent) = if reader.number()? == 1 {
+        (Place::Root, hash(reader.text()?))
+    } else {
+        let (client, clock) = read_older(reader, own)?;
+        let place = Place::Inside(client, clock);
+        (place, hash(&place))
+    };
+    let position = if info & HAS_KEY != 0 { hash(&(parent, reader.text()?)) } else { parent };
+    Ok(Standing { place, left, right, position })
+}
+
+/// The content of a block and its length in clocks. The numbers are Yjs' content references.
+fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64), Malformed> {
+    let length = match reference {
+        // Deleted; the length is all there is.
+        1 => return Ok((Content::Deleted, reader.number()?)),
+        // JSON: texts, the old form of values.
+        2 => {
+            let count = reader.count()?;
+            for _ in 0..count {
+                reader.text()?;
+            }
+            count as u64
+        }
+        // Binary, and an embedded value as JSON.
+        3 | 5 => {
+            reader.byte_string()?;
+            1
+        }
+        // Text: its length is counted in UTF-16 units, as JavaScript does.
+        4 => reader.text()?.encode_utf16().count() as u64,
+        // A mark: key and value.
+        6 => {
+            reader.text()?;
+            reader.text()?;
+            1
+        }
+        7 => {
+            read_shared_type(reader)?;
+            return Ok((Content::SharedType, 1));
+        }
+        // Plain values.
+        8 => {
+            let count = reader.count()?;
+            for _ in 0..count {
+                read_value(reader, VALUE_DEPTH_MAX)?;
+            }
+            count as u64
+        }
+        // A subdocument: its id and options, which npm yjs takes for an object without looking.
+        9 => {
+            reader.text()?;
+            if reader.clone().byte()? != VALUE_OBJECT {
+                return Err(Malformed::UnknownTag);
+            }
+            read_value(reader, VALUE_DEPTH_MAX)?;
+            1
+        }
+        _ => return Err(Malformed::UnknownTag),
+    };
+    Ok((Content::Other, length))
+}
+
+pub(super) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hash = DefaultHasher::new();
+    value.hash(&mut hash);
+    hash.finish()
+}
+
+fn read_shared_type(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    match reader.number()? {
+        0 | 1 | 2 | 4 | 6 => Ok(()),
+        3 | 5 => reader.text().map(drop),
+        _ => Err(Malformed::UnknownTag),
+    }
+}
+
+/// The tag of a plain object.
+const VALUE_OBJECT: u8 = 118;
+
+/// An integer: six bits and a sign, then seven bits a byte. npm yjs throws on what JavaScript cannot hold.
+fn read_integer(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    let first = reader.byte()?;
+    let mut magnitude = u64::from(first & 0x3f);
+    let (mut more, mut shift) = (first & 0x80 != 0, 6);
+    while more {
+        let byte = reader.byte()?;
+        if shift > 55 {
+            return Err(Malformed::LongNumber);
+        }
+        magnitude |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        more = byte & 0x80 != 0;
+    }
+    if magnitude > INTEGER_MAX { Err(Malformed::OutOfRange) } else { Ok(()) }
+}
+
+/// One plain value. The numbers are lib0's `any` tags.
+fn read_value(reader: &mut Reader<'_>, depth: u32) -> Result<(), Malformed> {
+    let Some(deeper) = depth.checked_sub(1) else { return Err(Malformed::NestedTooDeep) };
+    match reader.byte()? {
+        // False, true, null, undefined.
+        120 | 121 | 126 | 127 => {}
+        // 32-bit float; 64-bit integer and float.
+        124 => drop(reader.take(4)?),
+        122 | 123 => drop(reader.take(8)?),
+        // Bytes and text.
+        116 => drop(reader.byte_string()?),
+        119 => drop(reader.text()?),
+        125 => read_integer(reader)?,
+        117 => {
+            for _ in 0..reader.count()? {
+                read_value(reader, deeper)?;
+            }
+        }
+        VALUE_OBJECT => {
+            for _ in 0..reader.count()? {
+                reader.text()?;
+                read_value(reader, deeper)?;
+            }
+        }
+        _ => return Err(Malformed::UnknownTag),
+    }
+    Ok(())
+}
