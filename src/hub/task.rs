@@ -30,6 +30,8 @@ use crate::wire::frame::Frame;
 
 /// The most mail of one turn.
 const TURN_MAX: usize = 1_024;
+/// And in a room where turns are dear.
+const DEAR_TURN_MAX: usize = 64;
 /// A turn that took longer than this is followed by one in the lane: something here is dear.
 const DEAR: Duration = Duration::from_millis(5);
 /// A client that was told to go has so long to take its close frame.
@@ -132,6 +134,11 @@ impl RoomTask {
         }
     }
 
+    /// How much mail a turn takes: little in a room where it is dear, so that it leaves the lane to others in between.
+    fn turn_max(&self) -> usize {
+        if self.dear { DEAR_TURN_MAX } else { TURN_MAX }
+    }
+
     /// However much mail there is, time passes and the server may be told to stop.
     fn look_up(&mut self) {
         if self.drain.has_changed().unwrap_or(false) {
@@ -145,10 +152,11 @@ impl RoomTask {
     async fn next_event(&mut self) -> Event {
         let deadline = self.deadline();
         self.alarm.set(deadline);
+        let most = self.turn_max();
         tokio::select! {
             biased;
             progress = self.saving.progress() => progress.map_or(Event::Compacted, Event::Durable),
-            count = self.mail.recv_many(&mut self.waiting, TURN_MAX) => {
+            count = self.mail.recv_many(&mut self.waiting, most) => {
                 if count == 0 { Event::Deserted } else { Event::Mail }
             }
             changed = self.drain.changed(), if self.leaving.is_empty() => {
@@ -166,7 +174,7 @@ impl RoomTask {
     async fn turn(&mut self) -> Result<(), RoomLost> {
         if let Some(until) = self.updates.rest(Instant::now()) {
             tokio::time::sleep_until(until.into()).await;
-            while self.waiting.len() < TURN_MAX
+            while self.waiting.len() < self.turn_max()
                 && let Ok(mail) = self.mail.try_recv()
             {
                 self.waiting.push(mail);

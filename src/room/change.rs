@@ -247,7 +247,7 @@ impl<'d> Change<'d> {
             let Some(mut orphan) = orphans.take_ready(|need| clock(clocks, need.client) >= need.clock) else {
                 return Ok(());
             };
-            let update = CheckedUpdate::parse(orphan.raw.clone()).expect("an orphan was parsed when it came");
+            let update = CheckedUpdate::parse_stored(orphan.raw.clone()).expect("an orphan was parsed when it came");
             orphan.needs = match gap(self.parts.clocks, &update.ranges) {
                 Some(need) => {
                     self.integrate_fitting(&update)?;

@@ -43,7 +43,7 @@ fn attempt(
 ) -> Result<Result<Opened, Vec<usize>>, UnusableSnapshot> {
     let mut document = Document::for_stored();
     if let Some(snapshot) = snapshot {
-        let update = CheckedUpdate::parse(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
+        let update = CheckedUpdate::parse_stored(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
         let mut change = document.change();
         let outcome = change.apply(update, SNAPSHOT).map_err(|Poisoned| UnusableSnapshot)?;
         if !matches!(outcome, Outcome::Applied | Outcome::Known) {
@@ -55,7 +55,7 @@ fn attempt(
     let mut orphans = Vec::new();
     let mut change = document.change();
     for (at, row) in rows.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
-        let Ok(update) = CheckedUpdate::parse(row.clone()) else {
+        let Ok(update) = CheckedUpdate::parse_stored(row.clone()) else {
             unusable.push(at);
             continue;
         };

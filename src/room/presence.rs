@@ -164,9 +164,9 @@ impl Presence {
             }
             Some(owner) => {
                 let Some(state) = said.state else { return Ok(()) };
-                // Once it has claimed, it may say more about the same client.
-                let claims = introduces || self.claims.get(&from) == Some(&said.client);
-                if claims && said.clock >= known.clock && is_json(&state) {
+                // What has the clock that others were told is an echo. A client that is really there raises it.
+                let claims = self.owned[&from].is_empty() && self.claims.get(&from).is_none_or(|id| *id == said.client);
+                if claims && said.clock > known.clock && is_json(&state) {
                     self.claims.insert(from, said.client);
                     if known.claim.as_ref().is_none_or(|claim| claim.by != from) {
                         heard.challenged = Some(owner);
@@ -455,6 +455,15 @@ mod tests {
     }
 
     #[test]
+    fn a_viewer_in_a_room_of_two_binds_nothing_by_its_echo() {
+        let (mut presence, now) = room();
+        presence.hear(now, OLD, says(5, "{}")).expect("heard");
+        assert_eq!(presence.hear(now, PEER, says(5, "{}")), Ok(Heard::default()));
+        presence.leave(now, OLD);
+        assert!(presence.is_empty());
+    }
+
+    #[test]
     fn a_client_without_presence_of_its_own_binds_nothing_by_its_echoes() {
         let (mut presence, now) = room();
         presence.hear(now, OLD, says(5, "{}")).expect("heard");
@@ -472,13 +481,14 @@ mod tests {
     fn a_socket_that_takes_over_is_heard_when_the_old_one_is_gone() {
         let (mut presence, now) = room();
         presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        let heard = presence.hear(now, NEW, says(5, "{}")).expect("heard");
+        assert_eq!(presence.hear(now, NEW, says(5, "{}")), Ok(Heard::default()), "as an echo would say it");
+        let heard = presence.hear(now, NEW, says(6, "{\"new\":1}")).expect("heard");
         assert_eq!(heard.challenged, Some(OLD));
-        presence.hear(now, NEW, says(6, "{\"new\":1}")).expect("heard");
+        presence.hear(now, NEW, says(7, "{\"new\":2}")).expect("heard");
         assert_eq!(states(&presence), [(5, Bytes::from_static(b"{}"))], "not while the old one may live");
         presence.take_changes();
         presence.leave(now, OLD);
-        assert_eq!(presence.take_changes().expect("news").entries, says(6, "{\"new\":1}"));
+        assert_eq!(presence.take_changes().expect("news").entries, says(7, "{\"new\":2}"));
         presence.leave(now, NEW);
         assert!(presence.is_empty());
     }

@@ -453,7 +453,7 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
 
 /// An update to be tried once more.
 fn again((from, raw, kind): (ConnectionId, Bytes, UpdateKind)) -> Input {
-    let update = CheckedUpdate::parse(raw).expect("it was parsed when it came");
+    let update = CheckedUpdate::parse_stored(raw).expect("it was parsed when it came");
     Input::Update { from, update: Box::new(update), kind }
 }
 

@@ -14,11 +14,12 @@ use super::nesting::{self, Nesting};
 use super::scan::{Block, Content, Place, scan};
 use crate::wire::lib0::{Malformed, put_number};
 
-/// The most blocks of one update that may be put into the same place: the library orders them against each other, at
-/// a cost that grows with the square. Real editors that were apart put as many there as there are of them.
-const SAME_PLACE_MAX: u32 = 256;
-/// Updates of fewer clients than this need not be looked at so closely.
-const FEW_CLIENTS: usize = 32;
+/// The most blocks of one update that may be put into the very same place: the library orders them against each
+/// other, at a cost that grows with the square. Clients that were apart each put one or two there, for example the
+/// default that each of them sets before it has heard of the others.
+const SAME_PLACE_MAX: u32 = 4_096;
+/// The same for the blocks of one client, which knows of its own.
+const SAME_PLACE_AND_CLIENT_MAX: u32 = 1_024;
 
 /// Blocks of one client that follow each other without a hole: clocks `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +48,15 @@ pub struct CheckedUpdate {
 }
 
 impl CheckedUpdate {
-    /// Checks and decodes `raw`.
+    /// Checks and decodes what a stranger sent.
     pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
+        check_places(&raw)?;
+        Self::parse_stored(raw)
+    }
+
+    /// Checks and decodes what was accepted before, or is made of such: the whole may hold more of one thing than any
+    /// part of it.
+    pub fn parse_stored(raw: Bytes) -> Result<Self, Malformed> {
         let mut ranges = SmallVec::<[BlockRange; 1]>::new();
         let mut types = false;
         let deletes = scan(&raw, |block| {
@@ -57,9 +65,6 @@ impl CheckedUpdate {
                 extend(&mut ranges, block);
             }
         })?;
-        if ranges.len() > FEW_CLIENTS {
-            check_places(&raw)?;
-        }
         let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
         let decoded = Update::decode_v1(&raw).map_err(|_| Malformed::Undecodable)?;
         Ok(Self { raw, decoded, ranges, deletes, nesting })
@@ -111,7 +116,7 @@ impl CheckedUpdate {
             raw.extend_from_slice(&self.raw[section.bytes.clone()]);
         }
         raw.extend_from_slice(&self.raw[blocks_end..]);
-        Some(Self::parse(raw.into()).expect("a part of a valid update is one"))
+        Some(Self::parse_stored(raw.into()).expect("a part of a valid update is one"))
     }
 
     /// Whether it says nothing at all, as the answer of a client that has nothing new.
@@ -121,16 +126,23 @@ impl CheckedUpdate {
 }
 
 fn check_places(raw: &[u8]) -> Result<(), Malformed> {
+    let mut blocks = 0;
+    scan(raw, |block| blocks += u32::from(block.place != Place::Nowhere))?;
+    if blocks <= SAME_PLACE_AND_CLIENT_MAX {
+        return Ok(());
+    }
     let mut places: HashMap<u64, u32> = HashMap::new();
-    let mut most = 0;
+    let mut own: HashMap<(u64, u64), u32> = HashMap::new();
+    let mut too_many = false;
     scan(raw, |block| {
-        if block.content != Content::Skip && block.place != Place::Nowhere {
-            let count = places.entry(block.position).or_insert(0);
-            *count += 1;
-            most = most.max(*count);
+        if block.place != Place::Nowhere {
+            let all = places.entry(block.position).or_insert(0);
+            let ones = own.entry((block.client, block.position)).or_insert(0);
+            (*all, *ones) = (*all + 1, *ones + 1);
+            too_many |= *all > SAME_PLACE_MAX || *ones > SAME_PLACE_AND_CLIENT_MAX;
         }
     })?;
-    if most > SAME_PLACE_MAX { Err(Malformed::TooMany) } else { Ok(()) }
+    if too_many { Err(Malformed::TooMany) } else { Ok(()) }
 }
 
 fn extend(ranges: &mut SmallVec<[BlockRange; 1]>, block: &Block) {
@@ -294,7 +306,26 @@ mod tests {
             CheckedUpdate::parse(raw.into()).map(drop)
         };
         assert_eq!(set(5_000, false), Ok(()));
-        assert_eq!(set(1_000, true), Err(Malformed::TooMany));
+        assert_eq!(set(1_000, true), Ok(()), "each set a default before it had heard of the others");
+        assert_eq!(set(5_000, true), Err(Malformed::TooMany));
+        let mut one_client = vec![1, 0xd0, 0x0f, 5, 0];
+        for _ in 0..2_000 {
+            one_client.extend([4, 1, 1, b't', 1, b'x']);
+        }
+        one_client.push(0);
+        assert_eq!(CheckedUpdate::parse(one_client.into()).map(drop), Err(Malformed::TooMany));
+    }
+
+    #[test]
+    fn what_the_library_reads_otherwise_than_yjs_writes_it_is_refused() {
+        let block = |block: &[u8]| {
+            let mut raw = vec![1, 1, 77, 0];
+            raw.extend_from_slice(block);
+            raw.push(0);
+            CheckedUpdate::parse(raw.into()).map(drop)
+        };
+        assert_eq!(block(&[7, 1, 1, b'x', 5, 1, b'h']), Err(Malformed::UnknownTag), "an XML hook");
+        assert_eq!(block(&[2, 1, 1, b'l', 1, 1, b'1']), Err(Malformed::UnknownTag), "the old form of values");
     }
 
     proptest::proptest! {
