@@ -12,7 +12,7 @@ use yrs::updates::decoder::Decode;
 
 use super::nesting::{self, Nesting};
 use super::scan::{Block, Content, Place, scan};
-use crate::wire::lib0::{Malformed, put_number};
+use crate::wire::lib0::{Malformed, Reader, put_byte_string, put_number};
 
 /// The most blocks of one update that may be put into the very same place: the library orders them against each
 /// other, at a cost that grows with the square. Clients that were apart each put one or two there, for example the
@@ -20,6 +20,10 @@ use crate::wire::lib0::{Malformed, put_number};
 const SAME_PLACE_MAX: u32 = 4_096;
 /// The same for the blocks of one client, which knows of its own.
 const SAME_PLACE_AND_CLIENT_MAX: u32 = 1_024;
+
+/// Yjs' numbers for an embedded value and for a mark, whose values are JSON.
+const EMBED: u8 = 5;
+const MARK: u8 = 6;
 
 /// Blocks of one client that follow each other without a hole: clocks `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +70,10 @@ impl CheckedUpdate {
             }
         })?;
         let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
-        let decoded = Update::decode_v1(&raw).map_err(|_| Malformed::Undecodable)?;
+        let decoded = match Update::decode_v1(&raw) {
+            Ok(decoded) => decoded,
+            Err(_) => Update::decode_v1(&whole_surrogates(&raw)?).map_err(|_| Malformed::Undecodable)?,
+        };
         Ok(Self { raw, decoded, ranges, deletes, nesting })
     }
 
@@ -123,6 +130,55 @@ impl CheckedUpdate {
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty() && !self.deletes
     }
+}
+
+/// A copy for the library in which JSON has no half surrogate pairs. JavaScript writes one where a text was cut within an
+/// emoji, and reads it again; the library does not read it at all.
+fn whole_surrogates(raw: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let (mut copy, mut done) = (Vec::with_capacity(raw.len()), 0);
+    scan(raw, |block| {
+        let json = match block.reference {
+            EMBED => Some(block.payload.start),
+            MARK => {
+                Reader::new(&raw[block.payload.clone()]).after_text().map(|key_length| block.payload.start + key_length)
+            }
+            _ => None,
+        };
+        if let Some(start) = json
+            && let Ok(text) = Reader::new(&raw[start..block.payload.end]).text()
+        {
+            copy.extend_from_slice(&raw[done..start]);
+            put_byte_string(&mut copy, replace_half_pairs(text).as_bytes());
+            done = block.payload.end;
+        }
+    })?;
+    copy.extend_from_slice(&raw[done..]);
+    Ok(copy)
+}
+
+/// Puts U+FFFD in the place of each escape of half a surrogate pair.
+fn replace_half_pairs(json: &str) -> String {
+    let escape = |at: usize| {
+        let digits = json.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut at) = (String::with_capacity(json.len()), 0);
+    while at < json.len() {
+        let length = match escape(at) {
+            Some(0xd800..=0xdbff) if matches!(escape(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            Some(0xd800..=0xdfff) => {
+                whole.push_str("\\ufffd");
+                at += 6;
+                continue;
+            }
+            // An escaped backslash must not be taken for the start of an escape.
+            _ if json[at..].starts_with('\\') => 1 + json[at + 1..].chars().next().map_or(0, char::len_utf8),
+            _ => json[at..].chars().next().map_or(1, char::len_utf8),
+        };
+        whole.push_str(&json[at..at + length]);
+        at += length;
+    }
+    whole
 }
 
 fn check_places(raw: &[u8]) -> Result<(), Malformed> {
@@ -314,6 +370,26 @@ mod tests {
         }
         one_client.push(0);
         assert_eq!(CheckedUpdate::parse(one_client.into()).map(drop), Err(Malformed::TooMany));
+    }
+
+    #[test]
+    fn half_an_emoji_in_a_mark_or_an_embed_is_borne() {
+        for (json, readable) in [
+            (r#""\ud83c""#, r#""\ufffd""#),
+            (r#"{"a":"x\ud83c\udf0dy\udf0d"}"#, r#"{"a":"x\ud83c\udf0dy\ufffd"}"#),
+            (r#""\\ud83c""#, r#""\\ud83c""#),
+            (r#""é\n""#, r#""é\n""#),
+        ] {
+            assert_eq!(replace_half_pairs(json), readable);
+            let mut mark = vec![1, 2, 5, 0, 6, 1, 1, b't', 4];
+            mark.extend(b"link");
+            put_byte_string(&mut mark, json.as_bytes());
+            mark.extend([0x85, 5, 0]);
+            put_byte_string(&mut mark, json.as_bytes());
+            mark.push(0);
+            let checked = CheckedUpdate::parse(mark.clone().into()).expect("an honest update");
+            assert_eq!(checked.raw, mark, "others and the log get it as it was sent");
+        }
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(length).map_err(|_| Malformed::Truncated)?)
     }
 
+    /// Where the bytes behind a text begin, if there is one.
+    pub fn after_text(&mut self) -> Option<usize> {
+        self.text().ok().map(|_| self.at)
+    }
+
     /// A text with its length in front.
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.byte_string()?).map_err(|_| Malformed::NotUtf8)
