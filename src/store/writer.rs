@@ -21,7 +21,8 @@ use super::{Compaction, StoreHealth};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Commits begin at least so far apart, unless a full batch waits. One that comes after a pause waits for nothing.
+/// After a commit of several rows the next one begins at least so much later, unless a full batch waits. Whoever is
+/// alone, and asks again as soon as it was answered, waits for nothing.
 const SPACING: Duration = Duration::from_millis(8);
 
 /// Until when the writer goes on trying; `None` while the store is open.
@@ -61,7 +62,7 @@ impl Writer {
                 sleep_until(self.next_commit).await;
             }
             if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
-                self.next_commit = Instant::now() + SPACING;
+                self.next_commit = Instant::now() + if batch.len() > 1 { SPACING } else { Duration::ZERO };
                 if self.commit(&batch).await.is_err() {
                     return self.unsaved();
                 }
