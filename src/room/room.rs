@@ -118,10 +118,8 @@ impl Room {
         if effects.document_lost {
             answered.retain(|from| !inputs.iter().any(|input| is_answer_of(input, *from)));
         }
-        for (connection, _) in &effects.closes {
-            if let Some(client) = self.clients.get_mut(connection) {
-                client.refused = true;
-            }
+        for (connection, reason) in std::mem::take(&mut effects.closes) {
+            self.refuse(connection, reason, &mut effects);
         }
         self.settle_debts(&answered, &mut effects);
         if effects.document_lost {
@@ -168,7 +166,7 @@ impl Room {
                     effects.replies.extend(peers.map(|(to, entry)| (to, ServerMessage::Presence(vec![entry]))));
                     effects.challenges.extend(heard.challenged);
                 }
-                Err(refusal) => effects.closes.push((from, refusal.into())),
+                Err(refusal) => self.refuse(from, refusal.into(), effects),
             },
             Input::QueryPresence(from) => {
                 if let Some(client) = self.clients.get_mut(&from) {
@@ -186,6 +184,14 @@ impl Room {
             }
             Input::Join(_) | Input::Update { .. } => unreachable!("they were taken first"),
         }
+    }
+
+    /// The connection is closed for what it sent, and nothing that it sent is called saved from here on.
+    fn refuse(&mut self, connection: ConnectionId, reason: CloseReason, effects: &mut Effects) {
+        if let Some(client) = self.clients.get_mut(&connection) {
+            client.refused = true;
+        }
+        effects.closes.push((connection, reason));
     }
 
     fn refuse_for_now(&mut self, from: ConnectionId, effects: &mut Effects) {
@@ -487,6 +493,7 @@ impl From<super::presence::PresenceRefusal> for CloseReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::awareness::{AwarenessEntry, ClientId};
     use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
 
     const ADA: ConnectionId = ConnectionId(1);
@@ -543,6 +550,19 @@ mod tests {
         inputs.extend((0..1_200).map(|_| update(ADA, add().into())));
         let effects = room.turn(now, &mut inputs, Admission::Open);
         assert_eq!((effects.closes, effects.log.len()), (Vec::new(), 1_201));
+    }
+
+    #[test]
+    fn nothing_that_a_refused_client_sent_is_called_saved() {
+        let now = Instant::now();
+        let mut room = room(now);
+        let state = Some(Bytes::from_static(b"{no json"));
+        let entry = AwarenessEntry { client: ClientId(9), clock: 1, state };
+        let probe = Input::Probe { from: MALLORY, probe: Bytes::from_static(&[102, 1, 1]) };
+        let presence = Input::Presence { from: MALLORY, entries: vec![entry] };
+        let effects = room.turn(now, &mut [presence, probe].into(), Admission::Open);
+        assert_eq!(effects.closes, [(MALLORY, CloseReason::Malformed)]);
+        assert!(effects.replies.is_empty());
     }
 
     #[test]
