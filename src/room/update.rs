@@ -343,6 +343,8 @@ mod tests {
         for behind_itself in [&[132, 77, 9, 1, b'x'][..], &[68, 77, 0, 1, b'x'], &[4, 0, 77, 3, 1, b'x']] {
             assert_eq!(block(behind_itself), Err(Malformed::Circular));
         }
+        let delete = |length| CheckedUpdate::parse(vec![0, 1, 119, 1, 32, length].into()).map(drop);
+        assert_eq!((delete(1), delete(0)), (Ok(()), Err(Malformed::OutOfRange)));
         assert_eq!(subdocument(&[118, 0]), Ok(()));
         assert_eq!(subdocument(&[126]), Err(Malformed::UnknownTag));
     }
