@@ -64,6 +64,18 @@ impl Client {
         update
     }
 
+    /// Writes `chunks` times `bytes` letters, and reads what it is sent meanwhile, or it would be slow itself.
+    pub async fn write_much(&mut self, chunks: usize, bytes: usize) {
+        let text = "x".repeat(bytes);
+        for number in 0..chunks {
+            self.write(&text).await;
+            if number % 20 == 19 {
+                self.settle(1).await;
+                self.others.clear();
+            }
+        }
+    }
+
     pub async fn probe(&mut self, number: u8) {
         self.send(&[102, 1, number]).await;
     }

@@ -49,14 +49,7 @@ async fn a_client_that_does_not_read_does_not_hold_up_the_drain() {
     let house = House::open(&["--outbox", "64KiB"]).await;
     let mut ada = house.join("a", 1).await;
     let _deaf = house.join("a", 2).await;
-    let text = "x".repeat(40_000);
-    for number in 0..200 {
-        ada.write(&text).await;
-        if number % 20 == 19 {
-            ada.settle(1).await;
-            ada.others.clear();
-        }
-    }
+    ada.write_much(200, 40_000).await;
     let stopping = tokio::spawn(house.stop());
     assert_eq!(ada.closed().await, 1012);
     stopping.await.unwrap().0.unwrap();

@@ -1,8 +1,6 @@
 //! Clients that do not read: memory stays bounded, one that comes back to life is healed, one that does not is closed.
 
-use std::time::Duration;
-
-use super::house::House;
+use super::house::{House, eventually};
 
 /// More than the system buffers on its way, so that the outbox must overflow.
 const CHUNKS: usize = 400;
@@ -13,14 +11,7 @@ async fn a_client_that_stops_reading_is_healed_when_it_reads_again() {
     let house = House::open(&["--outbox", "64KiB", "--slow-client", "10m"]).await;
     let mut ada = house.join("a", 1).await;
     let mut sleepy = house.join("a", 2).await;
-    let text = "x".repeat(CHUNK);
-    for number in 0..CHUNKS {
-        ada.write(&text).await;
-        if number % 20 == 19 {
-            ada.settle(1).await;
-            ada.others.clear();
-        }
-    }
+    ada.write_much(CHUNKS, CHUNK).await;
     let updates_before = sleepy.updates.len();
     sleepy.until("everything", |sleepy| sleepy.notes().len() == CHUNK * CHUNKS).await;
     assert!(sleepy.updates.len() - updates_before < CHUNKS, "a difference stood in for updates that were dropped");
@@ -35,21 +26,8 @@ async fn a_client_that_never_reads_is_closed_and_nobody_waits_for_it() {
     let house = House::open(&["--outbox", "64KiB", "--slow-client", "3s"]).await;
     let mut ada = house.join("a", 1).await;
     let mut dead = house.join("a", 2).await;
-    let text = "x".repeat(CHUNK);
-    for number in 0..CHUNKS {
-        ada.write(&text).await;
-        // She reads what she is sent, or she would be slow herself.
-        if number % 20 == 19 {
-            ada.settle(1).await;
-            ada.others.clear();
-        }
-    }
-    let gone = async {
-        while house.hub.connections() > 1 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(super::house::DEADLINE, gone).await.expect("the dead client is closed");
+    ada.write_much(CHUNKS, CHUNK).await;
+    eventually("the dead client is closed", || house.hub.connections() == 1).await;
     // It was cut off in the middle of a frame, so there is no close frame to read.
     assert!(matches!(dead.closed().await, 1006 | 4509));
     house.stop().await.0.unwrap();
