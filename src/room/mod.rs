@@ -13,7 +13,9 @@ pub mod input;
 pub mod nesting;
 pub mod orphans;
 pub mod presence;
+pub mod principal;
 pub mod questions;
+pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
 mod scan;
