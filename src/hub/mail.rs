@@ -1,17 +1,16 @@
 //! What reaches a room's task: what connections say, and that they come and go. Sent by sessions through a `Lease`.
 
-use std::sync::Arc;
-
 use super::lane::Entrance;
-use super::outbox::Outbox;
+use super::line::Line;
+use crate::room::client::Arrival;
 use crate::room::id::ConnectionId;
 use crate::room::input::Input;
 
 /// One piece of mail.
 #[derive(Debug)]
 pub enum Mail {
-    /// A connection joins; its outbox is where the room answers.
-    Join(Arc<Outbox>),
+    /// A connection joins; its line is where the room answers.
+    Join(Line, Arrival),
     /// A connection is gone. Sent once for each join, after everything else it said.
     Leave(ConnectionId),
     /// A connection says something.

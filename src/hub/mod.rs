@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod fanout;
 pub mod lane;
+pub mod line;
 mod loading;
 pub mod mail;
 pub mod members;

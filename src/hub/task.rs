@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::alarm::Alarm;
@@ -214,14 +215,13 @@ impl RoomTask {
         let mut inputs = VecDeque::with_capacity(self.waiting.len());
         for mail in self.waiting.drain(..) {
             let input = match mail {
-                Mail::Join(outbox) => {
-                    let id = outbox.id();
+                Mail::Join(line, arrival) => {
                     if let Some(drain) = &*self.drain.borrow() {
-                        self.leaving.push_back((drain.next_place(), id));
+                        self.leaving.push_back((drain.next_place(), line.id()));
                     }
-                    self.members.insert(now, outbox);
+                    self.members.insert(now, line);
                     self.idle_since = None;
-                    Input::Join(id)
+                    Input::Join(arrival)
                 }
                 Mail::Leave(id) => {
                     self.members.remove(id);
@@ -278,13 +278,16 @@ impl RoomTask {
         if !effects.log.is_empty() {
             self.saving.append(effects.log);
         }
+        for (from, text) in effects.texts {
+            self.pass_on(now, from, text);
+        }
         for (to, message) in effects.replies {
             self.send(now, to, &message);
         }
         for (connection, reason) in effects.closes {
             if let Some(member) = self.members.get_mut(connection) {
                 tracing::info!(connection = connection.0, reason = reason.label(), "a client is closed");
-                member.outbox.close(reason);
+                member.line.close(reason);
             }
         }
         for connection in effects.challenges {
@@ -300,7 +303,7 @@ impl RoomTask {
             return;
         }
         let started = Instant::now();
-        let tally = fan_out(now, self.members.outboxes(), &effects.fanouts, changes.as_ref());
+        let tally = fan_out(now, self.members.lines(), &effects.fanouts, changes.as_ref());
         let ended = Instant::now();
         if !effects.fanouts.is_empty() {
             self.updates.flushed(started, ended);
@@ -322,16 +325,26 @@ impl RoomTask {
     }
 
     fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
-        let Some(member) = self.members.get_mut(to) else { return };
-        let frame = member.outbox.protocol().frame(message);
+        let Some(line) = self.members.get_mut(to).map(|member| &member.line) else { return };
+        let Some(frame) = line.protocol().frame(message) else { return };
         let bytes = frame.len();
-        let delivered = if matches!(message, ServerMessage::Probe(_)) {
-            member.outbox.control(now, &frame);
+        // A difference makes up for everything but these.
+        let delivered = if matches!(message, ServerMessage::Probe(_) | ServerMessage::SyncStatus(_)) {
+            line.outbox().control(now, &frame);
             Delivered::Written
         } else {
-            member.outbox.deliver(now, &[frame], None)
+            line.deliver(now, &[frame], None)
         };
         self.count(now, delivered, bytes);
+    }
+
+    /// Says a client's text to all others who speak a protocol that has such a thing.
+    fn pass_on(&mut self, now: Instant, from: ConnectionId, text: Bytes) {
+        let message = ServerMessage::Stateless(text);
+        for line in self.members.lines().filter(|line| line.id() != from) {
+            line.control(now, &message);
+        }
+        self.members.watch(now);
     }
 
     /// Counts one delivery to one connection, and keeps an eye on that connection if it did not take all of it.
@@ -356,13 +369,13 @@ impl RoomTask {
             let heavy = self.room().answer_is_heavy();
             for (connection, messages) in self.with_room(heavy, Room::answer).await? {
                 let Some(member) = self.members.get_mut(connection) else { continue };
-                let protocol = member.outbox.protocol();
-                let frames: Vec<Frame> = messages.iter().map(|message| protocol.frame(message)).collect();
+                let line = &mut member.line;
+                let frames: Vec<Frame> = messages.iter().filter_map(|message| line.protocol().frame(message)).collect();
                 let delivered = if std::mem::take(&mut member.healing) {
                     self.shared.metrics.heals.increment(1);
-                    member.outbox.heal(now, &frames)
+                    line.heal(now, &frames)
                 } else {
-                    member.outbox.deliver(now, &frames, None)
+                    line.deliver(now, &frames, None)
                 };
                 self.count(now, delivered, frames.iter().map(Frame::len).sum());
             }
@@ -402,13 +415,13 @@ impl RoomTask {
         self.members.check(now, || room.state_vector());
         while let Some((_, connection)) = self.leaving.pop_front_if(|(due, _)| *due <= now) {
             if let Some(member) = self.members.get_mut(connection) {
-                member.outbox.close(CloseReason::Restart);
+                member.line.close(CloseReason::Restart);
                 self.told.push_back((now + FAREWELL, connection));
             }
         }
         while let Some((_, connection)) = self.told.pop_front_if(|(due, _)| *due <= now) {
             if let Some(member) = self.members.get_mut(connection) {
-                member.outbox.abort(CloseReason::Restart);
+                member.line.abort(CloseReason::Restart);
             }
         }
     }
@@ -462,14 +475,14 @@ impl RoomTask {
 impl Drop for RoomTask {
     /// Whoever is still here when the task ends, ends with it: the room was lost.
     fn drop(&mut self) {
-        for outbox in self.members.outboxes() {
-            outbox.abort(CloseReason::ServerError);
+        for line in self.members.lines() {
+            line.abort(CloseReason::ServerError);
         }
         self.mail.close();
         let rest = std::iter::from_fn(|| self.mail.try_recv().ok());
         for mail in self.waiting.drain(..).chain(rest) {
-            if let Mail::Join(outbox) = mail {
-                outbox.abort(CloseReason::TryAgain);
+            if let Mail::Join(line, _) = mail {
+                line.abort(CloseReason::TryAgain);
             }
         }
     }

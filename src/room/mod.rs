@@ -3,6 +3,7 @@
 //! seed. Used by `hub`, which does what the effects say, and by `store` consumers that fold a log.
 
 pub mod change;
+pub mod client;
 pub mod content;
 pub mod document;
 pub mod durability;

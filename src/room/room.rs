@@ -10,6 +10,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::change::{Finished, Outcome, Poisoned, Refusal};
+use super::client::{Arrival, Client, Debt, Receipt};
 use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::{Effects, Fanout};
@@ -17,8 +18,9 @@ use super::id::ConnectionId;
 use super::input::{Admission, Input, UpdateKind};
 use super::presence::{Presence, PresenceChange};
 use super::questions::{Question, Questions};
+use super::role::Writes;
 use super::update::CheckedUpdate;
-use crate::wire::ServerMessage;
+use crate::wire::{ServerMessage, SyncStatus};
 use crate::wire::close::CloseReason;
 
 /// The encoded state is given back when nobody joined for so long.
@@ -37,31 +39,6 @@ pub struct RoomLimits {
     pub presence_clients: usize,
 }
 
-#[derive(Debug, Default)]
-struct Client {
-    /// Its first Step1 was answered, and it was told who is here.
-    greeted: bool,
-    debt: Debt,
-    /// It asked who is here.
-    curious: bool,
-    /// It is being closed for what it sent: nothing that it sent is called saved any more.
-    refused: bool,
-    /// A probe that came while the room had not taken all that the client sent before it.
-    probe: Option<Bytes>,
-}
-
-/// What a client has that the room refused to take while it was read-only.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Debt {
-    /// Nothing.
-    #[default]
-    None,
-    /// An update; the client will be asked for what it has.
-    Refused,
-    /// An update, and the client was asked.
-    Asked,
-}
-
 /// A live room.
 pub struct Room {
     document: Document,
@@ -75,6 +52,9 @@ pub struct Room {
     suspects: usize,
     last_join: Instant,
 }
+
+/// The root that those who only comment may write.
+const COMMENTS: &str = "comments";
 
 /// The author of what no connection wrote.
 const NOBODY: ConnectionId = ConnectionId(0);
@@ -105,23 +85,18 @@ impl Room {
             match input {
                 Input::Update { from, update, kind } => match admission {
                     Admission::Open => updates.push_back((from, update, kind)),
-                    Admission::ReadOnly => self.refuse_for_now(from, &mut effects),
+                    Admission::ReadOnly => self.refuse_update(from, kind, Unwritten::ForNow, &mut effects),
                 },
                 // Those who come are there before anything they say is looked at.
-                Input::Join(connection) => drop(self.clients.insert(connection, Client::default())),
+                Input::Join(arrival) => self.welcome(&arrival, &mut effects),
+                Input::Permit { to, writes } => self.permit(to, writes),
                 other => inputs.push_back(other),
             }
         }
-        let mut answered: SmallVec<[ConnectionId; 4]> =
-            updates.iter().filter(|(.., kind)| *kind == UpdateKind::Answer).map(|(from, ..)| *from).collect();
         effects.document_lost = self.take_updates(updates, inputs, &mut effects).is_err();
-        if effects.document_lost {
-            answered.retain(|from| !inputs.iter().any(|input| is_answer_of(input, *from)));
-        }
         for (connection, reason) in std::mem::take(&mut effects.closes) {
             self.refuse(connection, reason, &mut effects);
         }
-        self.settle_debts(&answered, &mut effects);
         if effects.document_lost {
             return effects;
         }
@@ -130,6 +105,24 @@ impl Room {
         }
         self.tell_who_is_here(&mut effects);
         effects
+    }
+
+    fn welcome(&mut self, arrival: &Arrival, effects: &mut Effects) {
+        // Hocuspocus says who is here before anything else; y-websocket when the document was sent.
+        if arrival.receipt == Receipt::Status && !self.presence.is_empty() {
+            let everyone = ServerMessage::Presence(self.presence.everyone(None));
+            effects.replies.push((arrival.connection, everyone));
+        }
+        self.clients.insert(arrival.connection, Client::new(arrival));
+    }
+
+    /// A client that may write more than before is asked for what it could not write.
+    fn permit(&mut self, connection: ConnectionId, writes: Writes) {
+        let Some(client) = self.clients.get_mut(&connection) else { return };
+        if writes > client.writes && client.debt == Debt::Forbidden {
+            client.debt = Debt::ForNow;
+        }
+        client.writes = writes;
     }
 
     /// Answers those who asked who is here: once a turn, however often they asked.
@@ -154,6 +147,10 @@ impl Room {
             }
             Input::Step1 { from, known } => {
                 self.last_join = now;
+                if let Some(client) = self.clients.get_mut(&from) {
+                    client.starts_anew();
+                    self.durability.forget_statuses(from);
+                }
                 self.questions.ask(from, Question::Step1(known));
             }
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
@@ -182,7 +179,8 @@ impl Room {
                 }
                 effects.replies.extend(self.durability.probe(from, probe).map(|message| (from, message)));
             }
-            Input::Join(_) | Input::Update { .. } => unreachable!("they were taken first"),
+            Input::Stateless { from, text } => effects.texts.push((from, text)),
+            Input::Join(_) | Input::Permit { .. } | Input::Update { .. } => unreachable!("they were taken first"),
         }
     }
 
@@ -194,27 +192,55 @@ impl Room {
         effects.closes.push((connection, reason));
     }
 
-    fn refuse_for_now(&mut self, from: ConnectionId, effects: &mut Effects) {
-        if let Some(client) = self.clients.get_mut(&from)
-            && std::mem::replace(&mut client.debt, Debt::Refused) == Debt::None
-        {
-            let reason = "changes cannot be saved at the moment; they are asked for again when they can";
-            effects.replies.push((from, ServerMessage::Denied(reason)));
+    /// An update is not taken, and its sender is told so once, or each time when it counts.
+    fn refuse_update(&mut self, from: ConnectionId, kind: UpdateKind, why: Unwritten, effects: &mut Effects) {
+        let Some(client) = self.clients.get_mut(&from) else { return };
+        let debt = if why == Unwritten::ForNow { Debt::ForNow } else { Debt::Forbidden };
+        let known = std::mem::replace(&mut client.debt, debt);
+        match client.receipt {
+            Receipt::Echo if known != debt => effects.replies.push((from, ServerMessage::Denied(why.text()))),
+            Receipt::Echo => {}
+            Receipt::Status => {
+                let count = client.statuses(kind);
+                client.refuse_statuses(count);
+                let refused = (0..count).map(|_| (from, ServerMessage::SyncStatus(SyncStatus::Refused)));
+                effects.replies.extend(refused);
+            }
         }
     }
 
-    /// Clients that were asked for what was refused have answered: a probe that waited for that goes on.
-    fn settle_debts(&mut self, answered: &[ConnectionId], effects: &mut Effects) {
-        for from in answered {
-            let Some(client) =
-                self.clients.get_mut(from).filter(|client| client.debt == Debt::Asked && !client.refused)
-            else {
-                continue;
-            };
-            client.debt = Debt::None;
-            let Some(probe) = client.probe.take() else { continue };
-            effects.replies.extend(self.durability.probe(*from, probe).map(|message| (*from, message)));
+    /// Whether the sender of an update may write it. What it says is in the document already is no write.
+    fn unwritten(&mut self, from: ConnectionId, update: &CheckedUpdate, kind: UpdateKind) -> Option<Unwritten> {
+        match self.clients.get(&from).map_or(Writes::Everything, |client| client.writes) {
+            Writes::Everything => None,
+            // An answer carries all that its client ever deleted or saw deleted.
+            Writes::Nothing if kind == UpdateKind::Answer && self.document.brings_nothing(update) => None,
+            Writes::Nothing => Some(Unwritten::ReadOnly),
+            Writes::Comments if self.document.only_touches(update, COMMENTS) && self.is_own(from, update) => None,
+            Writes::Comments => Some(Unwritten::OnlyComments),
         }
+    }
+
+    /// Whether nobody else who is here speaks for the clients whose blocks these are: blocks in their name would make
+    /// everybody ignore what they write themselves.
+    fn is_own(&self, from: ConnectionId, update: &CheckedUpdate) -> bool {
+        update.clients().all(|client| self.presence.speaker_of(client).is_none_or(|speaker| speaker == from))
+    }
+
+    /// The update was taken, or said nothing new: its sender hears of it when all of it is durable.
+    fn acknowledge(&mut self, from: ConnectionId, kind: UpdateKind, effects: &mut Effects) {
+        let Some(client) = self.clients.get_mut(&from).filter(|client| !client.refused) else { return };
+        let mut count = client.statuses(kind);
+        let mut probe = None;
+        if kind == UpdateKind::Answer && client.debt == Debt::Asked {
+            client.debt = Debt::None;
+            count += client.take_refused();
+            probe = client.probe.take();
+        }
+        let statuses = self.durability.statuses(from, count);
+        effects.replies.extend(statuses.into_iter().map(|message| (from, message)));
+        let probe = probe.and_then(|probe| self.durability.probe(from, probe));
+        effects.replies.extend(probe.map(|message| (from, message)));
     }
 
     /// Applies updates in as few changes as possible. On `Poisoned`, what was not applied is back in `inputs`.
@@ -225,6 +251,10 @@ impl Room {
         effects: &mut Effects,
     ) -> Result<(), Poisoned> {
         while let Some(first) = updates.pop_front() {
+            if let Some(why) = self.unwritten(first.0, &first.1, first.2) {
+                self.refuse_update(first.0, first.2, why, effects);
+                continue;
+            }
             // Nobody is refused on an estimate.
             let mut outlook = self.document.outlook();
             if !outlook.with(&first.1) && self.document.is_estimated() {
@@ -232,11 +262,11 @@ impl Room {
                 outlook = self.document.outlook();
                 outlook.with(&first.1);
             }
-            let together = first.2 == UpdateKind::Live && self.suspects == 0;
+            let together = self.goes_with_others(&first) && self.suspects == 0;
             let mut group: SmallVec<[Said; 1]> = smallvec::smallvec![first];
             while together
                 && let Some(next) = updates.front()
-                && next.2 == UpdateKind::Live
+                && self.goes_with_others(next)
                 && outlook.with(&next.1)
             {
                 group.extend(updates.pop_front());
@@ -252,6 +282,13 @@ impl Room {
             }
         }
         Ok(())
+    }
+
+    /// Whether an update may be applied together with others. One that is looked at more closely is applied alone,
+    /// so that the document is as it was when it was looked at.
+    fn goes_with_others(&self, (from, _, kind): &Said) -> bool {
+        let writes = self.clients.get(from).map_or(Writes::Everything, |client| client.writes);
+        *kind == UpdateKind::Live && writes == Writes::Everything
     }
 
     /// Applies a group of updates as one change. When that breaks the document, a single update is the culprit and
@@ -290,14 +327,18 @@ impl Room {
         };
         for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
             effects.log.push(raw.clone());
-            if sole.is_none() {
-                self.durability.append_for(*from, raw.clone());
-            } else {
-                self.durability.append();
+            self.durability.append();
+            if sole.is_none() && self.hears_echoes(*from) {
+                self.durability.echo(*from, raw.clone());
             }
         }
-        if let Some((author, update)) = sole {
+        if let Some((author, update)) = sole
+            && self.hears_echoes(author)
+        {
             self.durability.echo(author, update);
+        }
+        for (from, kind) in std::mem::take(&mut applied.taken) {
+            self.acknowledge(from, kind, effects);
         }
         if let Some(update) = finished.update {
             effects.fanouts.push(Fanout { update, authors: applied.authors });
@@ -309,9 +350,16 @@ impl Room {
             };
             if !effects.replies.iter().any(asked) {
                 effects.replies.push((from, ServerMessage::Step1(self.document.state_vector())));
+                if let Some(client) = self.clients.get_mut(&from) {
+                    client.asked();
+                }
             }
         }
         effects.closes.extend(applied.refused);
+    }
+
+    fn hears_echoes(&self, connection: ConnectionId) -> bool {
+        self.clients.get(&connection).is_some_and(|client| client.receipt == Receipt::Echo)
     }
 
     /// Answers those who asked for the document's state, as many as fit into some megabytes; call it again while
@@ -328,7 +376,7 @@ impl Room {
                 continue;
             }
             let known = question.known();
-            let mut messages = if is_nothing(known) {
+            let mut state: Vec<ServerMessage> = if is_nothing(known) {
                 // Shared by all who ask for it, so it counts for nothing.
                 let (first, full) = self.document.full_state();
                 first.map(ServerMessage::Update).into_iter().chain([ServerMessage::Step2(full)]).collect()
@@ -338,16 +386,24 @@ impl Room {
                 bytes += difference.len();
                 vec![ServerMessage::Step2(difference)]
             };
-            messages.extend(self.document.orphans().map(|orphan| ServerMessage::Update(orphan.raw.clone())));
+            state.extend(self.document.orphans().map(|orphan| ServerMessage::Update(orphan.raw.clone())));
             let client = self.clients.get_mut(&connection).expect("it was just looked up");
             let first = !std::mem::replace(&mut client.greeted, true);
-            let asks_back = first || matches!(question, Question::Heal(_)) || self.document.lacks(known);
-            if asks_back {
+            let is_heal = matches!(question, Question::Heal(_));
+            let counts = client.receipt == Receipt::Status;
+            let mut messages = Vec::with_capacity(state.len() + 2);
+            if first || is_heal || counts || self.document.lacks(known) {
                 let vector = vector.get_or_insert_with(|| self.document.state_vector());
                 messages.push(ServerMessage::Step1(vector.clone()));
+                if is_heal { client.asked() } else { client.asked_back() }
             }
-            if first && !self.presence.is_empty() {
-                messages.push(ServerMessage::Presence(self.presence.everyone(Some(connection))));
+            if counts {
+                messages.append(&mut state);
+            } else {
+                messages.splice(0..0, state);
+                if first && !self.presence.is_empty() {
+                    messages.push(ServerMessage::Presence(self.presence.everyone(Some(connection))));
+                }
             }
             answers.push((connection, messages));
         }
@@ -385,8 +441,9 @@ impl Room {
         let mut messages = Vec::new();
         if admission == Admission::Open {
             let mut vector = None;
-            for (connection, client) in self.clients.iter_mut().filter(|(_, client)| client.debt == Debt::Refused) {
+            for (connection, client) in self.clients.iter_mut().filter(|(_, client)| client.debt == Debt::ForNow) {
                 client.debt = Debt::Asked;
+                client.asked();
                 let vector = vector.get_or_insert_with(|| self.document.state_vector());
                 messages.push((*connection, ServerMessage::Step1(vector.clone())));
             }
@@ -401,7 +458,7 @@ impl Room {
 
     /// Whether somebody's change was refused and is to be asked for.
     pub fn owes(&self) -> bool {
-        self.clients.values().any(|client| client.debt == Debt::Refused)
+        self.clients.values().any(|client| client.debt == Debt::ForNow)
     }
 
     /// Goes on with a document that was loaded anew.
@@ -441,18 +498,45 @@ struct Applied {
     authors: SmallVec<[(ConnectionId, Bytes); 1]>,
     orphans: Vec<(ConnectionId, Bytes)>,
     refused: Vec<(ConnectionId, CloseReason)>,
+    /// Whose updates were not refused, one by one.
+    taken: SmallVec<[(ConnectionId, UpdateKind); 1]>,
+}
+
+/// Why an update is not taken although there is nothing wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unwritten {
+    /// Too much is unsaved.
+    ForNow,
+    /// Its sender may write nothing.
+    ReadOnly,
+    /// Its sender may write comments, and this is something else.
+    OnlyComments,
+}
+
+impl Unwritten {
+    fn text(self) -> &'static str {
+        match self {
+            Self::ForNow => "changes cannot be saved at the moment; they are asked for again when they can",
+            Self::ReadOnly => "read-only: changes are not taken",
+            Self::OnlyComments => "only comments are taken",
+        }
+    }
 }
 
 fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut Applied) -> Result<Finished, Poisoned> {
     let mut change = document.change();
-    for (from, update, _) in group {
+    for (from, update, kind) in group {
         let raw = update.raw.clone();
         match change.apply(*update, from.0)? {
             Outcome::Applied => applied.authors.push((from, raw)),
             Outcome::Orphaned => applied.orphans.push((from, raw)),
-            Outcome::Refused(refusal) => applied.refused.push((from, refusal.into())),
+            Outcome::Refused(refusal) => {
+                applied.refused.push((from, refusal.into()));
+                continue;
+            }
             Outcome::Known => {}
         }
+        applied.taken.push((from, kind));
     }
     change.finish()
 }
@@ -461,10 +545,6 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
 fn again((from, raw, kind): (ConnectionId, Bytes, UpdateKind)) -> Input {
     let update = CheckedUpdate::parse_stored(raw).expect("it was parsed when it came");
     Input::Update { from, update: Box::new(update), kind }
-}
-
-fn is_answer_of(input: &Input, connection: ConnectionId) -> bool {
-    matches!(input, Input::Update { from, kind: UpdateKind::Answer, .. } if *from == connection)
 }
 
 /// Whether a state vector says "I have nothing": one that is missing, or counts no client.
@@ -491,155 +571,4 @@ impl From<super::presence::PresenceRefusal> for CloseReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::awareness::{AwarenessEntry, ClientId};
-    use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
-
-    const ADA: ConnectionId = ConnectionId(1);
-    const BOB: ConnectionId = ConnectionId(2);
-    const MALLORY: ConnectionId = ConnectionId(3);
-    const LIMITS: RoomLimits = RoomLimits { document_bytes: 1 << 20, presence_clients: 2 };
-
-    fn update(from: ConnectionId, raw: Bytes) -> Input {
-        let update = Box::new(CheckedUpdate::parse(raw).expect("well-formed"));
-        Input::Update { from, update, kind: UpdateKind::Live }
-    }
-
-    fn letter(client: u64) -> Bytes {
-        let doc = Doc::with_client_id(client);
-        let mut txn = doc.transact_mut();
-        txn.get_or_insert_text("notes").insert(&mut txn, 0, "x");
-        txn.encode_update_v1().into()
-    }
-
-    fn room(now: Instant) -> Room {
-        let mut room = Room::new(now, Document::new(LIMITS.document_bytes), LIMITS);
-        let mut joins = [ADA, BOB, MALLORY].map(Input::Join).into();
-        room.turn(now, &mut joins, Admission::Open);
-        room
-    }
-
-    #[test]
-    fn the_author_of_a_turn_hears_of_it_when_it_is_durable() {
-        let now = Instant::now();
-        let mut room = room(now);
-        let effects = room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
-        assert_eq!(effects.fanouts[0].authors[0], (ADA, letter(7)));
-        assert_eq!(effects.fanouts[0].update, letter(7), "one update goes out as it came");
-        assert_eq!(effects.log, [letter(7)]);
-        assert_eq!(room.durable(LogPosition(1)), [(ADA, ServerMessage::Update(letter(7)))]);
-    }
-
-    #[test]
-    fn an_honest_bulk_edit_is_never_refused_on_an_estimate() {
-        let now = Instant::now();
-        let mut room = room(now);
-        let doc = Doc::with_client_id(7);
-        let items = doc.get_or_insert_map("items");
-        // Each hangs on its neighbour's place, so that its depth can only be estimated.
-        let list = items.insert(&mut doc.transact_mut(), "list", yrs::ArrayPrelim::default());
-        let add = || {
-            let mut txn = doc.transact_mut();
-            let item = yrs::MapPrelim::from([("title", yrs::In::from(yrs::TextPrelim::new("x")))]);
-            list.push_back(&mut txn, item);
-            txn.encode_update_v1()
-        };
-        let first = doc.transact().encode_state_as_update_v1(&yrs::StateVector::default());
-        let mut inputs: VecDeque<Input> = [update(ADA, first.into())].into();
-        inputs.extend((0..1_200).map(|_| update(ADA, add().into())));
-        let effects = room.turn(now, &mut inputs, Admission::Open);
-        assert_eq!((effects.closes, effects.log.len()), (Vec::new(), 1_201));
-    }
-
-    #[test]
-    fn nothing_that_a_refused_client_sent_is_called_saved() {
-        let now = Instant::now();
-        let mut room = room(now);
-        let state = Some(Bytes::from_static(b"{no json"));
-        let entry = AwarenessEntry { client: ClientId(9), clock: 1, state };
-        let probe = Input::Probe { from: MALLORY, probe: Bytes::from_static(&[102, 1, 1]) };
-        let presence = Input::Presence { from: MALLORY, entries: vec![entry] };
-        let effects = room.turn(now, &mut [presence, probe].into(), Admission::Open);
-        assert_eq!(effects.closes, [(MALLORY, CloseReason::Malformed)]);
-        assert!(effects.replies.is_empty());
-    }
-
-    #[test]
-    fn a_connection_has_one_question_at_a_time() {
-        let now = Instant::now();
-        let mut room = room(now);
-        room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
-        let step = |number| Input::Step1 { from: BOB, known: Bytes::from(vec![1, number, 1]) };
-        room.turn(now, &mut (1..100).map(step).collect(), Admission::Open);
-        assert_eq!(room.answer().len(), 1);
-        assert!(!room.has_questions());
-    }
-
-    #[test]
-    fn what_is_known_is_no_news() {
-        let now = Instant::now();
-        let mut room = room(now);
-        room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
-        let effects = room.turn(now, &mut [update(BOB, letter(7))].into(), Admission::Open);
-        assert!(effects.fanouts.is_empty() && effects.log.is_empty());
-    }
-
-    #[test]
-    fn an_update_that_breaks_the_library_costs_its_sender_the_socket_and_nobody_anything() {
-        let now = Instant::now();
-        let mut room = room(now);
-        room.document.panic_on_client(9);
-        let broken = || update(MALLORY, letter(9));
-        let mut log = Vec::new();
-        let mut closes = Vec::new();
-        // Together with others it makes all of them come back, to be tried one by one; alone it is the culprit.
-        for mut inputs in
-            [vec![update(ADA, letter(7)), broken(), update(BOB, letter(8))], vec![broken()]].map(VecDeque::from)
-        {
-            loop {
-                let effects = room.turn(now, &mut inputs, Admission::Open);
-                log.extend(effects.log);
-                closes.extend(effects.closes);
-                if !effects.document_lost {
-                    break;
-                }
-                let loaded = super::super::fold::open(None, &log, LIMITS.document_bytes).expect("a good log").document;
-                room.replace_document(loaded);
-                room.document.panic_on_client(9);
-            }
-        }
-        assert_eq!(closes, [(MALLORY, CloseReason::Malformed); 2]);
-        assert_eq!(log, [letter(7), letter(8)]);
-    }
-
-    #[test]
-    fn a_read_only_room_asks_for_what_it_refused_when_it_is_open_again() {
-        let now = Instant::now();
-        let mut room = room(now);
-        let effects = room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::ReadOnly);
-        assert!(effects.log.is_empty() && effects.fanouts.is_empty());
-        assert!(matches!(effects.replies[..], [(ADA, ServerMessage::Denied(_))]));
-        assert!(room.tick(now, Admission::ReadOnly).is_empty());
-        let probe = Bytes::from_static(&[102, 1, 1]);
-        let asks = || [Input::Probe { from: ADA, probe: Bytes::from_static(&[102, 1, 1]) }].into();
-        assert!(room.turn(now, &mut asks(), Admission::Open).replies.is_empty(), "what was refused is not saved");
-        assert!(matches!(room.tick(now, Admission::Open)[..], [(ADA, ServerMessage::Step1(_))]));
-        let answer = CheckedUpdate::parse(letter(7)).expect("well-formed");
-        let answer = Input::Update { from: ADA, update: Box::new(answer), kind: UpdateKind::Answer };
-        let effects = room.turn(now, &mut [answer].into(), Admission::Open);
-        assert!(effects.replies.is_empty() && effects.log.len() == 1);
-        assert!(room.durable(LogPosition(1)).contains(&(ADA, ServerMessage::Probe(probe))));
-    }
-
-    #[test]
-    fn a_heal_is_one_difference_and_a_question() {
-        let now = Instant::now();
-        let mut room = room(now);
-        let before = room.state_vector();
-        room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
-        room.turn(now, &mut [Input::Heal { to: BOB, known: before }].into(), Admission::Open);
-        let answers = room.answer();
-        assert!(matches!(&answers[0].1[..], [ServerMessage::Step2(_), ServerMessage::Step1(_)]));
-    }
-}
+mod tests;
