@@ -70,6 +70,24 @@ pub struct Config {
     /// Bytes that may wait for one connection before it is brought up to date by one difference instead
     #[arg(long, env = "TRIPROOM_OUTBOX", default_value = "1MiB", value_name = "SIZE")]
     pub outbox: ByteSize,
+    /// Documents on one Hocuspocus socket
+    #[arg(long, env = "TRIPROOM_MAX_SOCKET_DOCUMENTS", default_value_t = 100, value_name = "COUNT")]
+    pub max_socket_documents: usize,
+    /// How long a document on a Hocuspocus socket may wait for its token, and the socket be without an open document
+    #[arg(long, env = "TRIPROOM_AUTH_DEADLINE", default_value = "30s", value_parser = at_least_a_second, value_name = "TIME")]
+    pub auth_deadline: Duration,
+    /// Bytes that may wait on one Hocuspocus socket until its documents are opened
+    #[arg(long, env = "TRIPROOM_MAX_WAITING", default_value = "5MiB", value_name = "SIZE")]
+    pub max_waiting: ByteSize,
+    /// Messages that may wait on one Hocuspocus socket until its documents are opened
+    #[arg(long, env = "TRIPROOM_MAX_WAITING_MESSAGES", default_value_t = 1_000, value_name = "COUNT")]
+    pub max_waiting_messages: usize,
+    /// Bytes of one stateless text that Hocuspocus clients say to each other
+    #[arg(long, env = "TRIPROOM_MAX_TEXT", default_value = "64KiB", value_name = "SIZE")]
+    pub max_text: ByteSize,
+    /// Such texts a second and socket, in the long run
+    #[arg(long, env = "TRIPROOM_MAX_TEXTS", default_value_t = 20, value_name = "COUNT")]
+    pub max_texts: u32,
     /// Messages that may wait for one room
     #[arg(long, env = "TRIPROOM_MAILBOX", default_value_t = 512, value_name = "COUNT")]
     pub mailbox: usize,

@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::hub::EnterError;
 use crate::session::upgrade::UpgradeError;
 
 /// One error for an HTTP client.
@@ -50,8 +49,8 @@ impl From<UpgradeError> for Problem {
             UpgradeError::NoKey => (StatusCode::BAD_REQUEST, "websocket_key"),
             UpgradeError::NotUpgradable => (StatusCode::BAD_REQUEST, "not_upgradable"),
             UpgradeError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "connection_limit"),
-            UpgradeError::Enter(EnterError::TooManyRooms(_)) => (StatusCode::SERVICE_UNAVAILABLE, "room_limit"),
-            UpgradeError::Enter(EnterError::Draining) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            UpgradeError::Origin => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            UpgradeError::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         };
         Self::new(status, code, error.to_string())
     }

@@ -98,12 +98,7 @@ impl Encoded {
 
     fn new(protocol: Protocol, fanouts: &[Fanout]) -> Self {
         let updates = fanouts.iter().map(|fanout| update_frame(&protocol, &fanout.update)).collect();
-        Self {
-            protocol,
-            updates,
-            presence: OnceCell::new(),
-            written: OnceCell::new(),
-        }
+        Self { protocol, updates, presence: OnceCell::new(), written: OnceCell::new() }
     }
 
     fn presence(&self, change: &PresenceChange) -> &Frame {

@@ -25,6 +25,7 @@ use crate::room::id::RoomId;
 use crate::room::room::RoomLimits;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::wire::close::CloseReason;
 use lane::Lane;
 use members::Patience;
 use registry::{Lease, Limits, Registry};
@@ -164,6 +165,13 @@ impl Hub {
         self.shared.drain.send_replace(Some(Arc::new(drain)));
         // Each room's task holds a receiver from its start to its end.
         self.shared.drain.closed().await;
+    }
+}
+
+impl Counted {
+    /// Notes why the socket was closed.
+    pub fn closed(self, reason: CloseReason) {
+        self.0.metrics.closed(reason);
     }
 }
 

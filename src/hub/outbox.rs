@@ -16,9 +16,9 @@ use futures_util::task::AtomicWaker;
 use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::line::Line;
 use crate::room::id::ConnectionId;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
-use super::line::Line;
 use crate::wire::close::CloseReason;
 use crate::wire::frame::{Frame, Opcode};
 use crate::wire::{Protocol, ServerMessage};

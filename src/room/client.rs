@@ -1,6 +1,5 @@
 //! One connection as its room sees it: what it may write, how it hears of durability, what it is owed. Owned by `Room`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -66,23 +65,16 @@ pub(super) enum Debt {
 
 /// What a client that counts is still to be told. Its counter is one after each Step1 of its own, one more with each
 /// update, one less with each "saved"; version 2 of its library does not stop at zero, so not one may be too many.
+/// Whatever answer comes after a client's Step1 was sent after it, and says all that the client had then.
 #[derive(Debug, Default)]
 struct Statuses {
-    /// The answers that are to come to Step1s of the room, oldest first.
-    asked: VecDeque<Counted>,
+    /// The client's Step1 counts until it answers.
+    counts_answer: bool,
+    /// Answers that are to come to Step1s of the room, and count for nothing.
+    uncounted: u32,
     /// Updates that were refused: each still counts.
     refused: u32,
 }
-
-/// Whether the client counts its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
-    Yes,
-    No,
-}
-
-/// The most open questions that are remembered; an honest client answers each at once.
-const ASKED_MAX: usize = 64;
 
 impl Client {
     /// A connection that has just come.
@@ -102,29 +94,12 @@ impl Client {
 
     /// The client sends a Step1 of its own: its counter starts anew.
     pub fn starts_anew(&mut self) {
-        self.statuses.refused = 0;
-        for counted in &mut self.statuses.asked {
-            *counted = Counted::No;
-        }
-    }
-
-    /// The room answers the client's Step1 and asks back.
-    pub fn asked_back(&mut self) {
-        self.ask(Counted::Yes);
+        self.statuses = Statuses { counts_answer: true, uncounted: self.statuses.uncounted, refused: 0 };
     }
 
     /// The room asks on its own.
     pub fn asked(&mut self) {
-        self.ask(Counted::No);
-    }
-
-    fn ask(&mut self, counted: Counted) {
-        if self.receipt == Receipt::Status {
-            if self.statuses.asked.len() == ASKED_MAX {
-                self.statuses.asked.pop_front();
-            }
-            self.statuses.asked.push_back(counted);
-        }
+        self.statuses.uncounted += 1;
     }
 
     /// How many statuses an update of this kind is worth.
@@ -132,8 +107,12 @@ impl Client {
         match (self.receipt, kind) {
             (Receipt::Echo, _) => 0,
             (Receipt::Status, UpdateKind::Live) => 1,
+            (Receipt::Status, UpdateKind::Answer) if std::mem::take(&mut self.statuses.counts_answer) => 1,
+            // Nobody asked, or nobody knows any more that somebody did.
+            (Receipt::Status, UpdateKind::Answer) if self.statuses.uncounted == 0 => 1,
             (Receipt::Status, UpdateKind::Answer) => {
-                u32::from(self.statuses.asked.pop_front().unwrap_or(Counted::Yes) == Counted::Yes)
+                self.statuses.uncounted -= 1;
+                0
             }
         }
     }

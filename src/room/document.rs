@@ -114,9 +114,13 @@ impl Document {
     }
 
     /// TEMPORARY
-    pub(super) fn brings_nothing(&self, update: &CheckedUpdate) -> bool { update.is_empty() }
+    pub(super) fn brings_nothing(&self, update: &CheckedUpdate) -> bool {
+        update.is_empty()
+    }
     /// TEMPORARY
-    pub(super) fn only_touches(&mut self, _update: &CheckedUpdate, _root: &str) -> bool { false }
+    pub(super) fn only_touches(&mut self, _update: &CheckedUpdate, _root: &str) -> bool {
+        false
+    }
 
     /// Whether a join is answered without encoding.
     pub fn state_is_ready(&self) -> bool {

@@ -20,8 +20,8 @@ use super::presence::{Presence, PresenceChange};
 use super::questions::{Question, Questions};
 use super::role::Writes;
 use super::update::CheckedUpdate;
-use crate::wire::{ServerMessage, SyncStatus};
 use crate::wire::close::CloseReason;
+use crate::wire::{ServerMessage, SyncStatus};
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);
@@ -395,7 +395,9 @@ impl Room {
             if first || is_heal || counts || self.document.lacks(known) {
                 let vector = vector.get_or_insert_with(|| self.document.state_vector());
                 messages.push(ServerMessage::Step1(vector.clone()));
-                if is_heal { client.asked() } else { client.asked_back() }
+                if is_heal {
+                    client.asked();
+                }
             }
             if counts {
                 messages.append(&mut state);

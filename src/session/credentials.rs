@@ -39,7 +39,8 @@ struct Subprotocols {
 impl Subprotocols {
     fn of(headers: &HeaderMap) -> Self {
         let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-        let offered: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|one| !one.is_empty()).collect();
+        let offered: Vec<&str> =
+            lines.flat_map(|line| line.split(',')).map(str::trim).filter(|one| !one.is_empty()).collect();
         // A token is known by its form; one that has none (a product's own session) by coming after a name.
         let by_form = offered.iter().position(|one| looks_like_a_token(one));
         let at = by_form.or_else(|| (offered.len() > 1).then(|| offered.len() - 1));

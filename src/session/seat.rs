@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::access::{Pass, PassChange, PassEnd};
+use crate::access::{Credential, Pass, PassChange, PassEnd};
 use crate::hub::Hub;
 use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::line::Line;
@@ -89,7 +89,7 @@ impl Seat {
 
     /// Whether the right to be here can change at all.
     pub fn may_change(&self) -> bool {
-        self.pass.may_change()
+        self.pass.identity().credential != Credential::Open
     }
 
     /// Waits until the right to be here changes; an error is its end. What is returned tells the room what the client

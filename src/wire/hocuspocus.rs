@@ -1,8 +1,8 @@
 //! The Hocuspocus protocol: y-websocket's messages and some more, each behind the name of its document, so that one
 //! socket carries several. One message a frame. Source: npm `@hocuspocus/provider` 2.15, 3.4 and 4.8 and
 //! `@hocuspocus/common` of the same versions.
-//! Clients of version 2 throw on types that they do not know: nothing but what all of them have is ever sent, and a
-//! ping only to those that said their version. Bytes behind a message are ignored.
+//! Clients of version 2 throw on types that they do not know: nothing but what all of them have is ever sent. Bytes
+//! behind a message are ignored.
 
 use bytes::Bytes;
 
@@ -60,13 +60,8 @@ pub enum ClientFrame {
 pub enum ClientMessage {
     /// One of those that y-websocket has, too.
     Common(yjs::ClientMessage),
-    /// Who it is; clients since version 4 say their version behind it.
-    Token {
-        /// The token, perhaps empty.
-        token: Bytes,
-        /// Whether a version was said.
-        since: ProviderAge,
-    },
+    /// Who it is: a token, perhaps empty. Clients since version 4 say their version behind it.
+    Token(Bytes),
     /// A text for everybody else.
     Stateless(Bytes),
     /// The client is done with the document, and the socket stays.
@@ -80,15 +75,6 @@ impl ClientMessage {
     pub fn is_step1(&self) -> bool {
         matches!(self, Self::Common(yjs::ClientMessage::Step1(_)))
     }
-}
-
-/// How old a client is, as far as it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderAge {
-    /// Before version 4: it knows no ping.
-    Old,
-    /// Version 4 or later.
-    New,
 }
 
 /// Reads one binary frame. `address_limit` is the most bytes of a document's name with its session.
@@ -106,9 +92,7 @@ pub fn decode(frame: &Bytes, address_limit: usize) -> Result<ClientFrame, Malfor
     let kind = reader.number()?;
     let message = match u8::try_from(kind) {
         Ok(SYNC) => ClientMessage::Common(yjs::decode_sync(frame, &mut reader)?),
-        Ok(AWARENESS) => {
-            ClientMessage::Common(yjs::ClientMessage::Awareness(frame.slice_ref(reader.byte_string()?)))
-        }
+        Ok(AWARENESS) => ClientMessage::Common(yjs::ClientMessage::Awareness(frame.slice_ref(reader.byte_string()?))),
         Ok(QUERY_AWARENESS) => ClientMessage::Common(yjs::ClientMessage::QueryAwareness),
         Ok(AUTH) => decode_token(frame, &mut reader)?,
         Ok(STATELESS) => ClientMessage::Stateless(frame.slice_ref(reader.text()?.as_bytes())),
@@ -122,9 +106,7 @@ fn decode_token(frame: &Bytes, reader: &mut Reader<'_>) -> Result<ClientMessage,
     if reader.number()? != u64::from(TOKEN) {
         return Err(Malformed::UnknownTag);
     }
-    let token = frame.slice_ref(reader.text()?.as_bytes());
-    let since = if reader.text().is_ok() { ProviderAge::New } else { ProviderAge::Old };
-    Ok(ClientMessage::Token { token, since })
+    Ok(ClientMessage::Token(frame.slice_ref(reader.text()?.as_bytes())))
 }
 
 /// Puts one message of a room into one frame; nothing when the protocol has no such message.
@@ -174,11 +156,6 @@ pub fn pong() -> Frame {
     Frame::new(Opcode::Binary, &[PONG], Bytes::new())
 }
 
-/// "Are you there?", for clients since version 4.
-pub fn ping() -> Frame {
-    Frame::new(Opcode::Binary, &[PING], Bytes::new())
-}
-
 fn small(address: &Address, kind: &[u8], text: Option<&[u8]>) -> Frame {
     let mut payload = Vec::with_capacity(address.0.len() + kind.len() + text.map_or(0, |text| text.len() + 4));
     payload.extend_from_slice(&address.0);
@@ -216,18 +193,15 @@ mod tests {
     #[test]
     fn bytes_as_the_npm_providers_write_them() {
         let common = |message| ClientMessage::Common(message);
-        assert_eq!(
-            message(b"\x03doc\x00\x00\x01\x00"),
-            common(yjs::ClientMessage::Step1(Bytes::from_static(&[0])))
-        );
+        assert_eq!(message(b"\x03doc\x00\x00\x01\x00"), common(yjs::ClientMessage::Step1(Bytes::from_static(&[0]))));
         assert_eq!(
             message(b"\x03doc\x00\x02\x02\x00\x00"),
             common(yjs::ClientMessage::Update(Bytes::from_static(&[0, 0])))
         );
         assert_eq!(message(b"\x03doc\x03"), common(yjs::ClientMessage::QueryAwareness));
-        let token = |since| ClientMessage::Token { token: Bytes::from_static(b"abc"), since };
-        assert_eq!(message(b"\x03doc\x02\x00\x03abc"), token(ProviderAge::Old));
-        assert_eq!(message(b"\x03doc\x02\x00\x03abc\x054.8.0"), token(ProviderAge::New));
+        let token = ClientMessage::Token(Bytes::from_static(b"abc"));
+        assert_eq!(message(b"\x03doc\x02\x00\x03abc"), token);
+        assert_eq!(message(b"\x03doc\x02\x00\x03abc\x054.8.0"), token);
         assert_eq!(message(b"\x03doc\x05\x02hi"), ClientMessage::Stateless(Bytes::from_static(b"hi")));
         assert_eq!(message(b"\x03doc\x07"), ClientMessage::Close);
         assert_eq!((decoded(&[9]), decoded(&[10])), (Ok(ClientFrame::Ping), Ok(ClientFrame::Pong)));
@@ -251,7 +225,9 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        for bytes in [&b""[..], b"\x03do", b"\x03doc", b"\x03doc\x00\x07", b"\x03doc\x02\x05", b"\x01\xff\x00\x00", &[8]] {
+        for bytes in
+            [&b""[..], b"\x03do", b"\x03doc", b"\x03doc\x00\x07", b"\x03doc\x02\x05", b"\x01\xff\x00\x00", &[8]]
+        {
             assert!(decoded(bytes).is_err(), "{bytes:?}");
         }
         let long = [&[101u8][..], &[b'x'; 101], &[3]].concat();
@@ -262,9 +238,15 @@ mod tests {
     fn server_messages() {
         let address = Address::new("doc");
         let frame = |message| encode(&address, &message);
-        assert_eq!(payload(&frame(ServerMessage::Step1(Bytes::from_static(&[0]))).expect("it has")), b"\x03doc\0\0\x01\0");
+        assert_eq!(
+            payload(&frame(ServerMessage::Step1(Bytes::from_static(&[0]))).expect("it has")),
+            b"\x03doc\0\0\x01\0"
+        );
         assert_eq!(payload(&frame(ServerMessage::Presence(Vec::new())).expect("it has")), b"\x03doc\x01\x01\0");
-        assert_eq!(payload(&frame(ServerMessage::Stateless(Bytes::from_static(b"hi"))).expect("it has")), b"\x03doc\x05\x02hi");
+        assert_eq!(
+            payload(&frame(ServerMessage::Stateless(Bytes::from_static(b"hi"))).expect("it has")),
+            b"\x03doc\x05\x02hi"
+        );
         assert_eq!(payload(&authenticated(&address, AuthorizedScope::ReadOnly)), b"\x03doc\x02\x02\x08readonly");
         assert_eq!(payload(&permission_denied(&address, "no")), b"\x03doc\x02\x01\x02no");
         assert_eq!(payload(&token_wanted(&address)), b"\x03doc\x02\x00");

@@ -1,6 +1,9 @@
 //! What one turn leads to, seen from outside of the room.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::room::principal::{Principal, PrincipalId};
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
 
@@ -14,6 +17,11 @@ fn update(from: ConnectionId, raw: Bytes) -> Input {
     Input::Update { from, update, kind: UpdateKind::Live }
 }
 
+fn arrives(connection: ConnectionId, writes: Writes, receipt: Receipt) -> Input {
+    let principal = Arc::new(Principal::new(PrincipalId::user("ada").expect("an id"), None));
+    Input::Join(Arrival { connection, principal, writes, receipt })
+}
+
 fn letter(client: u64) -> Bytes {
     let doc = Doc::with_client_id(client);
     let mut txn = doc.transact_mut();
@@ -23,7 +31,7 @@ fn letter(client: u64) -> Bytes {
 
 fn room(now: Instant) -> Room {
     let mut room = Room::new(now, Document::new(LIMITS.document_bytes), LIMITS);
-    let mut joins = [ADA, BOB, MALLORY].map(Input::Join).into();
+    let mut joins = [ADA, BOB, MALLORY].map(|connection| arrives(connection, Writes::Everything, Receipt::Echo)).into();
     room.turn(now, &mut joins, Admission::Open);
     room
 }
@@ -112,7 +120,7 @@ fn an_update_that_breaks_the_library_costs_its_sender_the_socket_and_nobody_anyt
             if !effects.document_lost {
                 break;
             }
-            let loaded = super::super::fold::open(None, &log, LIMITS.document_bytes).expect("a good log").document;
+            let loaded = crate::room::fold::open(None, &log, LIMITS.document_bytes).expect("a good log").document;
             room.replace_document(loaded);
             room.document.panic_on_client(9);
         }

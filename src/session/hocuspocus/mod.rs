@@ -188,11 +188,12 @@ impl Session {
         match message {
             ClientMessage::Close => self.close(&address).await,
             ClientMessage::Unknown(kind) => tracing::debug!(kind, "a message of an unknown type is ignored"),
-            ClientMessage::Token { token, .. } => self.present(&address, &token)?,
+            ClientMessage::Token(token) => self.present(&address, &token)?,
             message => match self.documents.get_mut(&address).expect("it is there or was just made") {
                 Document::Open(_) => return self.pass_on(connection, &address, message, bytes).await,
                 Document::Waiting(waiting) => {
-                    let needs_none = waiting.is_new() && (self.door.access.is_open() || self.door.presented.token.is_some());
+                    let needs_none =
+                        waiting.is_new() && (self.door.access.is_open() || self.door.presented.token.is_some());
                     let has_none = waiting.is_new() && message.is_step1();
                     waiting.keep(message, bytes);
                     if needs_none || has_none {
@@ -218,7 +219,7 @@ impl Session {
         let mail = match message {
             ClientMessage::Common(message) => connection.during(open.seat.read(message, bytes)).await?,
             ClientMessage::Stateless(text) => Ok(self.texts.admit(&open.seat, text)),
-            ClientMessage::Token { .. } | ClientMessage::Close | ClientMessage::Unknown(_) => Ok(None),
+            ClientMessage::Token(_) | ClientMessage::Close | ClientMessage::Unknown(_) => Ok(None),
         };
         match mail {
             Ok(Some(mail)) => deliver(connection, &open.seat, mail).await,
@@ -284,7 +285,7 @@ impl Session {
                 let renewed = identity.and_then(|identity| open.seat.pass_mut().renew(identity));
                 match renewed {
                     Ok(()) => {
-                        open.token_wanted = false;
+                        open.plan_renewal();
                         say(connection, &open.scope(&address));
                         let permit = open.seat.permit();
                         deliver(connection, &open.seat, permit).await
@@ -321,7 +322,12 @@ impl Session {
         Ok(())
     }
 
-    fn turn_away(&mut self, connection: &mut Connection, address: &Address, why: &TurnedAway) -> Result<(), CloseReason> {
+    fn turn_away(
+        &mut self,
+        connection: &mut Connection,
+        address: &Address,
+        why: &TurnedAway,
+    ) -> Result<(), CloseReason> {
         let reason = CloseReason::from(why);
         if reason.scope() == Scope::Socket {
             return Err(reason);
@@ -335,7 +341,12 @@ impl Session {
     }
 
     /// Ends one document; the client may come back to it with another token.
-    async fn end(&mut self, connection: &mut Connection, address: &Address, reason: CloseReason) -> Result<(), CloseReason> {
+    async fn end(
+        &mut self,
+        connection: &mut Connection,
+        address: &Address,
+        reason: CloseReason,
+    ) -> Result<(), CloseReason> {
         if reason.scope() == Scope::Socket {
             return Err(reason);
         }
@@ -422,9 +433,8 @@ async fn changes(documents: &mut HashMap<Address, Document>) -> (Address, Result
         Document::Open(open) if open.seat.may_change() => Some((address, open)),
         _ => None,
     });
-    let waits: Vec<_> = open
-        .map(|(address, open)| Box::pin(async move { (address.clone(), open.seat.change().await) }))
-        .collect();
+    let waits: Vec<_> =
+        open.map(|(address, open)| Box::pin(async move { (address.clone(), open.seat.change().await) })).collect();
     if waits.is_empty() {
         return std::future::pending().await;
     }

@@ -12,9 +12,9 @@ use crate::hub::mail::Mail;
 use crate::room::input::Input;
 use crate::room::role::Role;
 use crate::session::seat::Seat;
+use crate::wire::ServerMessage;
 use crate::wire::frame::Frame;
 use crate::wire::hocuspocus::{Address, encode};
-use crate::wire::ServerMessage;
 
 /// What `origin` says in a text of the server.
 const SERVER: &str = "server";
