@@ -1,10 +1,14 @@
-//! What reaches a room's task: what connections say, and that they come and go. Sent by sessions through a `Lease`.
+//! What reaches a room's task: what connections say, that they come and go, and what visitors ask.
+//! Sent by sessions and visits through a `Lease`.
+
+use tokio::sync::oneshot;
 
 use super::lane::Entrance;
 use super::line::Line;
 use crate::room::client::Arrival;
 use crate::room::id::ConnectionId;
 use crate::room::input::Input;
+use crate::room::request::{Answer, Ask};
 
 /// One piece of mail.
 #[derive(Debug)]
@@ -17,6 +21,10 @@ pub enum Mail {
     Said(Input),
     /// The same, so big that the turn is done in the lane; the entrance bounds how many of these there are.
     Heavy(Input, Entrance),
+    /// Somebody without a connection asks something; the entrance is there when it is big.
+    Ask(Ask, oneshot::Sender<Answer>, Option<Entrance>),
+    /// The room is to be deleted.
+    Delete(oneshot::Sender<Result<(), String>>),
     /// A stale connection's queue is empty: it can be healed.
     Drained(ConnectionId),
 }

@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod fanout;
 pub mod lane;
+mod leaving;
 pub mod line;
 mod loading;
 pub mod mail;
@@ -14,6 +15,8 @@ pub mod pace;
 pub mod registry;
 pub mod saving;
 mod task;
+pub mod visit;
+mod visitors;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

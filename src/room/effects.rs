@@ -4,6 +4,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::id::ConnectionId;
+use super::request::{Answer, RequestId};
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
 
@@ -17,7 +18,7 @@ pub struct Fanout {
     pub authors: SmallVec<[(ConnectionId, Bytes); 1]>,
 }
 
-/// What a turn leads to. The order among the parts: fan-out, log, texts, replies, closes.
+/// What a turn leads to. The order among the parts: fan-out, log, texts, replies, answers, closes.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// News for everybody.
@@ -28,6 +29,8 @@ pub struct Effects {
     pub texts: Vec<(ConnectionId, Bytes)>,
     /// Messages to single connections.
     pub replies: Vec<(ConnectionId, ServerMessage)>,
+    /// Answers to requests.
+    pub answers: Vec<(RequestId, Answer)>,
     /// Sockets to close.
     pub closes: Vec<(ConnectionId, CloseReason)>,
     /// Connections that must show that they live.

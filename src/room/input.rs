@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::client::Arrival;
 use super::id::ConnectionId;
+use super::request::Request;
 use super::role::Writes;
 use super::update::CheckedUpdate;
 use crate::wire::awareness::AwarenessEntry;
@@ -61,6 +62,8 @@ pub enum Input {
         /// To be sent back as it is.
         probe: Bytes,
     },
+    /// Something is asked from outside; `Room::serve` answers it.
+    Request(Request),
     /// The connection's outbox overflowed and is empty again: it lacks what came after `known`.
     Heal {
         /// Who lacks something.

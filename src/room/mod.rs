@@ -2,6 +2,7 @@
 //! I/O: time comes in with each call, and what should happen comes out as effects, so a room can be driven from a
 //! seed. Used by `hub`, which does what the effects say, and by `store` consumers that fold a log.
 
+mod answering;
 pub mod change;
 pub mod client;
 pub mod content;
@@ -16,9 +17,12 @@ pub mod orphans;
 pub mod presence;
 pub mod principal;
 pub mod questions;
+pub mod request;
 pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
 mod scan;
+mod serve;
 pub mod state;
+mod taking;
 pub mod update;

@@ -44,7 +44,7 @@ fn the_author_of_a_turn_hears_of_it_when_it_is_durable() {
     assert_eq!(effects.fanouts[0].authors[0], (ADA, letter(7)));
     assert_eq!(effects.fanouts[0].update, letter(7), "one update goes out as it came");
     assert_eq!(effects.log, [letter(7)]);
-    assert_eq!(room.durable(LogPosition(1)), [(ADA, ServerMessage::Update(letter(7)))]);
+    assert_eq!(room.durable(LogPosition(1)).replies, [(ADA, ServerMessage::Update(letter(7)))]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_read_only_room_asks_for_what_it_refused_when_it_is_open_again() {
     let answer = Input::Update { from: ADA, update: Box::new(answer), kind: UpdateKind::Answer };
     let effects = room.turn(now, &mut [answer].into(), Admission::Open);
     assert!(effects.replies.is_empty() && effects.log.len() == 1);
-    assert!(room.durable(LogPosition(1)).contains(&(ADA, ServerMessage::Probe(probe))));
+    assert!(room.durable(LogPosition(1)).replies.contains(&(ADA, ServerMessage::Probe(probe))));
 }
 
 #[test]
