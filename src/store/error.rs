@@ -114,7 +114,7 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The store cannot write at present, so it takes no compaction.
+    /// The store cannot write at present, so it takes no compaction and deletes no room.
     #[error("the store cannot write at present: {cause}")]
     Failing {
         /// The last failure.
@@ -161,6 +161,9 @@ pub enum AppendError {
         /// The limit.
         budget: u64,
     },
+    /// The room was deleted since its log was taken.
+    #[error("the room was deleted")]
+    Deleted,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
