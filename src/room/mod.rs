@@ -10,14 +10,18 @@ pub mod effects;
 pub mod fold;
 pub mod id;
 pub mod input;
+mod judge;
 pub mod nesting;
 pub mod orphans;
+mod placing;
 pub mod presence;
 pub mod principal;
 pub mod questions;
 pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
+mod roots;
 mod scan;
 pub mod state;
 pub mod update;
+pub mod verdict;
