@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::{any, get};
 use hyper::body::Incoming;
@@ -34,7 +34,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::room::room::RoomLimits;
 use crate::session::connection::ConnectionLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
-use crate::session::upgrade::{Peer, SessionOptions, Sessions};
+use crate::session::upgrade::{SessionOptions, Sessions};
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
 
@@ -226,7 +226,7 @@ async fn accept(listener: &TcpListener, routes: Router, most: usize) {
             Ok((socket, peer)) => {
                 let routes = routes.clone();
                 tokio::spawn(async move {
-                    serve_http(socket, Peer(peer.ip()), routes).await;
+                    serve_http(socket, peer, routes).await;
                     drop(place);
                 });
             }
@@ -240,9 +240,9 @@ async fn accept(listener: &TcpListener, routes: Router, most: usize) {
 }
 
 /// Serves HTTP/1 on one socket until it is closed or upgraded.
-async fn serve_http(socket: TcpStream, peer: Peer, routes: Router) {
+async fn serve_http(socket: TcpStream, peer: SocketAddr, routes: Router) {
     let routes = routes.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(ConnectInfo(peer));
         request
     });
     // A socket that cannot be told so is about to fail anyway.

@@ -118,15 +118,6 @@ impl Document {
             .is_some_and(|vector| vector.iter().any(|(client, theirs)| *theirs > clock(&self.clocks, client.get())))
     }
 
-    /// TEMPORARY
-    pub(super) fn brings_nothing(&self, update: &CheckedUpdate) -> bool {
-        update.is_empty()
-    }
-    /// TEMPORARY
-    pub(super) fn only_touches(&mut self, _update: &CheckedUpdate, _root: &str) -> bool {
-        false
-    }
-
     /// Whether a join is answered without encoding.
     pub fn state_is_ready(&self) -> bool {
         self.state.is_ready()

@@ -22,6 +22,7 @@ use super::principal::Principal;
 use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
+use super::taking::Unwritten;
 use super::update::CheckedUpdate;
 use super::view::DocumentView;
 use crate::wire::close::CloseReason;
@@ -41,12 +42,14 @@ pub struct RoomLimits {
     pub presence_clients: usize,
 }
 
+pub(super) type Clients = HashMap<ConnectionId, Client>;
+
 /// A live room.
 pub struct Room {
     pub(super) document: Document,
     pub(super) presence: Presence,
     pub(super) durability: Durability,
-    pub(super) clients: HashMap<ConnectionId, Client>,
+    pub(super) clients: Clients,
     pub(super) questions: Questions,
     pub(super) requests: Requests,
     /// The document for readers, until it changes.
@@ -209,6 +212,9 @@ impl Room {
         self.presence.sweep(now);
         if now.duration_since(self.last_join) > STATE_KEPT {
             self.document.forget_state();
+        }
+        if self.clients.values().all(|client| client.writes == Writes::Everything) {
+            self.document.forget_roots();
         }
         let mut messages = Vec::new();
         if admission == Admission::Open {

@@ -34,7 +34,7 @@ impl Room {
         let mut effects = Effects::default();
         let Some(request) = self.requests.pop() else { return effects };
         let answer = match request.ask {
-            Ask::View => self.view().map(|document| Some(Answer::View(RoomView { document, present: self.present() }))),
+            Ask::View => self.view().map(|document| Some(Answer::View(RoomView { document, present: self.who_is_here() }))),
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
             Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
             Ask::Apply { writes, update } => self.take_update(request.id, writes, update, &mut effects),
@@ -59,7 +59,7 @@ impl Room {
     }
 
     /// Everybody who is here, whatever they say of themselves.
-    fn present(&self) -> Vec<Present> {
+    fn who_is_here(&self) -> Vec<Present> {
         let mut present: BTreeMap<&PrincipalId, Present> = BTreeMap::new();
         for principal in self.principals() {
             let entry = present

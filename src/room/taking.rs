@@ -14,8 +14,10 @@ use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::{Input, UpdateKind};
 use super::role::Writes;
-use super::room::Room;
+use super::presence::Presence;
+use super::room::{Clients, Room};
 use super::update::CheckedUpdate;
+use super::verdict::{Holder, Verdict};
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
 
@@ -29,7 +31,7 @@ pub(super) type Said = (ConnectionId, Box<CheckedUpdate>, UpdateKind);
 
 impl Room {
     /// Applies updates in as few changes as possible. On `Poisoned`, what was not applied is back in `inputs`.
-    fn take_updates(
+    pub(super) fn take_updates(
         &mut self,
         mut updates: VecDeque<Said>,
         inputs: &mut VecDeque<Input>,
@@ -126,7 +128,10 @@ impl Room {
         {
             self.durability.echo(author, update);
         }
-        for (from, kind) in std::mem::take(&mut applied.taken) {
+        for (from, kind, writer) in std::mem::take(&mut applied.taken) {
+            if let (Some(client), Some(writer), UpdateKind::Live) = (self.clients.get_mut(&from), writer, kind) {
+                client.writes_as(writer);
+            }
             self.acknowledge(from, kind, effects);
         }
         if let Some(update) = finished.update {
@@ -153,7 +158,7 @@ impl Room {
     }
 
     /// An update is not taken, and its sender is told so once, or each time when it counts.
-    fn refuse_update(&mut self, from: ConnectionId, kind: UpdateKind, why: Unwritten, effects: &mut Effects) {
+    pub(super) fn refuse_update(&mut self, from: ConnectionId, kind: UpdateKind, why: Unwritten, effects: &mut Effects) {
         let Some(client) = self.clients.get_mut(&from) else { return };
         let debt = if why == Unwritten::ForNow { Debt::ForNow } else { Debt::Forbidden };
         let known = std::mem::replace(&mut client.debt, debt);
@@ -182,15 +187,13 @@ impl Room {
             // An answer carries all that its client ever deleted or saw deleted.
             Writes::Nothing if kind == UpdateKind::Answer && self.document.brings_nothing(update) => None,
             Writes::Nothing => Some(Unwritten::ReadOnly),
-            Writes::Comments if self.document.only_touches(update, COMMENTS) && self.is_own(from, update) => None,
-            Writes::Comments => Some(Unwritten::OnlyComments),
+            Writes::Comments => {
+                let (document, clients, presence) = (&mut self.document, &self.clients, &self.presence);
+                let holder = |id| holder(id, from, clients, presence);
+                let verdict = document.only_touches(update, COMMENTS, holder);
+                (verdict != Verdict::Inside).then_some(Unwritten::OnlyComments)
+            }
         }
-    }
-
-    /// Whether nobody else who is here speaks for the clients whose blocks these are: blocks in their name would make
-    /// everybody ignore what they write themselves.
-    fn is_own(&self, from: ConnectionId, update: &CheckedUpdate) -> bool {
-        update.clients().all(|client| self.presence.speaker_of(client).is_none_or(|speaker| speaker == from))
     }
 
     /// The update was taken, or said nothing new: its sender hears of it when all of it is durable.
@@ -210,14 +213,27 @@ impl Room {
     }
 }
 
+/// Whose a client id is in the eyes of `writer`: blocks in the name of somebody else would make everybody ignore what
+/// they write themselves.
+fn holder(id: u64, writer: ConnectionId, clients: &Clients, presence: &Presence) -> Holder {
+    let principal = clients.get(&writer).map(|client| &client.principal.id);
+    let wrote = clients.values().find(|client| client.wrote(id)).map(|client| &client.principal.id);
+    match (wrote, presence.speaker_of(id)) {
+        (Some(author), _) if Some(author) == principal => Holder::Writer,
+        (Some(_), _) => Holder::Other,
+        (None, Some(speaker)) if speaker != writer => Holder::Other,
+        (None, _) => Holder::Nobody,
+    }
+}
+
 /// What became of the updates of one change.
 #[derive(Default)]
 struct Applied {
     authors: SmallVec<[(ConnectionId, Bytes); 1]>,
     orphans: Vec<(ConnectionId, Bytes)>,
     refused: Vec<(ConnectionId, CloseReason)>,
-    /// Whose updates were not refused, one by one.
-    taken: SmallVec<[(ConnectionId, UpdateKind); 1]>,
+    /// Whose updates were not refused, one by one, and the client that each begins with.
+    taken: SmallVec<[(ConnectionId, UpdateKind, Option<u64>); 1]>,
 }
 
 /// Why an update is not taken although there is nothing wrong with it.
@@ -245,6 +261,7 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
     let mut change = document.change();
     for (from, update, kind) in group {
         let raw = update.raw.clone();
+        let writer = update.clients().next();
         match change.apply(*update, from.0)? {
             Outcome::Applied => applied.authors.push((from, raw)),
             Outcome::Orphaned => applied.orphans.push((from, raw)),
@@ -254,7 +271,7 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
             }
             Outcome::Known => {}
         }
-        applied.taken.push((from, kind));
+        applied.taken.push((from, kind, writer));
     }
     change.finish()
 }

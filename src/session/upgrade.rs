@@ -1,11 +1,12 @@
 //! From an HTTP request to a WebSocket: checks the request, answers it, takes the bare socket from hyper, and runs
 //! the session in a task of its own. Called by the server's routes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -48,10 +49,6 @@ pub struct Sessions {
     options: SessionOptions,
     ids: Arc<AtomicU64>,
 }
-
-/// The address at the other end of a connection: an extension of each request.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub IpAddr);
 
 /// Why a request is not answered with a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +115,8 @@ impl Sessions {
             return Err(UpgradeError::Draining);
         }
         let counted = self.hub.connect(self.options.connections).ok_or(UpgradeError::TooManyConnections)?;
-        let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0);
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
         let door = Door {
             hub: self.hub.clone(),
             access: self.access.clone(),

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::room::client::{Arrival, Receipt};
+use crate::room::patch::Patch;
 use crate::room::principal::{Principal, PrincipalId};
+use crate::room::request::{Answer, Ask, Request, RequestId, RequestRefusal};
+use crate::room::version::Version;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
 
@@ -157,4 +161,181 @@ fn a_heal_is_one_difference_and_a_question() {
     room.turn(now, &mut [Input::Heal { to: BOB, known: before }].into(), Admission::Open);
     let answers = room.answer();
     assert!(matches!(&answers[0].1[..], [ServerMessage::Step2(_), ServerMessage::Step1(_)]));
+}
+
+const VIEWER: ConnectionId = ConnectionId(4);
+
+/// A room with the three, and one who may write `writes`.
+fn room_with(now: Instant, writes: Writes, receipt: Receipt) -> Room {
+    let mut room = room(now);
+    room.turn(now, &mut [arrives(VIEWER, writes, receipt)].into(), Admission::Open);
+    room
+}
+
+/// An entry of a root, set by a client of its own.
+fn entry(client: u64, root: &str) -> Bytes {
+    let doc = Doc::with_client_id(client);
+    let mut txn = doc.transact_mut();
+    txn.get_or_insert_map(root).insert(&mut txn, "key", "value");
+    txn.encode_update_v1().into()
+}
+
+fn answer(from: ConnectionId, raw: Bytes) -> Input {
+    let update = Box::new(CheckedUpdate::parse(raw).expect("well-formed"));
+    Input::Update { from, update, kind: UpdateKind::Answer }
+}
+
+fn left_no_trace(effects: &Effects) -> bool {
+    effects.log.is_empty() && effects.fanouts.is_empty() && effects.closes.is_empty()
+}
+
+#[test]
+fn a_reader_writes_nothing_and_is_told_once() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Nothing, Receipt::Echo);
+    let before = room.state_vector();
+    let inputs = [update(VIEWER, letter(9)), answer(VIEWER, letter(9)), update(VIEWER, letter(9))];
+    let effects = room.turn(now, &mut inputs.into(), Admission::Open);
+    assert!(left_no_trace(&effects));
+    assert!(matches!(effects.replies[..], [(VIEWER, ServerMessage::Denied(_))]));
+    assert_eq!(room.state_vector(), before);
+    let probe = Input::Probe { from: VIEWER, probe: Bytes::from_static(&[102, 1, 1]) };
+    assert!(room.turn(now, &mut [probe].into(), Admission::Open).replies.is_empty(), "what was refused is not saved");
+}
+
+#[test]
+fn a_readers_answer_that_says_nothing_new_is_no_write() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Nothing, Receipt::Status);
+    let doc = Doc::with_client_id(7);
+    let mut txn = doc.transact_mut();
+    let text = txn.get_or_insert_text("notes");
+    text.insert(&mut txn, 0, "abc");
+    text.remove_range(&mut txn, 0, 2);
+    drop(txn);
+    let state = Bytes::from(doc.transact().encode_state_as_update_v1(&yrs::StateVector::default()));
+    room.turn(now, &mut [update(ADA, state.clone())].into(), Admission::Open);
+    room.durable(LogPosition(1));
+    let status = |status| vec![(VIEWER, ServerMessage::SyncStatus(status))];
+    let mut turn = |input| room.turn(now, &mut [input].into(), Admission::Open);
+    assert_eq!(turn(answer(VIEWER, state.clone())).replies, status(SyncStatus::Saved));
+    text_removed(&doc);
+    let removed = Bytes::from(doc.transact().encode_state_as_update_v1(&doc.transact().state_vector()));
+    let effects = turn(answer(VIEWER, removed));
+    assert!(left_no_trace(&effects), "a deletion alone is a write");
+    assert_eq!(effects.replies, status(SyncStatus::Refused));
+    assert_eq!(turn(update(VIEWER, state)).replies, status(SyncStatus::Refused));
+}
+
+fn text_removed(doc: &Doc) {
+    let mut txn = doc.transact_mut();
+    let text = txn.get_or_insert_text("notes");
+    text.remove_range(&mut txn, 0, 1);
+}
+
+#[test]
+fn a_commenter_writes_comments_and_nothing_else() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Comments, Receipt::Echo);
+    let effects = room.turn(now, &mut [update(VIEWER, entry(8, "trip"))].into(), Admission::Open);
+    assert!(left_no_trace(&effects) && matches!(effects.replies[..], [(VIEWER, ServerMessage::Denied(_))]));
+    let inputs = [update(ADA, letter(7)), update(VIEWER, entry(9, "comments")), update(VIEWER, entry(10, "items"))];
+    let effects = room.turn(now, &mut inputs.into(), Admission::Open);
+    assert_eq!(effects.log, [letter(7), entry(9, "comments")]);
+}
+
+#[test]
+fn nobody_comments_in_the_name_of_somebody_who_is_here() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Comments, Receipt::Echo);
+    let state = Some(Bytes::from_static(b"{}"));
+    let presence = Input::Presence { from: ADA, entries: vec![AwarenessEntry { client: ClientId(9), clock: 1, state }] };
+    room.turn(now, &mut [presence].into(), Admission::Open);
+    let effects = room.turn(now, &mut [update(VIEWER, entry(9, "comments"))].into(), Admission::Open);
+    assert!(left_no_trace(&effects), "Ada's own block with this clock would be ignored by everybody");
+}
+
+#[test]
+fn who_may_write_after_all_is_asked_for_what_was_refused() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Nothing, Receipt::Status);
+    room.turn(now, &mut [update(VIEWER, letter(9))].into(), Admission::Open);
+    assert!(!room.owes() && room.tick(now, Admission::Open).is_empty(), "not as long as it may not");
+    let permit = Input::Permit { to: VIEWER, writes: Writes::Everything };
+    room.turn(now, &mut [permit].into(), Admission::Open);
+    assert!(matches!(room.tick(now, Admission::Open)[..], [(VIEWER, ServerMessage::Step1(_))]));
+    room.turn(now, &mut [answer(VIEWER, letter(9))].into(), Admission::Open);
+    let told = room.durable(LogPosition(1)).replies;
+    assert_eq!(told, [(VIEWER, ServerMessage::SyncStatus(SyncStatus::Saved))], "one for the update that was refused");
+}
+
+#[test]
+fn who_may_write_no_more_writes_no_more() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Everything, Receipt::Echo);
+    let permit = Input::Permit { to: VIEWER, writes: Writes::Nothing };
+    let effects = room.turn(now, &mut [permit, update(VIEWER, letter(9))].into(), Admission::Open);
+    assert!(left_no_trace(&effects));
+}
+
+fn asks(id: u64, ask: Ask) -> Input {
+    Input::Request(Request { id: RequestId(id), ask })
+}
+
+fn served(room: &mut Room, ask: Ask) -> Effects {
+    let effects = room.turn(Instant::now(), &mut [asks(1, ask)].into(), Admission::Open);
+    assert!(effects.answers.is_empty() && room.has_requests());
+    room.serve(Admission::Open)
+}
+
+fn patch(writes: Writes, json: &str, if_match: Option<Version>) -> Ask {
+    let patch = Box::new(Patch::parse(json.as_bytes()).expect("a patch"));
+    Ask::Patch { writes, patch, if_match }
+}
+
+const SET_TITLE: &str = r#"[{"op":"add","path":"/trip/title","value":"Lisbon"}]"#;
+
+#[test]
+fn a_patch_is_everybodys_at_once_and_saved_when_it_is_durable() {
+    let now = Instant::now();
+    let mut room = room(now);
+    let effects = served(&mut room, patch(Writes::Everything, SET_TITLE, None));
+    assert!(effects.answers.is_empty(), "not before it is durable");
+    assert_eq!((effects.fanouts.len(), effects.log.len()), (1, 1));
+    let Answer::Saved(version) = room.durable(LogPosition(1)).answers.remove(0).1 else { panic!("it is saved") };
+    let view = served(&mut room, Ask::View);
+    let [(RequestId(1), Answer::View(view))] = &view.answers[..] else { panic!("a view") };
+    assert_eq!(view.document.version, version);
+    assert!(std::str::from_utf8(&view.document.json).expect("text").contains(r#""title":"Lisbon""#));
+    assert_eq!((view.present.len(), view.present[0].connections), (1, 3), "three connections of one principal");
+    let again = served(&mut room, patch(Writes::Everything, SET_TITLE, Some(version)));
+    assert!(matches!(again.answers[..], [(_, Answer::Saved(same))] if same == version), "it says nothing new");
+    assert!(again.log.is_empty());
+}
+
+#[test]
+fn a_patch_of_another_version_or_of_a_lesser_role_changes_nothing() {
+    let now = Instant::now();
+    let mut room = room(now);
+    let before = room.document().version();
+    room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
+    let late = served(&mut room, patch(Writes::Everything, SET_TITLE, Some(before)));
+    assert!(matches!(late.answers[..], [(_, Answer::Refused(RequestRefusal::OtherVersion(_)))]));
+    for writes in [Writes::Nothing, Writes::Comments] {
+        let effects = served(&mut room, patch(writes, SET_TITLE, None));
+        assert!(left_no_trace(&effects) && matches!(effects.answers[..], [(_, Answer::Refused(_))]), "{writes:?}");
+        let update = Box::new(CheckedUpdate::parse(entry(9, "trip")).expect("well-formed"));
+        let effects = served(&mut room, Ask::Apply { writes, update });
+        assert!(left_no_trace(&effects));
+        assert!(matches!(effects.answers[..], [(_, Answer::Refused(RequestRefusal::Forbidden))]), "{writes:?}");
+    }
+}
+
+#[test]
+fn an_update_without_a_connection_goes_the_way_of_all() {
+    let mut room = room(Instant::now());
+    let update = Box::new(CheckedUpdate::parse(entry(9, "comments")).expect("well-formed"));
+    let effects = served(&mut room, Ask::Apply { writes: Writes::Comments, update });
+    assert_eq!((effects.log.len(), effects.fanouts.len(), effects.answers.len()), (1, 1, 0));
+    assert!(matches!(room.durable(LogPosition(1)).answers[..], [(_, Answer::Saved(_))]));
 }
