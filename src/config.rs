@@ -1,12 +1,16 @@
 //! Every option: a flag, an environment variable, a type and a default, all in `--help`.
 //! Read once at the start by `main`; the parts get what concerns them.
 
+pub mod access;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+
+use access::AccessConfig;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +36,10 @@ pub struct Config {
     /// Listen beyond loopback although everybody who can connect may read and write every room
     #[arg(long, env = "TRIPROOM_I_KNOW_THIS_IS_OPEN")]
     pub i_know_this_is_open: bool,
+
+    /// Who may do what.
+    #[command(flatten)]
+    pub access: AccessConfig,
 
     /// How long a stopping server may take to send clients away and to save everything
     #[arg(long, env = "TRIPROOM_DRAIN", default_value = "10s", value_parser = duration, value_name = "TIME")]
@@ -113,7 +121,8 @@ pub struct Config {
     pub log: String,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A time as it is written on the command line.
+pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s or 2m"))
 }
 
