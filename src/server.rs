@@ -22,10 +22,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use crate::access::Access;
+use crate::access::{Access, AccessError};
 use crate::api::health::{self, Health};
 use crate::api::page;
 use crate::api::problem::Problem;
+use crate::config::access::AccessConfigError;
 use crate::config::{Config, bytes};
 use crate::hub::members::Patience;
 use crate::hub::registry::Limits;
@@ -55,9 +56,16 @@ pub enum ServeError {
     /// Anybody could read and write everything.
     #[error(
         "{0} is not a loopback address, and without authentication everybody who can connect may read and write \
-         every room; listen on 127.0.0.1, or say --i-know-this-is-open"
+         every room; listen on 127.0.0.1, say how callers prove who they are (--jwt-secret, --jwks, --auth-webhook), or \
+         say --i-know-this-is-open"
     )]
     Open(SocketAddr),
+    /// Options of access that do not fit together.
+    #[error(transparent)]
+    Options(#[from] AccessConfigError),
+    /// See there.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// See there.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,7 +109,8 @@ impl Server {
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, ServeError> {
         let address = listener.local_addr()?;
-        if !address.ip().is_loopback() && !config.i_know_this_is_open {
+        let is_open = config.access.options()?.proof.is_none();
+        if is_open && !address.ip().is_loopback() && !config.i_know_this_is_open {
             return Err(ServeError::Open(address));
         }
         let mut store_config = StoreConfig::new(&config.data);
@@ -118,7 +127,7 @@ impl Server {
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, ServeError> {
         let hub = Hub::new(store.clone(), hub_options(&config), Metrics::new());
-        let access = Access::temp();
+        let access = Access::open(config.access.options()?, store.directory()).await?;
         let sessions = Sessions::new(hub.clone(), access, session_options(&config));
         let unsaved_budget = config.unsaved_budget.as_u64();
         let health = Health { hub: hub.clone(), store: store.clone(), unsaved_budget, metrics };

@@ -108,7 +108,7 @@ impl Sessions {
 
     fn open(&self, purpose: Purpose, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
         let (accept, upgrade) = handshake(request)?;
-        if !self.access.allows_origin(request.headers()) {
+        if !self.access.origins().allows(request.headers()) {
             return Err(UpgradeError::Origin);
         }
         if self.hub.is_draining() {
