@@ -74,6 +74,8 @@ pub struct Change<'d> {
     mixed: bool,
     /// Something was taken of an update that was then refused.
     partial: bool,
+    /// The server wrote something itself: nobody reckoned yet what that does to size and nesting.
+    written: bool,
     /// Sources of orphans that were given up.
     impossible: Vec<u64>,
 }
@@ -109,7 +111,7 @@ enum Attempt {
 impl<'d> Change<'d> {
     pub(super) fn new(txn: TransactionMut<'d>, parts: Parts<'d>, state: &'d mut CachedState) -> Self {
         let (applied, impossible) = (SmallVec::new(), Vec::new());
-        Self { txn: Some(txn), parts, state, applied, mixed: false, partial: false, impossible }
+        Self { txn: Some(txn), parts, state, applied, mixed: false, partial: false, written: false, impossible }
     }
 
     /// Applies one update that came from `source` (see [`Orphan::source`]).
@@ -161,6 +163,14 @@ impl<'d> Change<'d> {
         Ok(Outcome::Orphaned)
     }
 
+    /// Lets the server itself write. It must check every index: a panic of the library costs the document.
+    pub(super) fn write(&mut self, work: impl FnOnce(&mut TransactionMut<'d>)) -> Result<(), Poisoned> {
+        self.guarded(work)?;
+        *self.parts.clocks = clocks_of(&self.txn().state_vector());
+        (self.mixed, self.written) = (true, true);
+        Ok(())
+    }
+
     /// Ends the change: tries orphans again and commits.
     pub fn finish(mut self) -> Result<Finished, Poisoned> {
         self.adopt_orphans()?;
@@ -173,6 +183,11 @@ impl<'d> Change<'d> {
         };
         if let Some(update) = &update {
             self.state.changed(update);
+            if self.written {
+                let written = nesting::of_update(update).expect("the library writes valid updates");
+                *self.parts.nesting = written.on_top_of(*self.parts.nesting);
+                *self.parts.size += update.len();
+            }
         }
         Ok(Finished { update, partial: self.partial, impossible: std::mem::take(&mut self.impossible) })
     }
