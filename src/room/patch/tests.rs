@@ -64,7 +64,7 @@ struct Client(Doc);
 
 impl Client {
     fn of(document: &Document) -> Self {
-        let mut options = Options::with_client_id(3.into());
+        let mut options = Options::with_client_id(yrs::ClientID::new(3));
         options.offset_kind = yrs::OffsetKind::Utf16;
         let client = Self(Doc::with_options(options));
         client.hear(&document.difference(&[]));
