@@ -3,6 +3,7 @@
 //! one room hold the same one.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use quick_cache::sync::Cache;
@@ -26,6 +27,8 @@ pub(super) struct Held {
     now: watch::Sender<Now>,
     /// Whoever changes the room's roster holds this.
     pub(super) changing: Mutex<()>,
+    /// When the last reading that succeeded began; held by the one who reads.
+    read: Mutex<Option<Instant>>,
     /// Held by the one who reads it until that works.
     reading: Arc<Mutex<()>>,
     all: Arc<DashMap<RoomId, Weak<Held>>>,
@@ -66,6 +69,7 @@ impl Rosters {
             room: room.clone(),
             now: watch::Sender::default(),
             changing: Mutex::default(),
+            read: Mutex::default(),
             reading: Arc::default(),
             all: Arc::clone(&self.held),
         });
@@ -73,10 +77,17 @@ impl Rosters {
         held
     }
 
-    /// The roster as the store has it.
+    /// The roster as the store has it. Of many who ask at once most are served by one reading that began after they asked.
     pub(super) async fn read(&self, room: &RoomId) -> Result<Arc<Held>, StoreError> {
         // Held before it is read: a change in between finds it, and what was read before that change does not replace it.
         let held = self.hold(room);
+        let asked = Instant::now();
+        let mut read = held.read.lock().await;
+        if read.is_some_and(|began| began >= asked) {
+            drop(read);
+            return Ok(held);
+        }
+        let began = Instant::now();
         let changes = held.now.borrow().changes;
         let roster = self.directory.roster(room).await?;
         held.now.send_if_modified(|now| {
@@ -87,6 +98,8 @@ impl Rosters {
             now.is_read = true;
             is_news
         });
+        *read = Some(began);
+        drop(read);
         Ok(held)
     }
 
