@@ -24,11 +24,13 @@ process.setMaxListeners(0);
 const tapped = (line) => class extends WebSocket {
   constructor(url) {
     super(url);
-    this.on('message', (data, isBinary) => line.hears(data, isBinary));
+    line.connections += 1;
+    this.number = line.connections;
+    this.on('message', (data, isBinary) => line.hears(data, isBinary, this.number));
   }
 
   send(data) {
-    line.says(data);
+    line.says(data, this.number);
     super.send(data);
   }
 
@@ -55,6 +57,8 @@ export class Line {
   /** Frames that came and went, parsed, over all of the line's connections. */
   heard = [];
   said = [];
+  /** Connections that the line has had; each frame says on which of them it went. */
+  connections = 0;
   #offline = false;
   #ended = false;
 
@@ -103,12 +107,12 @@ export class Line {
     this.provider.connect();
   }
 
-  says(data) {
-    this.said.push(read(data));
+  says(data, on) {
+    this.said.push({ ...read(data), on });
   }
 
-  hears(data, isBinary) {
-    const frame = isBinary ? read(data) : { type: 'text' };
+  hears(data, isBinary, on) {
+    const frame = { ...isBinary ? read(data) : { type: 'text' }, on };
     const isMeant = frame.name == null || this.provider.configuration.providerMap.has(frame.name);
     if (isMeant && !readable[this.flavour.major].includes(frame.type)) complain(`${this.flavour.name} was sent a message of type ${frame.type}`);
     this.heard.push(frame);

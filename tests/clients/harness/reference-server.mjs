@@ -21,6 +21,7 @@ const server = new Server({
     connectionConfig.readOnly = claims.role === 'viewer';
   },
   async onTokenSync({ token, connection }) {
+    if (!secret) return;
     connection.readOnly = verified(token, secret).role === 'viewer';
   },
   async onStateless({ document, connection, payload }) {
