@@ -2,6 +2,7 @@
 //!
 //! The way of one edit: `socket → session → room → log → fan-out → outbox → socket`. See `docs/architecture.md`.
 
+pub mod access;
 pub mod api;
 pub mod config;
 pub mod hub;

@@ -47,6 +47,20 @@ pub enum StoreError {
         /// The unknown migration.
         version: i64,
     },
+    /// An earlier version of the program made the tables, and nothing may be changed.
+    #[error(
+        "the tables of {} are those of an earlier version of triproom; `triproom serve` brings them up to date", file.display()
+    )]
+    OlderSchema {
+        /// The database file.
+        file: PathBuf,
+    },
+    /// There is nothing to look at.
+    #[error("there is no database {}; choose the folder of a server with --data", file.display())]
+    NoDatabase {
+        /// The database file.
+        file: PathBuf,
+    },
     /// A migration failed, or one that was applied differs from the one built in.
     #[error("the tables of {} could not be brought up to date: {source}", file.display())]
     Migration {
@@ -119,6 +133,9 @@ pub enum StoreError {
     /// The store was closed before.
     #[error("the store is closed")]
     Closed,
+    /// A secret could not be made.
+    #[error("the system gives no random bytes: {0}")]
+    NoRandomness(getrandom::Error),
     /// A test made it fail, see [`FaultSwitch`](super::FaultSwitch).
     #[error("a fault was injected {0} the commit")]
     Injected(&'static str),

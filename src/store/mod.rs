@@ -5,13 +5,15 @@
 //!
 //! `ledger` is the account in memory, `log` a room's handle on it, `writer` the one task that commits,
 //! `sqlite` the database behind it (`schema` opens it, `sink` writes it by the
-//! transactions in `rows` and `replace`, `reader` reads it).
+//! transactions in `rows` and `replace`, `reader` reads it). `directory` is beside all this: who may be in the rooms.
 
 mod compaction;
+pub mod directory;
 mod error;
 mod fault;
 mod ledger;
 mod log;
+mod moment;
 mod reader;
 mod replace;
 mod rows;
@@ -29,6 +31,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub use directory::Directory;
 pub use error::{AppendError, StoreError};
 pub use fault::{Fault, FaultSwitch};
 pub use log::RoomLog;
@@ -189,6 +192,13 @@ impl Store {
     {
         match self {
             Self::Sqlite(store) => store.compact(room, fold).await,
+        }
+    }
+
+    /// Who may be in the rooms of this store.
+    pub fn directory(&self) -> Directory {
+        match self {
+            Self::Sqlite(store) => Directory::Sqlite(store.directory()),
         }
     }
 

@@ -9,8 +9,9 @@ use super::Sequence;
 use super::compaction::CompactionWrite;
 use super::error::StoreError;
 use super::fault::FaultSwitch;
+use super::moment::now;
 use super::rows::room_ids;
-use super::sink::{now, signed};
+use super::sink::signed;
 use super::snapshot::Encoded;
 
 /// See [`Sink::commit_compaction`](super::sink::Sink::commit_compaction).

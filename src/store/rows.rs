@@ -10,7 +10,8 @@ use super::Sequence;
 use super::error::StoreError;
 use super::fault::FaultSwitch;
 use super::ledger::{Batch, QueuedRow};
-use super::sink::{now, signed};
+use super::moment::now;
+use super::sink::signed;
 use crate::room::id::RoomId;
 
 /// Rows of the prepared INSERTs, largest first: a batch is cut into these. Each is a hop to SQLite's thread and back,

@@ -1,26 +1,30 @@
 //! The database file: folder, lock, settings, migrations, and the one scan that finds every room's rows.
-//! Only opening a store comes here. It must never change a file that it does not understand.
+//! Only opening a store or a directory comes here. It must never change a file that it does not understand.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection};
 
+use super::Sequence;
 use super::error::StoreError;
 use super::ledger::Ledger;
-use super::{Sequence, StoreConfig};
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 
 const DATABASE: &str = "triproom.sqlite";
 const LOCK: &str = "triproom.lock";
 
-/// Makes the folder and takes it for this process, until the file is dropped.
-pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
+/// Makes the folder, and in it an empty database that nobody but this user can read: it will hold secrets.
+/// What is there stays as it is.
+pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     let refused = |source| StoreError::Folder { folder: folder.to_owned(), source };
     let is_new = !folder.exists();
     std::fs::create_dir_all(folder).map_err(refused)?;
@@ -28,6 +32,19 @@ pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
         // SQLite syncs the folder for its files, but nobody else would sync the folder's own name.
         File::open(parent).and_then(|parent| parent.sync_all()).map_err(refused)?;
     }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    match options.open(folder.join(DATABASE)) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(refused(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the folder for this process, until the file is dropped.
+pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
+    let refused = |source| StoreError::Folder { folder: folder.to_owned(), source };
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(refused)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -36,10 +53,10 @@ pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// How both the writer and the readers connect.
-pub(super) fn options(config: &StoreConfig) -> SqliteConnectOptions {
+/// How everybody connects.
+pub(super) fn options(folder: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
-        .filename(config.folder.join(DATABASE))
+        .filename(folder.join(DATABASE))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         // On a Mac a plain fsync does not reach the disk; elsewhere this changes nothing.
@@ -48,27 +65,86 @@ pub(super) fn options(config: &StoreConfig) -> SqliteConnectOptions {
         .pragma("journal_size_limit", "67108864")
         // No foreign keys: the writer resolves every room itself.
         .foreign_keys(false)
-        // The lock file keeps other servers out; somebody's sqlite3 shell may still hold the file for a moment.
+        // The directory, command lines and somebody's sqlite3 shell may hold the file for a moment.
         .busy_timeout(Duration::from_secs(5))
         // Rows come over a channel from SQLite's thread; a short one would switch threads every few rows.
         .row_buffer_size(1024)
         .disable_statement_logging()
 }
 
-/// Connects the writer and brings the tables up to date.
+/// Connects and brings the tables up to date. Several processes may do so at the same time.
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
-    let file = options.get_filename().to_owned();
-    let clear = |error: sqlx::Error| StoreError::Database(error).in_file(&file);
+    let file = options.get_filename();
+    let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
     let mut connection = options.clone().create_if_missing(true).connect().await.map_err(clear)?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.map_err(clear)?;
     if mode != "wal" {
-        return Err(StoreError::NoWriteAhead { file, mode });
+        return Err(StoreError::NoWriteAhead { file: file.to_owned(), mode });
     }
-    match migrator().run(&mut connection).await {
-        Ok(()) => Ok(connection),
-        Err(MigrateError::VersionMissing(version)) => Err(StoreError::NewerSchema { file, version }),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(clear(error)),
-        Err(source) => Err(StoreError::Migration { file, source }),
+    let migrator = migrator();
+    if tables(&mut connection, &migrator, file).await? == Tables::Older {
+        // The migrator takes no lock on SQLite. This transaction is one: whoever comes second finds all done.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(clear)?;
+        migrator.run(&mut *transaction).await.map_err(|error| not_migrated(error, file))?;
+        transaction.commit().await.map_err(clear)?;
+    }
+    Ok(connection)
+}
+
+/// Whether there is a database whose tables are those of this version. Changes nothing.
+pub(super) async fn check(options: &SqliteConnectOptions) -> Result<(), StoreError> {
+    let file = options.get_filename();
+    if !file.exists() {
+        return Err(StoreError::NoDatabase { file: file.to_owned() });
+    }
+    let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
+    let mut connection = options.connect().await.map_err(clear)?;
+    let tables = tables(&mut connection, &migrator(), file).await?;
+    connection.close().await.map_err(clear)?;
+    match tables {
+        Tables::UpToDate => Ok(()),
+        Tables::Older => Err(StoreError::OlderSchema { file: file.to_owned() }),
+    }
+}
+
+/// How the tables of a file compare with those that this version wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    UpToDate,
+    /// Migrations are missing, maybe all of them.
+    Older,
+}
+
+async fn tables(connection: &mut SqliteConnection, migrator: &Migrator, file: &Path) -> Result<Tables, StoreError> {
+    const TABLE: &str = "_sqlx_migrations";
+    let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = ?")
+        .bind(TABLE)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(clear)?;
+    if known == 0 {
+        return Ok(Tables::Older);
+    }
+    let applied = connection.list_applied_migrations(TABLE).await.map_err(|error| not_migrated(error, file))?;
+    for applied in &applied {
+        let Some(wanted) = migrator.iter().find(|wanted| wanted.version == applied.version) else {
+            return Err(StoreError::NewerSchema { file: file.to_owned(), version: applied.version });
+        };
+        if wanted.checksum != applied.checksum {
+            return Err(not_migrated(MigrateError::VersionMismatch(applied.version), file));
+        }
+    }
+    Ok(if applied.len() == migrator.iter().count() { Tables::UpToDate } else { Tables::Older })
+}
+
+fn not_migrated(error: MigrateError, file: &Path) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::NewerSchema { file: file.to_owned(), version },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            StoreError::Database(error).in_file(file)
+        }
+        source => StoreError::Migration { file: file.to_owned(), source },
     }
 }
 
@@ -76,7 +152,10 @@ fn migrator() -> Migrator {
     let migration = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![migration(1, "store", include_str!("../../migrations/sqlite/0001_store.sql"))])
+    Migrator::with_migrations(vec![
+        migration(1, "store", include_str!("../../migrations/sqlite/0001_store.sql")),
+        migration(2, "directory", include_str!("../../migrations/sqlite/0002_directory.sql")),
+    ])
 }
 
 /// Scans the log once and books every row that is in the file.

@@ -3,7 +3,6 @@
 //! write a row twice, and never say that something is committed before COMMIT returned.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -96,10 +95,4 @@ impl Sink {
 /// Sequences, generations and lengths as SQLite's integers, which are signed.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).expect("no counter here reaches 2^63")
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

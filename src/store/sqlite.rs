@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::compaction::{self, CompactionJob};
+use super::directory::SqliteDirectory;
 use super::error::StoreError;
 use super::ledger::Ledger;
 use super::reader::Reader;
@@ -32,6 +33,7 @@ pub struct SqliteStore {
 struct Shared {
     ledger: Arc<Ledger>,
     reader: Reader,
+    directory: SqliteDirectory,
     jobs: mpsc::Sender<CompactionJob>,
     health: watch::Receiver<StoreHealth>,
     closing: watch::Sender<Deadline>,
@@ -42,12 +44,14 @@ struct Shared {
 
 impl SqliteStore {
     pub(super) async fn open(config: StoreConfig) -> Result<Self, StoreError> {
+        schema::make_folder(&config.folder)?;
         let lock = schema::take_folder(&config.folder)?;
-        let options = schema::options(&config);
+        let options = schema::options(&config.folder);
         let mut connection = schema::connect(&options).await?;
         let ledger = schema::scan(&mut connection, config.unsaved_budget).await;
         let ledger = Arc::new(ledger.map_err(|error| error.in_file(options.get_filename()))?);
         let reader = Reader::connect(&options, config.readers).await?;
+        let directory = SqliteDirectory::connect(&options, config.fault.clone()).await?;
         let (jobs, job_queue) = mpsc::channel(WAITING_COMPACTIONS);
         let (health, healthy) = watch::channel(StoreHealth::Healthy);
         let (closing, deadline) = watch::channel(None);
@@ -65,6 +69,7 @@ impl SqliteStore {
         let shared = Shared {
             ledger,
             reader,
+            directory,
             jobs,
             health: healthy,
             closing,
@@ -103,6 +108,10 @@ impl SqliteStore {
         compaction::compact(room, fold, *snapshot_level, ledger, reader, jobs).await
     }
 
+    pub(super) fn directory(&self) -> SqliteDirectory {
+        self.shared.directory.clone()
+    }
+
     pub(super) fn health(&self) -> watch::Receiver<StoreHealth> {
         self.shared.health.clone()
     }
@@ -121,8 +130,9 @@ impl SqliteStore {
 
     pub(super) async fn close(self) -> Result<(), StoreError> {
         let writer = self.shared.writer.lock().await.take().ok_or(StoreError::Closed)?;
-        // The readers first: the checkpoint at the end wants the file for itself.
+        // The others first: the checkpoint at the end wants the file for itself.
         self.shared.reader.close().await;
+        self.shared.directory.close().await;
         self.shared.close_by(Instant::now() + self.shared.close_patience);
         match writer.await {
             Ok(result) => result,

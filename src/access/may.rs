@@ -1,0 +1,225 @@
+//! The rules: who may do what in which room. **This is the one place to change one.**
+//! Every path asks here: sockets of each protocol, REST, tickets. Pure: no clock, no I/O, nothing kept. Whether a
+//! credential still holds is not decided here (see `pass`).
+
+use crate::room::id::RoomId;
+use crate::room::principal::PrincipalId;
+use crate::room::role::{Role, Writes};
+use crate::store::directory::{KeyRecord, KeyScope, Roster, Visibility};
+
+use super::identity::{Credential, Grant, Identity};
+
+/// What somebody wants to do in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Make it.
+    CreateRoom,
+    /// Read the document and who is present.
+    Read,
+    /// Send presence and, as an agent, status.
+    Announce,
+    /// Change anything in the document.
+    Write,
+    /// Change what is below the root `comments`.
+    Comment,
+    /// Send messages to everybody in the room.
+    Chat,
+    /// Read the list of members.
+    SeeMembers,
+    /// Add a member with this role.
+    Invite(Role),
+    /// Give a member another role.
+    ChangeMember {
+        /// Whose.
+        who: &'a PrincipalId,
+        /// Their role now.
+        from: Role,
+        /// Their role then.
+        to: Role,
+    },
+    /// Take a member's place away.
+    RemoveMember {
+        /// Whose.
+        who: &'a PrincipalId,
+        /// Their role.
+        role: Role,
+    },
+    /// Get a ticket with this role for oneself.
+    IssueTicket(Role),
+    /// Get a ticket with this role for whoever has the link.
+    Share(Role),
+    /// Change the room's settings.
+    Configure,
+    /// Delete the room.
+    DeleteRoom,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allowed,
+    /// No.
+    Denied(Denial),
+}
+
+/// Why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// The caller has no role there: for them there is no such room, whether there is one or not.
+    #[error("there is no such room")]
+    NoSuchRoom,
+    /// The caller's role is too low.
+    #[error("this takes the role {needs}")]
+    Forbidden {
+        /// The least role that may.
+        needs: Role,
+    },
+    /// Nobody changes their own role.
+    #[error("nobody changes their own role")]
+    OwnRole,
+    /// A room always keeps an owner.
+    #[error("the last owner first makes somebody else an owner")]
+    LastOwner,
+    /// Whoever came by a link lets nobody else in, and a link is for no more than editing.
+    #[error("a shared link is made by a member, for an editor at most")]
+    LinksOnly,
+    /// The credential is for other rooms.
+    #[error("this credential is for other rooms")]
+    OtherRooms,
+}
+
+/// A room as the caller finds it.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Its name.
+    pub room: &'a RoomId,
+    /// Its settings and members; nothing when it was never made.
+    pub roster: Option<&'a Roster>,
+}
+
+/// Whether `who` may do `action` in `room`.
+pub fn may(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Decision {
+    match decide(who, action, room) {
+        Ok(()) => Decision::Allowed,
+        Err(denial) => Decision::Denied(denial),
+    }
+}
+
+/// The role of `who` in `room`; nothing for strangers, and for everybody in a room that was never made.
+pub fn role_in(who: &Identity, room: &Standing<'_>) -> Option<Role> {
+    if let (Credential::Open, Grant::Everywhere(role)) = (&who.credential, &who.grant) {
+        return Some(*role);
+    }
+    let roster = room.roster?;
+    let own = place(roster, &who.principal.id);
+    match &who.grant {
+        Grant::Everywhere(role) => Some(*role),
+        Grant::Member { cap } => own.map(|role| role.min(*cap)),
+        Grant::Rooms { rooms, .. } if !rooms.includes(room.room) => None,
+        Grant::Rooms { role, .. } => {
+            Some(roster.members.get(&who.principal.id).map_or(*role, |row| row.role.min(*role)))
+        }
+        Grant::Room { room: only, .. } if only != room.room => None,
+        Grant::Room { role, issuer: None, .. } => Some(*role),
+        // A link lets its guest do what its maker still may, and never look after the room.
+        Grant::Room { role, issuer: Some(issuer), .. } if who.principal.id.is_guest() => {
+            place(roster, issuer).map(|issuers| issuers.min(*role).min(Role::Editor))
+        }
+        // A member's own ticket.
+        Grant::Room { role, issuer: Some(_), .. } => own.map(|own| own.min(*role)),
+    }
+}
+
+/// What `who` may write in `room`.
+pub fn writes_in(who: &Identity, room: &Standing<'_>) -> Writes {
+    match (may(who, Action::Write, room), may(who, Action::Comment, room)) {
+        (Decision::Allowed, _) => Writes::Everything,
+        (_, Decision::Allowed) => Writes::Comments,
+        _ => Writes::Nothing,
+    }
+}
+
+/// Whether entering a room that is not there makes it: for those of whom the product says that they write in it.
+pub fn makes_on_entry(who: &Identity, room: &Standing<'_>) -> bool {
+    room.roster.is_none()
+        && matches!(who.grant, Grant::Room { .. })
+        && may(who, Action::CreateRoom, room) == Decision::Allowed
+}
+
+/// The role that an API key gives: the key's own, no higher than its scopes reach.
+pub fn role_of_key(key: &KeyRecord) -> Role {
+    let reaches = if key.scopes.contains(&KeyScope::Admin) {
+        Role::Owner
+    } else if key.scopes.contains(&KeyScope::Write) {
+        Role::Editor
+    } else {
+        Role::Viewer
+    };
+    key.role.min(reaches)
+}
+
+/// A principal's role by the room's own word.
+fn place(roster: &Roster, who: &PrincipalId) -> Option<Role> {
+    let anybody = (roster.settings.visibility == Visibility::Public).then_some(Role::Viewer);
+    roster.members.get(who).map(|member| member.role).or(anybody)
+}
+
+fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(), Denial> {
+    let role = match action {
+        Action::CreateRoom => role_for_new(who, room.room).ok_or(Denial::OtherRooms)?,
+        _ => role_in(who, room).ok_or(Denial::NoSuchRoom)?,
+    };
+    let own = &who.principal.id;
+    let needs = match action {
+        Action::Read | Action::Announce | Action::SeeMembers => Role::Viewer,
+        Action::Comment | Action::Chat => Role::Commenter,
+        Action::Write | Action::CreateRoom => Role::Editor,
+        Action::Configure => Role::Admin,
+        Action::DeleteRoom => Role::Owner,
+        Action::IssueTicket(wanted) => wanted,
+        Action::Invite(_) | Action::Share(_) if own.is_guest() => return Err(Denial::LinksOnly),
+        Action::Share(wanted) if wanted > Role::Editor => return Err(Denial::LinksOnly),
+        Action::Invite(wanted) | Action::Share(wanted) => inviter(wanted, room),
+        Action::ChangeMember { who, .. } if who == own => return Err(Denial::OwnRole),
+        Action::ChangeMember { from, to, .. } => manager(from.max(to)),
+        // Everybody may leave.
+        Action::RemoveMember { who, .. } if who == own => Role::Viewer,
+        Action::RemoveMember { role, .. } => manager(role),
+    };
+    if role < needs {
+        return Err(Denial::Forbidden { needs });
+    }
+    let loses_owner = match action {
+        Action::ChangeMember { from, to, .. } => from == Role::Owner && to != Role::Owner,
+        Action::RemoveMember { role, .. } => role == Role::Owner,
+        _ => false,
+    };
+    let is_last = room.roster.is_some_and(|roster| owners(roster) <= 1);
+    if loses_owner && is_last { Err(Denial::LastOwner) } else { Ok(()) }
+}
+
+/// The role in rooms that are still to be made.
+fn role_for_new(who: &Identity, room: &RoomId) -> Option<Role> {
+    match &who.grant {
+        Grant::Everywhere(role) | Grant::Member { cap: role } => Some(*role),
+        Grant::Rooms { rooms, role } => rooms.includes(room).then_some(*role),
+        Grant::Room { .. } if who.credential == Credential::Ticket => None,
+        Grant::Room { room: only, role, .. } => (only == room).then_some(*role),
+    }
+}
+
+/// The least role that looks after members of this role.
+fn manager(of: Role) -> Role {
+    if of >= Role::Admin { Role::Owner } else { Role::Admin }
+}
+
+/// The least role that lets somebody in with this one.
+fn inviter(wanted: Role, room: &Standing<'_>) -> Role {
+    let editors_may = room.roster.is_some_and(|roster| roster.settings.editors_may_invite);
+    if editors_may && wanted <= Role::Commenter { Role::Editor } else { manager(wanted) }
+}
+
+fn owners(roster: &Roster) -> usize {
+    roster.members.values().filter(|member| member.role == Role::Owner).count()
+}

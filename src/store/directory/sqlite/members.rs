@@ -1,0 +1,149 @@
+//! Members of rooms, and the guards that hold whoever writes: a room keeps its owner, and does not overflow.
+//! Part of [`SqliteDirectory`]. Each guard looks inside the transaction that writes.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::super::roster::{Member, MemberWrite};
+use super::{SqliteDirectory, principal, word};
+use crate::room::id::RoomId;
+use crate::room::principal::PrincipalId;
+use crate::room::role::Role;
+use crate::store::error::StoreError;
+use crate::store::moment::{from_millis, millis};
+
+/// What a change of members has to know of its room.
+struct Census {
+    members: i64,
+    owners: i64,
+    /// The role of the member in question.
+    role: Option<Role>,
+}
+
+impl Census {
+    /// Counts; nothing when there is no room of this name.
+    async fn take(
+        connection: &mut SqliteConnection,
+        room: &RoomId,
+        who: &PrincipalId,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT count(principal), count(*) FILTER (WHERE role = 'owner'), max(role) FILTER (WHERE principal = ?2)
+             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = ?1 GROUP BY rosters.room",
+        )
+        .bind(room.as_str())
+        .bind(who.as_str())
+        .fetch_optional(connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let role = row.try_get::<Option<&str>, _>(2)?.map(|_| word(&row, 2)).transpose()?;
+        Ok(Some(Self { members: row.try_get(0)?, owners: row.try_get(1)?, role }))
+    }
+
+    /// Whether the room would be without an owner if the member in question were none.
+    fn hangs_on_them(&self) -> bool {
+        self.role == Some(Role::Owner) && self.owners == 1
+    }
+}
+
+impl SqliteDirectory {
+    pub(in super::super) async fn add_member(
+        &self,
+        room: &RoomId,
+        who: &PrincipalId,
+        member: &Member,
+        most: usize,
+    ) -> Result<MemberWrite, StoreError> {
+        let mut transaction = self.begin().await?;
+        let census = Census::take(&mut transaction, room, who).await.map_err(|error| self.clear(error))?;
+        match census {
+            None => return Ok(MemberWrite::NoSuchRoom),
+            Some(Census { role: Some(_), .. }) => return Ok(MemberWrite::AlreadyMember),
+            Some(Census { members, .. }) if usize::try_from(members).is_ok_and(|members| members >= most) => {
+                return Ok(MemberWrite::TooMany);
+            }
+            Some(_) => {}
+        }
+        insert_member(&mut transaction, room, who, member).await.map_err(|error| self.clear(error))?;
+        self.commit(transaction).await?;
+        Ok(MemberWrite::Done)
+    }
+
+    pub(in super::super) async fn change_role(
+        &self,
+        room: &RoomId,
+        who: &PrincipalId,
+        role: Role,
+    ) -> Result<MemberWrite, StoreError> {
+        let mut transaction = self.begin().await?;
+        let census = Census::take(&mut transaction, room, who).await.map_err(|error| self.clear(error))?;
+        match census {
+            None => return Ok(MemberWrite::NoSuchRoom),
+            Some(Census { role: None, .. }) => return Ok(MemberWrite::NoSuchMember),
+            Some(census) if role != Role::Owner && census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
+            Some(_) => {}
+        }
+        sqlx::query("UPDATE members SET role = ? WHERE room = ? AND principal = ?")
+            .bind(role.as_str())
+            .bind(room.as_str())
+            .bind(who.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| self.clear(error))?;
+        self.commit(transaction).await?;
+        Ok(MemberWrite::Done)
+    }
+
+    pub(in super::super) async fn remove_member(
+        &self,
+        room: &RoomId,
+        who: &PrincipalId,
+    ) -> Result<MemberWrite, StoreError> {
+        let mut transaction = self.begin().await?;
+        let census = Census::take(&mut transaction, room, who).await.map_err(|error| self.clear(error))?;
+        match census {
+            None => return Ok(MemberWrite::NoSuchRoom),
+            Some(Census { role: None, .. }) => return Ok(MemberWrite::NoSuchMember),
+            Some(census) if census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
+            Some(_) => {}
+        }
+        sqlx::query("DELETE FROM members WHERE room = ? AND principal = ?")
+            .bind(room.as_str())
+            .bind(who.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| self.clear(error))?;
+        self.commit(transaction).await?;
+        Ok(MemberWrite::Done)
+    }
+}
+
+pub(super) async fn insert_member(
+    connection: &mut SqliteConnection,
+    room: &RoomId,
+    who: &PrincipalId,
+    member: &Member,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO members (room, principal, role, name, added_by, added_at) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(room.as_str())
+        .bind(who.as_str())
+        .bind(member.role.as_str())
+        .bind(member.name.as_deref())
+        .bind(member.added_by.as_ref().map(PrincipalId::as_str))
+        .bind(millis(member.added_at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The member in the columns 3 to 7 of a roster's row, if there is one.
+pub(super) fn read_member(row: &SqliteRow) -> Result<Option<(PrincipalId, Member)>, sqlx::Error> {
+    let Some(who) = row.try_get::<Option<&str>, _>(3)? else { return Ok(None) };
+    let member = Member {
+        role: word(row, 4)?,
+        name: row.try_get(5)?,
+        added_by: row.try_get::<Option<&str>, _>(6)?.map(principal).transpose()?,
+        added_at: from_millis(row.try_get(7)?),
+    };
+    Ok(Some((principal(who)?, member)))
+}

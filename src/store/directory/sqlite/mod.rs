@@ -1,0 +1,130 @@
+//! The directory in the store's SQLite file, over a few connections of its own: many read, one writes.
+//! The tables' statements are in `rooms`, `members`, `keys` and `memory`. It must never hold the file's write lock longer
+//! than a transaction of a few lines: the writer of the log waits for it.
+
+mod keys;
+mod members;
+mod memory;
+mod rooms;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
+use sqlx::{Connection, Row, Sqlite, SqlitePool, Transaction};
+
+use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+use crate::room::principal::PrincipalId;
+use crate::store::error::StoreError;
+use crate::store::fault::FaultSwitch;
+use crate::store::schema;
+
+/// Connections that read at the same time.
+const READERS: u32 = 2;
+/// How long a call waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// See the module. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct SqliteDirectory {
+    readers: SqlitePool,
+    /// One connection: whoever wants to write in this process queues for it.
+    writer: SqlitePool,
+    file: PathBuf,
+    fault: Option<FaultSwitch>,
+}
+
+impl SqliteDirectory {
+    pub(super) async fn open(folder: &Path) -> Result<Self, StoreError> {
+        schema::make_folder(folder)?;
+        let options = schema::options(folder);
+        schema::connect(&options).await?.close().await?;
+        Self::connect(&options, None).await
+    }
+
+    pub(super) async fn open_read_only(folder: &Path) -> Result<Self, StoreError> {
+        let options = schema::options(folder).pragma("query_only", "1");
+        schema::check(&options).await?;
+        let readers = pool(&options, READERS).await.map_err(|error| clear(error, options.get_filename()))?;
+        let file = options.get_filename().to_owned();
+        Ok(Self { writer: readers.clone(), readers, file, fault: None })
+    }
+
+    /// Connects to a database whose tables are up to date.
+    pub(in crate::store) async fn connect(
+        options: &SqliteConnectOptions,
+        fault: Option<FaultSwitch>,
+    ) -> Result<Self, StoreError> {
+        let file = options.get_filename().to_owned();
+        let writer = pool(options, 1).await.map_err(|error| clear(error, &file))?;
+        let readers = pool(&options.clone().pragma("query_only", "1"), READERS).await;
+        Ok(Self { writer, readers: readers.map_err(|error| clear(error, &file))?, file, fault })
+    }
+
+    pub(in crate::store) async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+
+    /// Begins to write: nobody else does until the transaction has ended. Dropped without a commit, it changes nothing.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.clear(error))
+    }
+
+    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+        if let Some(fault) = &self.fault {
+            fault.before_commit().await?;
+        }
+        transaction.commit().await.map_err(|error| self.clear(error))?;
+        if let Some(fault) = &self.fault {
+            fault.after_commit()?;
+        }
+        Ok(())
+    }
+
+    /// What SQLite said, for the operator.
+    fn clear(&self, error: sqlx::Error) -> StoreError {
+        clear(error, &self.file)
+    }
+}
+
+async fn pool(options: &SqliteConnectOptions, connections: u32) -> Result<SqlitePool, sqlx::Error> {
+    // They are kept for ever: on a disk that has just become full or read-only a new one may not open.
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await
+}
+
+fn clear(error: sqlx::Error, file: &Path) -> StoreError {
+    match error {
+        sqlx::Error::PoolClosed => StoreError::Closed,
+        error => StoreError::Database(error).in_file(file),
+    }
+}
+
+/// A text column that one of our types can be read from.
+fn word<T>(row: &SqliteRow, column: usize) -> Result<T, sqlx::Error>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.try_get::<&str, _>(column)?.parse().map_err(unreadable)
+}
+
+fn principal(id: &str) -> Result<PrincipalId, sqlx::Error> {
+    PrincipalId::parse(id).map_err(unreadable)
+}
+
+fn room_name(name: &str) -> Result<RoomId, sqlx::Error> {
+    RoomId::parse(name, ROOM_NAME_CEILING).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}

@@ -1,0 +1,158 @@
+//! Rosters as wholes: making, reading, configuring, deleting, listing.
+//! Part of [`SqliteDirectory`]. It must never touch a document's tables, but may look whether there is one.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster};
+use super::members::{insert_member, read_member};
+use super::{SqliteDirectory, room_name, word};
+use crate::room::id::RoomId;
+use crate::room::principal::PrincipalId;
+use crate::room::role::Role;
+use crate::store::error::StoreError;
+use crate::store::moment::{from_millis, now};
+
+impl SqliteDirectory {
+    pub(in super::super) async fn roster(&self, room: &RoomId) -> Result<Option<Roster>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT visibility, editors_may_invite, created_at, principal, role, name, added_by, added_at
+             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = ?",
+        )
+        .bind(room.as_str())
+        .fetch_all(&self.readers)
+        .await;
+        rows.and_then(|rows| read_roster(&rows)).map_err(|error| self.clear(error))
+    }
+
+    pub(in super::super) async fn create_room(
+        &self,
+        room: &RoomId,
+        settings: RoomSettings,
+        owner: Option<(PrincipalId, Member)>,
+    ) -> Result<Created, StoreError> {
+        let mut transaction = self.begin().await?;
+        let made = sqlx::query(
+            "INSERT INTO rosters (room, visibility, editors_may_invite, created_at)
+             SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = ?1)
+             ON CONFLICT (room) DO NOTHING",
+        )
+        .bind(room.as_str())
+        .bind(settings.visibility.as_str())
+        .bind(settings.editors_may_invite)
+        .bind(now())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| self.clear(error))?;
+        if made.rows_affected() == 0 {
+            return Ok(Created::Exists);
+        }
+        if let Some((who, member)) = owner {
+            let member = Member { role: Role::Owner, ..member };
+            insert_member(&mut transaction, room, &who, &member).await.map_err(|error| self.clear(error))?;
+        }
+        self.commit(transaction).await?;
+        Ok(Created::Made)
+    }
+
+    pub(in super::super) async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let changed = sqlx::query("UPDATE rosters SET visibility = ?, editors_may_invite = ? WHERE room = ?")
+            .bind(settings.visibility.as_str())
+            .bind(settings.editors_may_invite)
+            .bind(room.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| self.clear(error))?;
+        self.commit(transaction).await?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    pub(in super::super) async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut found = false;
+        for statement in [
+            "DELETE FROM members WHERE room = ?",
+            "INSERT INTO deleted_rooms (room)
+             SELECT name FROM rooms WHERE name = ?1 AND EXISTS (SELECT 1 FROM rosters WHERE room = ?1)
+             ON CONFLICT (room) DO NOTHING",
+            "DELETE FROM rosters WHERE room = ?",
+        ] {
+            let done = sqlx::query(statement).bind(room.as_str()).execute(&mut *transaction).await;
+            // The last one says whether there was a roster.
+            found = done.map_err(|error| self.clear(error))?.rows_affected() > 0;
+        }
+        self.commit(transaction).await?;
+        Ok(found)
+    }
+
+    pub(in super::super) async fn rooms_of(
+        &self,
+        who: &PrincipalId,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT members.room, created_at, visibility, editors_may_invite, role
+             FROM members JOIN rosters ON rosters.room = members.room
+             WHERE principal = ? AND members.room > ? ORDER BY members.room LIMIT ?",
+        )
+        .bind(who.as_str())
+        .bind(behind(after))
+        .bind(most(limit))
+        .fetch_all(&self.readers)
+        .await;
+        rows.and_then(|rows| rows.iter().map(read_entry).collect()).map_err(|error| self.clear(error))
+    }
+
+    pub(in super::super) async fn all_rooms(
+        &self,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT room, created_at, visibility, editors_may_invite, NULL FROM rosters WHERE room > ?1
+             UNION ALL
+             SELECT name, created_at, NULL, NULL, NULL FROM rooms WHERE name > ?1
+                 AND NOT EXISTS (SELECT 1 FROM rosters WHERE rosters.room = name)
+                 AND NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE deleted_rooms.room = name)
+             ORDER BY 1 LIMIT ?2",
+        )
+        .bind(behind(after))
+        .bind(most(limit))
+        .fetch_all(&self.readers)
+        .await;
+        rows.and_then(|rows| rows.iter().map(read_entry).collect()).map_err(|error| self.clear(error))
+    }
+}
+
+/// Names begin behind this one; no name is empty.
+fn behind(after: Option<&RoomId>) -> &str {
+    after.map_or("", RoomId::as_str)
+}
+
+fn most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// One row a member, or one without a member.
+fn read_roster(rows: &[SqliteRow]) -> Result<Option<Roster>, sqlx::Error> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let settings = RoomSettings { visibility: word(first, 0)?, editors_may_invite: first.try_get(1)? };
+    let mut members = BTreeMap::new();
+    for row in rows {
+        members.extend(read_member(row)?);
+    }
+    Ok(Some(Roster { settings, members, created_at: from_millis(first.try_get(2)?) }))
+}
+
+fn read_entry(row: &SqliteRow) -> Result<RoomEntry, sqlx::Error> {
+    let settings = match row.try_get::<Option<&str>, _>(2)? {
+        Some(_) => Some(RoomSettings { visibility: word(row, 2)?, editors_may_invite: row.try_get(3)? }),
+        None => None,
+    };
+    let role = row.try_get::<Option<&str>, _>(4)?.map(|_| word(row, 4)).transpose()?;
+    Ok(RoomEntry { room: room_name(row.try_get(0)?)?, role, settings, created_at: from_millis(row.try_get(1)?) })
+}
