@@ -3,14 +3,18 @@
 
 use std::collections::VecDeque;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use triproom::room::client::{Arrival, Receipt};
 use triproom::room::fold;
 use triproom::room::id::ConnectionId;
 use triproom::room::input::{Admission, Input, UpdateKind};
 use triproom::room::presence::Presence;
+use triproom::room::principal::{Principal, PrincipalId};
+use triproom::room::role::Writes;
 use triproom::room::room::{Room, RoomLimits};
 use triproom::room::update::CheckedUpdate;
 use triproom::wire::awareness::{AwarenessEntry, ClientId};
@@ -47,7 +51,16 @@ impl Typist {
 fn room(rows: &[Bytes]) -> Room {
     let now = Instant::now();
     let mut room = Room::new(now, fold::open(None, rows, LIMITS.document_bytes).expect("valid").document, LIMITS);
-    room.turn(now, &mut VecDeque::from([Input::Join(AUTHOR)]), Admission::Open);
+    room.turn(
+        now,
+        &mut VecDeque::from([Input::Join(Arrival {
+            connection: AUTHOR,
+            principal: Arc::new(Principal::new(PrincipalId::user("ada").expect("an id"), None)),
+            writes: Writes::Everything,
+            receipt: Receipt::Echo,
+        })]),
+        Admission::Open,
+    );
     room
 }
 

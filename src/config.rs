@@ -1,12 +1,16 @@
 //! Every option: a flag, an environment variable, a type and a default, all in `--help`.
 //! Read once at the start by `main`; the parts get what concerns them.
 
+pub mod access;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+
+use access::AccessConfig;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +36,10 @@ pub struct Config {
     /// Listen beyond loopback although everybody who can connect may read and write every room
     #[arg(long, env = "TRIPROOM_I_KNOW_THIS_IS_OPEN")]
     pub i_know_this_is_open: bool,
+
+    /// Who may do what.
+    #[command(flatten)]
+    pub access: AccessConfig,
 
     /// How long a stopping server may take to send clients away and to save everything
     #[arg(long, env = "TRIPROOM_DRAIN", default_value = "10s", value_parser = duration, value_name = "TIME")]
@@ -70,6 +78,24 @@ pub struct Config {
     /// Bytes that may wait for one connection before it is brought up to date by one difference instead
     #[arg(long, env = "TRIPROOM_OUTBOX", default_value = "1MiB", value_name = "SIZE")]
     pub outbox: ByteSize,
+    /// Documents on one Hocuspocus socket
+    #[arg(long, env = "TRIPROOM_MAX_SOCKET_DOCUMENTS", default_value_t = 100, value_name = "COUNT")]
+    pub max_socket_documents: usize,
+    /// How long a document on a Hocuspocus socket may wait for its token, and the socket be without an open document
+    #[arg(long, env = "TRIPROOM_AUTH_DEADLINE", default_value = "30s", value_parser = at_least_a_second, value_name = "TIME")]
+    pub auth_deadline: Duration,
+    /// Bytes that may wait on one Hocuspocus socket until its documents are opened
+    #[arg(long, env = "TRIPROOM_MAX_WAITING", default_value = "5MiB", value_name = "SIZE")]
+    pub max_waiting: ByteSize,
+    /// Messages that may wait on one Hocuspocus socket until its documents are opened
+    #[arg(long, env = "TRIPROOM_MAX_WAITING_MESSAGES", default_value_t = 1_000, value_name = "COUNT")]
+    pub max_waiting_messages: usize,
+    /// Bytes of one stateless text that Hocuspocus clients say to each other
+    #[arg(long, env = "TRIPROOM_MAX_TEXT", default_value = "64KiB", value_name = "SIZE")]
+    pub max_text: ByteSize,
+    /// Such texts a second and socket, in the long run
+    #[arg(long, env = "TRIPROOM_MAX_TEXTS", default_value_t = 20, value_name = "COUNT")]
+    pub max_texts: u32,
     /// Messages that may wait for one room
     #[arg(long, env = "TRIPROOM_MAILBOX", default_value_t = 512, value_name = "COUNT")]
     pub mailbox: usize,
@@ -95,7 +121,8 @@ pub struct Config {
     pub log: String,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A time as it is written on the command line.
+pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s or 2m"))
 }
 

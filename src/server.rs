@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::{any, get};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -19,10 +20,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tower::ServiceExt;
 
+use crate::access::{Access, AccessError};
 use crate::api::health::{self, Health};
 use crate::api::page;
 use crate::api::problem::Problem;
+use crate::config::access::AccessConfigError;
 use crate::config::{Config, bytes};
 use crate::hub::members::Patience;
 use crate::hub::registry::Limits;
@@ -30,6 +34,7 @@ use crate::hub::saving::CompactionTriggers;
 use crate::hub::{Hub, HubOptions};
 use crate::room::room::RoomLimits;
 use crate::session::connection::ConnectionLimits;
+use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
@@ -51,9 +56,16 @@ pub enum ServeError {
     /// Anybody could read and write everything.
     #[error(
         "{0} is not a loopback address, and without authentication everybody who can connect may read and write \
-         every room; listen on 127.0.0.1, or say --i-know-this-is-open"
+         every room; listen on 127.0.0.1, say how callers prove who they are (--jwt-secret, --jwks, --auth-webhook), or \
+         say --i-know-this-is-open"
     )]
     Open(SocketAddr),
+    /// Options of access that do not fit together.
+    #[error(transparent)]
+    Options(#[from] AccessConfigError),
+    /// See there.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// See there.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,22 +109,29 @@ impl Server {
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, ServeError> {
         let address = listener.local_addr()?;
-        if !address.ip().is_loopback() && !config.i_know_this_is_open {
+        let is_open = config.access.options()?.proof.is_none();
+        if is_open && !address.ip().is_loopback() && !config.i_know_this_is_open {
             return Err(ServeError::Open(address));
         }
         let mut store_config = StoreConfig::new(&config.data);
         store_config.unsaved_budget = config.unsaved_budget.as_u64();
         let store = Store::open(store_config).await?;
-        Ok(Self::with_store(listener, config, store, metrics))
+        Self::with_store(listener, config, store, metrics).await
     }
 
     /// The same with a store that is already open: tests bring one whose disk fails when they say so.
-    pub fn with_store(listener: TcpListener, config: Config, store: Store, metrics: Option<PrometheusHandle>) -> Self {
+    pub async fn with_store(
+        listener: TcpListener,
+        config: Config,
+        store: Store,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, ServeError> {
         let hub = Hub::new(store.clone(), hub_options(&config), Metrics::new());
-        let sessions = Sessions::new(hub.clone(), session_options(&config));
+        let access = Access::open(config.access.options()?, store.directory()).await?;
+        let sessions = Sessions::new(hub.clone(), access, session_options(&config));
         let unsaved_budget = config.unsaved_budget.as_u64();
         let health = Health { hub: hub.clone(), store: store.clone(), unsaved_budget, metrics };
-        Self { listener, config, hub, store, routes: routes(sessions, health) }
+        Ok(Self { listener, config, hub, store, routes: routes(sessions, health) })
     }
 
     /// Where it listens.
@@ -170,6 +189,15 @@ fn session_options(config: &Config) -> SessionOptions {
         room_name_bytes: bytes(config.max_room_name),
         presence_bytes: bytes(config.max_presence),
         connection: ConnectionLimits { message_bytes: bytes(config.max_message), outbox_bytes: bytes(config.outbox) },
+        hocuspocus: HocuspocusLimits {
+            documents: config.max_socket_documents,
+            name_bytes: bytes(config.max_room_name),
+            waiting_bytes: bytes(config.max_waiting),
+            waiting_messages: config.max_waiting_messages,
+            deadline: config.auth_deadline,
+            text_bytes: bytes(config.max_text),
+            texts: config.max_texts,
+        },
     }
 }
 
@@ -181,6 +209,8 @@ fn routes(sessions: Sessions, health: Health) -> Router {
         .with_state(health)
         .route("/yjs/{*room}", any(yjs))
         .route("/yjs/", any(yjs))
+        .route("/hocuspocus", any(hocuspocus))
+        .route("/hocuspocus/{*path}", any(hocuspocus))
         .with_state(sessions)
         .route("/", get(page::page))
         .route("/trip/{*room}", get(page::page))
@@ -192,16 +222,20 @@ async fn yjs(State(sessions): State<Sessions>, mut request: Request<Body>) -> Re
     Ok(sessions.open_yjs(&path, &mut request)?)
 }
 
+async fn hocuspocus(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
+    Ok(sessions.open_hocuspocus(&mut request)?)
+}
+
 /// Accepts connections for ever, at most `most` at a time.
 async fn accept(listener: &TcpListener, routes: Router, most: usize) {
     let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
                 let routes = routes.clone();
                 tokio::spawn(async move {
-                    serve_http(socket, routes).await;
+                    serve_http(socket, peer, routes).await;
                     drop(place);
                 });
             }
@@ -215,7 +249,11 @@ async fn accept(listener: &TcpListener, routes: Router, most: usize) {
 }
 
 /// Serves HTTP/1 on one socket until it is closed or upgraded.
-async fn serve_http(socket: TcpStream, routes: Router) {
+async fn serve_http(socket: TcpStream, peer: SocketAddr, routes: Router) {
+    let routes = routes.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request
+    });
     // A socket that cannot be told so is about to fail anyway.
     let _ = socket.set_nodelay(true);
     let served = http1::Builder::new()

@@ -63,6 +63,16 @@ pub enum Decision {
     Denied(Denial),
 }
 
+impl Decision {
+    /// To ask with `?`.
+    pub fn allowed(self) -> Result<(), Denial> {
+        match self {
+            Self::Allowed => Ok(()),
+            Self::Denied(denial) => Err(denial),
+        }
+    }
+}
+
 /// Why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
@@ -114,14 +124,13 @@ pub fn role_in(who: &Identity, room: &Standing<'_>) -> Option<Role> {
     let roster = room.roster?;
     let own = place(roster, &who.principal.id);
     match &who.grant {
-        Grant::Everywhere(role) => Some(*role),
-        Grant::Member { cap } => own.map(|role| role.min(*cap)),
         Grant::Rooms { rooms, .. } if !rooms.includes(room.room) => None,
-        Grant::Rooms { role, .. } => {
-            Some(roster.members.get(&who.principal.id).map_or(*role, |row| row.role.min(*role)))
-        }
         Grant::Room { room: only, .. } if only != room.room => None,
-        Grant::Room { role, issuer: None, .. } => Some(*role),
+        Grant::Everywhere(role) | Grant::Room { role, issuer: None, .. } => Some(*role),
+        Grant::Member { cap: most } => own.map(|own| own.min(*most)),
+        Grant::Rooms { role, .. } => {
+            Some(roster.members.get(&who.principal.id).map_or(*role, |member| member.role.min(*role)))
+        }
         // A link lets its guest do what its maker still may, and never look after the room.
         Grant::Room { role, issuer: Some(issuer), .. } if who.principal.id.is_guest() => {
             place(roster, issuer).map(|issuers| issuers.min(*role).min(Role::Editor))
@@ -145,6 +154,16 @@ pub fn makes_on_entry(who: &Identity, room: &Standing<'_>) -> bool {
     room.roster.is_none()
         && matches!(who.grant, Grant::Room { .. })
         && may(who, Action::CreateRoom, room) == Decision::Allowed
+}
+
+/// Who owns a room that `who` makes: they, or the person whom the agent acts for. Nobody when their right to it comes from
+/// outside the room's members anyhow.
+pub fn owner_of_new(who: &Identity) -> Option<&PrincipalId> {
+    match &who.grant {
+        Grant::Everywhere(_) => None,
+        Grant::Room { role, .. } if *role < Role::Owner => None,
+        _ => Some(who.principal.on_behalf_of.as_ref().unwrap_or(&who.principal.id)),
+    }
 }
 
 /// The role that an API key gives: the key's own, no higher than its scopes reach.

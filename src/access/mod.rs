@@ -2,12 +2,25 @@
 //! `session` and `api` turn what a caller presents into an [`Identity`], that into a [`Pass`] for a room, and ask the pass
 //! before everything. It must never look into a document, and no rule stands anywhere but in [`may`](mod@may).
 
+pub mod api_key;
+mod change;
+mod claims;
+mod failures;
+mod http;
+mod identify;
 pub mod identity;
+mod issue;
+mod jwt;
+mod key_set;
+mod listing;
 pub mod may;
 pub mod options;
+mod origins;
 mod pass;
 mod presented;
 mod refused;
+mod rosters;
+pub mod ticket;
 pub mod webhook;
 
 use std::net::IpAddr;
@@ -15,134 +28,194 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderMap;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub use identity::{Credential, Grant, Identity};
+pub use issue::{Purpose, TicketRequest};
+pub use key_set::KeySetError;
 pub use may::{Action, Decision, Denial, Standing, may, role_in, writes_in};
 pub use options::AccessOptions;
+pub use origins::{NoOrigin, Origins};
 pub use pass::{Pass, PassChange, PassEnd};
 pub use presented::{Presented, Token};
 pub use refused::{BadToken, Refused};
+pub use ticket::Ticket;
 
 use crate::room::id::RoomId;
-use crate::room::principal::PrincipalId;
-use crate::room::role::Role;
-use crate::store::directory::{Directory, Member, RoomEntry, RoomSettings, Roster};
+use crate::store::StoreError;
+use crate::store::directory::{Directory, RoomSettings, Roster};
+use api_key::Keys;
+use change::Change;
+use failures::Failures;
+use jwt::Tokens;
+use key_set::KeySet;
+use may::makes_on_entry;
+use options::{JwtOptions, KeySetSource};
+use rosters::Rosters;
+use ticket::Tickets;
+use webhook::Webhook;
+
+/// That a room is not there is said so long after the question, or a multiple of it: whether there is a roster to read,
+/// and how long it is, makes no difference that could be measured.
+const REFUSAL: Duration = Duration::from_millis(10);
 
 /// See the module. A cheap handle.
 #[derive(Clone)]
-pub struct Access(());
-
-/// What a ticket is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The caller's own use.
-    Own,
-    /// Whoever gets the link: a guest.
-    Shared,
+pub struct Access {
+    shared: Arc<Shared>,
 }
 
-/// A wish for a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketRequest {
-    /// The role; the caller's own when nothing is said, or viewer for a shared one.
-    pub role: Option<Role>,
-    /// How long it should hold; at most as long as the options say.
-    pub ttl: Option<Duration>,
-    /// For whom.
-    pub purpose: Purpose,
-}
-
-/// A ticket: a token for one room and one role.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ticket {
-    /// What is presented later.
-    pub token: String,
-    /// Until when.
-    pub expires_at: SystemTime,
-    /// With which role at most.
-    pub role: Role,
+struct Shared {
+    options: AccessOptions,
+    directory: Directory,
+    rosters: Rosters,
+    origins: Origins,
+    failures: Failures,
+    tickets: Tickets,
+    keys: Arc<Keys>,
+    tokens: Option<Tokens>,
+    webhook: Option<Webhook>,
+    /// What reads key sets and revocations; ends with the last handle.
+    _background: JoinSet<()>,
 }
 
 /// Why access cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum AccessError {}
+pub enum AccessError {
+    /// See there.
+    #[error(transparent)]
+    Origin(#[from] NoOrigin),
+    /// The file of keys cannot be used.
+    #[error("the key set {}: {source}", file.display())]
+    KeySet {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        source: KeySetError,
+    },
+    /// The system's TLS roots, most likely.
+    #[error("nobody can be asked over HTTP: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The secrets cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
-#[expect(clippy::todo, clippy::unused_async, unused_variables, reason = "to come")]
 impl Access {
-    /// Reads secrets and key sets, and starts what refreshes them.
+    /// Reads secrets and key sets, and starts what reads them again.
     pub async fn open(options: AccessOptions, directory: Directory) -> Result<Self, AccessError> {
-        todo!()
+        let mut background = JoinSet::new();
+        let (mut tokens, mut webhook) = (None, None);
+        let keys = Arc::new(Keys::new(directory.clone()));
+        if let Some(proof) = &options.proof {
+            background.spawn(Arc::clone(&keys).poll());
+            let client = http::client()?;
+            if let Some(jwt) = &proof.jwt {
+                let keys = open_key_set(jwt, &client, &mut background).await?;
+                tokens = Some(Tokens::new(jwt, keys));
+            }
+            webhook = proof.webhook.clone().map(|options| Webhook::new(options, client));
+        }
+        let shared = Shared {
+            rosters: Rosters::new(directory.clone(), options.rosters),
+            origins: Origins::parse(&options.origins)?,
+            failures: Failures::new(options.failures),
+            tickets: Tickets::open(&directory).await?,
+            keys,
+            tokens,
+            webhook,
+            _background: background,
+            directory,
+            options,
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
+
     /// Whether authentication is off.
     pub fn is_open(&self) -> bool {
-        todo!()
+        self.shared.options.proof.is_none()
     }
-    /// Whether a request may come from the origin that it names, if it names one.
-    pub fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        todo!()
+
+    /// From where browsers may come.
+    pub fn origins(&self) -> &Origins {
+        &self.shared.origins
     }
+
     /// The address that a request counts for.
     pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        todo!()
+        failures::address(peer, headers, self.shared.options.forwarded)
     }
-    /// Who is asking. `room` is what they want to enter, if it is known: a webhook is asked about it.
-    pub async fn identify(
-        &self,
-        presented: &Presented,
-        room: Option<&RoomId>,
-        from: IpAddr,
-    ) -> Result<Arc<Identity>, Refused> {
-        todo!()
-    }
+
     /// Lets somebody into a room in which they have a role.
     pub async fn enter(&self, who: &Arc<Identity>, room: &RoomId) -> Result<Pass, Refused> {
-        todo!()
+        let asked = Instant::now();
+        if who.expires_at.is_some_and(|end| end <= SystemTime::now()) {
+            return Err(Refused::Expired);
+        }
+        if self.is_open() {
+            return Ok(Pass::new(self, who, room, None)?);
+        }
+        let rosters = &self.shared.rosters;
+        if let Some(held) = rosters.in_memory(room)
+            && let Ok(pass) = Pass::new(self, who, room, Some(Arc::clone(&held)))
+        {
+            rosters.remember(&held);
+            return Ok(pass);
+        }
+        // Memory never turns anybody away: whether it knows the room or not, the store is asked.
+        let mut held = rosters.read(room).await?;
+        if makes_on_entry(who, &Standing { room, roster: held.now().roster.as_deref() }) {
+            match self.change(who, room, Change::Create(RoomSettings::default())).await {
+                Ok(_) | Err(Refused::RoomExists) => held = rosters.read(room).await?,
+                Err(refused) => return Err(refused),
+            }
+        }
+        let Ok(pass) = Pass::new(self, who, room, Some(Arc::clone(&held))) else {
+            drop(held);
+            let answers = asked.elapsed().as_nanos().div_ceil(REFUSAL.as_nanos()).max(1);
+            tokio::time::sleep_until(asked + REFUSAL * u32::try_from(answers).unwrap_or(u32::MAX)).await;
+            return Err(Refused::NoSuchRoom);
+        };
+        rosters.remember(&held);
+        Ok(pass)
     }
-    /// Makes a room. The caller becomes its owner, unless their role comes from outside.
-    pub async fn create_room(
-        &self,
-        who: &Arc<Identity>,
-        room: RoomId,
-        settings: RoomSettings,
-    ) -> Result<Pass, Refused> {
-        todo!()
-    }
-    /// Settings and members of the pass's room, read afresh while authentication is off. Nothing: nobody made the room.
+
+    /// Settings and members of the pass's room, while authentication is off, too. Nothing: nobody made the room.
     pub async fn members(&self, pass: &Pass) -> Result<Option<Arc<Roster>>, Refused> {
-        todo!()
+        if !self.is_open() {
+            return Ok(pass.roster());
+        }
+        Ok(self.shared.directory.roster(pass.room()).await?.map(Arc::new))
     }
-    /// Adds a member.
-    pub async fn add_member(
-        &self,
-        pass: &Pass,
-        who: PrincipalId,
-        name: Option<String>,
-        role: Role,
-    ) -> Result<Member, Refused> {
-        todo!()
+
+    /// Resolves when the credential stands for something else, or for nothing.
+    async fn credential_news(&self, identity: &Identity) -> Result<Arc<Identity>, PassEnd> {
+        match (&identity.credential, &self.shared.webhook) {
+            (Credential::Key(key), _) => {
+                self.shared.keys.revoked(key).await;
+                Err(PassEnd::Revoked)
+            }
+            (Credential::Webhook(question), Some(webhook)) => {
+                webhook.changed(question, identity).await.map_err(|_| PassEnd::Revoked)
+            }
+            _ => std::future::pending().await,
+        }
     }
-    /// Gives a member another role.
-    pub async fn change_member(&self, pass: &Pass, who: &PrincipalId, role: Role) -> Result<Member, Refused> {
-        todo!()
-    }
-    /// Takes a member's place away.
-    pub async fn remove_member(&self, pass: &Pass, who: &PrincipalId) -> Result<(), Refused> {
-        todo!()
-    }
-    /// Changes a room's settings.
-    pub async fn configure(&self, pass: &Pass, settings: RoomSettings) -> Result<(), Refused> {
-        todo!()
-    }
-    /// Deletes a room's roster; everybody's pass ends. The document is the hub's to delete.
-    pub async fn delete_room(&self, pass: &Pass) -> Result<(), Refused> {
-        todo!()
-    }
-    /// At most `limit` rooms that the caller has a role in, by name, from the one behind `after` on.
-    pub async fn rooms(&self, who: &Identity, after: Option<&RoomId>, limit: usize) -> Result<Vec<RoomEntry>, Refused> {
-        todo!()
-    }
-    /// Signs a ticket.
-    pub fn issue_ticket(&self, pass: &Pass, request: TicketRequest) -> Result<Ticket, Refused> {
-        todo!()
-    }
+}
+
+async fn open_key_set(
+    options: &JwtOptions,
+    client: &reqwest::Client,
+    background: &mut JoinSet<()>,
+) -> Result<Option<KeySet>, AccessError> {
+    let Some(source) = options.key_set.clone() else { return Ok(None) };
+    let file = match &source {
+        KeySetSource::File(file) => file.clone(),
+        KeySetSource::Url(_) => std::path::PathBuf::new(),
+    };
+    let opened = KeySet::open(source, options.refresh, client.clone()).await;
+    let (keys, reading) = opened.map_err(|source| AccessError::KeySet { file, source })?;
+    background.spawn(reading.run());
+    Ok(Some(keys))
 }

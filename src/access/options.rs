@@ -1,6 +1,7 @@
 //! What access is told at the start: what proves an identity, and every limit. Made from the command line by `config`.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub struct AccessOptions {
     /// How long a ticket holds at most.
     pub ticket_ttl_max: Duration,
     /// Refused tokens a minute and address.
-    pub failures: u32,
+    pub failures: NonZeroU32,
     /// Whether the last entry of `X-Forwarded-For` is believed.
     pub forwarded: Forwarded,
     /// Origins that browsers may come from beside the server's own.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::may::Denial;
+use crate::store::StoreError;
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,5 +100,13 @@ impl From<Denial> for Refused {
             Denial::NoSuchRoom => Self::NoSuchRoom,
             other => Self::Forbidden(other),
         }
+    }
+}
+
+impl From<StoreError> for Refused {
+    /// Tells the operator what the client is not told.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the directory failed");
+        Self::StoreDown
     }
 }

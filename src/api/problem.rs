@@ -195,7 +195,8 @@ impl From<UpgradeError> for Problem {
             UpgradeError::NoKey => Code::WebSocketKey,
             UpgradeError::NotUpgradable => Code::NotUpgradable,
             UpgradeError::TooManyConnections => Code::ConnectionLimit,
-            UpgradeError::Enter(error) => return error.into(),
+            UpgradeError::Origin => Code::OriginDenied,
+            UpgradeError::Draining => Code::Draining,
         };
         Self::new(code, error.to_string())
     }

@@ -5,13 +5,17 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::Instant;
 
+use bytes::Bytes;
+use smallvec::SmallVec;
+
 use crate::room::effects::Fanout;
 use crate::room::id::ConnectionId;
 use crate::room::presence::PresenceChange;
 use crate::wire::frame::Frame;
 use crate::wire::{Protocol, ServerMessage};
 
-use super::outbox::{Delivered, Outbox, PresenceDelivery};
+use super::line::Line;
+use super::outbox::{Delivered, PresenceDelivery};
 
 /// How the deliveries of one flush went.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -40,38 +44,38 @@ struct Written {
     ends: Vec<(ConnectionId, usize)>,
 }
 
-/// Delivers to every outbox.
-pub fn fan_out<'o>(
+/// Delivers to every line.
+pub fn fan_out<'l>(
     now: Instant,
-    outboxes: impl Iterator<Item = &'o Outbox>,
+    lines: impl Iterator<Item = &'l Line>,
     fanouts: &[Fanout],
     presence: Option<&PresenceChange>,
 ) -> Tally {
-    let mut encoded: Option<Encoded> = None;
+    let mut encoded: SmallVec<[Encoded; 1]> = SmallVec::new();
     let mut tally = Tally::default();
     let authors: HashSet<ConnectionId> =
         fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
-    for outbox in outboxes {
-        let encoded = encoded.get_or_insert_with(|| Encoded::new(outbox.protocol(), fanouts));
-        let id = outbox.id();
+    for line in lines {
+        let encoded = Encoded::of(&mut encoded, line.protocol(), fanouts);
+        let id = line.id();
         let presence = presence
             .filter(|change| change.sole_origin != Some(id))
             .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
         if authors.contains(&id) {
             let frames = encoded.for_author(id, fanouts);
-            deliver(now, outbox, &frames, presence, &mut tally);
+            deliver(now, line, &frames, presence, &mut tally);
         } else {
-            deliver(now, outbox, &encoded.updates, presence, &mut tally);
+            deliver(now, line, &encoded.updates, presence, &mut tally);
         }
     }
     tally
 }
 
-fn deliver(now: Instant, outbox: &Outbox, frames: &[Frame], presence: Option<PresenceDelivery<'_>>, tally: &mut Tally) {
+fn deliver(now: Instant, line: &Line, frames: &[Frame], presence: Option<PresenceDelivery<'_>>, tally: &mut Tally) {
     if frames.is_empty() && presence.is_none() {
         return;
     }
-    let delivered = outbox.deliver(now, frames, presence);
+    let delivered = line.deliver(now, frames, presence);
     if delivered == Delivered::Dropped {
         return;
     }
@@ -82,18 +86,26 @@ fn deliver(now: Instant, outbox: &Outbox, frames: &[Frame], presence: Option<Pre
 }
 
 impl Encoded {
+    /// The news in this protocol, encoded when nobody needed it before. In most rooms there is one; each session of
+    /// a Hocuspocus document has its own address.
+    fn of<'e>(all: &'e mut SmallVec<[Self; 1]>, protocol: &Protocol, fanouts: &[Fanout]) -> &'e Self {
+        let at = all.iter().position(|encoded| encoded.protocol == *protocol).unwrap_or_else(|| {
+            all.push(Self::new(protocol.clone(), fanouts));
+            all.len() - 1
+        });
+        &all[at]
+    }
+
     fn new(protocol: Protocol, fanouts: &[Fanout]) -> Self {
-        let frame = |fanout: &Fanout| protocol.frame(&ServerMessage::Update(fanout.update.clone()));
-        Self {
-            protocol,
-            updates: fanouts.iter().map(frame).collect(),
-            presence: OnceCell::new(),
-            written: OnceCell::new(),
-        }
+        let updates = fanouts.iter().map(|fanout| update_frame(&protocol, &fanout.update)).collect();
+        Self { protocol, updates, presence: OnceCell::new(), written: OnceCell::new() }
     }
 
     fn presence(&self, change: &PresenceChange) -> &Frame {
-        self.presence.get_or_init(|| self.protocol.frame(&ServerMessage::Presence(change.entries.clone())))
+        self.presence.get_or_init(|| {
+            let message = ServerMessage::Presence(change.entries.clone());
+            self.protocol.frame(&message).expect("every protocol has presence")
+        })
     }
 
     /// What an author gets: of what it had a part in, the parts of the others as they came; the rest as everybody.
@@ -115,7 +127,7 @@ impl Encoded {
         // A single author gets nothing of it, so nothing is written out.
         if fanout.authors.iter().any(|(author, _)| *author != fanout.authors[0].0) {
             for (author, raw) in &fanout.authors {
-                let frame = self.protocol.frame(&ServerMessage::Update(raw.clone()));
+                let frame = update_frame(&self.protocol, raw);
                 written.bytes.extend_from_slice(&frame.head);
                 written.bytes.extend_from_slice(&frame.body);
                 written.ends.push((*author, written.bytes.len()));
@@ -123,6 +135,10 @@ impl Encoded {
         }
         written
     }
+}
+
+fn update_frame(protocol: &Protocol, update: &Bytes) -> Frame {
+    protocol.frame(&ServerMessage::Update(update.clone())).expect("every protocol has updates")
 }
 
 impl Written {

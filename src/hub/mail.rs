@@ -1,23 +1,30 @@
-//! What reaches a room's task: what connections say, and that they come and go. Sent by sessions through a `Lease`.
+//! What reaches a room's task: what connections say, that they come and go, and what visitors ask.
+//! Sent by sessions and visits through a `Lease`.
 
-use std::sync::Arc;
+use tokio::sync::oneshot;
 
 use super::lane::Entrance;
-use super::outbox::Outbox;
+use super::line::Line;
+use crate::room::client::Arrival;
 use crate::room::id::ConnectionId;
 use crate::room::input::Input;
+use crate::room::request::{Answer, Ask};
 
 /// One piece of mail.
 #[derive(Debug)]
 pub enum Mail {
-    /// A connection joins; its outbox is where the room answers.
-    Join(Arc<Outbox>),
+    /// A connection joins; its line is where the room answers.
+    Join(Line, Arrival),
     /// A connection is gone. Sent once for each join, after everything else it said.
     Leave(ConnectionId),
     /// A connection says something.
     Said(Input),
     /// The same, so big that the turn is done in the lane; the entrance bounds how many of these there are.
     Heavy(Input, Entrance),
+    /// Somebody without a connection asks something; the entrance is there when it is big.
+    Ask(Ask, oneshot::Sender<Answer>, Option<Entrance>),
+    /// The room is to be deleted.
+    Delete(oneshot::Sender<Result<(), String>>),
     /// A stale connection's queue is empty: it can be healed.
     Drained(ConnectionId),
 }

@@ -1,18 +1,16 @@
-//! The connections of one room, as its task sees them: their outboxes, what each of them surely has, and whether they
+//! The connections of one room, as its task sees them: their lines, what each of them surely has, and whether they
 //! still live. Owned by the room task.
 //! Timers are the room's, not the connections': a quiet room wakes once for all of them.
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::outbox::Outbox;
+use super::line::Line;
 use crate::room::id::ConnectionId;
 use crate::wire::close::CloseReason;
-use crate::wire::frame::{Frame, Opcode};
 
 /// Clients reconnect after 30 s without a message; half of that leaves time for a slow network.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -40,13 +38,12 @@ pub struct Members {
 /// One connection.
 pub struct Member {
     /// Where it is answered.
-    pub outbox: Arc<Outbox>,
+    pub line: Line,
     /// A state vector that it surely has: a difference from there heals whatever it missed.
     pub base: Bytes,
     /// It is stale and has asked to be healed.
     pub healing: bool,
     challenged: Option<Challenge>,
-    pinged: Option<Instant>,
 }
 
 /// A connection was asked to show that it lives.
@@ -63,10 +60,10 @@ impl Members {
     }
 
     /// A connection joins.
-    pub fn insert(&mut self, now: Instant, outbox: Arc<Outbox>) {
-        let member = Member { base: Bytes::new(), healing: false, challenged: None, pinged: None, outbox };
+    pub fn insert(&mut self, now: Instant, line: Line) {
+        let member = Member { base: Bytes::new(), healing: false, challenged: None, line };
         self.next_check = self.next_check.min(now + self.patience.ping.min(KEEP_ALIVE));
-        self.all.insert(member.outbox.id(), member);
+        self.all.insert(member.line.id(), member);
     }
 
     /// A connection is gone.
@@ -79,9 +76,9 @@ impl Members {
         self.all.get_mut(&connection)
     }
 
-    /// All outboxes.
-    pub fn outboxes(&self) -> impl Iterator<Item = &Outbox> {
-        self.all.values().map(|member| &*member.outbox)
+    /// All lines.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.all.values().map(|member| &member.line)
     }
 
     /// All connections.
@@ -97,9 +94,9 @@ impl Members {
     /// Somebody else says to be this connection's client: it is closed unless it is heard of soon.
     pub fn challenge(&mut self, now: Instant, connection: ConnectionId) {
         if let Some(member) = self.all.get_mut(&connection) {
-            let heard = member.outbox.heard_count();
-            member.challenged.get_or_insert(Challenge { at: now, heard });
-            member.outbox.control(now, &ping());
+            let outbox = member.line.outbox();
+            member.challenged.get_or_insert(Challenge { at: now, heard: outbox.heard_count() });
+            outbox.ask(now);
             self.next_check = self.next_check.min(now + CHALLENGE);
         }
     }
@@ -125,7 +122,7 @@ impl Members {
             if let Some(due) = member.check(now, self.patience) {
                 next = next.min(due);
             }
-            if member.outbox.is_current() {
+            if member.line.is_current() {
                 member.base = vector.clone();
             }
         }
@@ -136,7 +133,7 @@ impl Members {
 impl Member {
     /// Checks one connection; returns when it wants to be checked again.
     fn check(&mut self, now: Instant, patience: Patience) -> Option<Instant> {
-        let outbox = &self.outbox;
+        let outbox = self.line.outbox();
         if outbox.stalled_since().is_some_and(|since| now.duration_since(since) >= patience.slow) {
             outbox.abort(CloseReason::SlowClient);
             return None;
@@ -157,21 +154,15 @@ impl Member {
             outbox.abort(CloseReason::Silent);
             return None;
         }
-        if silence < patience.ping {
-            self.pinged = None;
-        } else if self.pinged.is_none_or(|pinged| now.duration_since(pinged) >= patience.ping) {
-            self.pinged = Some(now);
-            outbox.control(now, &ping());
+        let unanswered = outbox.asked() > heard && now.saturating_duration_since(outbox.asked()) < patience.ping;
+        if silence >= patience.ping && !unanswered {
+            outbox.ask(now);
         }
         if now.saturating_duration_since(outbox.said()) >= KEEP_ALIVE {
-            outbox.deliver(now, &[outbox.protocol().keep_alive()], None);
+            self.line.deliver(now, &[self.line.protocol().keep_alive()], None);
         }
         let stalled = outbox.stalled_since().map(|since| since + patience.slow);
         let due = (heard + patience.ping).max(now + patience.ping / 2).min(outbox.said() + KEEP_ALIVE);
         Some(stalled.map_or(due, |stalled| stalled.min(due)))
     }
-}
-
-fn ping() -> Frame {
-    Frame::new(Opcode::Ping, &[], Bytes::new())
 }

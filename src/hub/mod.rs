@@ -4,6 +4,8 @@
 pub mod alarm;
 pub mod fanout;
 pub mod lane;
+mod leaving;
+pub mod line;
 mod loading;
 pub mod mail;
 pub mod members;
@@ -13,6 +15,8 @@ pub mod pace;
 pub mod registry;
 pub mod saving;
 mod task;
+pub mod visit;
+mod visitors;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,6 +28,7 @@ use crate::room::id::RoomId;
 use crate::room::room::RoomLimits;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::wire::close::CloseReason;
 use lane::Lane;
 use members::Patience;
 use registry::{Lease, Limits, Registry};
@@ -163,6 +168,13 @@ impl Hub {
         self.shared.drain.send_replace(Some(Arc::new(drain)));
         // Each room's task holds a receiver from its start to its end.
         self.shared.drain.closed().await;
+    }
+}
+
+impl Counted {
+    /// Notes why the socket was closed.
+    pub fn closed(self, reason: CloseReason) {
+        self.0.metrics.closed(reason);
     }
 }
 

@@ -66,8 +66,8 @@ async fn turn_away(
     shared.registry.remove_failed(room, generation);
     mail.close();
     while let Some(letter) = mail.recv().await {
-        if let Mail::Join(outbox) = letter {
-            outbox.close(reason);
+        if let Mail::Join(line, _) = letter {
+            line.close(reason);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What one connection is still to be sent. The room writes through it straight into the socket; only what the
 //! socket does not take is queued, and then the connection's own task carries on.
-//! Bounded in bytes: when document frames pass the budget they are dropped all together and the connection is
-//! *stale*, to be healed by one difference when its socket drains. It must never drop a single document frame, never
-//! cut a frame that has begun (but to end the connection), and never wait.
+//! Several rooms may share one, each through a `Line` of its own. Bounded in bytes: when document frames pass the budget
+//! they are dropped all together and every line is *stale*, to be healed by one difference when the socket drains. It
+//! must never drop a single document frame, never cut a frame that has begun (but to end the connection), and never wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
@@ -11,24 +11,24 @@ use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::line::Line;
 use crate::room::id::ConnectionId;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use crate::wire::close::CloseReason;
-use crate::wire::frame::Frame;
+use crate::wire::frame::{Frame, Opcode};
 use crate::wire::{Protocol, ServerMessage};
 
 /// Pieces handed to the kernel in one call.
 const SLICES_MAX: usize = 64;
 
-/// One connection's outgoing side. Shared by its room and its own task.
+/// One connection's outgoing side. Shared by its rooms and its own task.
 #[derive(Debug)]
 pub struct Outbox {
-    id: ConnectionId,
-    protocol: Protocol,
     socket: OwnedWriteHalf,
     budget: usize,
     state: Mutex<State>,
@@ -41,7 +41,13 @@ pub struct Outbox {
     said: AtomicU64,
     /// How many messages, pings and pongs came from the peer.
     heard_count: AtomicU64,
+    /// Milliseconds after `opened`: when the peer was last asked whether it lives.
+    asked: AtomicU64,
 }
+
+/// How often an outbox has dropped document frames: who has not been healed since then has a hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Epoch(u32);
 
 #[derive(Debug)]
 struct State {
@@ -52,9 +58,12 @@ struct State {
     document_bytes: usize,
     /// Queued bytes of control frames.
     control_bytes: usize,
-    /// Presence that waits: the latest of each client.
-    presence: BTreeMap<ClientId, AwarenessEntry>,
+    /// Presence that waits: of each line, the latest of each client.
+    presence: SmallVec<[(ConnectionId, Waiting); 1]>,
     flow: Flow,
+    epoch: Epoch,
+    /// Lines that a room ended, for the connection's task.
+    ended: SmallVec<[(ConnectionId, CloseReason); 1]>,
     /// When the socket last took something, while something was queued.
     progress: Instant,
     closing: Option<CloseReason>,
@@ -63,12 +72,17 @@ struct State {
 /// Whether document frames are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
-    /// They are.
+    /// They are, of lines that are not stale.
     Flowing,
     /// They overflowed: what is left of the queue is still being sent.
     Overflowed,
-    /// The queue is empty and the room was asked for a difference.
-    Healing,
+}
+
+/// Presence that waits for one line.
+#[derive(Debug)]
+struct Waiting {
+    protocol: Protocol,
+    entries: BTreeMap<ClientId, AwarenessEntry>,
 }
 
 #[derive(Debug)]
@@ -100,8 +114,10 @@ pub enum Delivered {
 /// Why `drained` returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
-    /// A stale connection's queue is empty: ask the room for the difference.
+    /// The queue is empty after an overflow: ask every room for the difference.
     Stale,
+    /// A room ended one line; the others go on.
+    Ended(ConnectionId, CloseReason),
     /// The close frame is out, or cannot be sent any more.
     Closed(CloseReason),
 }
@@ -122,10 +138,8 @@ enum Flushed {
 
 impl Outbox {
     /// An outbox that writes to `socket` and queues up to `budget` bytes of document frames.
-    pub fn new(id: ConnectionId, protocol: Protocol, socket: OwnedWriteHalf, budget: usize, now: Instant) -> Self {
+    pub fn new(socket: OwnedWriteHalf, budget: usize, now: Instant) -> Self {
         Self {
-            id,
-            protocol,
             socket,
             budget,
             state: Mutex::new(State {
@@ -133,8 +147,10 @@ impl Outbox {
                 written: 0,
                 document_bytes: 0,
                 control_bytes: 0,
-                presence: BTreeMap::new(),
+                presence: SmallVec::new(),
                 flow: Flow::Flowing,
+                epoch: Epoch::default(),
+                ended: SmallVec::new(),
                 progress: now,
                 closing: None,
             }),
@@ -144,27 +160,36 @@ impl Outbox {
             heard: AtomicU64::new(0),
             said: AtomicU64::new(0),
             heard_count: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
         }
     }
 
-    /// Whose outbox it is.
-    pub fn id(&self) -> ConnectionId {
-        self.id
+    /// The present epoch, for a line that begins.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.lock().epoch
     }
 
-    /// What the client speaks.
-    pub fn protocol(&self) -> Protocol {
-        self.protocol
+    /// The present epoch, for a line that is healed; nothing while the outbox overflows.
+    pub(super) fn heal_epoch(&self) -> Option<Epoch> {
+        let state = self.lock();
+        (state.flow == Flow::Flowing).then_some(state.epoch)
     }
 
-    /// Sends document frames, then presence. Never waits.
-    pub fn deliver(&self, now: Instant, frames: &[Frame], presence: Option<PresenceDelivery<'_>>) -> Delivered {
+    /// Sends document frames of one line, then presence. Never waits.
+    pub(super) fn deliver(
+        &self,
+        now: Instant,
+        line: &Line,
+        frames: &[Frame],
+        presence: Option<PresenceDelivery<'_>>,
+    ) -> Delivered {
         let mut state = self.lock();
         if state.closing.is_some() {
             return Delivered::Dropped;
         }
         let mut delivered = Delivered::Written;
-        if state.queue.is_empty() && state.presence.is_empty() && state.flow == Flow::Flowing {
+        let flows = state.flow == Flow::Flowing && state.epoch == line.epoch();
+        if state.queue.is_empty() && state.presence.is_empty() && flows {
             let all: SmallVec<[&Frame; 4]> = frames.iter().chain(presence.map(|presence| presence.frame)).collect();
             let mut left = self.write(&all);
             self.said.store(self.millis(now), Ordering::Relaxed);
@@ -188,18 +213,18 @@ impl Outbox {
                 if rest == frames.len() && left > 0 {
                     state.push(presence.frame.clone(), Class::Control);
                 } else {
-                    state.keep_presence(presence.entries);
+                    state.keep_presence(line, presence.entries);
                 }
             }
             delivered = Delivered::Queued;
         } else {
-            if state.flow != Flow::Flowing {
+            if !flows {
                 delivered = Delivered::Dropped;
             } else if !frames.is_empty() {
                 delivered = self.queue(&mut state, frames);
             }
             if let Some(presence) = presence {
-                state.keep_presence(presence.entries);
+                state.keep_presence(line, presence.entries);
             }
         }
         self.call(state);
@@ -228,10 +253,20 @@ impl Outbox {
         self.call(state);
     }
 
-    /// Answers a stale connection's question: from here on frames are queued again.
-    pub fn heal(&self, now: Instant, frames: &[Frame]) -> Delivered {
-        self.lock().flow = Flow::Flowing;
-        self.deliver(now, frames, None)
+    /// Tells the connection's task that a room ended one line.
+    pub(super) fn end_line(&self, line: ConnectionId, reason: CloseReason) {
+        let mut state = self.lock();
+        if !state.ended.iter().any(|(ended, _)| *ended == line) {
+            state.ended.push((line, reason));
+        }
+        self.call(state);
+    }
+
+    /// Forgets what waits for a line that is gone.
+    pub fn forget_line(&self, line: ConnectionId) {
+        let mut state = self.lock();
+        state.presence.retain(|(waiting, _)| *waiting != line);
+        state.ended.retain(|(ended, _)| *ended != line);
     }
 
     /// Sends what is queued, then a close frame, and nothing after it.
@@ -259,6 +294,9 @@ impl Outbox {
             if let Some(reason) = state.given_up() {
                 return Poll::Ready(Ok(Drained::Closed(reason)));
             }
+            if let Some((line, reason)) = state.ended.pop() {
+                return Poll::Ready(Ok(Drained::Ended(line, reason)));
+            }
             match self.flush(&mut state)? {
                 Flushed::Blocked => {
                     drop(state);
@@ -270,7 +308,7 @@ impl Outbox {
                     }
                     self.attention.store(false, Ordering::Release);
                     if state.flow == Flow::Overflowed {
-                        state.flow = Flow::Healing;
+                        state.flow = Flow::Flowing;
                         return Poll::Ready(Ok(Drained::Stale));
                     }
                 }
@@ -296,10 +334,21 @@ impl Outbox {
         self.heard_count.load(Ordering::Relaxed)
     }
 
-    /// Whether the socket has taken all that the room ever said, and nothing was dropped.
-    pub fn is_current(&self) -> bool {
+    /// Whether the socket has taken all that was ever said since `epoch`, and nothing was dropped.
+    pub(super) fn is_current(&self, epoch: Epoch) -> bool {
         let state = self.lock();
-        state.queue.is_empty() && state.flow == Flow::Flowing
+        state.queue.is_empty() && state.flow == Flow::Flowing && state.epoch == epoch
+    }
+
+    /// When the peer was last asked whether it lives.
+    pub fn asked(&self) -> Instant {
+        self.opened + Duration::from_millis(self.asked.load(Ordering::Relaxed))
+    }
+
+    /// Asks the peer whether it lives.
+    pub fn ask(&self, now: Instant) {
+        self.asked.store(self.millis(now), Ordering::Relaxed);
+        self.control(now, &Frame::new(Opcode::Ping, &[], Bytes::new()));
     }
 
     /// When the peer was last heard.
@@ -370,9 +419,11 @@ impl Outbox {
                 if state.presence.is_empty() || state.closing.is_some() {
                     return Ok(Flushed::Empty);
                 }
-                let entries = std::mem::take(&mut state.presence).into_values().collect();
-                let frame = self.protocol.frame(&ServerMessage::Presence(entries));
-                state.push(frame, Class::Control);
+                for (_, waiting) in std::mem::take(&mut state.presence) {
+                    let message = ServerMessage::Presence(waiting.entries.into_values().collect());
+                    let frame = waiting.protocol.frame(&message).expect("every protocol has presence");
+                    state.push(frame, Class::Control);
+                }
             }
             let slices = slices(state.queue.iter().map(|queued| &queued.frame), state.written);
             let written = self.socket.try_write_vectored(&slices);
@@ -395,8 +446,14 @@ impl State {
         self.queue.push_back(Queued { frame, class });
     }
 
-    fn keep_presence(&mut self, entries: &[AwarenessEntry]) {
-        self.presence.extend(entries.iter().map(|entry| (entry.client, entry.clone())));
+    fn keep_presence(&mut self, line: &Line, entries: &[AwarenessEntry]) {
+        let at = self.presence.iter().position(|(waiting, _)| *waiting == line.id()).unwrap_or_else(|| {
+            let waiting = Waiting { protocol: line.protocol().clone(), entries: BTreeMap::new() };
+            self.presence.push((line.id(), waiting));
+            self.presence.len() - 1
+        });
+        let waiting = &mut self.presence[at].1;
+        waiting.entries.extend(entries.iter().map(|entry| (entry.client, entry.clone())));
     }
 
     /// The socket took `bytes` more.
@@ -420,6 +477,7 @@ impl State {
     /// Drops all document frames but one that has begun.
     fn overflow(&mut self) {
         self.flow = Flow::Overflowed;
+        self.epoch.0 = self.epoch.0.wrapping_add(1);
         let begun = usize::from(self.written > 0);
         let mut at = 0;
         self.queue.retain(|queued| {

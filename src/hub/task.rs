@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::alarm::Alarm;
 use super::fanout::fan_out;
 use super::lane::Entrance;
+use super::leaving::Leaving;
 use super::loading::load_document;
 use super::mail::Mail;
 use super::members::Members;
@@ -17,12 +19,14 @@ use super::outbox::Delivered;
 use super::pace::Pace;
 use super::registry::Generation;
 use super::saving::Saving;
+use super::visitors::Visitors;
 use super::{Drain, Shared};
 use crate::room::document::Document;
 use crate::room::durability::LogPosition;
 use crate::room::effects::Effects;
 use crate::room::id::{ConnectionId, RoomId};
 use crate::room::input::{Admission, Input};
+use crate::room::request::{Answer, RequestId};
 use crate::room::room::Room;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
@@ -34,8 +38,6 @@ const TURN_MAX: usize = 1_024;
 const DEAR_TURN_MAX: usize = 64;
 /// A turn that took longer than this is followed by one in the lane: something here is dear.
 const DEAR: Duration = Duration::from_millis(5);
-/// A client that was told to go has so long to take its close frame.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// How often rows are handed over again, and refused clients asked, while too much is unsaved.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -48,11 +50,12 @@ pub(super) struct RoomTask {
     mail: mpsc::Receiver<Mail>,
     /// Mail of the coming turn.
     waiting: Vec<Mail>,
-    drain: watch::Receiver<Option<Arc<Drain>>>,
-    /// Who is to be sent away when, while the server drains.
-    leaving: VecDeque<(Instant, ConnectionId)>,
-    /// Who was told to go, and when it is cut off if it has not.
-    told: VecDeque<(Instant, ConnectionId)>,
+    leaving: Leaving,
+    visitors: Visitors,
+    /// Who wants the room to be deleted.
+    deletions: Vec<oneshot::Sender<Result<(), String>>>,
+    /// What those are told who are still here when the task ends.
+    farewell: CloseReason,
     /// The last turn was dear, so the next one is done in the lane.
     dear: bool,
     updates: Pace,
@@ -96,9 +99,10 @@ impl RoomTask {
             saving,
             mail,
             waiting: Vec::new(),
-            drain,
-            leaving: VecDeque::new(),
-            told: VecDeque::new(),
+            leaving: Leaving::new(drain),
+            visitors: Visitors::default(),
+            deletions: Vec::new(),
+            farewell: CloseReason::ServerError,
             dear: false,
             updates: Pace::of_updates(),
             presence: Pace::of_presence(),
@@ -117,14 +121,14 @@ impl RoomTask {
         loop {
             match self.next_event().await {
                 Event::Mail => {
-                    if self.turn().await.is_err() {
+                    if self.turn().await.is_err() || self.delete().await {
                         return;
                     }
                     self.look_up();
                 }
                 Event::Durable(position) => self.durable(position),
                 Event::Time => self.keep_time(),
-                Event::Drain => self.plan_leaving(),
+                Event::Drain => self.leaving.plan(&self.members),
                 Event::Compacted => {}
                 Event::Deserted => return,
             }
@@ -141,8 +145,8 @@ impl RoomTask {
 
     /// However much mail there is, time passes and the server may be told to stop.
     fn look_up(&mut self) {
-        if self.drain.has_changed().unwrap_or(false) {
-            self.plan_leaving();
+        if self.leaving.has_begun() {
+            self.leaving.plan(&self.members);
         }
         if self.alarm.is_due(Instant::now()) {
             self.keep_time();
@@ -159,9 +163,7 @@ impl RoomTask {
             count = self.mail.recv_many(&mut self.waiting, most) => {
                 if count == 0 { Event::Deserted } else { Event::Mail }
             }
-            changed = self.drain.changed(), if self.leaving.is_empty() => {
-                if changed.is_ok() { Event::Drain } else { Event::Deserted }
-            }
+            drains = self.leaving.begins() => if drains { Event::Drain } else { Event::Deserted },
             () = self.alarm.ring() => Event::Time,
         }
     }
@@ -206,7 +208,8 @@ impl RoomTask {
         if self.expiry.is_none() {
             self.expiry = self.room().next_tick();
         }
-        self.answer(now).await
+        self.answer(now).await?;
+        self.serve(now).await
     }
 
     /// Mail becomes the room's inputs; who came and who went is noted on the way.
@@ -214,14 +217,11 @@ impl RoomTask {
         let mut inputs = VecDeque::with_capacity(self.waiting.len());
         for mail in self.waiting.drain(..) {
             let input = match mail {
-                Mail::Join(outbox) => {
-                    let id = outbox.id();
-                    if let Some(drain) = &*self.drain.borrow() {
-                        self.leaving.push_back((drain.next_place(), id));
-                    }
-                    self.members.insert(now, outbox);
+                Mail::Join(line, arrival) => {
+                    self.leaving.comes(line.id());
+                    self.members.insert(now, line);
                     self.idle_since = None;
-                    Input::Join(id)
+                    Input::Join(arrival)
                 }
                 Mail::Leave(id) => {
                     self.members.remove(id);
@@ -234,6 +234,14 @@ impl RoomTask {
                 Mail::Heavy(input, entrance) => {
                     entrances.push(entrance);
                     input
+                }
+                Mail::Ask(ask, reply, entrance) => {
+                    entrances.extend(entrance);
+                    Input::Request(self.visitors.ask(ask, reply))
+                }
+                Mail::Delete(reply) => {
+                    self.deletions.push(reply);
+                    continue;
                 }
                 Mail::Drained(id) => {
                     let Some(member) = self.members.get_mut(id) else { continue };
@@ -278,13 +286,14 @@ impl RoomTask {
         if !effects.log.is_empty() {
             self.saving.append(effects.log);
         }
-        for (to, message) in effects.replies {
-            self.send(now, to, &message);
+        for (from, text) in effects.texts {
+            self.pass_on(now, from, text);
         }
+        self.tell(now, effects.replies, effects.answers);
         for (connection, reason) in effects.closes {
             if let Some(member) = self.members.get_mut(connection) {
                 tracing::info!(connection = connection.0, reason = reason.label(), "a client is closed");
-                member.outbox.close(reason);
+                member.line.close(reason);
             }
         }
         for connection in effects.challenges {
@@ -300,7 +309,7 @@ impl RoomTask {
             return;
         }
         let started = Instant::now();
-        let tally = fan_out(now, self.members.outboxes(), &effects.fanouts, changes.as_ref());
+        let tally = fan_out(now, self.members.lines(), &effects.fanouts, changes.as_ref());
         let ended = Instant::now();
         if !effects.fanouts.is_empty() {
             self.updates.flushed(started, ended);
@@ -321,17 +330,40 @@ impl RoomTask {
         metrics.overflows.increment(tally.overflowed as u64);
     }
 
+    /// Says what the room has to say to single connections and visitors.
+    fn tell(
+        &mut self,
+        now: Instant,
+        replies: Vec<(ConnectionId, ServerMessage)>,
+        answers: Vec<(RequestId, Answer)>,
+    ) {
+        for (to, message) in replies {
+            self.send(now, to, &message);
+        }
+        self.visitors.answer(answers);
+    }
+
     fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
-        let Some(member) = self.members.get_mut(to) else { return };
-        let frame = member.outbox.protocol().frame(message);
+        let Some(line) = self.members.get_mut(to).map(|member| &member.line) else { return };
+        let Some(frame) = line.protocol().frame(message) else { return };
         let bytes = frame.len();
-        let delivered = if matches!(message, ServerMessage::Probe(_)) {
-            member.outbox.control(now, &frame);
+        // A difference makes up for everything but these.
+        let delivered = if matches!(message, ServerMessage::Probe(_) | ServerMessage::SyncStatus(_)) {
+            line.outbox().control(now, &frame);
             Delivered::Written
         } else {
-            member.outbox.deliver(now, &[frame], None)
+            line.deliver(now, &[frame], None)
         };
         self.count(now, delivered, bytes);
+    }
+
+    /// Says a client's text to all others who speak a protocol that has such a thing.
+    fn pass_on(&mut self, now: Instant, from: ConnectionId, text: Bytes) {
+        let message = ServerMessage::Stateless(text);
+        for line in self.members.lines().filter(|line| line.id() != from) {
+            line.control(now, &message);
+        }
+        self.members.watch(now);
     }
 
     /// Counts one delivery to one connection, and keeps an eye on that connection if it did not take all of it.
@@ -356,18 +388,57 @@ impl RoomTask {
             let heavy = self.room().answer_is_heavy();
             for (connection, messages) in self.with_room(heavy, Room::answer).await? {
                 let Some(member) = self.members.get_mut(connection) else { continue };
-                let protocol = member.outbox.protocol();
-                let frames: Vec<Frame> = messages.iter().map(|message| protocol.frame(message)).collect();
+                let line = &mut member.line;
+                let frames: Vec<Frame> = messages.iter().filter_map(|message| line.protocol().frame(message)).collect();
                 let delivered = if std::mem::take(&mut member.healing) {
                     self.shared.metrics.heals.increment(1);
-                    member.outbox.heal(now, &frames)
+                    line.heal(now, &frames)
                 } else {
-                    member.outbox.deliver(now, &frames, None)
+                    line.deliver(now, &frames, None)
                 };
                 self.count(now, delivered, frames.iter().map(Frame::len).sum());
             }
         }
         Ok(())
+    }
+
+    /// Does what visitors asked for, in the lane when that is dear.
+    async fn serve(&mut self, now: Instant) -> Result<(), RoomLost> {
+        while self.room().has_requests() {
+            let heavy = self.room().serve_is_heavy();
+            let admission = self.saving.admission(0);
+            let effects = self.with_room(heavy, move |room| room.serve(admission)).await?;
+            let lost = effects.document_lost;
+            self.carry_out(now, effects);
+            if lost {
+                self.rebuild().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the room, if somebody wants that; says whether it is gone. Rows on their way to the log go with it.
+    async fn delete(&mut self) -> bool {
+        if self.deletions.is_empty() {
+            return false;
+        }
+        let deleted = self.shared.store.delete_room(&self.id).await;
+        let gone = deleted.is_ok();
+        if let Err(error) = &deleted {
+            tracing::error!(%error, "the room is not deleted");
+        }
+        let text = deleted.as_ref().err().map(ToString::to_string);
+        for reply in self.deletions.drain(..) {
+            let _ = reply.send(text.clone().map_or(Ok(()), Err));
+        }
+        if gone {
+            tracing::info!("the room is deleted");
+            self.farewell = CloseReason::RoomNotFound;
+            for line in self.members.lines() {
+                line.close(CloseReason::RoomNotFound);
+            }
+        }
+        gone
     }
 
     /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.
@@ -381,9 +452,8 @@ impl RoomTask {
 
     fn durable(&mut self, position: LogPosition) {
         let now = Instant::now();
-        for (to, message) in self.room().durable(position) {
-            self.send(now, to, &message);
-        }
+        let Effects { replies, answers, .. } = self.room().durable(position);
+        self.tell(now, replies, answers);
         self.saving.hand_over();
         let size = self.room().document().size();
         self.saving.compact_if_long(now, size, &self.shared.lane);
@@ -400,56 +470,34 @@ impl RoomTask {
         self.flush(now, &Effects::default());
         let room = self.room.as_ref().expect("the room is away only within a turn");
         self.members.check(now, || room.state_vector());
-        while let Some((_, connection)) = self.leaving.pop_front_if(|(due, _)| *due <= now) {
-            if let Some(member) = self.members.get_mut(connection) {
-                member.outbox.close(CloseReason::Restart);
-                self.told.push_back((now + FAREWELL, connection));
-            }
-        }
-        while let Some((_, connection)) = self.told.pop_front_if(|(due, _)| *due <= now) {
-            if let Some(member) = self.members.get_mut(connection) {
-                member.outbox.abort(CloseReason::Restart);
-            }
-        }
-    }
-
-    /// The server drains: everybody is sent away, each in its turn.
-    fn plan_leaving(&mut self) {
-        let drain = self.drain.borrow_and_update();
-        let Some(drain) = drain.as_ref() else { return };
-        self.leaving = self.members.ids().map(|id| (drain.next_place(), id)).collect();
+        self.leaving.send_away(now, &mut self.members);
     }
 
     /// When something is to be done though nothing happens.
     fn deadline(&mut self) -> Instant {
         let now = Instant::now();
         let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
-        let leaving = self.leaving.front().map(|(due, _)| *due);
-        let told = self.told.front().map(|(due, _)| *due);
+        let leaving = self.leaving.next();
         let closing = self.closing_time(now);
-        let times = [self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving, told];
+        let times = [self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving];
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
     }
 
     /// When closing is to be tried, if only time is in its way.
     fn closing_time(&mut self, now: Instant) -> Option<Instant> {
         let rested = self.idle_since? + self.shared.options.room_idle;
-        if self.is_draining() || rested <= now {
+        if self.leaving.is_draining() || rested <= now {
             // What else is in its way wakes the room by itself, but for somebody who is just coming in.
             return (self.room().is_settled() && !self.saving.is_compacting()).then(|| now + RETRY);
         }
         Some(rested)
     }
 
-    fn is_draining(&self) -> bool {
-        self.drain.borrow().is_some()
-    }
-
     /// Whether nobody needs the room any more and all of it is on disk.
     fn may_close(&mut self) -> bool {
         let now = Instant::now();
         let Some(since) = self.idle_since else { return false };
-        let draining = self.is_draining();
+        let draining = self.leaving.is_draining();
         let rested = now.duration_since(since) >= self.shared.options.room_idle;
         let busy = self.saving.is_holding() || !self.room().is_settled() || !self.mail.is_empty();
         if !(draining || rested) || busy {
@@ -462,14 +510,15 @@ impl RoomTask {
 impl Drop for RoomTask {
     /// Whoever is still here when the task ends, ends with it: the room was lost.
     fn drop(&mut self) {
-        for outbox in self.members.outboxes() {
-            outbox.abort(CloseReason::ServerError);
+        // A socket that carries other rooms, too, is not cut off because one of them was deleted.
+        for line in self.members.lines().filter(|_| self.farewell != CloseReason::RoomNotFound) {
+            line.abort(self.farewell);
         }
         self.mail.close();
         let rest = std::iter::from_fn(|| self.mail.try_recv().ok());
         for mail in self.waiting.drain(..).chain(rest) {
-            if let Mail::Join(outbox) = mail {
-                outbox.abort(CloseReason::TryAgain);
+            if let Mail::Join(line, _) = mail {
+                line.close(CloseReason::TryAgain);
             }
         }
     }

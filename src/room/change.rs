@@ -10,10 +10,12 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use yrs::{ReadTxn, StateVector, TransactionMut, Update, WriteTxn};
 
+use super::judge::Judge;
 use super::nesting;
 use super::orphans::{Need, Orphan, Orphans};
 use super::state::CachedState;
 use super::update::{BlockRange, CheckedUpdate};
+use super::verdict::{Holder, Verdict};
 
 /// How often the library is asked to integrate what it left pending though nothing was missing.
 const PENDING_TRIES: u32 = 4;
@@ -74,6 +76,8 @@ pub struct Change<'d> {
     mixed: bool,
     /// Something was taken of an update that was then refused.
     partial: bool,
+    /// Of some update a part was taken that is known only when all is done.
+    unjudged: bool,
     /// Sources of orphans that were given up.
     impossible: Vec<u64>,
 }
@@ -94,6 +98,7 @@ pub struct Finished {
 pub(super) struct Parts<'d> {
     pub(super) clocks: &'d mut HashMap<u64, u32>,
     pub(super) orphans: &'d mut Orphans,
+    pub(super) judge: &'d mut Judge,
     pub(super) nesting: &'d mut u32,
     pub(super) size: &'d mut usize,
     pub(super) checks: Checks,
@@ -109,7 +114,15 @@ enum Attempt {
 impl<'d> Change<'d> {
     pub(super) fn new(txn: TransactionMut<'d>, parts: Parts<'d>, state: &'d mut CachedState) -> Self {
         let (applied, impossible) = (SmallVec::new(), Vec::new());
-        Self { txn: Some(txn), parts, state, applied, mixed: false, partial: false, impossible }
+        let (mixed, partial, unjudged) = (false, false, false);
+        Self { txn: Some(txn), parts, state, applied, mixed, partial, unjudged, impossible }
+    }
+
+    /// Whether an update would change nothing outside of `root`, as
+    /// [`super::document::Document::only_touches`] says, going by what was applied so far.
+    pub fn only_touches(&mut self, update: &CheckedUpdate, root: &str, holder: impl Fn(u64) -> Holder) -> Verdict {
+        let txn = self.txn.as_ref().expect("a change that failed is not used again");
+        self.parts.judge.only_touches(txn, update, root, holder)
     }
 
     /// Applies one update that came from `source` (see [`Orphan::source`]).
@@ -165,14 +178,18 @@ impl<'d> Change<'d> {
     pub fn finish(mut self) -> Result<Finished, Poisoned> {
         self.adopt_orphans()?;
         self.guarded(TransactionMut::commit)?;
-        let txn = self.txn();
+        let txn = self.txn.as_ref().expect("a change that failed is not used again");
         let update = match &self.applied[..] {
             _ if !txn.has_changes() => None,
             [raw] if !self.mixed && !self.partial => Some(raw.clone()),
             _ => Some(Bytes::from(txn.encode_update_v1())),
         };
+        self.parts.judge.deleted(txn.delete_set());
         if let Some(update) = &update {
             self.state.changed(update);
+            if self.unjudged {
+                self.parts.judge.applied(update);
+            }
         }
         Ok(Finished { update, partial: self.partial, impossible: std::mem::take(&mut self.impossible) })
     }
@@ -204,12 +221,13 @@ impl<'d> Change<'d> {
 
     /// Hands an update without gaps to the library.
     fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
-        let CheckedUpdate { decoded, ranges, nesting, .. } = update;
+        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
         let result = self.guarded(|txn| apply_whole(txn, decoded))?;
         *self.parts.nesting = nesting.on_top_of(*self.parts.nesting);
         let txn = self.txn.as_mut().expect("the guarded work went well");
         if result.is_err() {
             self.partial = true;
+            self.unjudged = true;
             txn.prune_pending();
             *self.parts.clocks = clocks_of(&txn.state_vector());
             return Ok(Attempt::Impossible);
@@ -219,12 +237,14 @@ impl<'d> Change<'d> {
                 let known = self.parts.clocks.entry(range.client).or_insert(0);
                 *known = (*known).max(range.end);
             }
+            self.parts.judge.applied(&raw);
             return Ok(Attempt::Whole);
         }
         let needs = pending_needs(txn);
         txn.prune_pending();
         // A part of it may have found its place.
         *self.parts.clocks = clocks_of(&txn.state_vector());
+        self.unjudged = true;
         Ok(Attempt::Missing(self.not_reached(needs)))
     }
 

@@ -11,10 +11,12 @@ use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact};
 
 use super::change::{Change, Checks, Parts, clock, clocks_of};
 use super::content::Digest;
+use super::judge::Judge;
 use super::nesting;
 use super::orphans::{Orphan, Orphans};
 use super::state::CachedState;
 use super::update::CheckedUpdate;
+use super::verdict::{Holder, Verdict};
 use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
 
 /// The roots that a trip has, declared so that they read as what they are.
@@ -32,6 +34,7 @@ pub struct Document {
     clocks: HashMap<u64, u32>,
     orphans: Orphans,
     state: CachedState,
+    judge: Judge,
     /// No shared type is nested deeper than this; an estimate from above.
     nesting: u32,
     /// The nesting when it was last measured.
@@ -65,6 +68,7 @@ impl Document {
             clocks: HashMap::new(),
             orphans: Orphans::default(),
             state: CachedState::default(),
+            judge: Judge::default(),
             nesting: 0,
             measured_nesting: 0,
             size: EMPTY_UPDATE_BYTES,
@@ -78,6 +82,7 @@ impl Document {
         let parts = Parts {
             clocks: &mut self.clocks,
             orphans: &mut self.orphans,
+            judge: &mut self.judge,
             nesting: &mut self.nesting,
             size: &mut self.size,
             checks: self.checks,
@@ -121,6 +126,24 @@ impl Document {
     /// Gives back the memory of the cached state.
     pub fn forget_state(&mut self) {
         self.state.forget();
+    }
+
+    /// Whether an update would change nothing outside of `root`; `holder` says whose the client ids are under which it
+    /// writes. Nothing is applied. The cost is that of the update, after an index was built: that costs as much as
+    /// encoding the document, and the index is kept until `forget_roots`. In the middle of a change ask
+    /// [`Change::only_touches`].
+    pub fn only_touches(&mut self, update: &CheckedUpdate, root: &str, holder: impl Fn(u64) -> Holder) -> Verdict {
+        self.judge.only_touches(&self.doc.transact(), update, root, holder)
+    }
+
+    /// Whether an update says nothing new: as the answer of a client that has nothing to say, but the whole delete set.
+    pub fn brings_nothing(&self, update: &CheckedUpdate) -> bool {
+        self.judge.brings_nothing(&self.doc.transact(), &self.clocks, update)
+    }
+
+    /// Gives back the memory that `only_touches` and `brings_nothing` use.
+    pub fn forget_roots(&mut self) {
+        self.judge.forget();
     }
 
     /// Updates that wait for something missing, oldest first.

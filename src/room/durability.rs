@@ -1,12 +1,12 @@
-//! Who waits for which row of the log to be on disk: authors for the echo of what they wrote, clients for the
-//! answer to a probe. Owned by `Room`. It must never let anybody hear of durability before `reached` was called.
+//! Who waits for which row of the log to be on disk: authors for the echo of what they wrote or for their count of what
+//! is saved, clients for the answer to a probe. Owned by `Room`. It must never let anybody hear of durability before `reached` was called.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
 use super::id::ConnectionId;
-use crate::wire::ServerMessage;
+use crate::wire::{ServerMessage, SyncStatus};
 
 /// How many rows a room has given to the log since it was opened; a row's own number, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -27,6 +27,8 @@ pub struct Durability {
 enum Wait {
     Echo(Bytes),
     Probe(Bytes),
+    /// So many updates.
+    Statuses(u32),
 }
 
 impl Durability {
@@ -40,10 +42,26 @@ impl Durability {
         self.waiting.push_back((self.appended, author, Wait::Echo(update)));
     }
 
-    /// One more row goes to the log, and its author will hear of it.
-    pub fn append_for(&mut self, author: ConnectionId, row: Bytes) {
-        self.append();
-        self.echo(author, row);
+    /// So many updates of `from` are among what was appended so far, or were known: it is told of each when all that
+    /// is durable, or now when nothing is under way.
+    pub fn statuses(&mut self, from: ConnectionId, count: u32) -> Vec<ServerMessage> {
+        if self.is_settled() {
+            return statuses(count);
+        }
+        if let Some((position, connection, Wait::Statuses(waiting))) = self.waiting.back_mut()
+            && (*position, *connection) == (self.appended, from)
+        {
+            *waiting += count;
+        } else if count > 0 {
+            self.waiting.push_back((self.appended, from, Wait::Statuses(count)));
+        }
+        Vec::new()
+    }
+
+    /// The connection counts anew: what it waited for is in its new count.
+    pub fn forget_statuses(&mut self, connection: ConnectionId) {
+        let counts = |wait: &Wait| matches!(wait, Wait::Statuses(_));
+        self.waiting.retain(|(_, waiting, wait)| *waiting != connection || !counts(wait));
     }
 
     /// A probe: answered now when nothing is under way, else when all that was appended before it is durable.
@@ -67,7 +85,7 @@ impl Durability {
     pub fn reached(&mut self, position: LogPosition) -> Vec<(ConnectionId, ServerMessage)> {
         self.durable = self.durable.max(position);
         let mut echoes: Vec<(ConnectionId, Vec<Bytes>)> = Vec::new();
-        let mut probes = Vec::new();
+        let mut answers = Vec::new();
         while let Some((at, ..)) = self.waiting.front() {
             if *at > self.durable {
                 break;
@@ -78,14 +96,17 @@ impl Durability {
                     Some((_, rows)) => rows.push(row),
                     None => echoes.push((connection, vec![row])),
                 },
-                Wait::Probe(probe) => probes.push((connection, ServerMessage::Probe(probe))),
+                Wait::Probe(probe) => answers.push((connection, ServerMessage::Probe(probe))),
+                Wait::Statuses(count) => {
+                    answers.extend(statuses(count).into_iter().map(|message| (connection, message)));
+                }
             }
         }
         let mut messages = Vec::new();
         for (author, rows) in echoes {
             messages.extend(echo(&rows).into_iter().map(|message| (author, message)));
         }
-        messages.extend(probes);
+        messages.extend(answers);
         messages
     }
 
@@ -103,6 +124,10 @@ impl Durability {
     pub fn appended(&self) -> LogPosition {
         self.appended
     }
+}
+
+fn statuses(count: u32) -> Vec<ServerMessage> {
+    (0..count).map(|_| ServerMessage::SyncStatus(SyncStatus::Saved)).collect()
 }
 
 fn echo(rows: &[Bytes]) -> Vec<ServerMessage> {
@@ -128,7 +153,8 @@ mod tests {
     fn nobody_hears_before_the_disk_has_it() {
         let mut durability = Durability::default();
         assert!(durability.probe(BOB, Bytes::from_static(b"0")).is_some(), "nothing is under way");
-        durability.append_for(ADA, Bytes::from_static(&[0, 0]));
+        durability.append();
+        durability.echo(ADA, Bytes::from_static(&[0, 0]));
         assert!(durability.probe(BOB, Bytes::from_static(b"1")).is_none());
         assert!(durability.probe(BOB, Bytes::from_static(b"2")).is_none());
         assert!(durability.reached(LogPosition(0)).is_empty());
@@ -143,9 +169,25 @@ mod tests {
     }
 
     #[test]
+    fn each_update_is_counted_once() {
+        let saved = |connection| (connection, ServerMessage::SyncStatus(SyncStatus::Saved));
+        let mut durability = Durability::default();
+        assert_eq!(durability.statuses(ADA, 2).len(), 2, "nothing is under way");
+        durability.append();
+        assert!(durability.statuses(ADA, 1).is_empty() && durability.statuses(ADA, 1).is_empty());
+        assert!(durability.statuses(BOB, 1).is_empty());
+        durability.append();
+        assert_eq!(durability.reached(LogPosition(1)), [saved(ADA), saved(ADA), saved(BOB)]);
+        assert!(durability.statuses(ADA, 1).is_empty() && durability.statuses(BOB, 1).is_empty());
+        durability.forget_statuses(ADA);
+        assert_eq!(durability.reached(LogPosition(2)), [saved(BOB)], "a client that counts anew is not told twice");
+    }
+
+    #[test]
     fn those_who_left_are_not_told() {
         let mut durability = Durability::default();
-        durability.append_for(ADA, Bytes::from_static(&[0, 0]));
+        durability.append();
+        durability.echo(ADA, Bytes::from_static(&[0, 0]));
         durability.forget(ADA);
         assert!(durability.reached(LogPosition(1)).is_empty());
     }

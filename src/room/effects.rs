@@ -4,6 +4,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::id::ConnectionId;
+use super::request::{Answer, RequestId};
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
 
@@ -12,20 +13,24 @@ use crate::wire::close::CloseReason;
 pub struct Fanout {
     /// All that changed, as one update, for those who wrote none of it.
     pub update: Bytes,
-    /// Who wrote it and what, as it came, in order; an author may be there more than once. An author gets what the others wrote, and hears nothing of
-    /// its own until that is durable.
+    /// Who wrote it and what, as it came, in order; an author may be there more than once. An author gets what the
+    /// others wrote, and hears nothing of its own until that is durable.
     pub authors: SmallVec<[(ConnectionId, Bytes); 1]>,
 }
 
-/// What a turn leads to. The order among the parts: fan-out, log, replies, closes.
+/// What a turn leads to. The order among the parts: fan-out, log, texts, replies, answers, closes.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// News for everybody.
     pub fanouts: SmallVec<[Fanout; 1]>,
     /// Rows for the log, in order.
     pub log: Vec<Bytes>,
+    /// Texts for everybody but the one who said them.
+    pub texts: Vec<(ConnectionId, Bytes)>,
     /// Messages to single connections.
     pub replies: Vec<(ConnectionId, ServerMessage)>,
+    /// Answers to requests.
+    pub answers: Vec<(RequestId, Answer)>,
     /// Sockets to close.
     pub closes: Vec<(ConnectionId, CloseReason)>,
     /// Connections that must show that they live.

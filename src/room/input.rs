@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
+use super::client::Arrival;
 use super::id::ConnectionId;
+use super::request::Request;
+use super::role::Writes;
 use super::update::CheckedUpdate;
 use crate::wire::awareness::AwarenessEntry;
 
@@ -10,7 +13,14 @@ use crate::wire::awareness::AwarenessEntry;
 #[derive(Debug)]
 pub enum Input {
     /// It is here.
-    Join(ConnectionId),
+    Join(Arrival),
+    /// From now on it may write this.
+    Permit {
+        /// Who.
+        to: ConnectionId,
+        /// What.
+        writes: Writes,
+    },
     /// It is gone.
     Leave(ConnectionId),
     /// "This is what I have": an encoded state vector.
@@ -38,6 +48,13 @@ pub enum Input {
     },
     /// "Who is here?"
     QueryPresence(ConnectionId),
+    /// A text for everybody else who speaks a protocol that has such a thing.
+    Stateless {
+        /// Who says it.
+        from: ConnectionId,
+        /// The text, UTF-8.
+        text: Bytes,
+    },
     /// "Tell me when all that I sent is on disk."
     Probe {
         /// Who asks.
@@ -45,6 +62,8 @@ pub enum Input {
         /// To be sent back as it is.
         probe: Bytes,
     },
+    /// Something is asked from outside; `Room::serve` answers it.
+    Request(Request),
     /// The connection's outbox overflowed and is empty again: it lacks what came after `known`.
     Heal {
         /// Who lacks something.

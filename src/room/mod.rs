@@ -2,7 +2,9 @@
 //! I/O: time comes in with each call, and what should happen comes out as effects, so a room can be driven from a
 //! seed. Used by `hub`, which does what the effects say, and by `store` consumers that fold a log.
 
+mod answering;
 pub mod change;
+pub mod client;
 pub mod content;
 pub mod document;
 pub mod durability;
@@ -10,14 +12,21 @@ pub mod effects;
 pub mod fold;
 pub mod id;
 pub mod input;
+mod judge;
 pub mod nesting;
 pub mod orphans;
+mod placing;
 pub mod presence;
 pub mod principal;
 pub mod questions;
+pub mod request;
 pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
+mod roots;
 mod scan;
+mod serve;
 pub mod state;
+mod taking;
 pub mod update;
+pub mod verdict;

@@ -60,7 +60,7 @@ impl Blocks {
     /// Where to go on from a block on its way up.
     fn up(&self, at: usize) -> Up {
         let (parent, level) = match self.all[at].place {
-            Place::Root | Place::Nowhere => return Up::Root,
+            Place::Root { .. } | Place::Nowhere => return Up::Root,
             Place::Inside(client, clock) => (self.find(client, clock), 1),
             Place::Beside(client, clock) => (self.find(client, clock), 0),
         };

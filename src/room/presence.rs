@@ -320,6 +320,11 @@ impl Presence {
             .collect()
     }
 
+    /// The connection that speaks for a client.
+    pub fn speaker_of(&self, client: u64) -> Option<ConnectionId> {
+        self.entries.get(&ClientId(client)).and_then(|entry| entry.owner)
+    }
+
     /// How many clients are there.
     pub fn len(&self) -> usize {
         self.entries.len() - self.gone

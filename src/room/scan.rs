@@ -36,8 +36,8 @@ pub(super) enum Content {
 pub(super) enum Place {
     /// Nowhere: a collected block, or a placeholder.
     Nowhere,
-    /// In a root.
-    Root,
+    /// In a root, whose name is so many bytes long and ends there in the update.
+    Root { name_end: usize, name_length: u32 },
     /// In the shared type with this id.
     Inside(u64, u32),
     /// Wherever the block with this id is.
@@ -68,7 +68,16 @@ pub(super) struct Block {
 pub(super) type Id = (u64, u32);
 
 /// Goes through all blocks without building anything; returns whether the delete set names something.
-pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Malformed> {
+pub(super) fn scan(raw: &[u8], each: impl FnMut(&Block)) -> Result<bool, Malformed> {
+    scan_all(raw, each, |_, _| {})
+}
+
+/// The same, and through what it deletes: of which client, which clocks. Ranges may overlap and be in any order.
+pub(super) fn scan_all(
+    raw: &[u8],
+    mut each: impl FnMut(&Block),
+    each_deleted: impl FnMut(u64, Range<u32>),
+) -> Result<bool, Malformed> {
     let mut reader = Reader::new(raw);
     let clients = reader.count()?;
     let mut seen = SeenClients::default();
@@ -105,7 +114,7 @@ pub(super) fn scan(raw: &[u8], mut each: impl FnMut(&Block)) -> Result<bool, Mal
             clock += length;
         }
     }
-    scan_delete_set(&mut reader)
+    scan_delete_set(&mut reader, each_deleted)
 }
 
 /// The clients that an update has named: nearly always one, so a set is built only for more than a few.
@@ -126,16 +135,22 @@ impl SeenClients {
     }
 }
 
-fn scan_delete_set(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
+fn scan_delete_set(reader: &mut Reader<'_>, mut each: impl FnMut(u64, Range<u32>)) -> Result<bool, Malformed> {
     let clients = reader.count()?;
+    let mut seen = SeenClients::default();
     for _ in 0..clients {
-        reader.number_up_to(CLIENT_ID_MAX)?;
+        let client = reader.number_up_to(CLIENT_ID_MAX)?;
+        // Of a client that is named twice, the library takes the last ranges and npm yjs takes all.
+        if !seen.insert(client) {
+            return Err(Malformed::EmptyOrRepeated);
+        }
         for _ in 0..reader.count()? {
             let (start, length) = (reader.number_up_to(CLOCK_MAX)?, reader.number_up_to(CLOCK_MAX)?);
             // npm yjs takes an empty range and throws when it writes it down again.
             if length == 0 || start + length > CLOCK_MAX {
                 return Err(Malformed::OutOfRange);
             }
+            each(client, narrow(start)..narrow(start + length));
         }
     }
     Ok(clients > 0)
@@ -202,7 +217,9 @@ fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing,
         return Ok(Standing { place, left, right, position: hash(&(left, right)) });
     }
     let (place, parent) = if reader.number()? == 1 {
-        (Place::Root, hash(reader.text()?))
+        let name = reader.text()?;
+        let name_length = u32::try_from(name.len()).map_err(|_| Malformed::OutOfRange)?;
+        (Place::Root { name_end: reader.position(), name_length }, hash(name))
     } else {
         let (client, clock) = read_older(reader, own)?;
         let place = Place::Inside(client, clock);

@@ -126,6 +126,11 @@ impl CheckedUpdate {
         Some(Self::parse_stored(raw.into()).expect("a part of a valid update is one"))
     }
 
+    /// The clients whose blocks are in it; one may come more than once.
+    pub(super) fn clients(&self) -> impl Iterator<Item = u64> {
+        self.ranges.iter().map(|range| range.client)
+    }
+
     /// Whether it says nothing at all, as the answer of a client that has nothing new.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty() && !self.deletes

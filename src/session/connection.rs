@@ -17,7 +17,6 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use super::socket::Socket;
 use crate::hub::outbox::{Drained, Outbox};
 use crate::room::id::ConnectionId;
-use crate::wire::Protocol;
 use crate::wire::close::CloseReason;
 
 /// Tungstenite's buffer, owned by each connection; reading ahead is the socket's business.
@@ -38,8 +37,8 @@ pub struct ConnectionLimits {
 pub struct Connection {
     stream: WebSocketStream<Socket>,
     outbox: Arc<Outbox>,
-    /// The outbox said that it is stale while something else was waited for.
-    stale: bool,
+    /// What the outbox said while something else was waited for.
+    put_off: Vec<Event>,
 }
 
 /// What happened on a connection.
@@ -47,21 +46,17 @@ pub struct Connection {
 pub enum Event {
     /// A binary message.
     Message(Bytes),
-    /// The outbox overflowed and is empty again: the room has to bring the client up to date.
+    /// The outbox overflowed and is empty again: each room has to bring the client up to date.
     Stale,
+    /// A room ended one of the connection's lines.
+    Ended(ConnectionId, CloseReason),
 }
 
 impl Connection {
     /// Takes over a socket whose upgrade was answered; `ahead` is what was already read from it.
-    pub async fn new(
-        id: ConnectionId,
-        protocol: Protocol,
-        socket: TcpStream,
-        ahead: Bytes,
-        limits: ConnectionLimits,
-    ) -> Self {
+    pub async fn new(socket: TcpStream, ahead: Bytes, limits: ConnectionLimits) -> Self {
         let (read, write) = socket.into_split();
-        let outbox = Arc::new(Outbox::new(id, protocol, write, limits.outbox_bytes, Instant::now()));
+        let outbox = Arc::new(Outbox::new(write, limits.outbox_bytes, Instant::now()));
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -69,7 +64,7 @@ impl Connection {
             .max_frame_size(Some(limits.message_bytes));
         let socket = Socket::new(read, Arc::clone(&outbox), ahead);
         let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-        Self { stream, outbox, stale: false }
+        Self { stream, outbox, put_off: Vec::new() }
     }
 
     /// Where this connection is answered.
@@ -80,25 +75,31 @@ impl Connection {
     /// The next thing that happens, or why the connection ends. Cancel-safe.
     pub async fn next(&mut self) -> Result<Event, CloseReason> {
         loop {
-            if std::mem::take(&mut self.stale) {
-                return Ok(Event::Stale);
+            if let Some(event) = self.put_off.pop() {
+                return Ok(event);
             }
             // A peer that floods with pings is as many frames as one that talks: others get their turn.
             tokio::task::coop::consume_budget().await;
             let message = poll_fn(|context| {
                 match self.outbox.poll_drained(context) {
-                    Poll::Ready(Ok(Drained::Stale)) => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(Drained::Stale)) => return Poll::Ready(Ok(Heard::Event(Event::Stale))),
+                    Poll::Ready(Ok(Drained::Ended(line, reason))) => {
+                        return Poll::Ready(Ok(Heard::Event(Event::Ended(line, reason))));
+                    }
                     Poll::Ready(Ok(Drained::Closed(reason))) => return Poll::Ready(Err(reason)),
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(CloseReason::Normal)),
                     Poll::Pending => {}
                 }
                 self.stream.poll_next_unpin(context).map(|message| match message {
-                    Some(Ok(message)) => Ok(Some(message)),
+                    Some(Ok(message)) => Ok(Heard::Message(message)),
                     Some(Err(error)) => Err(reason(&error)),
                     None => Err(CloseReason::Normal),
                 })
             });
-            let Some(message) = message.await? else { return Ok(Event::Stale) };
+            let message = match message.await? {
+                Heard::Message(message) => message,
+                Heard::Event(event) => return Ok(event),
+            };
             self.outbox.hear(Instant::now());
             match message {
                 Message::Binary(bytes) => return Ok(Event::Message(bytes)),
@@ -117,7 +118,8 @@ impl Connection {
             }
             loop {
                 match self.outbox.poll_drained(context) {
-                    Poll::Ready(Ok(Drained::Stale)) => self.stale = true,
+                    Poll::Ready(Ok(Drained::Stale)) => self.put_off.push(Event::Stale),
+                    Poll::Ready(Ok(Drained::Ended(line, reason))) => self.put_off.push(Event::Ended(line, reason)),
                     Poll::Ready(Ok(Drained::Closed(reason))) => return Poll::Ready(Err(reason)),
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(CloseReason::Normal)),
                     Poll::Pending => return Poll::Pending,
@@ -133,13 +135,19 @@ impl Connection {
         outbox.close(reason);
         let goodbye = async {
             // The outbox ends with the close frame, or because the peer is gone.
-            while let Ok(Drained::Stale) = poll_fn(|context| outbox.poll_drained(context)).await {}
+            while let Ok(Drained::Stale | Drained::Ended(..)) = poll_fn(|context| outbox.poll_drained(context)).await {}
             outbox.shut_down();
             stream.into_inner().discard().await;
         };
         // Whoever takes longer is cut off.
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
+}
+
+/// What a round of waiting came to.
+enum Heard {
+    Message(Message),
+    Event(Event),
 }
 
 /// What an error of tungstenite means for the peer.

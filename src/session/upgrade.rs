@@ -1,14 +1,14 @@
 //! From an HTTP request to a WebSocket: checks the request, answers it, takes the bare socket from hyper, and runs
 //! the session in a task of its own. Called by the server's routes.
 
-use std::panic::AssertUnwindSafe;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
-use futures_util::FutureExt;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -16,11 +16,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
 use super::connection::{Connection, ConnectionLimits};
+use super::credentials::{chosen_subprotocol, presented};
+use super::door::Door;
+use super::hocuspocus::{self, HocuspocusLimits};
 use super::yjs;
-use crate::hub::registry::Lease;
-use crate::hub::{Counted, EnterError, Hub};
-use crate::room::id::{ConnectionId, RoomId};
-use crate::wire::Protocol;
+use crate::access::Access;
+use crate::hub::{Counted, Hub};
+use crate::room::id::RoomId;
 use crate::wire::close::CloseReason;
 use crate::wire::room_path::decode_room_name;
 
@@ -35,12 +37,15 @@ pub struct SessionOptions {
     pub presence_bytes: usize,
     /// Limits of each connection.
     pub connection: ConnectionLimits,
+    /// Limits of each Hocuspocus socket.
+    pub hocuspocus: HocuspocusLimits,
 }
 
 /// Opens sessions.
 #[derive(Clone)]
 pub struct Sessions {
     hub: Hub,
+    access: Access,
     options: SessionOptions,
     ids: Arc<AtomicU64>,
 }
@@ -60,62 +65,90 @@ pub enum UpgradeError {
     /// It came on a connection that cannot become a WebSocket.
     #[error("This connection cannot be upgraded.")]
     NotUpgradable,
+    /// A browser says that it comes from somewhere else.
+    #[error("Pages of this origin may not connect; see --allow-origin.")]
+    Origin,
     /// There are as many sockets as there may be.
     #[error("The server has as many connections as it may have.")]
     TooManyConnections,
-    /// The room cannot be entered.
-    #[error(transparent)]
-    Enter(#[from] EnterError),
+    /// The server is going away.
+    #[error("The server is going away.")]
+    Draining,
 }
 
 /// What a socket is for.
 enum Purpose {
-    /// A client in a room.
-    Serve(Lease),
+    /// A y-websocket client in its room.
+    Yjs(RoomId),
+    /// A Hocuspocus client.
+    Hocuspocus,
     /// The client is told why not: it would see no HTTP status, but it sees a close code.
     Refuse(CloseReason),
 }
 
 impl Sessions {
-    /// Sessions in the rooms of `hub`.
-    pub fn new(hub: Hub, options: SessionOptions) -> Self {
-        Self { hub, options, ids: Arc::new(AtomicU64::new(1)) }
+    /// Sessions in the rooms of `hub`, for those whom `access` lets in.
+    pub fn new(hub: Hub, access: Access, options: SessionOptions) -> Self {
+        Self { hub, access, options, ids: Arc::new(AtomicU64::new(1)) }
     }
 
     /// Answers a request to open a y-websocket connection; `path` is what names the room, as it came.
     pub fn open_yjs(&self, path: &str, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
-        let (accept, upgrade) = handshake(request)?;
-        let counted = self.hub.connect(self.options.connections).ok_or(UpgradeError::TooManyConnections)?;
-        let (room, purpose) = match RoomId::parse(&decode_room_name(path), self.options.room_name_bytes) {
-            Ok(room) => (room.to_string(), Purpose::Serve(self.hub.enter(&room)?)),
-            Err(_) => (String::new(), Purpose::Refuse(CloseReason::BadRoomName)),
+        let purpose = match RoomId::parse(&decode_room_name(path), self.options.room_name_bytes) {
+            Ok(room) => Purpose::Yjs(room),
+            Err(_) => Purpose::Refuse(CloseReason::BadRoomName),
         };
-        let id = ConnectionId(self.ids.fetch_add(1, Ordering::Relaxed));
-        let span = tracing::info_span!("connection", id = id.0, room);
-        tokio::spawn(self.clone().session(id, purpose, upgrade, counted).instrument(span));
-        Ok(switching_protocols(&accept))
+        self.open(purpose, request)
     }
 
-    async fn session(self, id: ConnectionId, purpose: Purpose, upgrade: OnUpgrade, counted: Counted) {
-        let Ok(upgraded) = upgrade.await else { return };
-        let Some((socket, ahead)) = bare_socket(upgraded) else { return };
-        let connection = Connection::new(id, Protocol::Yjs, socket, ahead, self.options.connection).await;
-        let hub = self.hub.clone();
-        let reason = match purpose {
-            Purpose::Serve(lease) => {
-                tracing::debug!("connected");
-                let session = yjs::serve(connection, lease, self.hub, self.options.presence_bytes);
-                AssertUnwindSafe(session).catch_unwind().await.unwrap_or(CloseReason::ServerError)
-            }
-            Purpose::Refuse(reason) => {
-                connection.finish(reason).await;
-                reason
-            }
-        };
-        tracing::debug!(reason = reason.label(), "disconnected");
-        hub.metrics().closed(reason);
-        drop(counted);
+    /// Answers a request to open a Hocuspocus connection.
+    pub fn open_hocuspocus(&self, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
+        self.open(Purpose::Hocuspocus, request)
     }
+
+    fn open(&self, purpose: Purpose, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
+        let (accept, upgrade) = handshake(request)?;
+        if !self.access.origins().allows(request.headers()) {
+            return Err(UpgradeError::Origin);
+        }
+        if self.hub.is_draining() {
+            return Err(UpgradeError::Draining);
+        }
+        let counted = self.hub.connect(self.options.connections).ok_or(UpgradeError::TooManyConnections)?;
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+        let door = Door {
+            hub: self.hub.clone(),
+            access: self.access.clone(),
+            presented: presented(request.uri(), request.headers()),
+            from: self.access.address(peer, request.headers()),
+            presence_bytes: self.options.presence_bytes,
+            ids: Arc::clone(&self.ids),
+        };
+        let room = if let Purpose::Yjs(room) = &purpose { room.as_str() } else { "" };
+        let span = tracing::info_span!("connection", id = self.ids.fetch_add(1, Ordering::Relaxed), room);
+        let session = serve(purpose, upgrade, counted, Box::new(door), self.options);
+        tokio::spawn(session.instrument(span));
+        Ok(switching_protocols(&accept, chosen_subprotocol(request.headers())))
+    }
+}
+
+async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box<Door>, options: SessionOptions) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let Some((socket, ahead)) = bare_socket(upgraded) else { return };
+    let connection = Connection::new(socket, ahead, options.connection).await;
+    tracing::debug!("connected");
+    let reason = match purpose {
+        Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
+        // Boxed, because a y-websocket connection should not be as big as one that carries many documents.
+        Purpose::Hocuspocus => Box::pin(hocuspocus::serve(connection, door, options.hocuspocus)).await,
+        Purpose::Refuse(reason) => {
+            connection.finish(reason).await;
+            reason
+        }
+    };
+    tracing::debug!(reason = reason.label(), "disconnected");
+    counted.closed(reason);
 }
 
 /// Takes the socket out of hyper; whatever hyper read beyond the request comes along.
@@ -152,7 +185,7 @@ fn lists(headers: &HeaderMap, name: header::HeaderName, wanted: &str) -> bool {
         .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted)))
 }
 
-fn switching_protocols(accept: &str) -> Response<Body> {
+fn switching_protocols(accept: &str, subprotocol: Option<HeaderValue>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -160,5 +193,8 @@ fn switching_protocols(accept: &str) -> Response<Body> {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     let accept = HeaderValue::from_str(accept).expect("base64 is a header value");
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
     response
 }

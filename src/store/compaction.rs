@@ -4,12 +4,15 @@
 
 use std::collections::HashSet;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoreError;
+use super::job::Job;
 use super::ledger::Ledger;
+use super::life::Life;
 use super::reader::{FileRoom, Reader};
 use super::snapshot::Encoded;
 use super::{Compaction, Folded, Sequence, StoredRoom};
@@ -18,7 +21,8 @@ use crate::room::id::RoomId;
 /// What the writer has to do for one compaction.
 #[derive(Debug)]
 pub(super) struct CompactionWrite {
-    pub(super) room: RoomId,
+    /// The room's, since before it was read.
+    pub(super) life: Arc<Life>,
     /// The generation that was read; 0 for none.
     pub(super) read_generation: u64,
     pub(super) snapshot: Encoded,
@@ -29,6 +33,10 @@ pub(super) struct CompactionWrite {
 }
 
 impl CompactionWrite {
+    pub(super) fn room(&self) -> &RoomId {
+        self.life.room()
+    }
+
     /// The generation that it writes.
     pub(super) fn generation(&self) -> u64 {
         self.read_generation + 1
@@ -49,26 +57,26 @@ pub(super) async fn compact<F, E>(
     level: i32,
     ledger: &Ledger,
     reader: &Reader,
-    jobs: &mpsc::Sender<CompactionJob>,
+    jobs: &mpsc::Sender<Job>,
 ) -> Result<Compaction, StoreError>
 where
     F: FnOnce(StoredRoom) -> Result<Folded, E> + Send + 'static,
     E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
 {
     let started = Instant::now();
+    let life = ledger.life(room);
     let file = reader.read(room, &ledger.view(room).committed).await?;
-    let name = room.clone();
-    let thread = tokio::task::spawn_blocking(move || fold_room(name, file, fold, level)).await;
+    let thread = tokio::task::spawn_blocking(move || fold_room(life, file, fold, level)).await;
     let write = thread.unwrap_or_else(|panic| Err(StoreError::Fold { room: room.clone(), source: panic.into() }))?;
     let (reply, answer) = oneshot::channel();
-    jobs.send(CompactionJob { write, reply }).await.map_err(|_| StoreError::Closed)?;
+    jobs.send(Job::Compact(CompactionJob { write, reply })).await.map_err(|_| StoreError::Closed)?;
     let outcome = answer.await.map_err(|_| StoreError::Closed)??;
     metrics::counter!("triproom_compactions_total").increment(1);
     metrics::histogram!("triproom_compaction_seconds").record(started.elapsed());
     Ok(outcome)
 }
 
-fn fold_room<F, E>(room: RoomId, file: FileRoom, fold: F, level: i32) -> Result<CompactionWrite, StoreError>
+fn fold_room<F, E>(life: Arc<Life>, file: FileRoom, fold: F, level: i32) -> Result<CompactionWrite, StoreError>
 where
     F: FnOnce(StoredRoom) -> Result<Folded, E>,
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -77,16 +85,17 @@ where
     let lengths: Vec<(Sequence, u64)> = rows.iter().map(|row| (row.sequence, row.data.len() as u64)).collect();
     let result = fold(StoredRoom { snapshot, rows, damaged: damaged.len() });
     let Folded { snapshot, folded } =
-        result.map_err(|error| StoreError::Fold { room: room.clone(), source: error.into() })?;
+        result.map_err(|error| StoreError::Fold { room: life.room().clone(), source: error.into() })?;
     let named: HashSet<Sequence> = folded.into_iter().collect();
     // In the order of the rows, which rise.
     let given: Vec<&(Sequence, u64)> = lengths.iter().filter(|(sequence, _)| named.contains(sequence)).collect();
     if given.len() != named.len() {
+        let room = life.room().clone();
         return Err(StoreError::Fold { room, source: "the fold names rows that it was not given".into() });
     }
     let (folded, folded_bytes) = (given.iter().map(|row| row.0).collect(), given.iter().map(|row| row.1).sum());
     match Encoded::encode(&snapshot, level) {
-        Ok(snapshot) => Ok(CompactionWrite { room, read_generation: generation, snapshot, folded, folded_bytes }),
-        Err(detail) => Err(StoreError::Fold { room, source: detail.into() }),
+        Ok(snapshot) => Ok(CompactionWrite { life, read_generation: generation, snapshot, folded, folded_bytes }),
+        Err(detail) => Err(StoreError::Fold { room: life.room().clone(), source: detail.into() }),
     }
 }

@@ -114,7 +114,7 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The store cannot write at present, so it takes no compaction.
+    /// The store cannot write at present, so it takes no compaction and deletes no room.
     #[error("the store cannot write at present: {cause}")]
     Failing {
         /// The last failure.
@@ -161,6 +161,9 @@ pub enum AppendError {
         /// The limit.
         budget: u64,
     },
+    /// The room was deleted since its log was taken.
+    #[error("the room was deleted")]
+    Deleted,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -182,8 +185,17 @@ impl StoreError {
 fn is_corruption(error: &sqlx::Error) -> bool {
     const CORRUPT: u32 = 11;
     const NOT_A_DATABASE: u32 = 26;
-    let code =
-        error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<u32>().ok());
-    // The low byte is the kind, the rest a detail.
-    code.is_some_and(|code| matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
+    matches!(kind(error), Some(CORRUPT | NOT_A_DATABASE))
+}
+
+/// Whether another connection was in the way.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: u32 = 5;
+    kind(error) == Some(BUSY)
+}
+
+/// SQLite's result code: the low byte is the kind, the rest a detail.
+fn kind(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code)?;
+    Some(code.parse::<u32>().ok()? & 0xff)
 }

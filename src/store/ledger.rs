@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::error::AppendError;
+use super::life::{Life, Lives};
 use super::log::Progress;
 use super::{RoomRows, Sequence};
 use crate::room::durability::LogPosition;
@@ -61,6 +62,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Ledger {
     state: Mutex<State>,
+    lives: Arc<Lives>,
     budget: u64,
     /// Rung when there is something for the writer.
     pub(super) work: Notify,
@@ -84,12 +86,17 @@ impl Ledger {
             rooms: HashMap::new(),
             closed: false,
         };
-        Self { state: Mutex::new(state), budget, work: Notify::new() }
+        Self { state: Mutex::new(state), lives: Arc::default(), budget, work: Notify::new() }
     }
 
     /// Books a room's rows that were found in the file at the start; `sequences` rise.
     pub(super) fn found(&self, room: RoomId, id: i64, sequences: Vec<Sequence>, bytes: u64) {
         self.lock().rooms.insert(room, Account { id: Some(id), committed: sequences, bytes, queued: 0 });
+    }
+
+    /// The present life of `room`, to hold while something is on its way to be written.
+    pub(super) fn life(&self, room: &RoomId) -> Arc<Life> {
+        self.lives.current(room)
     }
 
     /// How many rows wait for a batch.
@@ -100,7 +107,7 @@ impl Ledger {
     /// Queues `rows`, the first of which is the one after `position` of its handle.
     pub(super) fn append(
         &self,
-        room: &RoomId,
+        life: &Life,
         rows: Vec<Bytes>,
         progress: &Arc<Progress>,
         position: LogPosition,
@@ -111,6 +118,10 @@ impl Ledger {
         if state.closed {
             return Err(AppendError::Closed);
         }
+        // Under the lock: once a deletion is settled, no row of the old room comes.
+        if life.has_ended() {
+            return Err(AppendError::Deleted);
+        }
         if rows.is_empty() {
             return Ok(());
         }
@@ -119,6 +130,7 @@ impl Ledger {
             return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
         }
         state.unsaved += added;
+        let room = life.room();
         if let Some(account) = state.rooms.get_mut(room) {
             account.queued += rows.len();
         } else {
@@ -217,6 +229,25 @@ impl Ledger {
         account.bytes = account.bytes.saturating_sub(bytes);
         if account.committed.is_empty() && account.queued == 0 {
             state.rooms.remove(room);
+        }
+    }
+
+    /// The room was deleted from the file: ends its life and forgets its rows, those that wait too. The writer calls this
+    /// between two batches.
+    pub(super) fn deleted(&self, room: &RoomId) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        debug_assert!(state.in_flight.is_none(), "a batch in flight may hold rows of the room");
+        self.lives.end(room);
+        let queued = state.rooms.remove(room).map_or(0, |account| account.queued);
+        if queued > 0 {
+            let mut freed = 0;
+            state.queue.retain(|row| {
+                let stays = row.room != *room;
+                freed += if stays { 0 } else { row.data.len() as u64 + ROW_OVERHEAD };
+                stays
+            });
+            state.unsaved -= freed;
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::error::AppendError;
 use super::ledger::Ledger;
+use super::life::Life;
 use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
 
@@ -18,7 +19,7 @@ pub(super) type Progress = watch::Sender<LogPosition>;
 /// Appends rows to one room. Dropping it loses nothing: what it queued is still written.
 #[derive(Debug)]
 pub struct RoomLog {
-    room: RoomId,
+    life: Arc<Life>,
     appended: LogPosition,
     durable: watch::Receiver<LogPosition>,
     progress: Arc<Progress>,
@@ -26,9 +27,9 @@ pub struct RoomLog {
 }
 
 impl RoomLog {
-    pub(super) fn new(room: RoomId, ledger: Arc<Ledger>) -> Self {
+    pub(super) fn new(room: &RoomId, ledger: Arc<Ledger>) -> Self {
         let (progress, durable) = watch::channel(LogPosition(0));
-        Self { room, appended: LogPosition(0), durable, progress: Arc::new(progress), ledger }
+        Self { life: ledger.life(room), appended: LogPosition(0), durable, progress: Arc::new(progress), ledger }
     }
 
     /// Queues `rows` for the writer, all of them or none. Never blocks and never waits.
@@ -37,14 +38,14 @@ impl RoomLog {
     pub fn append(&mut self, rows: impl IntoIterator<Item = Bytes>) -> Result<LogPosition, AppendError> {
         let rows: Vec<Bytes> = rows.into_iter().collect();
         let count = rows.len() as u64;
-        self.ledger.append(&self.room, rows, &self.progress, self.appended)?;
+        self.ledger.append(&self.life, rows, &self.progress, self.appended)?;
         self.appended.0 += count;
         Ok(self.appended)
     }
 
     /// The room that it belongs to.
     pub fn room(&self) -> &RoomId {
-        &self.room
+        self.life.room()
     }
 
     /// All rows up to here are on the disk.
@@ -58,7 +59,7 @@ impl RoomLog {
     }
 
     /// Waits until [`durable`](Self::durable) moved since the last call that returned, and says where it is.
-    /// Cancel-safe. While the store fails, and after it was closed, this waits without end.
+    /// Cancel-safe. While the store fails, after it was closed, and after the room was deleted, this waits without end.
     pub async fn changed(&mut self) -> LogPosition {
         self.durable.changed().await.expect("this handle holds the sender");
         *self.durable.borrow_and_update()

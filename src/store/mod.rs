@@ -3,15 +3,19 @@
 //! *Durable* is said only after the commit returned; a failing disk loses nothing that memory can still hold.
 //! It must never look into an update's bytes.
 //!
-//! `ledger` is the account in memory, `log` a room's handle on it, `writer` the one task that commits,
-//! `sqlite` the database behind it (`schema` opens it, `sink` writes it by the
-//! transactions in `rows` and `replace`, `reader` reads it). `directory` is beside all this: who may be in the rooms.
+//! `ledger` is the account in memory, `log` a room's handle on it in one `life` of the room, `writer` the one task that
+//! commits, and does the jobs that `compaction` and `deletion` give it, `sqlite` the database behind it (`schema` opens it,
+//! `sink` writes it by the transactions in `rows`, `replace` and `deletion`, `reader` reads it).
+//! `directory` is beside all this: who may be in the rooms.
 
 mod compaction;
+mod deletion;
 pub mod directory;
 mod error;
 mod fault;
+mod job;
 mod ledger;
+mod life;
 mod log;
 mod moment;
 mod reader;
@@ -125,7 +129,7 @@ pub enum Compaction {
         /// And in the file.
         stored_bytes: u64,
     },
-    /// Somebody else compacted the room meanwhile; nothing was changed.
+    /// Somebody else compacted the room meanwhile, or deleted it; nothing was changed.
     Lost,
 }
 
@@ -192,6 +196,18 @@ impl Store {
     {
         match self {
             Self::Sqlite(store) => store.compact(room, fold).await,
+        }
+    }
+
+    /// Deletes all that is stored of `room`: snapshots, rows, rows that wait to be written. All of it or, on an error,
+    /// nothing; a store that fails at present gives [`StoreError::Failing`]. Dropping the future does not stop it.
+    ///
+    /// Logs of the room from before take no more rows ([`AppendError::Deleted`]), their unsaved rows never become durable,
+    /// and a compaction that is under way is lost. A log taken afterwards belongs to a new room, which starts empty.
+    /// Whoever opens a room takes its log before loading it, so that an old document cannot come into the new room.
+    pub async fn delete_room(&self, room: &RoomId) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.delete_room(room).await,
         }
     }
 

@@ -22,8 +22,8 @@ pub(super) async fn commit_compaction(
     fault: Option<&FaultSwitch>,
 ) -> Result<bool, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let ids = room_ids(&mut transaction, &HashMap::from([(write.room.clone(), None)])).await?;
-    let id = ids[&write.room];
+    let ids = room_ids(&mut transaction, &HashMap::from([(write.room().clone(), None)])).await?;
+    let id = ids[write.room()];
     let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM snapshots WHERE room = ?")
         .bind(id)
         .fetch_optional(&mut *transaction)
@@ -41,7 +41,7 @@ pub(super) async fn commit_compaction(
         .await?;
     if deleted.rows_affected() != folded.len() as u64 {
         let source = format!("{} of {} folded rows are in the log", deleted.rows_affected(), folded.len()).into();
-        return Err(StoreError::Fold { room: write.room.clone(), source });
+        return Err(StoreError::Fold { room: write.room().clone(), source });
     }
     sqlx::query("UPDATE sequences SET last = max(last, ?)").bind(signed(last.0)).execute(&mut *transaction).await?;
     if let Some(fault) = fault {

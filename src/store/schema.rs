@@ -7,20 +7,27 @@ use std::io::ErrorKind;
 #[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection};
+use tokio::time::sleep;
 
 use super::Sequence;
-use super::error::StoreError;
+use super::error::{StoreError, is_busy};
 use super::ledger::Ledger;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 
 const DATABASE: &str = "triproom.sqlite";
 const LOCK: &str = "triproom.lock";
+/// How long a connection waits for another one that writes.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause where SQLite itself does not wait.
+const RETRY: Duration = Duration::from_millis(20);
+/// Where sqlx keeps what was applied.
+const MIGRATIONS: &str = "_sqlx_migrations";
 
 /// Makes the folder, and in it an empty database that nobody but this user can read: it will hold secrets.
 /// What is there stays as it is.
@@ -66,7 +73,7 @@ pub(super) fn options(folder: &Path) -> SqliteConnectOptions {
         // No foreign keys: the writer resolves every room itself.
         .foreign_keys(false)
         // The directory, command lines and somebody's sqlite3 shell may hold the file for a moment.
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(PATIENCE)
         // Rows come over a channel from SQLite's thread; a short one would switch threads every few rows.
         .row_buffer_size(1024)
         .disable_statement_logging()
@@ -76,19 +83,34 @@ pub(super) fn options(folder: &Path) -> SqliteConnectOptions {
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let file = options.get_filename();
     let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
-    let mut connection = options.clone().create_if_missing(true).connect().await.map_err(clear)?;
+    let mut connection = connect_patiently(options).await.map_err(clear)?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.map_err(clear)?;
     if mode != "wal" {
         return Err(StoreError::NoWriteAhead { file: file.to_owned(), mode });
     }
-    let migrator = migrator();
-    if tables(&mut connection, &migrator, file).await? == Tables::Older {
+    if !missing(&mut connection, file).await?.is_empty() {
         // The migrator takes no lock on SQLite. This transaction is one: whoever comes second finds all done.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(clear)?;
-        migrator.run(&mut *transaction).await.map_err(|error| not_migrated(error, file))?;
+        let not_migrated = |error| not_migrated(error, file);
+        transaction.ensure_migrations_table(MIGRATIONS).await.map_err(not_migrated)?;
+        for migration in missing(&mut transaction, file).await? {
+            transaction.apply(MIGRATIONS, &migration).await.map_err(not_migrated)?;
+        }
         transaction.commit().await.map_err(clear)?;
     }
     Ok(connection)
+}
+
+/// Connects although others do so for the first time too: SQLite gives up at once, whatever its time-out, when two
+/// connections turn on the write-ahead log of a new file.
+async fn connect_patiently(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match options.clone().create_if_missing(true).connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(RETRY).await,
+            result => return result,
+        }
+    }
 }
 
 /// Whether there is a database whose tables are those of this version. Changes nothing.
@@ -99,48 +121,36 @@ pub(super) async fn check(options: &SqliteConnectOptions) -> Result<(), StoreErr
     }
     let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
     let mut connection = options.connect().await.map_err(clear)?;
-    let tables = tables(&mut connection, &migrator(), file).await?;
+    let missing = missing(&mut connection, file).await?;
     connection.close().await.map_err(clear)?;
-    match tables {
-        Tables::UpToDate => Ok(()),
-        Tables::Older => Err(StoreError::OlderSchema { file: file.to_owned() }),
-    }
+    if missing.is_empty() { Ok(()) } else { Err(StoreError::OlderSchema { file: file.to_owned() }) }
 }
 
-/// How the tables of a file compare with those that this version wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tables {
-    UpToDate,
-    /// Migrations are missing, maybe all of them.
-    Older,
-}
-
-async fn tables(connection: &mut SqliteConnection, migrator: &Migrator, file: &Path) -> Result<Tables, StoreError> {
-    const TABLE: &str = "_sqlx_migrations";
-    let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
-    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = ?")
-        .bind(TABLE)
+/// The migrations that the file still needs, once it is sure that those that it had are known here.
+async fn missing(connection: &mut SqliteConnection, file: &Path) -> Result<Vec<Migration>, StoreError> {
+    let has_any: bool = sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_master WHERE name = ?")
+        .bind(MIGRATIONS)
         .fetch_one(&mut *connection)
         .await
-        .map_err(clear)?;
-    if known == 0 {
-        return Ok(Tables::Older);
+        .map_err(|error| StoreError::Database(error).in_file(file))?;
+    let mut wanted = migrations();
+    if !has_any {
+        return Ok(wanted);
     }
-    let applied = connection.list_applied_migrations(TABLE).await.map_err(|error| not_migrated(error, file))?;
-    for applied in &applied {
-        let Some(wanted) = migrator.iter().find(|wanted| wanted.version == applied.version) else {
+    let applied = connection.list_applied_migrations(MIGRATIONS).await.map_err(|error| not_migrated(error, file))?;
+    for applied in applied {
+        let Some(at) = wanted.iter().position(|wanted| wanted.version == applied.version) else {
             return Err(StoreError::NewerSchema { file: file.to_owned(), version: applied.version });
         };
-        if wanted.checksum != applied.checksum {
+        if wanted.remove(at).checksum != applied.checksum {
             return Err(not_migrated(MigrateError::VersionMismatch(applied.version), file));
         }
     }
-    Ok(if applied.len() == migrator.iter().count() { Tables::UpToDate } else { Tables::Older })
+    Ok(wanted)
 }
 
 fn not_migrated(error: MigrateError, file: &Path) -> StoreError {
     match error {
-        MigrateError::VersionMissing(version) => StoreError::NewerSchema { file: file.to_owned(), version },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             StoreError::Database(error).in_file(file)
         }
@@ -148,14 +158,15 @@ fn not_migrated(error: MigrateError, file: &Path) -> StoreError {
     }
 }
 
-fn migrator() -> Migrator {
+/// All migrations, in order.
+fn migrations() -> Vec<Migration> {
     let migration = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![
+    vec![
         migration(1, "store", include_str!("../../migrations/sqlite/0001_store.sql")),
         migration(2, "directory", include_str!("../../migrations/sqlite/0002_directory.sql")),
-    ])
+    ]
 }
 
 /// Scans the log once and books every row that is in the file.

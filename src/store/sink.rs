@@ -1,4 +1,4 @@
-//! The writing connection: one batch or one compaction as one transaction.
+//! The writing connection: one batch, one compaction or one deletion as one transaction.
 //! Only the writer task calls it. A failed transaction costs the connection; the next call opens a new one. It must never
 //! write a row twice, and never say that something is committed before COMMIT returned.
 
@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::Sequence;
 use super::compaction::CompactionWrite;
+use super::deletion::commit_deletion;
 use super::error::StoreError;
 use super::fault::FaultSwitch;
 use super::ledger::Batch;
@@ -61,12 +62,37 @@ impl Sink {
         let generation: Result<Option<i64>, _> = sqlx::query_scalar(
             "SELECT generation FROM snapshots JOIN rooms ON rooms.id = snapshots.room WHERE rooms.name = ?",
         )
-        .bind(write.room.as_str())
+        .bind(write.room().as_str())
         .fetch_optional(&mut connection)
         .await;
         self.keep_or_close(connection, generation.is_ok()).await;
         // The writer is the only one that writes generations, one at a time: equal means that it is this one.
         Ok(generation?.is_some_and(|generation| generation == signed(write.generation())))
+    }
+
+    /// Deletes all of a room; `rows` are its rows in the log, `last` the highest sequence ever given.
+    /// After an error the outcome is unknown, ask [`is_stored`](Self::is_stored).
+    pub(super) async fn commit_deletion(
+        &mut self,
+        room: &RoomId,
+        rows: &[Sequence],
+        last: Sequence,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.take_connection().await?;
+        let result = commit_deletion(&mut connection, room, rows, last, self.fault.as_ref()).await;
+        self.keep_or_close(connection, result.is_ok()).await;
+        result
+    }
+
+    /// Whether there is anything of the room.
+    pub(super) async fn is_stored(&mut self, room: &RoomId) -> Result<bool, StoreError> {
+        let mut connection = self.take_connection().await?;
+        let found: Result<Option<i64>, _> = sqlx::query_scalar("SELECT id FROM rooms WHERE name = ?")
+            .bind(room.as_str())
+            .fetch_optional(&mut connection)
+            .await;
+        self.keep_or_close(connection, found.is_ok()).await;
+        Ok(found?.is_some())
     }
 
     /// Checkpoints and closes.

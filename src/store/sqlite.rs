@@ -10,18 +10,19 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::compaction::{self, CompactionJob};
 use super::directory::SqliteDirectory;
 use super::error::StoreError;
+use super::job::Job;
 use super::ledger::Ledger;
 use super::reader::Reader;
 use super::sink::Sink;
 use super::writer::{Deadline, Writer};
-use super::{Compaction, Folded, RoomLog, RoomRows, StoreConfig, StoreHealth, StoredRoom, StoredRow, schema};
+use super::{Compaction, Folded, RoomLog, RoomRows, StoreConfig, StoreHealth, StoredRoom, StoredRow};
+use super::{compaction, deletion, schema};
 use crate::room::id::RoomId;
 
-/// Compactions that may wait for the writer; each holds a snapshot.
-const WAITING_COMPACTIONS: usize = 4;
+/// Jobs that may wait for the writer; a compaction holds a snapshot.
+const WAITING_JOBS: usize = 4;
 
 /// See the module. A cheap handle.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ struct Shared {
     ledger: Arc<Ledger>,
     reader: Reader,
     directory: SqliteDirectory,
-    jobs: mpsc::Sender<CompactionJob>,
+    jobs: mpsc::Sender<Job>,
     health: watch::Receiver<StoreHealth>,
     closing: watch::Sender<Deadline>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
@@ -48,11 +49,13 @@ impl SqliteStore {
         let lock = schema::take_folder(&config.folder)?;
         let options = schema::options(&config.folder);
         let mut connection = schema::connect(&options).await?;
+        let finished = deletion::finish_deletions(&mut connection).await;
+        finished.map_err(|error| error.in_file(options.get_filename()))?;
         let ledger = schema::scan(&mut connection, config.unsaved_budget).await;
         let ledger = Arc::new(ledger.map_err(|error| error.in_file(options.get_filename()))?);
         let reader = Reader::connect(&options, config.readers).await?;
         let directory = SqliteDirectory::connect(&options, config.fault.clone()).await?;
-        let (jobs, job_queue) = mpsc::channel(WAITING_COMPACTIONS);
+        let (jobs, job_queue) = mpsc::channel(WAITING_JOBS);
         let (health, healthy) = watch::channel(StoreHealth::Healthy);
         let (closing, deadline) = watch::channel(None);
         let writer = Writer {
@@ -96,7 +99,7 @@ impl SqliteStore {
     }
 
     pub(super) fn log(&self, room: &RoomId) -> RoomLog {
-        RoomLog::new(room.clone(), Arc::clone(&self.shared.ledger))
+        RoomLog::new(room, Arc::clone(&self.shared.ledger))
     }
 
     pub(super) async fn compact<F, E>(&self, room: &RoomId, fold: F) -> Result<Compaction, StoreError>
@@ -106,6 +109,10 @@ impl SqliteStore {
     {
         let Shared { ledger, reader, jobs, snapshot_level, .. } = &*self.shared;
         compaction::compact(room, fold, *snapshot_level, ledger, reader, jobs).await
+    }
+
+    pub(super) async fn delete_room(&self, room: &RoomId) -> Result<(), StoreError> {
+        deletion::delete_room(room, &self.shared.jobs).await
     }
 
     pub(super) fn directory(&self) -> SqliteDirectory {

@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::compaction::CompactionJob;
+use super::deletion::DeletionJob;
 use super::error::StoreError;
+use super::job::Job;
 use super::ledger::{Batch, Ledger};
 use super::rows::Attempt;
 use super::sink::Sink;
@@ -33,7 +35,7 @@ pub(super) type Deadline = Option<Instant>;
 pub(super) struct Writer {
     pub(super) ledger: Arc<Ledger>,
     pub(super) sink: Sink,
-    pub(super) jobs: mpsc::Receiver<CompactionJob>,
+    pub(super) jobs: mpsc::Receiver<Job>,
     pub(super) health: watch::Sender<StoreHealth>,
     pub(super) closing: watch::Receiver<Deadline>,
     pub(super) commit_rows: usize,
@@ -51,9 +53,9 @@ impl Writer {
     /// Runs until the store is closed and everything is written, or the patience for that is spent.
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
         loop {
-            // One compaction between two batches, so that neither keeps the other waiting for ever.
+            // One job between two batches, so that neither keeps the other waiting for ever.
             if let Ok(job) = self.jobs.try_recv()
-                && self.compact(job).await.is_err()
+                && self.work(job).await.is_err()
             {
                 return self.unsaved();
             }
@@ -75,7 +77,7 @@ impl Writer {
                 biased;
                 () = self.ledger.work.notified() => {}
                 Some(job) = self.jobs.recv() => {
-                    if self.compact(job).await.is_err() {
+                    if self.work(job).await.is_err() {
                         return self.unsaved();
                     }
                 }
@@ -112,9 +114,21 @@ impl Writer {
         Ok(())
     }
 
+    async fn work(&mut self, job: Job) -> Result<(), GaveUp> {
+        match job {
+            Job::Compact(job) => self.compact(job).await,
+            Job::Delete(job) => self.delete(job).await,
+        }
+    }
+
     /// Tries once. Only when nobody can say whether it was committed, it stays here until the file has told.
     async fn compact(&mut self, job: CompactionJob) -> Result<(), GaveUp> {
         let CompactionJob { write, reply } = job;
+        if write.life.has_ended() {
+            // Deletions end lives here and nowhere else, so it will not end before the commit either.
+            let _ = reply.send(Ok(Compaction::Lost));
+            return Ok(());
+        }
         let result = match self.sink.commit_compaction(&write, self.ledger.last()).await {
             Ok(true) => Ok(()),
             Ok(false) => {
@@ -135,7 +149,7 @@ impl Writer {
             }
         };
         let done = result.map(|()| {
-            self.ledger.folded(&write.room, &write.folded, write.folded_bytes);
+            self.ledger.folded(write.room(), &write.folded, write.folded_bytes);
             Compaction::Done {
                 generation: write.generation(),
                 folded: write.folded.len(),
@@ -144,6 +158,32 @@ impl Writer {
             }
         });
         let _ = reply.send(done);
+        Ok(())
+    }
+
+    /// The same for a deletion.
+    async fn delete(&mut self, job: DeletionJob) -> Result<(), GaveUp> {
+        let DeletionJob { room, reply } = job;
+        let rows = self.ledger.view(&room).committed;
+        let mut result = self.sink.commit_deletion(&room, &rows, self.ledger.last()).await;
+        if result.is_err() {
+            let mut pause = FIRST_PAUSE;
+            let is_stored = loop {
+                match self.sink.is_stored(&room).await {
+                    Ok(is_stored) => break is_stored,
+                    Err(error) => self.failed(&error, &mut pause).await?,
+                }
+            };
+            self.healthy();
+            if !is_stored {
+                result = Ok(());
+            }
+        }
+        if result.is_ok() {
+            self.ledger.deleted(&room);
+            self.gauge();
+        }
+        let _ = reply.send(result);
         Ok(())
     }
 
@@ -175,10 +215,8 @@ impl Writer {
                 () = sleep_until(next) => return Ok(()),
                 // Closing does not wait out the pause.
                 Ok(()) = self.closing.changed() => return Ok(()),
-                // Nor does a compaction wait for the disk, with a snapshot in its hands: its room is as it was.
-                Some(job) = self.jobs.recv() => {
-                    let _ = job.reply.send(Err(StoreError::Failing { cause: error.to_string() }));
-                }
+                // Nor does a job wait for the disk, maybe with a snapshot in its hands: its room is as it was.
+                Some(job) = self.jobs.recv() => job.refuse(StoreError::Failing { cause: error.to_string() }),
             }
         }
     }

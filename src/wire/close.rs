@@ -29,11 +29,32 @@ pub enum CloseReason {
     SlowClient,
     /// Nothing was heard from the peer for too long.
     Silent,
+    /// The client did not say who it is, or what it said is not true.
+    Unauthorized,
+    /// What proved who the client is has expired.
+    TokenExpired,
+    /// The client may not do this.
+    Forbidden,
+    /// There is no such room, or none that the client may know of.
+    RoomNotFound,
+    /// Nobody said within the time for it who the client is.
+    ConnectionTimeout,
+    /// Too many failed attempts to say who somebody is came from this address.
+    RateLimited,
+}
+
+/// What a reason ends where one socket carries several documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The socket with all that it carries.
+    Socket,
+    /// The one document.
+    Document,
 }
 
 impl CloseReason {
     /// Every reason, for metrics and documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Normal,
         Self::Restart,
         Self::TryAgain,
@@ -46,6 +67,12 @@ impl CloseReason {
         Self::TooLarge,
         Self::SlowClient,
         Self::Silent,
+        Self::Unauthorized,
+        Self::TokenExpired,
+        Self::Forbidden,
+        Self::RoomNotFound,
+        Self::ConnectionTimeout,
+        Self::RateLimited,
     ];
 
     /// The close code on the wire.
@@ -59,8 +86,12 @@ impl CloseReason {
             Self::Restart => 1012,
             Self::TryAgain => 1013,
             Self::Malformed => 4400,
-            Self::BadRoomName => 4404,
+            Self::Unauthorized | Self::TokenExpired => 4401,
+            Self::Forbidden => 4403,
+            Self::BadRoomName | Self::RoomNotFound => 4404,
+            Self::ConnectionTimeout => 4408,
             Self::TooLarge => 4413,
+            Self::RateLimited => 4429,
             Self::Silent => 4508,
             Self::SlowClient => 4509,
         }
@@ -81,6 +112,12 @@ impl CloseReason {
             Self::TooLarge => "over the limit of the document or of presence",
             Self::SlowClient => "the connection does not take what it is sent",
             Self::Silent => "nothing was heard from the client",
+            Self::Unauthorized => "Unauthorized",
+            Self::TokenExpired => "the token has expired",
+            Self::Forbidden => "Forbidden",
+            Self::RoomNotFound => "there is no such room",
+            Self::ConnectionTimeout => "Connection Timeout",
+            Self::RateLimited => "too many failed attempts, try again later",
         }
     }
 
@@ -99,12 +136,33 @@ impl CloseReason {
             Self::TooLarge => "too_large",
             Self::SlowClient => "slow_client",
             Self::Silent => "silent",
+            Self::Unauthorized => "auth_failed",
+            Self::TokenExpired => "token_expired",
+            Self::Forbidden => "permission_denied",
+            Self::RoomNotFound => "room_not_found",
+            Self::ConnectionTimeout => "connection_timeout",
+            Self::RateLimited => "rate_limited",
         }
     }
 
     /// Whether a well-behaved client should connect again.
     pub fn come_back(self) -> bool {
         !(4400..4500).contains(&self.code()) && self != Self::Normal
+    }
+
+    /// What it ends.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Malformed
+            | Self::BadRoomName
+            | Self::TooLarge
+            | Self::Unauthorized
+            | Self::TokenExpired
+            | Self::Forbidden
+            | Self::RoomNotFound
+            | Self::RateLimited => Scope::Document,
+            _ => Scope::Socket,
+        }
     }
 
     /// The close frame, whole.
@@ -124,9 +182,9 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_reason_has_a_code_of_its_own_and_a_text_that_fits() {
-        let codes: HashSet<u16> = CloseReason::ALL.iter().map(|reason| reason.code()).collect();
-        assert_eq!(codes.len(), CloseReason::ALL.len());
+    fn every_reason_has_a_name_of_its_own_and_a_text_that_fits() {
+        let names: HashSet<&str> = CloseReason::ALL.iter().map(|reason| reason.label()).collect();
+        assert_eq!(names.len(), CloseReason::ALL.len());
         assert!(CloseReason::ALL.iter().all(|reason| reason.text().len() <= 123 && reason.frame().len() <= 127));
     }
 }

@@ -4,6 +4,7 @@
 pub mod awareness;
 pub mod close;
 pub mod frame;
+pub mod hocuspocus;
 pub mod lib0;
 pub mod room_path;
 pub mod yjs;
@@ -12,12 +13,15 @@ use bytes::Bytes;
 
 use awareness::AwarenessEntry;
 use frame::Frame;
+use hocuspocus::Address;
 
-/// A client protocol that a room can speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How one connection is spoken to in one room.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protocol {
     /// `y-websocket`: one room a socket, lib0 messages in binary frames.
     Yjs,
+    /// Hocuspocus: the same messages and some more, each behind the address of its document.
+    Hocuspocus(Address),
 }
 
 /// What a room says to one client or to all, before it is put into a protocol's bytes.
@@ -33,22 +37,34 @@ pub enum ServerMessage {
     Presence(Vec<AwarenessEntry>),
     /// A client's durability probe, sent back unchanged: all it sent before the probe is on disk.
     Probe(Bytes),
-    /// Changes of this client are refused for the time being, and why.
+    /// What became of one update of this client, for clients that count them.
+    SyncStatus(SyncStatus),
+    /// Changes of this client are refused, and why. The client stays.
     Denied(&'static str),
+    /// A text that another client, or the server, says to all.
+    Stateless(Bytes),
+}
+
+/// What became of one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncStatus {
+    /// It is on disk, or said nothing new.
+    Saved,
+    /// It was refused.
+    Refused,
 }
 
 impl Protocol {
-    /// One message as one WebSocket frame of this protocol.
-    pub fn frame(self, message: &ServerMessage) -> Frame {
+    /// One message as one WebSocket frame of this protocol; nothing when the protocol has no such message.
+    pub fn frame(&self, message: &ServerMessage) -> Option<Frame> {
         match self {
             Self::Yjs => yjs::encode(message),
+            Self::Hocuspocus(address) => hocuspocus::encode(address, message),
         }
     }
 
     /// A message without content that keeps a client's watchdog quiet.
-    pub fn keep_alive(self) -> Frame {
-        match self {
-            Self::Yjs => yjs::encode(&ServerMessage::Presence(Vec::new())),
-        }
+    pub fn keep_alive(&self) -> Frame {
+        self.frame(&ServerMessage::Presence(Vec::new())).expect("every protocol has presence")
     }
 }

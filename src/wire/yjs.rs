@@ -10,10 +10,10 @@ use super::awareness;
 use super::frame::{Frame, Opcode};
 use super::lib0::{Malformed, Reader, put_number};
 
-const SYNC: u8 = 0;
-const AWARENESS: u8 = 1;
-const AUTH: u8 = 2;
-const QUERY_AWARENESS: u8 = 3;
+pub(super) const SYNC: u8 = 0;
+pub(super) const AWARENESS: u8 = 1;
+pub(super) const AUTH: u8 = 2;
+pub(super) const QUERY_AWARENESS: u8 = 3;
 const PROBE: u8 = 102;
 
 /// A probe's content is one number.
@@ -22,7 +22,7 @@ const PROBE_MAX: usize = 16;
 const STEP1: u8 = 0;
 const STEP2: u8 = 1;
 const UPDATE: u8 = 2;
-const PERMISSION_DENIED: u8 = 0;
+pub(super) const PERMISSION_DENIED: u8 = 0;
 
 /// What a client can say. The bytes are slices of the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn decode(frame: &Bytes) -> Result<ClientMessage, Malformed> {
     }
 }
 
-fn decode_sync(frame: &Bytes, reader: &mut Reader<'_>) -> Result<ClientMessage, Malformed> {
+pub(super) fn decode_sync(frame: &Bytes, reader: &mut Reader<'_>) -> Result<ClientMessage, Malformed> {
     match reader.number()? {
         // A pre-release client sends a Step1 that is cut short: it is answered as one that knows nothing.
         step if step == u64::from(STEP1) => Ok(ClientMessage::Step1(
@@ -74,22 +74,28 @@ fn decode_sync(frame: &Bytes, reader: &mut Reader<'_>) -> Result<ClientMessage, 
 }
 
 /// Puts one message into one frame.
-pub fn encode(message: &ServerMessage) -> Frame {
+pub fn encode(message: &ServerMessage) -> Option<Frame> {
+    encode_behind(&[], message)
+}
+
+/// Puts one message into one frame, behind `address`: messages that Hocuspocus has in common with y-websocket.
+pub(super) fn encode_behind(address: &[u8], message: &ServerMessage) -> Option<Frame> {
+    let with_length = |kind: &[u8], bulk: Bytes| {
+        let mut prefix = Vec::with_capacity(address.len() + 16);
+        prefix.extend_from_slice(address);
+        prefix.extend_from_slice(kind);
+        put_number(&mut prefix, bulk.len() as u64);
+        Some(Frame::new(Opcode::Binary, &prefix, bulk))
+    };
     match message {
         ServerMessage::Step1(vector) => with_length(&[SYNC, STEP1], vector.clone()),
         ServerMessage::Step2(update) => with_length(&[SYNC, STEP2], update.clone()),
         ServerMessage::Update(update) => with_length(&[SYNC, UPDATE], update.clone()),
         ServerMessage::Presence(entries) => with_length(&[AWARENESS], awareness::encode(entries).into()),
-        ServerMessage::Probe(probe) => Frame::new(Opcode::Binary, &[], probe.clone()),
         ServerMessage::Denied(reason) => with_length(&[AUTH, PERMISSION_DENIED], Bytes::from_static(reason.as_bytes())),
+        ServerMessage::Probe(probe) => Some(Frame::new(Opcode::Binary, address, probe.clone())),
+        ServerMessage::SyncStatus(_) | ServerMessage::Stateless(_) => None,
     }
-}
-
-fn with_length(kind: &[u8], bulk: Bytes) -> Frame {
-    let mut prefix = Vec::with_capacity(16);
-    prefix.extend_from_slice(kind);
-    put_number(&mut prefix, bulk.len() as u64);
-    Frame::new(Opcode::Binary, &prefix, bulk)
 }
 
 #[cfg(test)]
@@ -97,7 +103,7 @@ mod tests {
     use super::*;
 
     fn payload(message: &ServerMessage) -> Vec<u8> {
-        let frame = encode(message);
+        let frame = encode(message).expect("y-websocket has it");
         frame.head[2..].to_vec()
     }
 

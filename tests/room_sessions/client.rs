@@ -1,13 +1,17 @@
 //! One client of a session: a Yjs document of its own, what is on its way to it and from it, and what it was promised.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fastrand::Rng;
+use triproom::room::client::{Arrival, Receipt};
 use triproom::room::id::ConnectionId;
 use triproom::room::input::{Input, UpdateKind};
+use triproom::room::principal::{Principal, PrincipalId};
+use triproom::room::role::Writes;
 use triproom::room::update::CheckedUpdate;
-use triproom::wire::ServerMessage;
+use triproom::wire::{ServerMessage, SyncStatus};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{
@@ -24,6 +28,7 @@ pub struct Client {
     /// A state that the server said is on disk.
     pub promised: StateVector,
     probes: u8,
+    receipt: Receipt,
     /// Updates with holes before them. npm clients hold those back; the library of these clients would not.
     waiting: Vec<Bytes>,
 }
@@ -41,10 +46,12 @@ pub struct Connection {
     answered: bool,
     /// What each probe under way stands for.
     probed: VecDeque<(u8, StateVector)>,
+    /// A Hocuspocus client's count of what is not known to be saved; version 2 of it does not stop at zero.
+    unsaved: Option<i32>,
 }
 
 impl Client {
-    pub fn new(id: u64) -> Self {
+    pub fn new(id: u64, receipt: Receipt) -> Self {
         let mut options = Options::with_client_id(ClientID::new(id));
         options.offset_kind = OffsetKind::Utf16;
         options.cleanup_formatting = false;
@@ -53,13 +60,16 @@ impl Client {
             connection: None,
             promised: StateVector::default(),
             probes: 0,
+            receipt,
             waiting: Vec::new(),
         }
     }
 
     pub fn connect(&mut self, id: ConnectionId) {
         let known = self.vector();
-        let up = VecDeque::from([Input::Join(id), Input::Step1 { from: id, known: known.clone() }]);
+        let principal = Arc::new(Principal::new(PrincipalId::user("ada").expect("an id"), None));
+        let arrival = Arrival { connection: id, principal, writes: Writes::Everything, receipt: self.receipt };
+        let up = VecDeque::from([Input::Join(arrival), Input::Step1 { from: id, known: known.clone() }]);
         let connection = Connection {
             id,
             up,
@@ -68,6 +78,7 @@ impl Client {
             base: known,
             answered: false,
             probed: VecDeque::new(),
+            unsaved: (self.receipt == Receipt::Status).then_some(1),
         };
         self.connection = Some(connection);
     }
@@ -83,10 +94,27 @@ impl Client {
         }
     }
 
+    /// Begins the synchronisation anew, as a Hocuspocus client does when it is told to.
+    pub fn begin_anew(&mut self) {
+        let known = self.vector();
+        let Some(connection) = self.connection.as_mut().filter(|connection| connection.unsaved == Some(0)) else {
+            return;
+        };
+        // With something under way the count could not be right, whatever the server does.
+        if connection.down.is_empty() && connection.up.is_empty() {
+            connection.unsaved = Some(1);
+            connection.up.push_back(Input::Step1 { from: connection.id, known });
+        }
+    }
+
     /// Asks to be told when all so far is on disk.
     pub fn probe(&mut self) {
         let vector = self.doc.transact().state_vector();
-        let Some(connection) = self.connection.as_mut().filter(|connection| connection.answered) else { return };
+        let Some(connection) =
+            self.connection.as_mut().filter(|connection| connection.answered && connection.unsaved.is_none())
+        else {
+            return;
+        };
         self.probes = self.probes.wrapping_add(1) & 0x7f;
         connection.probed.push_back((self.probes, vector));
         let probe = Bytes::copy_from_slice(&[102, 1, self.probes]);
@@ -96,13 +124,15 @@ impl Client {
     /// The server says something; a full outbox drops all document messages, as the real one does.
     pub fn send(&mut self, message: ServerMessage) {
         let Some(connection) = &mut self.connection else { return };
-        if matches!(message, ServerMessage::Probe(_)) {
+        let is_control =
+            |message: &ServerMessage| matches!(message, ServerMessage::Probe(_) | ServerMessage::SyncStatus(_));
+        if is_control(&message) {
             connection.down.push_back(message);
         } else if !connection.stale {
             connection.down.push_back(message);
             if connection.down.len() > OUTBOX {
                 connection.stale = true;
-                connection.down.retain(|message| matches!(message, ServerMessage::Probe(_)));
+                connection.down.retain(is_control);
             }
         }
     }
@@ -144,7 +174,18 @@ impl Client {
                     }
                 }
             }
-            ServerMessage::Presence(_) | ServerMessage::Denied(_) => {}
+            ServerMessage::SyncStatus(status) => {
+                let unsaved = connection.unsaved.as_mut().expect("only who counts is told");
+                *unsaved -= i32::from(status == SyncStatus::Saved);
+                assert!(*unsaved >= 0, "more is called saved than was sent");
+                if *unsaved == 0 {
+                    // What it heard of others is their count's business.
+                    let own = self.doc.client_id();
+                    let written = self.doc.transact().state_vector().get(&own);
+                    self.promised.set_max(own, written);
+                }
+            }
+            ServerMessage::Presence(_) | ServerMessage::Denied(_) | ServerMessage::Stateless(_) => {}
         }
     }
 
@@ -173,6 +214,11 @@ impl Client {
         }
     }
 
+    /// Whether it knows that all is saved, as far as it counts.
+    pub fn counts_nothing(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.unsaved.is_none_or(|unsaved| unsaved == 0))
+    }
+
     pub fn is_quiet(&self) -> bool {
         self.connection
             .as_ref()
@@ -199,6 +245,9 @@ impl Client {
 
 impl Connection {
     fn say(&mut self, update: Bytes, kind: UpdateKind) {
+        if let (UpdateKind::Live, Some(unsaved)) = (kind, &mut self.unsaved) {
+            *unsaved += 1;
+        }
         let update = Box::new(CheckedUpdate::parse(update).expect("a client's own update"));
         self.up.push_back(Input::Update { from: self.id, update, kind });
     }

@@ -58,7 +58,7 @@ impl Server {
         let more = rows.min(self.rows.len() - self.durable);
         self.durable += more;
         self.before += more as u64;
-        self.room.durable(LogPosition(self.before))
+        self.room.durable(LogPosition(self.before)).replies
     }
 
     pub fn pending(&self) -> usize {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use fastrand::Rng;
+use triproom::room::client::Receipt;
 use triproom::room::id::ConnectionId;
 use triproom::room::input::{Admission, Input, UpdateKind};
 use triproom::room::update::CheckedUpdate;
@@ -40,7 +41,8 @@ impl Session {
     pub fn new(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let count = random.u64(2..6);
-        let clients = (1..=count).map(|id| Client::new(id * 100)).collect();
+        let receipts = [Receipt::Echo, Receipt::Status];
+        let clients = (1..=count).map(|id| Client::new(id * 100, receipts[random.usize(0..2)])).collect();
         Self { random, server: Server::new(), clients, connections: 0, admission: Admission::Open, waited: false }
     }
 
@@ -65,7 +67,8 @@ impl Session {
             }
             88..92 => self.reconnect(at),
             92..94 => self.disconnect(at),
-            94..96 => self.server.compact(),
+            94 => self.server.compact(),
+            95 => self.clients[at].begin_anew(),
             96 => self.hostile(),
             97 => self.admission = [Admission::Open, Admission::ReadOnly][self.random.usize(0..2)],
             98 => self.tick(),
@@ -207,6 +210,7 @@ impl Session {
             }
         }
         self.check_promises();
+        assert!(self.clients.iter().all(Client::counts_nothing), "everybody who counts comes to zero");
         let state = self.server.room.document().difference(&[]);
         for client in &self.clients {
             assert_eq!(client.clocks(), self.clients[0].clocks());

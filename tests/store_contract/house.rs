@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use triproom::room::id::RoomId;
+use triproom::store::directory::Directory;
 use triproom::store::{FaultSwitch, LogPosition, RoomLog, Sequence, Store, StoreConfig, StoreHealth, StoredRoom};
 
 /// What the suite needs of an implementation.
@@ -17,6 +18,10 @@ pub(crate) trait House: Sized + Send + Sync + 'static {
     async fn damage_snapshot(&self, room: &RoomId);
     /// Lines in the table of rooms.
     async fn rooms_on_disk(&self) -> i64;
+    /// Lines in all tables that hold documents.
+    async fn lines_on_disk(&self) -> i64;
+    /// The directory as another process opens it.
+    fn open_directory(&self) -> impl Future<Output = Directory> + Send;
 
     async fn open(&self) -> Store {
         Store::open(self.config()).await.expect("the store opens")
@@ -78,6 +83,17 @@ impl House for SqliteHouse {
     async fn rooms_on_disk(&self) -> i64 {
         let mut file = self.connect().await;
         sqlx::query_scalar("SELECT count(*) FROM rooms").fetch_one(&mut file).await.unwrap()
+    }
+
+    async fn lines_on_disk(&self) -> i64 {
+        let mut file = self.connect().await;
+        let query = "SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM log)
+                     + (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM older_snapshots)";
+        sqlx::query_scalar(query).fetch_one(&mut file).await.unwrap()
+    }
+
+    async fn open_directory(&self) -> Directory {
+        Directory::open(&self.folder.path().join("data")).await.expect("the directory opens")
     }
 }
 

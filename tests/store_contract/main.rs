@@ -5,6 +5,8 @@
 
 mod append;
 mod compaction;
+mod deletion;
+mod directory;
 mod failure;
 mod house;
 mod seeded;
@@ -59,6 +61,33 @@ macro_rules! contract_for {
                 failure::closing_outlasts_a_short_failure,
                 failure::a_damaged_row_is_left_out,
                 failure::a_damaged_snapshot_closes_the_room,
+                deletion::a_deleted_room_is_gone,
+                deletion::a_room_made_again_starts_empty,
+                deletion::what_waits_is_never_written,
+                deletion::old_logs_write_nothing_into_a_new_room,
+                deletion::a_compaction_from_before_is_lost,
+                deletion::a_failed_deletion_changes_nothing,
+                deletion::an_unknown_deletion_is_looked_up,
+                deletion::sequences_survive_a_deletion,
+                deletion::a_closed_store_deletes_nothing,
+                deletion::a_document_outlives_its_roster_for_nobody,
+                deletion::rooms_come_and_go,
+                directory::a_room_has_settings_and_members,
+                directory::rooms_are_made_once,
+                directory::members_come_change_and_go,
+                directory::the_last_owner_stays,
+                directory::two_owners_who_leave_at_once,
+                directory::a_room_takes_so_many_members,
+                directory::a_deleted_roster_is_gone,
+                directory::rooms_are_listed_page_by_page,
+                directory::all_rooms_have_a_roster_or_a_document,
+                directory::keys_are_kept_until_revoked,
+                directory::a_secret_is_one_for_everybody,
+                directory::answers_are_remembered_for_a_time,
+                directory::a_failing_store_changes_no_member,
+                directory::command_lines_work_beside_a_server,
+                directory::a_busy_log_lets_members_be_written,
+                directory::closed_with_the_store,
                 seeded::random_sessions,
             ]
         );

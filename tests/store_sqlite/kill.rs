@@ -1,52 +1,79 @@
-//! A child that appends and folds is killed at random moments, again and again: nothing that it called durable is gone.
+//! A child that appends, folds and deletes is killed at random moments, again and again: nothing that it called durable is
+//! gone, and nothing that it called deleted is there, nor half of it.
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use triproom::store::{Folded, Store, StoreConfig, StoredRoom};
 
 use crate::{durable, myself, room, row};
 
 const FOLDER: &str = "STORE_KILL_FOLDER";
+const FIRST_LIFE: &str = "STORE_KILL_FIRST_LIFE";
 
 #[test]
 fn nothing_acknowledged_is_lost() {
-    let seed = std::env::var("STORE_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("STORE_SEED={seed}");
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut rng = seeded();
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for round in 0..12 {
-        let mut child = myself("kill::appends_until_it_is_killed", FOLDER, folder.path().as_os_str())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut wait = rng.usize(1..150);
-        for line in lines.by_ref().map_while(Result::ok) {
-            if let Some(n) = acknowledged_by(&line) {
-                acknowledged = n;
-                wait -= 1;
-                if wait == 0 {
-                    break;
-                }
-            }
-        }
-        assert_eq!(wait, 0, "round {round}: the child ended by itself");
-        // Commits go on while the signal is on its way; a busy wait of random length moves the moment.
-        for _ in 0..rng.usize(0..200_000) {
-            std::hint::spin_loop();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // It may have said more before it died.
-        for line in lines.map_while(Result::ok) {
+        let child = myself("kill::appends_until_it_is_killed", FOLDER, folder.path().as_os_str());
+        for line in said_until_killed(child, &mut rng) {
             acknowledged = acknowledged_by(&line).unwrap_or(acknowledged);
         }
         let found = check(folder.path());
         assert!(found >= acknowledged, "round {round}: {acknowledged} rows were durable, {found} are there");
     }
+}
+
+#[test]
+fn nothing_is_half_deleted() {
+    let mut rng = seeded();
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..12 {
+        let mut child = myself("kill::deletes_until_it_is_killed", FOLDER, folder.path().as_os_str());
+        child.env(FIRST_LIFE, (round * 1_000_000).to_string());
+        let said = said_until_killed(child, &mut rng);
+        let (life, rows) = check_one_life(folder.path());
+        println!("round {round}: {:?}, then {rows} rows of life {life} were there", said.last());
+        // The last line may be cut short: what counts is the last whole one.
+        let mut whole = said.iter().rev().map(|line| line.split(' ').collect::<Vec<_>>());
+        let last = whole.find(|words| words.len() > 2 && words.last() == Some(&"."));
+        let number = |word: &str| word.parse::<usize>().unwrap();
+        match last.expect("the child has said something")[..] {
+            // The deletion begins behind the last of these.
+            ["durable", of, "60", "."] if rows == 0 => println!("{of} was just deleted"),
+            ["durable", of, n, "."] => assert!(life == number(of) && rows >= number(n)),
+            ["deleted", of, "."] => assert!(rows == 0 || life > number(of)),
+            ref other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn seeded() -> fastrand::Rng {
+    let seed = std::env::var("STORE_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("STORE_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+/// Lets a child say some lines, kills it, and gives all that it has said. The last line may be cut short.
+fn said_until_killed(mut child: Command, rng: &mut fastrand::Rng) -> Vec<String> {
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    // Before its own lines the test binary says some.
+    let wait = rng.usize(5..150);
+    let mut said: Vec<String> = lines.by_ref().take(wait).collect();
+    assert_eq!(said.len(), wait, "the child ended by itself");
+    // Commits go on while the signal is on its way; a busy wait of random length moves the moment.
+    for _ in 0..rng.usize(0..200_000) {
+        std::hint::spin_loop();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // It may have said more before it died.
+    said.extend(lines);
+    said
 }
 
 /// A whole line of the child; the last one may be cut short.
@@ -97,6 +124,44 @@ async fn appends_until_it_is_killed() {
             // Not awaited: kills shall meet appends and a compaction at the same time.
             tokio::spawn(async move { store.compact(&r, fold).await });
         }
+    }
+}
+
+/// Which life's rows are there, and how many: all of one life, from its first on, without a gap.
+#[tokio::main(flavor = "current_thread")]
+async fn check_one_life(folder: &std::path::Path) -> (usize, usize) {
+    let store = Store::open(StoreConfig::new(folder)).await.unwrap();
+    let numbers = numbers(&store.load(&room("r")).await.unwrap());
+    let first = numbers.first().copied().unwrap_or_default();
+    assert_eq!(numbers, (first..first + numbers.len()).collect::<Vec<_>>());
+    assert_eq!(first % 1_000, 0, "the first rows are gone");
+    store.close().await.unwrap();
+    (first / 1_000, numbers.len())
+}
+
+/// The other child: lives of a room, one after the other, each folded now and then. Row `n` of life `l` is 1000 l + n.
+#[tokio::test]
+async fn deletes_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let first: usize = std::env::var(FIRST_LIFE).unwrap().parse().unwrap();
+    let store = Store::open(StoreConfig::new(folder)).await.unwrap();
+    let (r, mut out) = (room("r"), std::io::stdout());
+    store.delete_room(&r).await.unwrap();
+    for life in first.. {
+        let mut log = store.log(&r);
+        for rows in [20, 40, 60] {
+            log.append((rows - 20..rows).map(|n| row(format!("{};", life * 1_000 + n)))).unwrap();
+            durable(&mut log).await;
+            writeln!(out, "durable {life} {rows} .").unwrap();
+            let (store, r) = (store.clone(), r.clone());
+            let compaction = tokio::spawn(async move { store.compact(&r, fold).await });
+            if rows < 60 {
+                compaction.await.unwrap().unwrap();
+            }
+        }
+        log.append([row(format!("{};", life * 1_000 + 60))]).unwrap();
+        store.delete_room(&r).await.unwrap();
+        writeln!(out, "deleted {life} .").unwrap();
     }
 }
 

@@ -1,0 +1,87 @@
+//! From what a caller presents to who they are: each kind of token goes to what checks it, and refusals are counted.
+//! `session` and `api` call it once for each credential. A token must never be tried as anything but what it looks like.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::api_key::Keys;
+use super::webhook::Question;
+use super::{Access, BadToken, Credential, Grant, Identity, Presented, Refused, Shared, Token, jwt, ticket};
+use crate::room::id::RoomId;
+use crate::room::principal::{Principal, PrincipalId};
+use crate::room::role::Role;
+
+impl Access {
+    /// Who is asking. `room` is what they want to enter, if it is known: a webhook is asked about it.
+    pub async fn identify(
+        &self,
+        presented: &Presented,
+        room: Option<&RoomId>,
+        from: IpAddr,
+    ) -> Result<Arc<Identity>, Refused> {
+        if self.is_open() {
+            return Ok(Arc::new(self.anybody(presented)));
+        }
+        let token = presented.token.as_ref().ok_or(Refused::NoToken)?;
+        let checked = self.check(token, presented, room, from).await;
+        checked.map_err(|refused| match refused {
+            // The webhook turns somebody down for a room.
+            Refused::BadToken(_) | Refused::NoSuchRoom => {
+                tracing::debug!(%from, %refused, "a token was refused");
+                self.shared.failures.count(from, refused)
+            }
+            other => other,
+        })
+    }
+
+    async fn check(
+        &self,
+        token: &Token,
+        presented: &Presented,
+        room: Option<&RoomId>,
+        from: IpAddr,
+    ) -> Result<Arc<Identity>, Refused> {
+        let Shared { options, failures, tickets, keys, tokens, webhook, .. } = &*self.shared;
+        let (text, effort) = (token.text(), failures.effort(from));
+        if text.len() > options.token_bytes {
+            return Err(BadToken::TooLong.into());
+        }
+        if Keys::is_key(text) {
+            return keys.find(text, effort).await;
+        }
+        match (jwt::header(text), tokens, webhook) {
+            (Some(header), _, _) if ticket::is_ticket(&header) => {
+                tickets.verify(text).map(|identity| Arc::new(named(identity, presented)))
+            }
+            (Some(header), Some(tokens), _) => tokens.verify(text, &header, effort).await.map(Arc::new),
+            (_, _, Some(webhook)) => webhook.identify(Question::new(token, room, from), effort).await,
+            _ => Err(BadToken::Malformed.into()),
+        }
+    }
+
+    /// With authentication off everybody is an owner by the name that they say; or, with a ticket, what that says.
+    fn anybody(&self, presented: &Presented) -> Identity {
+        let ticket = presented.token.as_ref().map(Token::text).filter(|text| {
+            text.len() <= self.shared.options.token_bytes
+                && jwt::header(text).is_some_and(|header| ticket::is_ticket(&header))
+        });
+        if let Some(identity) = ticket.and_then(|ticket| self.shared.tickets.verify(ticket).ok())
+            && let Grant::Room { role, .. } = identity.grant
+        {
+            let open = Identity { grant: Grant::Everywhere(role), credential: Credential::Open, ..identity };
+            return named(open, presented);
+        }
+        let name = presented.name.as_deref().map(str::trim).unwrap_or_default();
+        let id = PrincipalId::user(name).or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
+        let principal = Principal::new(id, Some(name));
+        Identity { principal, grant: Grant::Everywhere(Role::Owner), credential: Credential::Open, expires_at: None }
+    }
+}
+
+/// Guests may say what they would like to be called.
+fn named(mut identity: Identity, presented: &Presented) -> Identity {
+    if identity.principal.id.is_guest() && identity.principal.name.is_none() {
+        identity.principal = Principal::new(identity.principal.id, presented.name.as_deref());
+    }
+    identity
+}

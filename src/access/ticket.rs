@@ -1,0 +1,156 @@
+//! Room tickets: tokens that this server signs itself, for one principal, one room, one role and a short time.
+//! `Access` issues and checks them, the command line signs them for development. A ticket is a JWT of a type of its own and
+//! by a secret of its own, so that no other JWT passes for one, nor the other way round.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, encode};
+use serde::{Deserialize, Serialize};
+
+use super::jwt::decode_claims;
+use super::{BadToken, Credential, Grant, Identity, Refused};
+use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+use crate::room::principal::{Principal, PrincipalId};
+use crate::room::role::Role;
+use crate::store::StoreError;
+use crate::store::directory::Directory;
+
+/// The type in a ticket's header (RFC 8725 §3.11).
+const TYPE: &str = "triproom-ticket+jwt";
+/// The name of the secret in the directory.
+const SECRET: &str = "tickets";
+
+/// A ticket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// What is presented later.
+    pub token: String,
+    /// Until when.
+    pub expires_at: SystemTime,
+    /// With which role at most.
+    pub role: Role,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("expires_at", &self.expires_at).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// On whose word a ticket stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behind {
+    /// A member: what they may not any more, the ticket gives no more.
+    Member(PrincipalId),
+    /// Somebody whose role does not come from the room's members; for people who read the ticket. Only time ends it.
+    Other(&'static str),
+}
+
+/// Signs and checks tickets.
+pub struct Tickets {
+    signing: EncodingKey,
+    checking: DecodingKey,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_behalf_of: Option<String>,
+    room: String,
+    role: String,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<String>,
+}
+
+impl Tickets {
+    /// With the secret in this directory, which is made when there is none.
+    pub async fn open(directory: &Directory) -> Result<Self, StoreError> {
+        Ok(Self::new(directory.secret(SECRET).await?))
+    }
+
+    fn new(secret: [u8; 32]) -> Self {
+        Self { signing: EncodingKey::from_secret(&secret), checking: DecodingKey::from_secret(&secret) }
+    }
+
+    /// Signs a ticket. It ends on a whole second, at `until` or just before.
+    pub fn sign(&self, holder: &Principal, room: &RoomId, role: Role, until: SystemTime, behind: &Behind) -> Ticket {
+        let (by, via) = match behind {
+            Behind::Member(id) => (Some(id.to_string()), None),
+            Behind::Other(word) => (None, Some((*word).to_owned())),
+        };
+        let exp = seconds(until);
+        let claims = Claims {
+            sub: holder.id.to_string(),
+            name: holder.name.as_deref().map(str::to_owned),
+            on_behalf_of: holder.on_behalf_of.as_ref().map(PrincipalId::to_string),
+            room: room.to_string(),
+            role: role.to_string(),
+            iat: seconds(SystemTime::now()),
+            exp,
+            jti: random_text(),
+            by,
+            via,
+        };
+        let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
+        let token = encode(&header, &claims, &self.signing).expect("texts and numbers are JSON, and any secret signs");
+        Ticket { token, expires_at: SystemTime::UNIX_EPOCH + Duration::from_secs(exp), role }
+    }
+
+    /// Who a ticket is of.
+    pub(super) fn verify(&self, token: &str) -> Result<Identity, Refused> {
+        let mut checks = Validation::new(Algorithm::HS256);
+        checks.leeway = 0;
+        checks.validate_aud = false;
+        let claims: Claims = decode_claims(token, &self.checking, &checks)?;
+        let identity = claims.identity().ok_or(BadToken::Claims)?;
+        // The library takes the last second for a part of the time.
+        if identity.expires_at.is_none_or(|end| end <= SystemTime::now()) {
+            Err(Refused::Expired)
+        } else {
+            Ok(identity)
+        }
+    }
+}
+
+impl Claims {
+    fn identity(self) -> Option<Identity> {
+        let mut principal = Principal::new(PrincipalId::parse(&self.sub).ok()?, self.name.as_deref());
+        principal.on_behalf_of = self.on_behalf_of.map(|id| PrincipalId::parse(&id)).transpose().ok()?;
+        let issuer = match (self.by, self.via) {
+            (Some(by), None) => Some(PrincipalId::parse(&by).ok()?),
+            (None, Some(_)) => None,
+            _ => return None,
+        };
+        let room = RoomId::parse(&self.room, ROOM_NAME_CEILING).ok()?;
+        let grant = Grant::Room { room, role: self.role.parse().ok()?, issuer };
+        let expires_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.exp));
+        Some(Identity { principal, grant, credential: Credential::Ticket, expires_at: Some(expires_at?) })
+    }
+}
+
+/// Whether a JWT says that it is a ticket.
+pub(super) fn is_ticket(header: &Header) -> bool {
+    header.typ.as_deref() == Some(TYPE)
+}
+
+/// 128 random bits as text.
+pub(super) fn random_text() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

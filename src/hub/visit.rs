@@ -1,0 +1,117 @@
+//! A room for those who have no connection: it is read and changed through its mailbox, as everything in it is.
+//! Used by `api`. A visit holds a lease, so the room stays while it lasts; it must never outlive its request.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::lane::HEAVY_BYTES;
+use super::mail::Mail;
+use super::registry::{Lease, RoomFailed};
+use super::{EnterError, Hub};
+use crate::room::id::RoomId;
+use crate::room::patch::Patch;
+use crate::room::request::{Answer, Ask, RequestRefusal, RoomView};
+use crate::room::role::Writes;
+use crate::room::update::CheckedUpdate;
+use crate::room::version::Version;
+use crate::wire::lib0::Malformed;
+
+/// See the module.
+pub struct Visit {
+    hub: Hub,
+    lease: Lease,
+}
+
+/// Why a visit came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum VisitError {
+    /// The room says no; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] RequestRefusal),
+    /// It is no update.
+    #[error("the update is malformed: {0}")]
+    Malformed(#[from] Malformed),
+    /// The room could not be loaded, or was lost. What was asked may have been done.
+    #[error("the room cannot be served now, try again")]
+    Failed,
+    /// The store does not delete it.
+    #[error("the room cannot be deleted now: {0}")]
+    NotDeleted(String),
+}
+
+impl Hub {
+    /// Visits a room, opening it when it is not live.
+    pub fn visit(&self, room: &RoomId) -> Result<Visit, EnterError> {
+        Ok(Visit { hub: self.clone(), lease: self.enter(room)? })
+    }
+}
+
+impl Visit {
+    /// The document as JSON, and who is here.
+    pub async fn view(&self) -> Result<RoomView, VisitError> {
+        match self.ask(Ask::View, 0).await? {
+            Answer::View(view) => Ok(view),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The document as a Yjs update: what somebody lacks who has the encoded state vector `known`; empty means "all".
+    pub async fn state(&self, known: Bytes) -> Result<Bytes, VisitError> {
+        match self.ask(Ask::State(known), 0).await? {
+            Answer::State(update) => Ok(update),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Takes a Yjs update of somebody who may write `writes`; done when it is durable. The version is the document's
+    /// right after it.
+    pub async fn apply(&self, writes: Writes, raw: Bytes) -> Result<Version, VisitError> {
+        let bytes = raw.len();
+        let update = if bytes > HEAVY_BYTES {
+            self.hub.lane().run(move || CheckedUpdate::parse(raw)).await.map_err(|_| VisitError::Failed)??
+        } else {
+            CheckedUpdate::parse(raw)?
+        };
+        self.change(Ask::Apply { writes, update: Box::new(update) }, bytes).await
+    }
+
+    /// Takes a patch of somebody who may write `writes`; done when it is durable. The version is the document's right
+    /// after it.
+    pub async fn patch(&self, writes: Writes, patch: Patch, if_match: Option<Version>) -> Result<Version, VisitError> {
+        self.change(Ask::Patch { writes, patch: Box::new(patch), if_match }, 0).await
+    }
+
+    /// Deletes the room's document for good: everybody in the room is sent away.
+    pub async fn delete(&self) -> Result<(), VisitError> {
+        let (reply, deleted) = oneshot::channel();
+        self.send(Mail::Delete(reply)).await?;
+        deleted.await.map_err(|_| VisitError::Failed)?.map_err(VisitError::NotDeleted)
+    }
+
+    async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {
+        match self.ask(ask, bytes).await? {
+            Answer::Saved(version) => Ok(version),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn ask(&self, ask: Ask, bytes: usize) -> Result<Answer, VisitError> {
+        let entrance = if bytes > HEAVY_BYTES { Some(self.hub.lane().enter().await) } else { None };
+        let (reply, answer) = oneshot::channel();
+        self.send(Mail::Ask(ask, reply, entrance)).await?;
+        match answer.await.map_err(|_| VisitError::Failed)? {
+            Answer::Refused(refusal) => Err(refusal.into()),
+            answer => Ok(answer),
+        }
+    }
+
+    async fn send(&self, mail: Mail) -> Result<(), VisitError> {
+        self.lease.send(mail).await.map_err(|RoomFailed| VisitError::Failed)
+    }
+}
+
+/// A room answers what it was asked.
+fn unexpected(answer: Answer) -> VisitError {
+    tracing::error!(?answer, "an answer to another question");
+    VisitError::Failed
+}

@@ -1,0 +1,150 @@
+//! One connection as its room sees it: what it may write, how it hears of durability, what it is owed. Owned by `Room`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::id::ConnectionId;
+use super::input::UpdateKind;
+use super::principal::Principal;
+use super::role::Writes;
+
+/// How a client hears that what it sent is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// Its own updates come back (y-websocket).
+    Echo,
+    /// One `SyncStatus` for each of its updates, and one for its answer to the Step1 that follows its own (Hocuspocus).
+    Status,
+}
+
+/// A connection that comes into a room.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// Who it speaks for.
+    pub principal: Arc<Principal>,
+    /// What it may write.
+    pub writes: Writes,
+    /// How it hears of durability.
+    pub receipt: Receipt,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub principal: Arc<Principal>,
+    pub writes: Writes,
+    pub receipt: Receipt,
+    /// Its first Step1 was answered, and it was told who is here.
+    pub greeted: bool,
+    pub debt: Debt,
+    /// It asked who is here.
+    pub curious: bool,
+    /// It is being closed for what it sent: nothing that it sent is called saved any more.
+    pub refused: bool,
+    /// A probe that came while the room had not taken all that the client sent before it.
+    pub probe: Option<Bytes>,
+    /// The client ids under which it wrote lately, the last one last.
+    ids: SmallVec<[u64; 2]>,
+    statuses: Statuses,
+}
+
+/// What a client has that the room refused to take.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Debt {
+    /// Nothing.
+    #[default]
+    None,
+    /// An update that came while nothing could be saved; the client will be asked for what it has.
+    ForNow,
+    /// An update that the client may not write; it will be asked when it may.
+    Forbidden,
+    /// An update, and the client was asked.
+    Asked,
+}
+
+/// What a client that counts is still to be told. Its counter is one after each Step1 of its own, one more with each
+/// update, one less with each "saved"; version 2 of its library does not stop at zero, so not one may be too many.
+/// Whatever answer comes after a client's Step1 was sent after it, and says all that the client had then.
+#[derive(Debug, Default)]
+struct Statuses {
+    /// The client's Step1 counts until it answers.
+    counts_answer: bool,
+    /// Answers that are to come to Step1s of the room, and count for nothing.
+    uncounted: u32,
+    /// Updates that were refused: each still counts.
+    refused: u32,
+}
+
+/// A tab writes under one id, and under another after each reload of its document.
+const IDS_MAX: usize = 8;
+
+impl Client {
+    /// A connection that has just come.
+    pub fn new(arrival: &Arrival) -> Self {
+        Self {
+            principal: Arc::clone(&arrival.principal),
+            writes: arrival.writes,
+            receipt: arrival.receipt,
+            greeted: false,
+            debt: Debt::None,
+            curious: false,
+            refused: false,
+            probe: None,
+            ids: SmallVec::new(),
+            statuses: Statuses::default(),
+        }
+    }
+
+    /// It wrote under this client id.
+    pub fn writes_as(&mut self, id: u64) {
+        if self.ids.last() != Some(&id) {
+            self.ids.retain(|known| *known != id);
+            self.ids.truncate(IDS_MAX - 1);
+            self.ids.push(id);
+        }
+    }
+
+    /// Whether it wrote under this client id.
+    pub fn wrote(&self, id: u64) -> bool {
+        self.ids.contains(&id)
+    }
+
+    /// The client sends a Step1 of its own: its counter starts anew.
+    pub fn starts_anew(&mut self) {
+        self.statuses = Statuses { counts_answer: true, uncounted: self.statuses.uncounted, refused: 0 };
+    }
+
+    /// The room asks on its own.
+    pub fn asked(&mut self) {
+        self.statuses.uncounted += 1;
+    }
+
+    /// How many statuses an update of this kind is worth.
+    pub fn statuses(&mut self, kind: UpdateKind) -> u32 {
+        match (self.receipt, kind) {
+            (Receipt::Echo, _) => 0,
+            (Receipt::Status, UpdateKind::Live) => 1,
+            (Receipt::Status, UpdateKind::Answer) if std::mem::take(&mut self.statuses.counts_answer) => 1,
+            // Nobody asked, or nobody knows any more that somebody did.
+            (Receipt::Status, UpdateKind::Answer) if self.statuses.uncounted == 0 => 1,
+            (Receipt::Status, UpdateKind::Answer) => {
+                self.statuses.uncounted -= 1;
+                0
+            }
+        }
+    }
+
+    /// So many updates were refused.
+    pub fn refuse_statuses(&mut self, count: u32) {
+        self.statuses.refused = self.statuses.refused.saturating_add(count);
+    }
+
+    /// All that was refused has come after all: how many statuses that is worth.
+    pub fn take_refused(&mut self) -> u32 {
+        std::mem::take(&mut self.statuses.refused)
+    }
+}

@@ -1,0 +1,154 @@
+//! What is asked of a room from outside of its connections: to be read as JSON or as an update, to take an update or a
+//! patch. Asked by `hub`'s visits, answered by `Room::serve`, one at a time, and in the order in which they came.
+//! A change is answered when it is durable, and never before.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::durability::LogPosition;
+use super::patch::{Patch, PatchError};
+use super::principal::Principal;
+use super::role::Writes;
+use super::update::CheckedUpdate;
+use super::version::Version;
+use super::view::{DocumentView, ViewError};
+use crate::wire::close::CloseReason;
+
+/// Tells the requests of one room apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+/// A request.
+#[derive(Debug)]
+pub struct Request {
+    /// Which one.
+    pub id: RequestId,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What can be asked.
+#[derive(Debug)]
+pub enum Ask {
+    /// The document as JSON, and who is here.
+    View,
+    /// The document as a Yjs update: what somebody lacks who has this encoded state vector; empty means "all".
+    State(Bytes),
+    /// To take an update.
+    Apply {
+        /// What its author may write.
+        writes: Writes,
+        /// The update.
+        update: Box<CheckedUpdate>,
+    },
+    /// To take a patch.
+    Patch {
+        /// What its author may write.
+        writes: Writes,
+        /// The patch.
+        patch: Box<Patch>,
+        /// Only if the document is this one.
+        if_match: Option<Version>,
+    },
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// See [`Ask::View`].
+    View(RoomView),
+    /// See [`Ask::State`].
+    State(Bytes),
+    /// The change is durable, or said nothing new; the document was this one when it was made.
+    Saved(Version),
+    /// It was not done, and nothing has changed.
+    Refused(RequestRefusal),
+}
+
+/// A room as its visitors see it.
+#[derive(Debug, Clone)]
+pub struct RoomView {
+    /// Its document.
+    pub document: Arc<DocumentView>,
+    /// Who is here, in the order of their ids.
+    pub present: Vec<Present>,
+}
+
+/// Somebody who is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Who.
+    pub principal: Arc<Principal>,
+    /// With how many connections.
+    pub connections: usize,
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefusal {
+    /// Too much is unsaved.
+    #[error("changes cannot be saved at the moment; try again")]
+    ReadOnly,
+    /// The author may not write this.
+    #[error("the update changes more than its author may write")]
+    Forbidden,
+    /// The document is another one.
+    #[error("the document has changed: its version is {0}")]
+    OtherVersion(Version),
+    /// An operation of the patch cannot be done.
+    #[error(transparent)]
+    Patch(Box<PatchError>),
+    /// The document cannot be given as JSON.
+    #[error(transparent)]
+    Unreadable(#[from] ViewError),
+    /// The document would pass its limit.
+    #[error("the document would pass its size limit")]
+    TooLarge,
+    /// The update would harm the document.
+    #[error("the update cannot be taken")]
+    Harmful,
+}
+
+impl From<CloseReason> for RequestRefusal {
+    fn from(reason: CloseReason) -> Self {
+        if reason == CloseReason::TooLarge { Self::TooLarge } else { Self::Harmful }
+    }
+}
+
+/// All requests of a room that are not answered. Owned by `Room`.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    open: VecDeque<Request>,
+    /// Changes that were made and are not durable.
+    unsaved: VecDeque<(LogPosition, RequestId, Version)>,
+}
+
+impl Requests {
+    pub fn push(&mut self, request: Request) {
+        self.open.push_back(request);
+    }
+
+    pub fn pop(&mut self) -> Option<Request> {
+        self.open.pop_front()
+    }
+
+    pub fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// A change was made, the last row of which is at `position`.
+    pub fn save(&mut self, position: LogPosition, id: RequestId, version: Version) {
+        self.unsaved.push_back((position, id, version));
+    }
+
+    /// The log is on disk up to `position`.
+    pub fn reached(&mut self, position: LogPosition) -> Vec<(RequestId, Answer)> {
+        let mut answers = Vec::new();
+        while let Some((_, id, version)) = self.unsaved.pop_front_if(|(at, ..)| *at <= position) {
+            answers.push((id, Answer::Saved(version)));
+        }
+        answers
+    }
+}

@@ -1,0 +1,114 @@
+//! Which blocks of a document are below one of its roots, by client and clock: what `verdict` asks about everything
+//! that an update names. Built from an encoded state and told of each update that is applied afterwards; owned by
+//! `judge`.
+//! A block keeps its area when the document collects it: nobody can move it, so what was said of it stays true. It
+//! must never say "inside" of a block that is elsewhere.
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use super::placing::{Placing, Unplaced};
+use super::scan::Id;
+
+/// Where a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Area {
+    /// Below the root.
+    Inside,
+    /// Below another one; or what it names is in several areas, so that it depends on the reader where it is.
+    Outside,
+    /// It was collected before it was looked at: nothing is left of it, and what is put beside or into it is nothing.
+    Gone,
+}
+
+/// Where each block of a document is, seen from one root. Eight bytes for each run of blocks of one client in one
+/// area.
+#[derive(Debug)]
+pub(super) struct Roots {
+    root: Box<str>,
+    clients: HashMap<u64, Areas>,
+}
+
+impl Roots {
+    /// Reads a whole state. Costs about as much as decoding it.
+    pub(super) fn of_state(encoded: &[u8], root: &str) -> Result<Self, Unplaced> {
+        let mut roots = Self { root: root.into(), clients: HashMap::new() };
+        roots.extend(encoded)?;
+        Ok(roots)
+    }
+
+    /// The document took this update. When that fails, nothing was taken of it here, and the index is of no use any
+    /// more.
+    pub(super) fn extend(&mut self, raw: &[u8]) -> Result<(), Unplaced> {
+        for (client, areas) in Placing::of(raw, self)?.into_areas() {
+            let known = self.clients.entry(client).or_default();
+            for (end, area) in areas.ranges {
+                known.push(end, area);
+            }
+        }
+        Ok(())
+    }
+
+    /// The root that it is about.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// How far a client's blocks are known.
+    pub(super) fn end(&self, client: u64) -> u32 {
+        self.clients.get(&client).map_or(0, Areas::end)
+    }
+
+    /// Where a block is, and up to which clock its client's blocks are all there. Nothing when it is not known.
+    pub(super) fn find(&self, (client, clock): Id) -> Option<(Area, u32)> {
+        self.clients.get(&client)?.find(clock)
+    }
+
+    /// Whether a client has written nothing yet, or nothing but what is below the root.
+    pub(super) fn is_only_inside(&self, client: u64) -> bool {
+        self.clients.get(&client).is_none_or(|areas| !areas.outside && areas.ranges[..] != [(areas.end(), Area::Gone)])
+    }
+
+    /// How many runs of blocks it holds.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.clients.values().map(|areas| areas.ranges.len()).sum()
+    }
+}
+
+/// Where the blocks of one client are: from some clock on without a hole.
+#[derive(Debug, Default)]
+pub(super) struct Areas {
+    /// Where each run ends; it starts where the one before ends.
+    ranges: SmallVec<[(u32, Area); 2]>,
+    /// Whether any is outside.
+    outside: bool,
+}
+
+impl Areas {
+    /// One past the last clock.
+    pub(super) fn end(&self) -> u32 {
+        self.ranges.last().map_or(0, |(end, _)| *end)
+    }
+
+    /// Everything from the present end to `end` is in `area`.
+    pub(super) fn push(&mut self, end: u32, area: Area) {
+        self.outside |= area == Area::Outside;
+        match self.ranges.last_mut() {
+            Some(last) if last.1 == area => last.0 = end,
+            _ => self.ranges.push((end, area)),
+        }
+    }
+
+    /// Where a block is, and where its run ends.
+    pub(super) fn find(&self, clock: u32) -> Option<(Area, u32)> {
+        let at = self.ranges.partition_point(|(end, _)| *end <= clock);
+        self.ranges.get(at).map(|(end, area)| (*area, *end))
+    }
+
+    /// Whether any block is outside.
+    pub(super) fn has_outside(&self) -> bool {
+        self.outside
+    }
+}

@@ -1,0 +1,139 @@
+//! How a room answers requests: the part of `Room` that reads its document as JSON and changes it for those who have no
+//! connection. Whatever changes here goes the way of every author's update: to the log, and to everybody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smallvec::smallvec;
+
+use super::effects::{Effects, Fanout};
+use super::input::{Admission, UpdateKind};
+use super::patch::{Patch, PatchFailure};
+use super::principal::PrincipalId;
+use super::request::{Answer, Ask, Present, RequestId, RequestRefusal, RoomView};
+use super::role::Writes;
+use super::room::{Room, SMALL_DOCUMENT};
+use super::taking::NOBODY;
+use super::update::CheckedUpdate;
+use super::version::Version;
+use super::view::{DocumentView, ViewError, ViewLimits};
+
+impl Room {
+    /// Whether some request waits for `serve`.
+    pub fn has_requests(&self) -> bool {
+        self.requests.has_open()
+    }
+
+    /// Whether `serve` may take long enough to be kept away from other rooms' tasks.
+    pub fn serve_is_heavy(&self) -> bool {
+        self.document().size() > SMALL_DOCUMENT
+    }
+
+    /// Does one request. Apart from `turn` because it may be dear.
+    pub fn serve(&mut self, admission: Admission) -> Effects {
+        let mut effects = Effects::default();
+        let Some(request) = self.requests.pop() else { return effects };
+        let answer = match request.ask {
+            Ask::View => self.view().map(|document| Some(Answer::View(RoomView { document, present: self.who_is_here() }))),
+            Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
+            Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
+            Ask::Apply { writes, update } => self.take_update(request.id, writes, update, &mut effects),
+            Ask::Patch { writes, patch, if_match } => self.patch(request.id, writes, &patch, if_match, &mut effects),
+        };
+        match answer {
+            Ok(Some(answer)) => effects.answers.push((request.id, answer)),
+            Ok(None) => {}
+            Err(refusal) => effects.answers.push((request.id, Answer::Refused(refusal))),
+        }
+        effects
+    }
+
+    /// The document as JSON, read once and kept until it changes.
+    fn view(&mut self) -> Result<Arc<DocumentView>, RequestRefusal> {
+        if let Some(view) = &self.view {
+            return Ok(Arc::clone(view));
+        }
+        let view = Arc::new(self.document().view(&ViewLimits::default())?);
+        self.view = Some(Arc::clone(&view));
+        Ok(view)
+    }
+
+    /// Everybody who is here, whatever they say of themselves.
+    fn who_is_here(&self) -> Vec<Present> {
+        let mut present: BTreeMap<&PrincipalId, Present> = BTreeMap::new();
+        for principal in self.principals() {
+            let entry = present
+                .entry(&principal.id)
+                .or_insert_with(|| Present { principal: Arc::clone(principal), connections: 0 });
+            entry.connections += 1;
+        }
+        present.into_values().collect()
+    }
+
+    /// An update in the name of nobody who is connected.
+    fn take_update(
+        &mut self,
+        id: RequestId,
+        writes: Writes,
+        update: Box<CheckedUpdate>,
+        effects: &mut Effects,
+    ) -> Result<Option<Answer>, RequestRefusal> {
+        if self.unwritten(NOBODY, writes, &update, UpdateKind::Live).is_some() {
+            return Err(RequestRefusal::Forbidden);
+        }
+        let result = self.apply(smallvec![(NOBODY, update, UpdateKind::Live)], effects);
+        effects.document_lost = result.is_err();
+        if let Some(at) = effects.closes.iter().position(|(connection, _)| *connection == NOBODY) {
+            return Err(effects.closes.remove(at).1.into());
+        }
+        Ok(self.save(id))
+    }
+
+    fn patch(
+        &mut self,
+        id: RequestId,
+        writes: Writes,
+        patch: &Patch,
+        if_match: Option<Version>,
+        effects: &mut Effects,
+    ) -> Result<Option<Answer>, RequestRefusal> {
+        if let Some(wanted) = if_match {
+            let version = self.version();
+            if version != wanted {
+                return Err(RequestRefusal::OtherVersion(version));
+            }
+        }
+        match patch.apply(&mut self.document, writes, &ViewLimits::default()) {
+            Ok(None) => {}
+            Ok(Some(update)) => {
+                self.view = None;
+                self.append();
+                effects.log.push(update.clone());
+                effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
+            }
+            Err(PatchFailure::Refused(error)) => return Err(RequestRefusal::Patch(error)),
+            Err(PatchFailure::Unreadable(error)) => return Err(error.into()),
+            Err(PatchFailure::DocumentTooLarge) => return Err(RequestRefusal::TooLarge),
+            Err(PatchFailure::Poisoned(_)) => {
+                effects.document_lost = true;
+                return Err(RequestRefusal::Harmful);
+            }
+        }
+        Ok(self.save(id))
+    }
+
+    /// The change is made; its author hears of it when it is durable.
+    fn save(&mut self, id: RequestId) -> Option<Answer> {
+        let version = self.version();
+        if self.is_settled() {
+            return Some(Answer::Saved(version));
+        }
+        self.requests.save(self.appended(), id, version);
+        None
+    }
+
+    fn version(&self) -> Version {
+        self.view.as_ref().map_or_else(|| self.document().version(), |view| view.version)
+    }
+}
+

@@ -1,0 +1,292 @@
+//! How a room takes updates: who may write what, as few changes as possible, and what follows for the log, for everybody
+//! else and for those who wrote. The part of `Room` that changes its document for those who are connected.
+//! It must never take a part of what a lesser role may not write, and never call saved what was not taken.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::change::{Finished, Outcome, Poisoned, Refusal};
+use super::client::{Debt, Receipt};
+use super::document::Document;
+use super::effects::{Effects, Fanout};
+use super::id::ConnectionId;
+use super::input::{Input, UpdateKind};
+use super::role::Writes;
+use super::presence::Presence;
+use super::room::{Clients, Room};
+use super::update::CheckedUpdate;
+use super::verdict::{Holder, Verdict};
+use crate::wire::close::CloseReason;
+use crate::wire::{ServerMessage, SyncStatus};
+
+/// The root that those who only comment may write.
+const COMMENTS: &str = "comments";
+
+/// The author of what no connection wrote.
+pub(super) const NOBODY: ConnectionId = ConnectionId(0);
+
+pub(super) type Said = (ConnectionId, Box<CheckedUpdate>, UpdateKind);
+
+impl Room {
+    /// Applies updates in as few changes as possible. On `Poisoned`, what was not applied is back in `inputs`.
+    pub(super) fn take_updates(
+        &mut self,
+        mut updates: VecDeque<Said>,
+        inputs: &mut VecDeque<Input>,
+        effects: &mut Effects,
+    ) -> Result<(), Poisoned> {
+        while let Some(first) = updates.pop_front() {
+            if let Some(why) = self.unwritten(first.0, self.writes_of(first.0), &first.1, first.2) {
+                self.refuse_update(first.0, first.2, why, effects);
+                continue;
+            }
+            // Nobody is refused on an estimate.
+            let mut outlook = self.document.outlook();
+            if !outlook.with(&first.1) && self.document.is_estimated() {
+                self.document.measure();
+                outlook = self.document.outlook();
+                outlook.with(&first.1);
+            }
+            let together = self.goes_with_others(&first) && self.suspects == 0;
+            let mut group: SmallVec<[Said; 1]> = smallvec::smallvec![first];
+            while together
+                && let Some(next) = updates.front()
+                && self.goes_with_others(next)
+                && outlook.with(&next.1)
+            {
+                group.extend(updates.pop_front());
+            }
+            self.suspects = self.suspects.saturating_sub(1);
+            if let Err(back) = self.apply(group, effects) {
+                self.suspects = back.len();
+                let rest = updates.into_iter().map(|(from, update, kind)| Input::Update { from, update, kind });
+                for input in back.into_iter().chain(rest).rev().collect::<Vec<_>>() {
+                    inputs.push_front(input);
+                }
+                return Err(Poisoned);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an update may be applied together with others. One that is looked at more closely is applied alone,
+    /// so that the document is as it was when it was looked at.
+    fn goes_with_others(&self, (from, _, kind): &Said) -> bool {
+        *kind == UpdateKind::Live && self.writes_of(*from) == Writes::Everything
+    }
+
+    /// What a connection may write; one that is gone wrote what it sent while it was there.
+    fn writes_of(&self, connection: ConnectionId) -> Writes {
+        self.clients.get(&connection).map_or(Writes::Everything, |client| client.writes)
+    }
+
+    /// Applies a group of updates as one change. When that breaks the document, a single update is the culprit and
+    /// its sender is closed; of several, all come back to be tried one by one.
+    pub(super) fn apply(&mut self, group: SmallVec<[Said; 1]>, effects: &mut Effects) -> Result<(), Vec<Input>> {
+        let senders: SmallVec<[(ConnectionId, Bytes, UpdateKind); 1]> =
+            group.iter().map(|(from, update, kind)| (*from, update.raw.clone(), *kind)).collect();
+        let mut applied = Applied::default();
+        match apply_all(&mut self.document, group, &mut applied) {
+            Ok(finished) => {
+                self.note(applied, finished, effects);
+                Ok(())
+            }
+            Err(Poisoned) if senders.len() == 1 => {
+                effects.closes.push((senders[0].0, CloseReason::Malformed));
+                Err(Vec::new())
+            }
+            Err(Poisoned) => Err(senders.into_iter().map(again).collect()),
+        }
+    }
+
+    fn note(&mut self, mut applied: Applied, finished: Finished, effects: &mut Effects) {
+        if let Finished { update: Some(update), partial: true, .. } = &finished {
+            // Of a refused update something is in the document: everybody hears of it, and so does the log.
+            let sender = applied.refused.first().map_or(NOBODY, |(sender, _)| *sender);
+            applied.authors.push((sender, update.clone()));
+        }
+        // What one author wrote in one turn comes back to it as the one update that it became for all.
+        let sole = match (&applied.authors[..], &finished.update) {
+            ([(first, _), rest @ ..], Some(update))
+                if applied.orphans.is_empty() && rest.iter().all(|(author, _)| author == first) =>
+            {
+                Some((*first, update.clone()))
+            }
+            _ => None,
+        };
+        for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
+            effects.log.push(raw.clone());
+            self.durability.append();
+            if sole.is_none() && self.hears_echoes(*from) {
+                self.durability.echo(*from, raw.clone());
+            }
+        }
+        if let Some((author, update)) = sole
+            && self.hears_echoes(author)
+        {
+            self.durability.echo(author, update);
+        }
+        for (from, kind, writer) in std::mem::take(&mut applied.taken) {
+            if let (Some(client), Some(writer), UpdateKind::Live) = (self.clients.get_mut(&from), writer, kind) {
+                client.writes_as(writer);
+            }
+            self.acknowledge(from, kind, effects);
+        }
+        if let Some(update) = finished.update {
+            self.view = None;
+            effects.fanouts.push(Fanout { update, authors: applied.authors });
+        }
+        for (from, raw) in applied.orphans {
+            effects.fanouts.push(Fanout { update: raw.clone(), authors: smallvec::smallvec![(from, raw)] });
+            let asked = |(to, message): &(ConnectionId, ServerMessage)| {
+                *to == from && matches!(message, ServerMessage::Step1(_))
+            };
+            if !effects.replies.iter().any(asked) {
+                effects.replies.push((from, ServerMessage::Step1(self.document.state_vector())));
+                if let Some(client) = self.clients.get_mut(&from) {
+                    client.asked();
+                }
+            }
+        }
+        effects.closes.extend(applied.refused);
+    }
+
+    fn hears_echoes(&self, connection: ConnectionId) -> bool {
+        self.clients.get(&connection).is_some_and(|client| client.receipt == Receipt::Echo)
+    }
+
+    /// An update is not taken, and its sender is told so once, or each time when it counts.
+    pub(super) fn refuse_update(&mut self, from: ConnectionId, kind: UpdateKind, why: Unwritten, effects: &mut Effects) {
+        let Some(client) = self.clients.get_mut(&from) else { return };
+        let debt = if why == Unwritten::ForNow { Debt::ForNow } else { Debt::Forbidden };
+        let known = std::mem::replace(&mut client.debt, debt);
+        match client.receipt {
+            Receipt::Echo if known != debt => effects.replies.push((from, ServerMessage::Denied(why.text()))),
+            Receipt::Echo => {}
+            Receipt::Status => {
+                let count = client.statuses(kind);
+                client.refuse_statuses(count);
+                let refused = (0..count).map(|_| (from, ServerMessage::SyncStatus(SyncStatus::Refused)));
+                effects.replies.extend(refused);
+            }
+        }
+    }
+
+    /// Whether the sender of an update may write it. What it says is in the document already is no write.
+    pub(super) fn unwritten(
+        &mut self,
+        from: ConnectionId,
+        writes: Writes,
+        update: &CheckedUpdate,
+        kind: UpdateKind,
+    ) -> Option<Unwritten> {
+        match writes {
+            Writes::Everything => None,
+            // An answer carries all that its client ever deleted or saw deleted.
+            Writes::Nothing if kind == UpdateKind::Answer && self.document.brings_nothing(update) => None,
+            Writes::Nothing => Some(Unwritten::ReadOnly),
+            Writes::Comments => {
+                let (document, clients, presence) = (&mut self.document, &self.clients, &self.presence);
+                let holder = |id| holder(id, from, clients, presence);
+                let verdict = document.only_touches(update, COMMENTS, holder);
+                (verdict != Verdict::Inside).then_some(Unwritten::OnlyComments)
+            }
+        }
+    }
+
+    /// The update was taken, or said nothing new: its sender hears of it when all of it is durable.
+    fn acknowledge(&mut self, from: ConnectionId, kind: UpdateKind, effects: &mut Effects) {
+        let Some(client) = self.clients.get_mut(&from).filter(|client| !client.refused) else { return };
+        let mut count = client.statuses(kind);
+        let mut probe = None;
+        if kind == UpdateKind::Answer && client.debt == Debt::Asked {
+            client.debt = Debt::None;
+            count += client.take_refused();
+            probe = client.probe.take();
+        }
+        let statuses = self.durability.statuses(from, count);
+        effects.replies.extend(statuses.into_iter().map(|message| (from, message)));
+        let probe = probe.and_then(|probe| self.durability.probe(from, probe));
+        effects.replies.extend(probe.map(|message| (from, message)));
+    }
+}
+
+/// Whose a client id is in the eyes of `writer`: blocks in the name of somebody else would make everybody ignore what
+/// they write themselves.
+fn holder(id: u64, writer: ConnectionId, clients: &Clients, presence: &Presence) -> Holder {
+    let principal = clients.get(&writer).map(|client| &client.principal.id);
+    let wrote = clients.values().find(|client| client.wrote(id)).map(|client| &client.principal.id);
+    match (wrote, presence.speaker_of(id)) {
+        (Some(author), _) if Some(author) == principal => Holder::Writer,
+        (Some(_), _) => Holder::Other,
+        (None, Some(speaker)) if speaker != writer => Holder::Other,
+        (None, _) => Holder::Nobody,
+    }
+}
+
+/// What became of the updates of one change.
+#[derive(Default)]
+struct Applied {
+    authors: SmallVec<[(ConnectionId, Bytes); 1]>,
+    orphans: Vec<(ConnectionId, Bytes)>,
+    refused: Vec<(ConnectionId, CloseReason)>,
+    /// Whose updates were not refused, one by one, and the client that each begins with.
+    taken: SmallVec<[(ConnectionId, UpdateKind, Option<u64>); 1]>,
+}
+
+/// Why an update is not taken although there is nothing wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// Too much is unsaved.
+    ForNow,
+    /// Its sender may write nothing.
+    ReadOnly,
+    /// Its sender may write comments, and this is something else.
+    OnlyComments,
+}
+
+impl Unwritten {
+    fn text(self) -> &'static str {
+        match self {
+            Self::ForNow => "changes cannot be saved at the moment; they are asked for again when they can",
+            Self::ReadOnly => "read-only: changes are not taken",
+            Self::OnlyComments => "only comments are taken",
+        }
+    }
+}
+
+fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut Applied) -> Result<Finished, Poisoned> {
+    let mut change = document.change();
+    for (from, update, kind) in group {
+        let raw = update.raw.clone();
+        let writer = update.clients().next();
+        match change.apply(*update, from.0)? {
+            Outcome::Applied => applied.authors.push((from, raw)),
+            Outcome::Orphaned => applied.orphans.push((from, raw)),
+            Outcome::Refused(refusal) => {
+                applied.refused.push((from, refusal.into()));
+                continue;
+            }
+            Outcome::Known => {}
+        }
+        applied.taken.push((from, kind, writer));
+    }
+    change.finish()
+}
+
+/// An update to be tried once more.
+fn again((from, raw, kind): (ConnectionId, Bytes, UpdateKind)) -> Input {
+    let update = CheckedUpdate::parse_stored(raw).expect("it was parsed when it came");
+    Input::Update { from, update: Box::new(update), kind }
+}
+
+impl From<Refusal> for CloseReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooLarge => Self::TooLarge,
+            Refusal::TooDeep | Refusal::TooManyOrphans | Refusal::Impossible => Self::Malformed,
+        }
+    }
+}

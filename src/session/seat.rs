@@ -1,0 +1,177 @@
+//! One client in one room: what it says becomes the room's mail, and its right to be there is followed. Used by the
+//! session of each protocol.
+//! Bytes are decoded and checked here, in the client's own task, so that a room is never kept busy by garbage.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::access::{Credential, Pass, PassChange, PassEnd};
+use crate::hub::Hub;
+use crate::hub::lane::HEAVY_BYTES;
+use crate::hub::line::Line;
+use crate::hub::mail::Mail;
+use crate::hub::outbox::Outbox;
+use crate::hub::registry::{Lease, RoomFailed};
+use crate::room::client::{Arrival, Receipt};
+use crate::room::id::ConnectionId;
+use crate::room::input::{Input, UpdateKind};
+use crate::room::update::CheckedUpdate;
+use crate::wire::Protocol;
+use crate::wire::awareness::{self, AwarenessError};
+use crate::wire::close::CloseReason;
+use crate::wire::lib0::Malformed;
+use crate::wire::yjs::ClientMessage;
+
+/// See the module.
+pub struct Seat {
+    id: ConnectionId,
+    lease: Lease,
+    pass: Pass,
+    hub: Hub,
+    receipt: Receipt,
+    presence_bytes: usize,
+}
+
+impl Seat {
+    /// Enters the room of `pass`; nobody knows of it before `take`.
+    pub fn new(id: ConnectionId, hub: Hub, lease: Lease, pass: Pass, receipt: Receipt, presence_bytes: usize) -> Self {
+        Self { id, lease, pass, hub, receipt, presence_bytes }
+    }
+
+    /// Which connection it is to the room.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The right to be here.
+    pub fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// The same, to renew it.
+    pub fn pass_mut(&mut self) -> &mut Pass {
+        &mut self.pass
+    }
+
+    /// Tells the room that the client is here, and how it is spoken to.
+    pub async fn take(&self, protocol: Protocol, outbox: Arc<Outbox>) -> Result<(), RoomFailed> {
+        let arrival = Arrival {
+            connection: self.id,
+            principal: Arc::new(self.pass.principal().clone()),
+            writes: self.pass.writes(),
+            receipt: self.receipt,
+        };
+        self.send(Mail::Join(Line::new(self.id, protocol, outbox), arrival)).await
+    }
+
+    /// Tells the room that the client is gone. A room that failed needs not be told.
+    pub async fn leave(self) {
+        let _ = self.send(Mail::Leave(self.id)).await;
+    }
+
+    /// Sends mail to the room, waiting while its mailbox is full.
+    pub async fn send(&self, mail: Mail) -> Result<(), RoomFailed> {
+        self.lease.send(mail).await
+    }
+
+    /// Counts a frame of the client.
+    pub fn count(&self, bytes: usize) {
+        let metrics = self.hub.metrics();
+        metrics.frames_in.increment(1);
+        metrics.bytes_in.increment(bytes as u64);
+    }
+
+    /// The client's outbox is empty after an overflow.
+    pub fn drained(&self) -> Mail {
+        Mail::Drained(self.id)
+    }
+
+    /// Whether the right to be here can change at all.
+    pub fn may_change(&self) -> bool {
+        self.pass.identity().credential != Credential::Open
+    }
+
+    /// Waits until the right to be here changes; an error is its end. What is returned tells the room what the client
+    /// may write from now on. Cancel-safe.
+    pub async fn change(&mut self) -> Result<Mail, CloseReason> {
+        match self.pass.changed().await {
+            PassChange::Role(_) => Ok(self.permit()),
+            PassChange::Ended(end) => Err(end.into()),
+        }
+    }
+
+    /// What tells the room what the client may write.
+    pub fn permit(&self) -> Mail {
+        Mail::Said(Input::Permit { to: self.id, writes: self.pass.writes() })
+    }
+
+    /// What the room is to be told of a message of `bytes` bytes, if anything.
+    pub async fn read(&self, message: ClientMessage, bytes: usize) -> Result<Option<Mail>, CloseReason> {
+        let from = self.id;
+        let input = match message {
+            ClientMessage::Step1(known) => Input::Step1 { from, known },
+            ClientMessage::Step2(update) => return self.read_update(update, UpdateKind::Answer).await,
+            ClientMessage::Update(update) => return self.read_update(update, UpdateKind::Live).await,
+            ClientMessage::Awareness(update) => {
+                let entries = awareness::decode(&update, self.presence_bytes).map_err(|error| match error {
+                    AwarenessError::Malformed(error) => malformed(error),
+                    AwarenessError::StateTooLarge => CloseReason::TooLarge,
+                })?;
+                Input::Presence { from, entries }
+            }
+            ClientMessage::QueryAwareness => Input::QueryPresence(from),
+            ClientMessage::Probe(probe) => Input::Probe { from, probe },
+            ClientMessage::Unknown(kind) => {
+                tracing::debug!(kind, "a message of an unknown type is ignored");
+                return Ok(None);
+            }
+        };
+        self.pack(input, bytes).await.map(Some)
+    }
+
+    /// Puts an input into the room's mail; a big one waits until there may be one more.
+    async fn pack(&self, input: Input, bytes: usize) -> Result<Mail, CloseReason> {
+        if bytes <= HEAVY_BYTES {
+            return Ok(Mail::Said(input));
+        }
+        Ok(Mail::Heavy(input, self.hub.lane().enter().await))
+    }
+
+    async fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
+        let from = self.id;
+        if raw.len() <= HEAVY_BYTES {
+            let update = CheckedUpdate::parse(raw).map_err(malformed)?;
+            let update = Box::new(update);
+            // An answer tells the room something even when nothing is in it, and so does what is counted.
+            let says_nothing = update.is_empty() && kind == UpdateKind::Live && self.receipt == Receipt::Echo;
+            return Ok((!says_nothing).then(|| Mail::Said(Input::Update { from, update, kind })));
+        }
+        // Boxed, because an idle connection should not be as big as the rarest thing that it may do.
+        Box::pin(self.read_heavy_update(raw, kind)).await
+    }
+
+    async fn read_heavy_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
+        let entrance = self.hub.lane().enter().await;
+        let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;
+        let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(malformed)?;
+        Ok(Some(Mail::Heavy(Input::Update { from: self.id, update: Box::new(update), kind }, entrance)))
+    }
+}
+
+/// A message that is none.
+pub fn malformed(error: Malformed) -> CloseReason {
+    tracing::info!(%error, "a malformed message");
+    CloseReason::Malformed
+}
+
+impl From<PassEnd> for CloseReason {
+    fn from(end: PassEnd) -> Self {
+        match end {
+            PassEnd::Expired => Self::TokenExpired,
+            PassEnd::Revoked => Self::Unauthorized,
+            PassEnd::Removed => Self::Forbidden,
+            PassEnd::RoomDeleted => Self::RoomNotFound,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The lives of rooms: each deletion ends one, and a room of the same name afterwards is another.
+//! Room logs and compactions hold the life in which they began, so that neither writes into the next one; the ledger ends
+//! lives. It must never remember a room that nobody holds.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use crate::room::id::RoomId;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Life {
+    room: RoomId,
+    ended: AtomicBool,
+    lives: Arc<Lives>,
+}
+
+/// The lives that somebody holds and that have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    rooms: Mutex<HashMap<RoomId, Weak<Life>>>,
+}
+
+impl Life {
+    pub(super) fn room(&self) -> &RoomId {
+        &self.room
+    }
+
+    /// Whether the room was deleted since this life was taken.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
+
+impl Lives {
+    /// The present life of `room`, to hold.
+    pub(super) fn current(self: &Arc<Self>, room: &RoomId) -> Arc<Life> {
+        let mut rooms = self.lock();
+        if let Some(life) = rooms.get(room).and_then(Weak::upgrade) {
+            return life;
+        }
+        let life = Arc::new(Life { room: room.clone(), ended: AtomicBool::new(false), lives: Arc::clone(self) });
+        rooms.insert(room.clone(), Arc::downgrade(&life));
+        life
+    }
+
+    /// Ends the present life of `room`.
+    pub(super) fn end(&self, room: &RoomId) {
+        let life = self.lock().remove(room);
+        if let Some(life) = life.and_then(|life| life.upgrade()) {
+            life.ended.store(true, Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Weak<Life>>> {
+        self.rooms.lock().expect("nothing panics while it holds the lives")
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let mut rooms = self.lives.lock();
+        // The next holder may have come already, with a life of their own.
+        if rooms.get(&self.room).is_some_and(|life| std::ptr::eq(life.as_ptr(), self)) {
+            rooms.remove(&self.room);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(name: &str) -> RoomId {
+        RoomId::parse(name, 100).unwrap()
+    }
+
+    #[test]
+    fn a_deletion_ends_one_life_and_no_other() {
+        let lives = Arc::new(Lives::default());
+        let (first, same, other) = (lives.current(&room("r")), lives.current(&room("r")), lives.current(&room("s")));
+        assert!(Arc::ptr_eq(&first, &same));
+        lives.end(&room("r"));
+        assert!(first.has_ended() && same.has_ended() && !other.has_ended());
+        let second = lives.current(&room("r"));
+        drop((first, same));
+        assert!(!second.has_ended());
+        assert!(Arc::ptr_eq(&second, &lives.current(&room("r"))), "the first one's end left the second alone");
+    }
+
+    #[test]
+    fn what_nobody_holds_is_forgotten() {
+        let lives = Arc::new(Lives::default());
+        let held = lives.current(&room("r"));
+        drop(lives.current(&room("r")));
+        drop(lives.current(&room("s")));
+        lives.end(&room("never held"));
+        assert_eq!(lives.lock().len(), 1);
+        drop(held);
+        assert_eq!(lives.lock().len(), 0);
+    }
+}
