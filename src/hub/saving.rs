@@ -13,7 +13,7 @@ use crate::room::durability::LogPosition;
 use crate::room::fold::{self, FoldError};
 use crate::room::id::RoomId;
 use crate::room::input::Admission;
-use crate::store::{Compaction, Folded, RoomLog, Store, StoreError, StoredRoom};
+use crate::store::{AppendError, Compaction, Folded, RoomLog, Store, StoreError, StoredRoom};
 
 /// After a compaction that failed or changed nothing, the next one is not tried before this.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
@@ -40,13 +40,15 @@ pub struct Saving {
     floor: usize,
     not_before: Option<Instant>,
     running: Option<JoinHandle<Result<Compaction, StoreError>>>,
+    /// The room was deleted behind its back: nothing that it says is kept any more.
+    deleted: bool,
 }
 
 impl Saving {
     /// The saving of one open room. `budget` is the store's.
     pub fn new(store: Store, room: RoomId, budget: u64, triggers: CompactionTriggers) -> Self {
         let log = store.log(&room);
-        Self { store, room, log, held: VecDeque::new(), budget, triggers, floor: 0, not_before: None, running: None }
+        Self { store, room, log, held: VecDeque::new(), budget, triggers, floor: 0, not_before: None, running: None, deleted: false }
     }
 
     /// Takes rows; they are durable when `durable` says so.
@@ -57,9 +59,20 @@ impl Saving {
 
     /// Tries again to hand over what is held back.
     pub fn hand_over(&mut self) {
-        if !self.held.is_empty() && self.log.append(self.held.iter().cloned()).is_ok() {
-            self.held.clear();
+        if self.held.is_empty() {
+            return;
         }
+        match self.log.append(self.held.iter().cloned()) {
+            Ok(_) => self.held.clear(),
+            Err(AppendError::Deleted) => self.deleted = true,
+            // Too much is unsaved, or the store closes: they are handed over again.
+            Err(AppendError::OverBudget { .. } | AppendError::Closed) => {}
+        }
+    }
+
+    /// Whether the room was deleted from the store while it was live.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted
     }
 
     /// Whether updates of so many bytes may be taken.

@@ -132,6 +132,9 @@ impl RoomTask {
                 Event::Compacted => {}
                 Event::Deserted => return,
             }
+            if self.saving.is_deleted() {
+                return self.say_farewell();
+            }
             if self.may_close() && self.shared.registry.remove_unleased(&self.id, self.generation) {
                 return;
             }
@@ -432,13 +435,18 @@ impl RoomTask {
             let _ = reply.send(text.clone().map_or(Ok(()), Err));
         }
         if gone {
-            tracing::info!("the room is deleted");
-            self.farewell = CloseReason::RoomNotFound;
-            for line in self.members.lines() {
-                line.close(CloseReason::RoomNotFound);
-            }
+            self.say_farewell();
         }
         gone
+    }
+
+    /// The room is deleted: everybody is told.
+    fn say_farewell(&mut self) {
+        tracing::info!("the room is deleted");
+        self.farewell = CloseReason::RoomNotFound;
+        for line in self.members.lines() {
+            line.close(CloseReason::RoomNotFound);
+        }
     }
 
     /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.

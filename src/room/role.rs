@@ -43,7 +43,7 @@ impl Role {
 impl FromStr for Role {
     type Err = NoRole;
 
-    /// Reads a name, and the words that older TripSage clients use.
+    /// Reads a name, and the words that older clients use.
     fn from_str(name: &str) -> Result<Self, NoRole> {
         match name {
             "viewer" | "view" => Ok(Self::Viewer),

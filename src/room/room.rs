@@ -91,7 +91,7 @@ impl Room {
                 },
                 // Those who come are there before anything they say is looked at.
                 Input::Join(arrival) => self.welcome(&arrival, &mut effects),
-                Input::Permit { to, writes } => self.permit(to, writes),
+                Input::Permit { to, writes } => self.permit(to, writes, &mut effects),
                 other => inputs.push_back(other),
             }
         }
@@ -118,9 +118,13 @@ impl Room {
         self.clients.insert(arrival.connection, Client::new(arrival));
     }
 
-    /// A client that may write more than before is asked for what it could not write.
-    fn permit(&mut self, connection: ConnectionId, writes: Writes) {
+    /// A client that may write more than before is asked for what it could not write; one that may write less is told.
+    fn permit(&mut self, connection: ConnectionId, writes: Writes, effects: &mut Effects) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
+        if writes < client.writes && client.receipt == Receipt::Echo {
+            let why = if writes == Writes::Nothing { Unwritten::ReadOnly } else { Unwritten::OnlyComments };
+            effects.replies.push((connection, ServerMessage::Denied(why.text())));
+        }
         if writes > client.writes && client.debt == Debt::Forbidden {
             client.debt = Debt::ForNow;
         }

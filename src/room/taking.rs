@@ -248,7 +248,7 @@ pub(super) enum Unwritten {
 }
 
 impl Unwritten {
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::ForNow => "changes cannot be saved at the moment; they are asked for again when they can",
             Self::ReadOnly => "read-only: changes are not taken",

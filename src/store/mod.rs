@@ -25,6 +25,7 @@ mod schema;
 mod sink;
 mod snapshot;
 mod sqlite;
+mod turn;
 mod writer;
 
 use std::error::Error;

@@ -15,6 +15,7 @@ use super::fault::FaultSwitch;
 use super::ledger::Batch;
 use super::replace::commit_compaction;
 use super::rows::{Attempt, commit_rows};
+use super::turn::Turn;
 use crate::room::id::RoomId;
 
 /// See the module.
@@ -22,12 +23,18 @@ use crate::room::id::RoomId;
 pub(super) struct Sink {
     options: SqliteConnectOptions,
     connection: Option<SqliteConnection>,
+    turn: Turn,
     fault: Option<FaultSwitch>,
 }
 
 impl Sink {
-    pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection, fault: Option<FaultSwitch>) -> Self {
-        Self { options, connection: Some(connection), fault }
+    pub(super) fn new(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        turn: Turn,
+        fault: Option<FaultSwitch>,
+    ) -> Self {
+        Self { options, connection: Some(connection), turn, fault }
     }
 
     /// Commits `batch`. `known` names its rooms, with the ids of those that have one; the answer has all ids.
@@ -38,6 +45,7 @@ impl Sink {
         attempt: Attempt,
     ) -> Result<HashMap<RoomId, i64>, StoreError> {
         let mut connection = self.take_connection().await?;
+        let _turn = self.turn.take().await;
         let result = commit_rows(&mut connection, batch, known, attempt, self.fault.as_ref()).await;
         self.keep_or_close(connection, result.is_ok()).await;
         result
@@ -51,6 +59,7 @@ impl Sink {
         last: Sequence,
     ) -> Result<bool, StoreError> {
         let mut connection = self.take_connection().await?;
+        let _turn = self.turn.take().await;
         let result = commit_compaction(&mut connection, write, last, self.fault.as_ref()).await;
         self.keep_or_close(connection, result.is_ok()).await;
         result
@@ -79,6 +88,7 @@ impl Sink {
         last: Sequence,
     ) -> Result<(), StoreError> {
         let mut connection = self.take_connection().await?;
+        let _turn = self.turn.take().await;
         let result = commit_deletion(&mut connection, room, rows, last, self.fault.as_ref()).await;
         self.keep_or_close(connection, result.is_ok()).await;
         result

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::directory::SqliteDirectory;
 use super::error::StoreError;
@@ -16,6 +16,7 @@ use super::job::Job;
 use super::ledger::Ledger;
 use super::reader::Reader;
 use super::sink::Sink;
+use super::turn::Turn;
 use super::writer::{Deadline, Writer};
 use super::{Compaction, Folded, RoomLog, RoomRows, StoreConfig, StoreHealth, StoredRoom, StoredRow};
 use super::{compaction, deletion, schema};
@@ -54,13 +55,14 @@ impl SqliteStore {
         let ledger = schema::scan(&mut connection, config.unsaved_budget).await;
         let ledger = Arc::new(ledger.map_err(|error| error.in_file(options.get_filename()))?);
         let reader = Reader::connect(&options, config.readers).await?;
-        let directory = SqliteDirectory::connect(&options, config.fault.clone()).await?;
+        let turn = Turn::default();
+        let directory = SqliteDirectory::connect(&options, turn.clone(), config.fault.clone()).await?;
         let (jobs, job_queue) = mpsc::channel(WAITING_JOBS);
         let (health, healthy) = watch::channel(StoreHealth::Healthy);
         let (closing, deadline) = watch::channel(None);
         let writer = Writer {
             ledger: Arc::clone(&ledger),
-            sink: Sink::new(options, connection, config.fault),
+            sink: Sink::new(options, connection, turn, config.fault),
             jobs: job_queue,
             health,
             closing: deadline,
@@ -139,7 +141,8 @@ impl SqliteStore {
         let writer = self.shared.writer.lock().await.take().ok_or(StoreError::Closed)?;
         // The others first: the checkpoint at the end wants the file for itself.
         self.shared.reader.close().await;
-        self.shared.directory.close().await;
+        // A write in the directory that hangs must not keep what else waits from being written.
+        let _ = timeout(self.shared.close_patience, self.shared.directory.close()).await;
         self.shared.close_by(Instant::now() + self.shared.close_patience);
         match writer.await {
             Ok(result) => result,

@@ -161,7 +161,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The same for a deletion.
+    /// Tries once, too. Only the file's own word counts: a room is not half deleted, nor forgotten while it is there.
     async fn delete(&mut self, job: DeletionJob) -> Result<(), GaveUp> {
         let DeletionJob { room, reply } = job;
         let rows = self.ledger.view(&room).committed;

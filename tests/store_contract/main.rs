@@ -9,6 +9,7 @@ mod deletion;
 mod directory;
 mod failure;
 mod house;
+mod rosters;
 mod seeded;
 
 /// Makes a test of every function of the suite for one implementation.
@@ -72,21 +73,22 @@ macro_rules! contract_for {
                 deletion::a_closed_store_deletes_nothing,
                 deletion::a_document_outlives_its_roster_for_nobody,
                 deletion::rooms_come_and_go,
-                directory::a_room_has_settings_and_members,
-                directory::rooms_are_made_once,
-                directory::members_come_change_and_go,
-                directory::the_last_owner_stays,
-                directory::two_owners_who_leave_at_once,
-                directory::a_room_takes_so_many_members,
-                directory::a_deleted_roster_is_gone,
-                directory::rooms_are_listed_page_by_page,
-                directory::all_rooms_have_a_roster_or_a_document,
+                rosters::a_room_has_settings_and_members,
+                rosters::rooms_are_made_once,
+                rosters::members_come_change_and_go,
+                rosters::the_last_owner_stays,
+                rosters::two_owners_who_leave_at_once,
+                rosters::a_room_takes_so_many_members,
+                rosters::a_deleted_roster_is_gone,
+                rosters::rooms_are_listed_page_by_page,
+                rosters::all_rooms_have_a_roster_or_a_document,
                 directory::keys_are_kept_until_revoked,
                 directory::a_secret_is_one_for_everybody,
                 directory::answers_are_remembered_for_a_time,
                 directory::a_failing_store_changes_no_member,
                 directory::command_lines_work_beside_a_server,
                 directory::a_busy_log_lets_members_be_written,
+                directory::a_write_goes_on_without_its_caller,
                 directory::closed_with_the_store,
                 seeded::random_sessions,
             ]

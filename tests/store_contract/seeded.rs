@@ -1,4 +1,4 @@
-//! Random sessions from a seed: appends, faults, loads, compactions, restarts. Nothing acknowledged is ever lost, nothing
+//! Random sessions from a seed: appends, faults, loads, compactions, deletions, restarts. Nothing acknowledged is ever lost, nothing
 //! comes twice, order holds. `STORE_SEED=n` replays one.
 
 use std::collections::HashMap;
@@ -48,7 +48,15 @@ async fn session<H: House>(house: H, mut rng: fastrand::Rng) {
                 }
             }
             91..=93 => drop(logs.remove(&which)),
-            94..=97 => assert_eq!(state(&store, which).await, written.get(&which).cloned().unwrap_or_default()),
+            94..=95 => {
+                house.fault().set(faults[rng.usize(..4)]);
+                match store.delete_room(&name).await {
+                    Ok(()) => drop((written.remove(&which), logs.remove(&which))),
+                    Err(StoreError::Injected("before") | StoreError::Failing { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            96..=97 => assert_eq!(state(&store, which).await, written.get(&which).cloned().unwrap_or_default()),
             _ => {
                 house.fault().set(Fault::None);
                 logs.clear();

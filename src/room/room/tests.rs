@@ -276,6 +276,8 @@ fn who_may_write_no_more_writes_no_more() {
     let permit = Input::Permit { to: VIEWER, writes: Writes::Nothing };
     let effects = room.turn(now, &mut [permit, update(VIEWER, letter(9))].into(), Admission::Open);
     assert!(left_no_trace(&effects));
+    assert!(effects.replies.iter().all(|(to, reply)| *to == VIEWER && matches!(reply, ServerMessage::Denied(_))));
+    assert!(!effects.replies.is_empty(), "it is told at once");
 }
 
 fn asks(id: u64, ask: Ask) -> Input {

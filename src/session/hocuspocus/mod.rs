@@ -232,6 +232,10 @@ impl Session {
     fn present(&mut self, address: &Address, token: &Bytes) -> Result<(), CloseReason> {
         let token = std::str::from_utf8(token).map_err(|_| malformed(Malformed::NotUtf8))?;
         let token = Token::new(token);
+        // An honest client has one token a document under way.
+        if self.answers.len() > self.limits.documents {
+            return Err(CloseReason::ProtocolError);
+        }
         if let Some(Document::Open(_)) = self.documents.get(address) {
             self.renew(address, token);
         } else {

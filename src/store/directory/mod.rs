@@ -3,8 +3,8 @@
 //! What must hold whoever writes (a room keeps an owner, a limit on members) is checked inside the transaction.
 //! It must never hold a document's bytes: those are the [`Store`](super::Store)'s.
 //!
-//! After an error from a call that writes, and when its future is dropped, it is open whether it was written: read again.
-//! Times are kept to the millisecond.
+//! A call that writes goes on when its future is dropped. After an error from one it is open whether it was written: read
+//! again. Times are kept to the millisecond.
 
 mod key;
 mod roster;

@@ -23,28 +23,32 @@ macro_rules! select_key {
 
 impl SqliteDirectory {
     pub(in super::super) async fn add_key(&self, key: &KeyRecord, hash: [u8; 32]) -> Result<(), StoreError> {
-        let rooms = match &key.rooms {
-            RoomScope::All => None,
-            RoomScope::Only(rooms) => Some(json(rooms.iter().map(RoomId::as_str))),
-        };
-        let mut transaction = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO api_keys (id, hash, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(key.id.as_str())
-        .bind(&hash[..])
-        .bind(key.agent.as_str())
-        .bind(rooms)
-        .bind(key.role.as_str())
-        .bind(json(key.scopes.iter().map(|scope| scope.as_str())))
-        .bind(key.on_behalf_of.as_ref().map(PrincipalId::as_str))
-        .bind(millis(key.created_at))
-        .bind(key.revoked_at.map(millis))
-        .execute(&mut *transaction)
+        let key = key.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let rooms = match &key.rooms {
+                    RoomScope::All => None,
+                    RoomScope::Only(rooms) => Some(json(rooms.iter().map(RoomId::as_str))),
+                };
+                sqlx::query(
+                    "INSERT INTO api_keys (id, hash, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                )
+                .bind(key.id.as_str())
+                .bind(&hash[..])
+                .bind(key.agent.as_str())
+                .bind(rooms)
+                .bind(key.role.as_str())
+                .bind(json(key.scopes.iter().map(|scope| scope.as_str())))
+                .bind(key.on_behalf_of.as_ref().map(PrincipalId::as_str))
+                .bind(millis(key.created_at))
+                .bind(key.revoked_at.map(millis))
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
         .await
-        .map_err(|error| self.clear(error))?;
-        self.commit(transaction).await
     }
 
     pub(in super::super) async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
@@ -58,19 +62,21 @@ impl SqliteDirectory {
     }
 
     pub(in super::super) async fn revoke_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let mut transaction = self.begin().await?;
-        let row = sqlx::query(
-            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?
-             RETURNING id, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at",
-        )
-        .bind(now())
-        .bind(id.as_str())
-        .fetch_optional(&mut *transaction)
-        .await;
-        let row = row.and_then(|row| row.as_ref().map(read_key).transpose());
-        let key = row.map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(key)
+        let id = id.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?
+                     RETURNING id, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at",
+                )
+                .bind(now())
+                .bind(id.as_str())
+                .fetch_optional(connection)
+                .await?;
+                row.as_ref().map(read_key).transpose()
+            })
+        })
+        .await
     }
 
     pub(in super::super) async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::super::roster::{Member, MemberWrite};
-use super::{SqliteDirectory, principal, word};
+use super::{SqliteDirectory, principal, unreadable, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
@@ -14,8 +14,8 @@ use crate::store::moment::{from_millis, millis};
 
 /// What a change of members has to know of its room.
 struct Census {
-    members: i64,
-    owners: i64,
+    members: usize,
+    owners: usize,
     /// The role of the member in question.
     role: Option<Role>,
 }
@@ -37,7 +37,8 @@ impl Census {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let role = row.try_get::<Option<&str>, _>(2)?.map(|_| word(&row, 2)).transpose()?;
-        Ok(Some(Self { members: row.try_get(0)?, owners: row.try_get(1)?, role }))
+        let count = |column| usize::try_from(row.try_get::<i64, _>(column)?).map_err(unreadable);
+        Ok(Some(Self { members: count(0)?, owners: count(1)?, role }))
     }
 
     /// Whether the room would be without an owner if the member in question were none.
@@ -54,19 +55,20 @@ impl SqliteDirectory {
         member: &Member,
         most: usize,
     ) -> Result<MemberWrite, StoreError> {
-        let mut transaction = self.begin().await?;
-        let census = Census::take(&mut transaction, room, who).await.map_err(|error| self.clear(error))?;
-        match census {
-            None => return Ok(MemberWrite::NoSuchRoom),
-            Some(Census { role: Some(_), .. }) => return Ok(MemberWrite::AlreadyMember),
-            Some(Census { members, .. }) if usize::try_from(members).is_ok_and(|members| members >= most) => {
-                return Ok(MemberWrite::TooMany);
-            }
-            Some(_) => {}
-        }
-        insert_member(&mut transaction, room, who, member).await.map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(MemberWrite::Done)
+        let (room, who, member) = (room.clone(), who.clone(), member.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                match Census::take(connection, &room, &who).await? {
+                    None => return Ok(MemberWrite::NoSuchRoom),
+                    Some(census) if census.role.is_some() => return Ok(MemberWrite::AlreadyMember),
+                    Some(census) if census.members >= most => return Ok(MemberWrite::TooMany),
+                    Some(_) => {}
+                }
+                insert_member(connection, &room, &who, &member).await?;
+                Ok(MemberWrite::Done)
+            })
+        })
+        .await
     }
 
     pub(in super::super) async fn change_role(
@@ -75,23 +77,25 @@ impl SqliteDirectory {
         who: &PrincipalId,
         role: Role,
     ) -> Result<MemberWrite, StoreError> {
-        let mut transaction = self.begin().await?;
-        let census = Census::take(&mut transaction, room, who).await.map_err(|error| self.clear(error))?;
-        match census {
-            None => return Ok(MemberWrite::NoSuchRoom),
-            Some(Census { role: None, .. }) => return Ok(MemberWrite::NoSuchMember),
-            Some(census) if role != Role::Owner && census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
-            Some(_) => {}
-        }
-        sqlx::query("UPDATE members SET role = ? WHERE room = ? AND principal = ?")
-            .bind(role.as_str())
-            .bind(room.as_str())
-            .bind(who.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(MemberWrite::Done)
+        let (room, who) = (room.clone(), who.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                match Census::take(connection, &room, &who).await? {
+                    None => return Ok(MemberWrite::NoSuchRoom),
+                    Some(census) if census.role.is_none() => return Ok(MemberWrite::NoSuchMember),
+                    Some(census) if role != Role::Owner && census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
+                    Some(_) => {}
+                }
+                sqlx::query("UPDATE members SET role = ? WHERE room = ? AND principal = ?")
+                    .bind(role.as_str())
+                    .bind(room.as_str())
+                    .bind(who.as_str())
+                    .execute(connection)
+                    .await?;
+                Ok(MemberWrite::Done)
+            })
+        })
+        .await
     }
 
     pub(in super::super) async fn remove_member(
@@ -99,22 +103,24 @@ impl SqliteDirectory {
         room: &RoomId,
         who: &PrincipalId,
     ) -> Result<MemberWrite, StoreError> {
-        let mut transaction = self.begin().await?;
-        let census = Census::take(&mut transaction, room, who).await.map_err(|error| self.clear(error))?;
-        match census {
-            None => return Ok(MemberWrite::NoSuchRoom),
-            Some(Census { role: None, .. }) => return Ok(MemberWrite::NoSuchMember),
-            Some(census) if census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
-            Some(_) => {}
-        }
-        sqlx::query("DELETE FROM members WHERE room = ? AND principal = ?")
-            .bind(room.as_str())
-            .bind(who.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(MemberWrite::Done)
+        let (room, who) = (room.clone(), who.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                match Census::take(connection, &room, &who).await? {
+                    None => return Ok(MemberWrite::NoSuchRoom),
+                    Some(census) if census.role.is_none() => return Ok(MemberWrite::NoSuchMember),
+                    Some(census) if census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
+                    Some(_) => {}
+                }
+                sqlx::query("DELETE FROM members WHERE room = ? AND principal = ?")
+                    .bind(room.as_str())
+                    .bind(who.as_str())
+                    .execute(connection)
+                    .await?;
+                Ok(MemberWrite::Done)
+            })
+        })
+        .await
     }
 }
 

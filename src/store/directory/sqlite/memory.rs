@@ -22,18 +22,18 @@ impl SqliteDirectory {
         }
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(StoreError::NoRandomness)?;
-        let mut transaction = self.begin().await?;
-        // Another process may have been first; then its secret is the one.
-        sqlx::query("INSERT INTO secrets (name, secret) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
-            .bind(name)
-            .bind(&fresh[..])
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.clear(error))?;
-        let kept = sqlx::query(SELECT).bind(name).fetch_one(&mut *transaction).await;
-        let kept = kept.and_then(|row| thirty_two(&row, 0)).map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(kept)
+        self.write(move |connection| {
+            Box::pin(async move {
+                // Another process may have been first; then its secret is the one.
+                sqlx::query("INSERT INTO secrets (name, secret) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
+                    .bind(name)
+                    .bind(&fresh[..])
+                    .execute(&mut *connection)
+                    .await?;
+                thirty_two(&sqlx::query(SELECT).bind(name).fetch_one(connection).await?, 0)
+            })
+        })
+        .await
     }
 
     pub(in super::super) async fn recall(
@@ -55,33 +55,39 @@ impl SqliteDirectory {
         key: &str,
         answer: &Remembered,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO answers (principal, key, fingerprint, status, body, answered_at) VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (principal, key) DO NOTHING",
-        )
-        .bind(scope.as_str())
-        .bind(key)
-        .bind(&answer.fingerprint[..])
-        .bind(answer.status)
-        .bind(&answer.body[..])
-        .bind(now())
-        .execute(&mut *transaction)
+        let (scope, key, answer) = (scope.clone(), key.to_owned(), answer.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO answers (principal, key, fingerprint, status, body, answered_at)
+                     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (principal, key) DO NOTHING",
+                )
+                .bind(scope.as_str())
+                .bind(key)
+                .bind(&answer.fingerprint[..])
+                .bind(answer.status)
+                .bind(&answer.body[..])
+                .bind(now())
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
         .await
-        .map_err(|error| self.clear(error))?;
-        self.commit(transaction).await
     }
 
     pub(in super::super) async fn forget_older_than(&self, age: Duration) -> Result<u64, StoreError> {
         let before = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut transaction = self.begin().await?;
-        let forgotten = sqlx::query("DELETE FROM answers WHERE answered_at < ?")
-            .bind(millis(before))
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(forgotten.rows_affected())
+        self.write(move |connection| {
+            Box::pin(async move {
+                let forgotten = sqlx::query("DELETE FROM answers WHERE answered_at < ?")
+                    .bind(millis(before))
+                    .execute(connection)
+                    .await?;
+                Ok(forgotten.rows_affected())
+            })
+        })
+        .await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The directory in the store's SQLite file, over a few connections of its own: many read, one writes.
+//! The directory in the store's SQLite file, over a few connections of its own: some read, one writes.
 //! The tables' statements are in `rooms`, `members`, `keys` and `memory`. It must never hold the file's write lock longer
 //! than a transaction of a few lines: the writer of the log waits for it.
 
@@ -7,22 +7,26 @@ mod members;
 mod memory;
 mod rooms;
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{Connection, Row, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use tokio::time::timeout;
 
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::principal::PrincipalId;
 use crate::store::error::StoreError;
 use crate::store::fault::FaultSwitch;
 use crate::store::schema;
+use crate::store::turn::Turn;
 
 /// Connections that read at the same time.
 const READERS: u32 = 2;
-/// How long a call waits for a connection.
+/// How long a call waits for a connection, and for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// See the module. Clones share the connections.
@@ -31,35 +35,39 @@ pub struct SqliteDirectory {
     readers: SqlitePool,
     /// One connection: whoever wants to write in this process queues for it.
     writer: SqlitePool,
+    turn: Turn,
     file: PathBuf,
     fault: Option<FaultSwitch>,
 }
+
+/// The statements of one transaction, and what came of them.
+type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
 
 impl SqliteDirectory {
     pub(super) async fn open(folder: &Path) -> Result<Self, StoreError> {
         schema::make_folder(folder)?;
         let options = schema::options(folder);
+        // This one is for the migrations.
         schema::connect(&options).await?.close().await?;
-        Self::connect(&options, None).await
+        Self::connect(&options, Turn::default(), None).await
     }
 
     pub(super) async fn open_read_only(folder: &Path) -> Result<Self, StoreError> {
         let options = schema::options(folder).pragma("query_only", "1");
         schema::check(&options).await?;
-        let readers = pool(&options, READERS).await.map_err(|error| clear(error, options.get_filename()))?;
-        let file = options.get_filename().to_owned();
-        Ok(Self { writer: readers.clone(), readers, file, fault: None })
+        Self::connect(&options, Turn::default(), None).await
     }
 
     /// Connects to a database whose tables are up to date.
     pub(in crate::store) async fn connect(
         options: &SqliteConnectOptions,
+        turn: Turn,
         fault: Option<FaultSwitch>,
     ) -> Result<Self, StoreError> {
         let file = options.get_filename().to_owned();
         let writer = pool(options, 1).await.map_err(|error| clear(error, &file))?;
         let readers = pool(&options.clone().pragma("query_only", "1"), READERS).await;
-        Ok(Self { writer, readers: readers.map_err(|error| clear(error, &file))?, file, fault })
+        Ok(Self { writer, readers: readers.map_err(|error| clear(error, &file))?, turn, file, fault })
     }
 
     pub(in crate::store) async fn close(&self) {
@@ -67,20 +75,44 @@ impl SqliteDirectory {
         self.readers.close().await;
     }
 
-    /// Begins to write: nobody else does until the transaction has ended. Dropped without a commit, it changes nothing.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.clear(error))
+    /// Runs `work` in a transaction and commits it. On a task of its own: it holds the file's write lock, so it has to go on
+    /// whether its caller polls it or has left.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let directory = self.clone();
+        match tokio::spawn(async move { directory.transact(work).await }).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => Err(StoreError::Closed),
+            },
+        }
     }
 
-    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+    async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+    {
+        let clear = |error| self.clear(error);
+        // The connection first: of many who write here, one at a time stands in the way of the log.
+        let mut connection = self.writer.acquire().await.map_err(clear)?;
+        let Ok(_turn) = timeout(PATIENCE, self.turn.take()).await else {
+            return Err(StoreError::Failing { cause: format!("a write takes longer than {PATIENCE:?}") });
+        };
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(clear)?;
+        let answer = work(&mut transaction).await.map_err(clear)?;
         if let Some(fault) = &self.fault {
             fault.before_commit().await?;
         }
-        transaction.commit().await.map_err(|error| self.clear(error))?;
+        transaction.commit().await.map_err(clear)?;
         if let Some(fault) = &self.fault {
             fault.after_commit()?;
         }
-        Ok(())
+        Ok(answer)
     }
 
     /// What SQLite said, for the operator.

@@ -33,59 +33,70 @@ impl SqliteDirectory {
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
     ) -> Result<Created, StoreError> {
-        let mut transaction = self.begin().await?;
-        let made = sqlx::query(
-            "INSERT INTO rosters (room, visibility, editors_may_invite, created_at)
-             SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = ?1)
-             ON CONFLICT (room) DO NOTHING",
-        )
-        .bind(room.as_str())
-        .bind(settings.visibility.as_str())
-        .bind(settings.editors_may_invite)
-        .bind(now())
-        .execute(&mut *transaction)
+        let room = room.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let made = sqlx::query(
+                    "INSERT INTO rosters (room, visibility, editors_may_invite, created_at)
+                     SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = ?1)
+                     ON CONFLICT (room) DO NOTHING",
+                )
+                .bind(room.as_str())
+                .bind(settings.visibility.as_str())
+                .bind(settings.editors_may_invite)
+                .bind(now())
+                .execute(&mut *connection)
+                .await?;
+                if made.rows_affected() == 0 {
+                    return Ok(Created::Exists);
+                }
+                if let Some((who, member)) = owner {
+                    insert_member(connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                }
+                Ok(Created::Made)
+            })
+        })
         .await
-        .map_err(|error| self.clear(error))?;
-        if made.rows_affected() == 0 {
-            return Ok(Created::Exists);
-        }
-        if let Some((who, member)) = owner {
-            let member = Member { role: Role::Owner, ..member };
-            insert_member(&mut transaction, room, &who, &member).await.map_err(|error| self.clear(error))?;
-        }
-        self.commit(transaction).await?;
-        Ok(Created::Made)
     }
 
     pub(in super::super) async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let changed = sqlx::query("UPDATE rosters SET visibility = ?, editors_may_invite = ? WHERE room = ?")
-            .bind(settings.visibility.as_str())
-            .bind(settings.editors_may_invite)
-            .bind(room.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.clear(error))?;
-        self.commit(transaction).await?;
-        Ok(changed.rows_affected() > 0)
+        let room = room.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let changed = sqlx::query("UPDATE rosters SET visibility = ?, editors_may_invite = ? WHERE room = ?")
+                    .bind(settings.visibility.as_str())
+                    .bind(settings.editors_may_invite)
+                    .bind(room.as_str())
+                    .execute(connection)
+                    .await?;
+                Ok(changed.rows_affected() > 0)
+            })
+        })
+        .await
     }
 
     pub(in super::super) async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let mut found = false;
-        for statement in [
-            "DELETE FROM members WHERE room = ?",
-            "INSERT INTO deleted_rooms (room)
-             SELECT name FROM rooms WHERE name = ?1 AND EXISTS (SELECT 1 FROM rosters WHERE room = ?1)
-             ON CONFLICT (room) DO NOTHING",
-            "DELETE FROM rosters WHERE room = ?",
-        ] {
-            let done = sqlx::query(statement).bind(room.as_str()).execute(&mut *transaction).await;
-            // The last one says whether there was a roster.
-            found = done.map_err(|error| self.clear(error))?.rows_affected() > 0;
-        }
-        self.commit(transaction).await?;
-        Ok(found)
+        let room = room.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let roster = sqlx::query("DELETE FROM rosters WHERE room = ?")
+                    .bind(room.as_str())
+                    .execute(&mut *connection)
+                    .await?;
+                if roster.rows_affected() == 0 {
+                    return Ok(false);
+                }
+                for statement in [
+                    "DELETE FROM members WHERE room = ?",
+                    "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = ?
+                     ON CONFLICT (room) DO NOTHING",
+                ] {
+                    sqlx::query(statement).bind(room.as_str()).execute(&mut *connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .await
     }
 
     pub(in super::super) async fn rooms_of(
