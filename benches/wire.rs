@@ -26,7 +26,7 @@ fn codecs(criterion: &mut Criterion) {
         }
         Bytes::from(txn.encode_update_v1())
     };
-    let frame = Protocol::Yjs.frame(&ServerMessage::Update(keystroke.clone()));
+    let frame = Protocol::Yjs.frame(&ServerMessage::Update(keystroke.clone())).expect("y-websocket has updates");
     let message = frame.head.slice(2..);
     let megabyte = Bytes::from(vec![0u8; 1 << 20]);
 

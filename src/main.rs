@@ -1,6 +1,6 @@
 //! The command line: reads options, sets up logs and the runtime, starts the server, listens for signals.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
+use triproom::command::key::{self, KeyCommand};
+use triproom::command::token::{self, TokenCommand};
 use triproom::config::Config;
 use triproom::server::{HTTP_CONNECTIONS, ServeError, Server, listen};
 use triproom::telemetry;
@@ -29,24 +31,44 @@ struct Arguments {
 enum Command {
     /// Serve rooms (what happens without a command, too)
     Serve(Box<Config>),
+    /// Make, list and revoke agents' API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Sign a token for development, or a room ticket
+    Token(Box<TokenCommand>),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match arguments.command {
-        Some(Command::Serve(config)) => *config,
-        None => arguments.config,
+    let done = match arguments.command {
+        None => on_large_stack(|| serve(arguments.config)),
+        Some(Command::Serve(config)) => on_large_stack(|| serve(*config)),
+        Some(Command::Key(command)) => {
+            run(key::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
+        }
+        Some(Command::Token(command)) => {
+            run(token::run(*command, &mut io::stdout())).map_err(|error| error.to_string())
+        }
     };
-    // The main thread's stack is not ours to choose.
-    let served = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(move || serve(config));
-    let served = served.map_err(|error| error.to_string());
-    match served.and_then(|thread| thread.join().unwrap_or_else(|_| Err("the server panicked".to_owned()))) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "triproom: {error}");
+            let _ = writeln!(io::stderr(), "triproom: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The main thread's stack is not ours to choose.
+fn on_large_stack(serve: impl FnOnce() -> Result<(), String> + Send + 'static) -> Result<(), String> {
+    let served = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(serve);
+    let served = served.map_err(|error| error.to_string())?;
+    served.join().unwrap_or_else(|_| Err("the server panicked".to_owned()))
+}
+
+/// Runs a command that is done soon.
+fn run<T, E: From<io::Error>>(command: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
 fn serve(config: Config) -> Result<(), String> {

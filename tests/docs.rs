@@ -62,7 +62,8 @@ fn every_metric_is_documented() {
 }
 
 fn is_metric(text: &str) -> bool {
-    text.strip_prefix("triproom_").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    text.strip_prefix("triproom_")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
 #[test]

@@ -14,14 +14,10 @@ use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 
 use super::http::{self, AskError};
-use super::options::KeySetSource;
+use super::options::{JwtOptions, KeySetSource};
 
-/// A key set may take so long to fetch.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// And may have so many bytes.
+/// A key set may have so many bytes.
 const BYTES: usize = 1 << 20;
-/// Unknown keys make it be read again at most so often; so does a failure to read it.
-pub(super) const PAUSE: Duration = Duration::from_secs(10);
 
 /// A key and the one algorithm that it verifies.
 pub(super) struct PublicKey {
@@ -34,6 +30,7 @@ pub(super) struct PublicKey {
 pub(super) struct KeySet {
     known: watch::Receiver<Known>,
     wanted: Arc<Notify>,
+    pause: Duration,
 }
 
 /// What is known after a number of readings.
@@ -68,9 +65,9 @@ pub enum KeySetError {
 
 /// Reads the set again, for as long as it lives. To be spawned.
 pub(super) struct Reading {
-    source: KeySetSource,
-    client: Client,
+    source: Source,
     refresh: Duration,
+    pause: Duration,
     known: watch::Sender<Known>,
     wanted: Arc<Notify>,
 }
@@ -78,22 +75,24 @@ pub(super) struct Reading {
 impl KeySet {
     /// Reads the set for the first time. An address that does not answer is asked again later; a file must be there.
     pub(super) async fn open(
-        source: KeySetSource,
-        refresh: Duration,
+        place: KeySetSource,
+        options: &JwtOptions,
         client: Client,
     ) -> Result<(Self, Reading), KeySetError> {
-        let first = match read(&source, &client).await {
+        let JwtOptions { refresh, pause, timeout, .. } = *options;
+        let source = Source { place, client, timeout };
+        let first = match source.read().await {
             Ok(keys) => Known { keys, read_at: Instant::now(), failed: false },
-            Err(error) if matches!(source, KeySetSource::File(_)) => return Err(error),
+            Err(error) if matches!(source.place, KeySetSource::File(_)) => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "the key set cannot be fetched; it is tried again in {} s", PAUSE.as_secs());
+                tracing::warn!(%error, "the key set cannot be fetched; it is tried again soon");
                 Known { keys: Arc::new([]), read_at: Instant::now(), failed: true }
             }
         };
         let (sender, known) = watch::channel(first);
         let wanted = Arc::new(Notify::new());
-        let reading = Reading { source, client, refresh, known: sender, wanted: Arc::clone(&wanted) };
-        Ok((Self { known, wanted }, reading))
+        let reading = Reading { source, refresh, pause, known: sender, wanted: Arc::clone(&wanted) };
+        Ok((Self { known, wanted, pause }, reading))
     }
 
     /// The keys that may have signed a token of this algorithm and key id, as known now.
@@ -110,7 +109,7 @@ impl KeySet {
     pub(super) async fn fresh(&self, algorithm: Algorithm, id: Option<&str>) -> Result<Vec<Arc<PublicKey>>, NoKey> {
         let mut reading = self.known.clone();
         let read_at = reading.borrow_and_update().read_at;
-        if read_at.elapsed() >= PAUSE {
+        if read_at.elapsed() >= self.pause {
             self.wanted.notify_one();
             if reading.changed().await.is_err() {
                 return Err(NoKey::IssuerDown);
@@ -129,17 +128,17 @@ impl Reading {
     pub(super) async fn run(self) {
         loop {
             let Known { read_at, failed, .. } = *self.known.borrow();
-            let pause = if failed { self.refresh.min(PAUSE) } else { self.refresh };
+            let pause = if failed { self.refresh.min(self.pause) } else { self.refresh };
             tokio::select! {
                 () = tokio::time::sleep_until((read_at + pause).into()) => {}
                 () = self.wanted.notified() => {
-                    if read_at.elapsed() < PAUSE {
+                    if read_at.elapsed() < self.pause {
                         // Somebody asked while the last reading was under way.
                         continue;
                     }
                 }
             }
-            let read = read(&self.source, &self.client).await;
+            let read = self.source.read().await;
             if let Err(error) = &read {
                 tracing::warn!(%error, "the key set cannot be read; the keys known so far go on serving");
             }
@@ -154,25 +153,34 @@ impl Reading {
     }
 }
 
-async fn read(source: &KeySetSource, client: &Client) -> Result<Arc<[Arc<PublicKey>]>, KeySetError> {
-    let bytes = match source {
-        KeySetSource::Url(url) => {
-            fetch(client, url.clone()).await.map_err(|error| KeySetError::Nonsense(error.to_string()))?
-        }
-        KeySetSource::File(path) => {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || read_file(&path)).await.map_err(std::io::Error::other)??
-        }
-    };
-    parse(&bytes)
+/// Where the set is, and how it is read.
+struct Source {
+    place: KeySetSource,
+    client: Client,
+    timeout: Duration,
 }
 
-async fn fetch(client: &Client, url: reqwest::Url) -> Result<Vec<u8>, AskError> {
-    let response = client.get(url).timeout(TIMEOUT).send().await?;
-    if !response.status().is_success() {
-        return Err(AskError::Status(response.status()));
+impl Source {
+    async fn read(&self) -> Result<Arc<[Arc<PublicKey>]>, KeySetError> {
+        let bytes = match &self.place {
+            KeySetSource::Url(url) => {
+                self.fetch(url.clone()).await.map_err(|error| KeySetError::Nonsense(error.to_string()))?
+            }
+            KeySetSource::File(path) => {
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || read_file(&path)).await.map_err(std::io::Error::other)??
+            }
+        };
+        parse(&bytes)
     }
-    http::body(response, BYTES).await
+
+    async fn fetch(&self, url: reqwest::Url) -> Result<Vec<u8>, AskError> {
+        let response = self.client.get(url).timeout(self.timeout).send().await?;
+        if !response.status().is_success() {
+            return Err(AskError::Status(response.status()));
+        }
+        http::body(response, BYTES).await
+    }
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {

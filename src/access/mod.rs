@@ -214,7 +214,7 @@ async fn open_key_set(
         KeySetSource::File(file) => file.clone(),
         KeySetSource::Url(_) => std::path::PathBuf::new(),
     };
-    let opened = KeySet::open(source, options.refresh, client.clone()).await;
+    let opened = KeySet::open(source, options, client.clone()).await;
     let (keys, reading) = opened.map_err(|source| AccessError::KeySet { file, source })?;
     background.spawn(reading.run());
     Ok(Some(keys))

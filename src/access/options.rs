@@ -54,6 +54,10 @@ pub struct JwtOptions {
     pub leeway: Duration,
     /// How often the key set is read again.
     pub refresh: Duration,
+    /// How long after a reading an unknown key, or a failure, makes it be read again at the earliest.
+    pub pause: Duration,
+    /// How long reading it may take.
+    pub timeout: Duration,
 }
 
 /// Where a key set (RFC 7517 §5) comes from.

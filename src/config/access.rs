@@ -39,6 +39,12 @@ pub struct AccessConfig {
     /// How often these keys are read again
     #[arg(long, env = "TRIPROOM_JWKS_REFRESH", default_value = "5m", value_parser = at_least_a_second, value_name = "TIME")]
     pub jwks_refresh: Duration,
+    /// How often they are read again at most because a token names an unknown one
+    #[arg(long, env = "TRIPROOM_JWKS_PAUSE", default_value = "10s", value_parser = at_least_a_second, value_name = "TIME")]
+    pub jwks_pause: Duration,
+    /// How long reading them may take
+    #[arg(long, env = "TRIPROOM_JWKS_TIMEOUT", default_value = "5s", value_parser = duration, value_name = "TIME")]
+    pub jwks_timeout: Duration,
     /// Audiences (aud), one of which a token must name; any when none is given
     #[arg(long, env = "TRIPROOM_JWT_AUDIENCE", value_delimiter = ',', value_name = "NAME")]
     pub jwt_audience: Vec<String>,
@@ -149,6 +155,8 @@ impl AccessConfig {
             issuers: self.jwt_issuer.clone(),
             leeway: self.jwt_leeway,
             refresh: self.jwks_refresh,
+            pause: self.jwks_pause,
+            timeout: self.jwks_timeout,
         })
     }
 

@@ -48,7 +48,18 @@ impl Saving {
     /// The saving of one open room. `budget` is the store's.
     pub fn new(store: Store, room: RoomId, budget: u64, triggers: CompactionTriggers) -> Self {
         let log = store.log(&room);
-        Self { store, room, log, held: VecDeque::new(), budget, triggers, floor: 0, not_before: None, running: None, deleted: false }
+        Self {
+            store,
+            room,
+            log,
+            held: VecDeque::new(),
+            budget,
+            triggers,
+            floor: 0,
+            not_before: None,
+            running: None,
+            deleted: false,
+        }
     }
 
     /// Takes rows; they are durable when `durable` says so.

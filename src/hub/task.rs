@@ -334,12 +334,7 @@ impl RoomTask {
     }
 
     /// Says what the room has to say to single connections and visitors.
-    fn tell(
-        &mut self,
-        now: Instant,
-        replies: Vec<(ConnectionId, ServerMessage)>,
-        answers: Vec<(RequestId, Answer)>,
-    ) {
+    fn tell(&mut self, now: Instant, replies: Vec<(ConnectionId, ServerMessage)>, answers: Vec<(RequestId, Answer)>) {
         for (to, message) in replies {
             self.send(now, to, &message);
         }

@@ -51,7 +51,7 @@ impl Visit {
     pub async fn view(&self) -> Result<RoomView, VisitError> {
         match self.ask(Ask::View, 0).await? {
             Answer::View(view) => Ok(view),
-            other => Err(unexpected(other)),
+            other => Err(unexpected(&other)),
         }
     }
 
@@ -59,7 +59,7 @@ impl Visit {
     pub async fn state(&self, known: Bytes) -> Result<Bytes, VisitError> {
         match self.ask(Ask::State(known), 0).await? {
             Answer::State(update) => Ok(update),
-            other => Err(unexpected(other)),
+            other => Err(unexpected(&other)),
         }
     }
 
@@ -91,7 +91,7 @@ impl Visit {
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {
         match self.ask(ask, bytes).await? {
             Answer::Saved(version) => Ok(version),
-            other => Err(unexpected(other)),
+            other => Err(unexpected(&other)),
         }
     }
 
@@ -111,7 +111,7 @@ impl Visit {
 }
 
 /// A room answers what it was asked.
-fn unexpected(answer: Answer) -> VisitError {
+fn unexpected(answer: &Answer) -> VisitError {
     tracing::error!(?answer, "an answer to another question");
     VisitError::Failed
 }

@@ -78,6 +78,8 @@ pub struct Change<'d> {
     partial: bool,
     /// Of some update a part was taken that is known only when all is done.
     unjudged: bool,
+    /// When the server writes itself, nobody has reckoned yet what that does to size and nesting.
+    author: Author,
     /// Sources of orphans that were given up.
     impossible: Vec<u64>,
 }
@@ -111,11 +113,20 @@ enum Attempt {
     Impossible,
 }
 
+/// Whose a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Author {
+    /// What came from clients is applied.
+    Clients,
+    /// The server writes.
+    Server,
+}
+
 impl<'d> Change<'d> {
     pub(super) fn new(txn: TransactionMut<'d>, parts: Parts<'d>, state: &'d mut CachedState) -> Self {
         let (applied, impossible) = (SmallVec::new(), Vec::new());
         let (mixed, partial, unjudged) = (false, false, false);
-        Self { txn: Some(txn), parts, state, applied, mixed, partial, unjudged, impossible }
+        Self { txn: Some(txn), parts, state, applied, mixed, partial, unjudged, author: Author::Clients, impossible }
     }
 
     /// Whether an update would change nothing outside of `root`, as
@@ -174,6 +185,14 @@ impl<'d> Change<'d> {
         Ok(Outcome::Orphaned)
     }
 
+    /// Lets the server itself write. It must check every index: a panic of the library costs the document.
+    pub(super) fn write(&mut self, work: impl FnOnce(&mut TransactionMut<'d>)) -> Result<(), Poisoned> {
+        self.guarded(work)?;
+        *self.parts.clocks = clocks_of(&self.txn().state_vector());
+        (self.mixed, self.author) = (true, Author::Server);
+        Ok(())
+    }
+
     /// Ends the change: tries orphans again and commits.
     pub fn finish(mut self) -> Result<Finished, Poisoned> {
         self.adopt_orphans()?;
@@ -187,8 +206,13 @@ impl<'d> Change<'d> {
         self.parts.judge.deleted(txn.delete_set());
         if let Some(update) = &update {
             self.state.changed(update);
-            if self.unjudged {
+            if self.unjudged || self.author == Author::Server {
                 self.parts.judge.applied(update);
+            }
+            if self.author == Author::Server {
+                let written = nesting::of_update(update).expect("the library writes valid updates");
+                *self.parts.nesting = written.on_top_of(*self.parts.nesting);
+                *self.parts.size += update.len();
             }
         }
         Ok(Finished { update, partial: self.partial, impossible: std::mem::take(&mut self.impossible) })

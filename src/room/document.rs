@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact};
+use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, TransactionMut};
 
-use super::change::{Change, Checks, Parts, clock, clocks_of};
+use super::change::{Change, Checks, Parts, Poisoned, clock, clocks_of};
 use super::content::Digest;
 use super::judge::Judge;
 use super::nesting;
@@ -17,11 +17,13 @@ use super::orphans::{Orphan, Orphans};
 use super::state::CachedState;
 use super::update::CheckedUpdate;
 use super::verdict::{Holder, Verdict};
+use super::version::Version;
+use super::view::{self, DocumentView, Reading, Roots, ViewError, ViewLimits};
 use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
 
 /// The roots that a trip has, declared so that they read as what they are.
-const MAP_ROOTS: [&str; 5] = ["trip", "budget", "destinations", "items", "comments"];
-const TEXT_ROOT: &str = "notes";
+pub(super) const MAP_ROOTS: [&str; 5] = ["trip", "budget", "destinations", "items", "comments"];
+pub(super) const TEXT_ROOT: &str = "notes";
 
 /// Bytes of an update that says nothing.
 const EMPTY_UPDATE_BYTES: usize = 2;
@@ -88,6 +90,41 @@ impl Document {
             checks: self.checks,
         };
         Change::new(self.doc.transact_mut(), parts, &mut self.state)
+    }
+
+    /// Lets the server itself write, as one change. Gives the update for everybody, which is to be logged like one that
+    /// came; nothing when nothing changed. Whether `work` keeps within the limits is for the caller to see to
+    /// beforehand (`has_space`).
+    pub fn edit(&mut self, work: impl FnOnce(&mut TransactionMut<'_>)) -> Result<Option<Bytes>, Poisoned> {
+        let mut change = self.change();
+        change.write(work)?;
+        Ok(change.finish()?.update)
+    }
+
+    /// Whether `bytes` more of encoded state are within the limit. Measures before it says no.
+    pub(super) fn has_space(&mut self, bytes: usize) -> bool {
+        let Checks::Strangers { size_limit } = self.checks else { return true };
+        if self.size.saturating_add(bytes) > size_limit && self.is_estimated() {
+            self.measure();
+        }
+        self.size.saturating_add(bytes) <= size_limit
+    }
+
+    /// The version. Costs a walk over all blocks.
+    pub fn version(&self) -> Version {
+        Version::of(&self.sorted_clocks(), &self.delete_set())
+    }
+
+    /// The document for readers. Costs a walk over everything in it.
+    pub fn view(&self, limits: &ViewLimits) -> Result<DocumentView, ViewError> {
+        let json = self.read(Roots::All, limits)?.json;
+        let json = serde_json::to_vec(&json).expect("keys are texts, and no number is infinite").into();
+        Ok(DocumentView { version: self.version(), json })
+    }
+
+    /// Roots as JSON values.
+    pub fn read(&self, roots: Roots<'_>, limits: &ViewLimits) -> Result<Reading, ViewError> {
+        view::read(&self.doc.transact(), roots, limits)
     }
 
     /// The encoded state vector.

@@ -8,25 +8,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
-use super::change::{Finished, Outcome, Poisoned, Refusal};
 use super::client::{Arrival, Client, Debt, Receipt};
 use super::document::Document;
 use super::durability::{Durability, LogPosition};
-use super::effects::{Effects, Fanout};
+use super::effects::Effects;
 use super::id::ConnectionId;
-use super::input::{Admission, Input, UpdateKind};
+use super::input::{Admission, Input};
 use super::presence::{Presence, PresenceChange};
 use super::principal::Principal;
 use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
 use super::taking::Unwritten;
-use super::update::CheckedUpdate;
 use super::view::DocumentView;
+use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
-use crate::wire::{ServerMessage, SyncStatus};
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);

@@ -16,7 +16,7 @@ use super::room::{Room, SMALL_DOCUMENT};
 use super::taking::NOBODY;
 use super::update::CheckedUpdate;
 use super::version::Version;
-use super::view::{DocumentView, ViewError, ViewLimits};
+use super::view::{DocumentView, ViewLimits};
 
 impl Room {
     /// Whether some request waits for `serve`.
@@ -34,7 +34,9 @@ impl Room {
         let mut effects = Effects::default();
         let Some(request) = self.requests.pop() else { return effects };
         let answer = match request.ask {
-            Ask::View => self.view().map(|document| Some(Answer::View(RoomView { document, present: self.who_is_here() }))),
+            Ask::View => {
+                self.view().map(|document| Some(Answer::View(RoomView { document, present: self.who_is_here() })))
+            }
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
             Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
             Ask::Apply { writes, update } => self.take_update(request.id, writes, update, &mut effects),
@@ -136,4 +138,3 @@ impl Room {
         self.view.as_ref().map_or_else(|| self.document().version(), |view| view.version)
     }
 }
-

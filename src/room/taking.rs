@@ -13,8 +13,8 @@ use super::document::Document;
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::{Input, UpdateKind};
-use super::role::Writes;
 use super::presence::Presence;
+use super::role::Writes;
 use super::room::{Clients, Room};
 use super::update::CheckedUpdate;
 use super::verdict::{Holder, Verdict};
@@ -158,7 +158,13 @@ impl Room {
     }
 
     /// An update is not taken, and its sender is told so once, or each time when it counts.
-    pub(super) fn refuse_update(&mut self, from: ConnectionId, kind: UpdateKind, why: Unwritten, effects: &mut Effects) {
+    pub(super) fn refuse_update(
+        &mut self,
+        from: ConnectionId,
+        kind: UpdateKind,
+        why: Unwritten,
+        effects: &mut Effects,
+    ) {
         let Some(client) = self.clients.get_mut(&from) else { return };
         let debt = if why == Unwritten::ForNow { Debt::ForNow } else { Debt::Forbidden };
         let known = std::mem::replace(&mut client.debt, debt);

@@ -23,7 +23,7 @@ const SAME_PLACE_AND_CLIENT_MAX: u32 = 1_024;
 
 /// Yjs' numbers for an embedded value and for a mark, whose values are JSON.
 const EMBED: u8 = 5;
-const MARK: u8 = 6;
+pub(super) const MARK: u8 = 6;
 
 /// Blocks of one client that follow each other without a hole: clocks `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! What one turn leads to, seen from outside of the room.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::room::client::{Arrival, Receipt};
+use crate::room::input::UpdateKind;
 use crate::room::patch::Patch;
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::request::{Answer, Ask, Request, RequestId, RequestRefusal};
+use crate::room::update::CheckedUpdate;
 use crate::room::version::Version;
+use crate::wire::SyncStatus;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
 
@@ -249,7 +250,8 @@ fn nobody_comments_in_the_name_of_somebody_who_is_here() {
     let now = Instant::now();
     let mut room = room_with(now, Writes::Comments, Receipt::Echo);
     let state = Some(Bytes::from_static(b"{}"));
-    let presence = Input::Presence { from: ADA, entries: vec![AwarenessEntry { client: ClientId(9), clock: 1, state }] };
+    let presence =
+        Input::Presence { from: ADA, entries: vec![AwarenessEntry { client: ClientId(9), clock: 1, state }] };
     room.turn(now, &mut [presence].into(), Admission::Open);
     let effects = room.turn(now, &mut [update(VIEWER, entry(9, "comments"))].into(), Admission::Open);
     assert!(left_no_trace(&effects), "Ada's own block with this clock would be ignored by everybody");

@@ -1,0 +1,38 @@
+//! What `triproom` does beside serving: keys and tokens. `main` gives each command its options and two streams; what a
+//! script wants to read goes to the first, what a person wants to know to the second.
+
+pub mod key;
+pub mod token;
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::store::StoreError;
+use crate::store::directory::KeyId;
+
+/// Where the rooms are kept.
+#[derive(Debug, Clone, Args)]
+pub struct DataFolder {
+    /// Folder that holds the rooms
+    #[arg(long = "data", env = "TRIPROOM_DATA", default_value = "./triproom-data", value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// See there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output cannot be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    /// No key has this id.
+    #[error("there is no key {0}; `triproom key list` shows all")]
+    NoSuchKey(KeyId),
+    /// Options that do not fit together.
+    #[error("{0}")]
+    Options(&'static str),
+}

@@ -1,0 +1,97 @@
+//! JSON Patch (RFC 6902) onto a live document. `Patch::parse` is the only way to make one from bytes; `apply` plans it on
+//! the JSON of the roots that it names, and only a plan without a fault is written, as the smallest difference, in one
+//! change of the document. Called by `Room`, which treats what comes out like any author's update.
+//! All operations are done or none: nothing in here may fail once something was written.
+
+mod error;
+mod list;
+mod parse;
+mod plan;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod rfc;
+#[cfg(test)]
+mod tests;
+mod text;
+mod write;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use json_patch::PatchOperation;
+
+use super::change::Poisoned;
+use super::document::Document;
+use super::role::Writes;
+use super::view::{Roots, ViewError, ViewLimits};
+
+pub use error::{PatchCode, PatchError};
+
+/// The most operations of one patch.
+pub const PATCH_OPERATIONS_MAX: usize = 1_000;
+/// The most bytes of one patch.
+pub const PATCH_BYTES_MAX: usize = 1 << 20;
+
+/// A JSON Patch of which every operation is well-formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    operations: Vec<PatchOperation>,
+}
+
+/// Why a patch was not applied. But for the last, the document is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchFailure {
+    /// An operation cannot be done.
+    #[error(transparent)]
+    Refused(#[from] Box<PatchError>),
+    /// What it would change cannot be given as JSON.
+    #[error(transparent)]
+    Unreadable(#[from] ViewError),
+    /// The document would pass its size limit.
+    #[error("the document would pass its size limit")]
+    DocumentTooLarge,
+    /// See there. The document is to be loaded anew.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+}
+
+impl Patch {
+    /// The patch itself.
+    pub fn operations(&self) -> &[PatchOperation] {
+        &self.operations
+    }
+
+    /// Applies it in the name of somebody who may write `writes`. Gives the update for everybody, which is to be logged
+    /// like one that came; nothing when the document says all of it already.
+    pub fn apply(
+        &self,
+        document: &mut Document,
+        writes: Writes,
+        limits: &ViewLimits,
+    ) -> Result<Option<Bytes>, PatchFailure> {
+        let names = self.roots();
+        let before = document.read(names.as_ref().map_or(Roots::All, Roots::Named), limits)?;
+        let after = self.plan(&before, writes, limits)?;
+        let difference = write::Difference::new(before.json, after);
+        if difference.is_empty() {
+            return Ok(None);
+        }
+        if !document.has_space(difference.bytes()) {
+            return Err(PatchFailure::DocumentTooLarge);
+        }
+        let size = document.size();
+        Ok(document.edit(|txn| difference.write(txn, size))?)
+    }
+
+    /// The roots that it reads or writes; nothing when it names the whole document.
+    fn roots(&self) -> Option<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for operation in &self.operations {
+            for pointer in [Some(operation.path()), parse::source(operation)].into_iter().flatten() {
+                names.insert(pointer.first()?.decoded().into_owned());
+            }
+        }
+        Some(names)
+    }
+}
