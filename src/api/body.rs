@@ -13,8 +13,9 @@ use super::problem::Problem;
 
 /// Reads a JSON body of at most `limit` bytes.
 pub async fn json<T: DeserializeOwned>(request: Request<Body>, limit: usize) -> Result<T, Problem> {
-    media::require(request.headers(), media::JSON)?;
-    parse(&bytes(request, limit).await?)
+    let (parts, body) = request.into_parts();
+    media::require(&parts.headers, media::JSON)?;
+    parse(&bytes(&parts.headers, body, limit).await?)
 }
 
 /// The same where an empty body says nothing, and nothing has to be said.
@@ -22,25 +23,24 @@ pub async fn json_or_nothing<T: DeserializeOwned + Default>(
     request: Request<Body>,
     limit: usize,
 ) -> Result<T, Problem> {
-    let said = request.headers().contains_key(header::CONTENT_TYPE);
-    if said {
-        media::require(request.headers(), media::JSON)?;
+    let (parts, body) = request.into_parts();
+    if parts.headers.contains_key(header::CONTENT_TYPE) {
+        media::require(&parts.headers, media::JSON)?;
     }
-    let headers = request.headers().clone();
-    let body = bytes(request, limit).await?;
+    let body = bytes(&parts.headers, body, limit).await?;
     if body.is_empty() {
         return Ok(T::default());
     }
-    media::require(&headers, media::JSON)?;
+    media::require(&parts.headers, media::JSON)?;
     parse(&body)
 }
 
 /// Reads a body of at most `limit` bytes, whatever it is.
-pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Bytes, Problem> {
-    if announced(request.headers()).is_some_and(|length| length > limit) {
+pub async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    if announced(headers).is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    to_bytes(request.into_body(), limit).await.map_err(|error| {
+    to_bytes(body, limit).await.map_err(|error| {
         let error = error.into_inner();
         if error.is::<http_body_util::LengthLimitError>() {
             return too_large(limit);

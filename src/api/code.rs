@@ -48,7 +48,7 @@ codes! {
     BadHeader = BAD_REQUEST, "bad_header", "Wrong header";
     /// The cursor is not one that this list gave.
     BadCursor = BAD_REQUEST, "bad_cursor", "Not a cursor of this list";
-    /// The body is not JSON, or could not be read.
+    /// The body is not what its media type says, or could not be read.
     MalformedBody = BAD_REQUEST, "malformed_body", "The body cannot be read";
     /// The body is no Yjs update, or one that would harm the room.
     MalformedUpdate = BAD_REQUEST, "malformed_update", "Not a Yjs update";
@@ -85,6 +85,9 @@ codes! {
 
     /// Nothing that `Accept` asks for can be sent from here.
     NotAcceptable = NOT_ACCEPTABLE, "not_acceptable", "No acceptable form of the answer";
+
+    /// The document is too large or nested too deep to be given as JSON; ask for it as a Yjs update.
+    NoJson = NOT_ACCEPTABLE, "no_json", "The document cannot be given as JSON";
 
     /// There is a room of this name already.
     RoomExists = CONFLICT, "room_exists", "The room exists";
@@ -132,6 +135,8 @@ codes! {
     ConnectionLimit = SERVICE_UNAVAILABLE, "connection_limit", "Too many connections";
     /// The server has as many rooms open as it may have.
     RoomLimit = SERVICE_UNAVAILABLE, "room_limit", "Too many rooms are open";
+    /// As many changes as the server takes at once are waiting to be saved.
+    Busy = SERVICE_UNAVAILABLE, "busy", "Too many changes wait";
     /// The server is going away; another one, or this one after its restart, answers.
     Draining = SERVICE_UNAVAILABLE, "draining", "The server is going away";
     /// Too much waits to be saved; rooms take no changes until the store is back.

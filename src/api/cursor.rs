@@ -25,28 +25,28 @@ pub enum List {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     list: List,
-    last: String,
+    key: String,
 }
 
 impl Cursor {
     /// The place behind the entry whose key is `last`.
-    pub fn new(list: List, last: String) -> Self {
-        Self { list, last }
+    pub fn new(list: List, key: String) -> Self {
+        Self { list, key }
     }
 
     /// Reads a cursor of this list.
     pub fn parse(list: List, text: &str) -> Result<Self, Problem> {
-        let last = Self::unpack(list, text).ok_or_else(|| {
+        let key = Self::unpack(list, text).ok_or_else(|| {
             Problem::new(Code::BadCursor, "The cursor is not one that this list gave.")
                 .at("cursor")
                 .hint("Send `next` of the former page as it was, or nothing for the first page.")
         })?;
-        Ok(Self { list, last })
+        Ok(Self { list, key })
     }
 
     /// The key of the last entry that was sent.
-    pub fn last(&self) -> &str {
-        &self.last
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     fn unpack(list: List, text: &str) -> Option<String> {
@@ -74,8 +74,8 @@ impl List {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.last.clone().into_bytes();
-        bytes.extend_from_slice(&self.list.check(self.last.as_bytes()));
+        let mut bytes = self.key.clone().into_bytes();
+        bytes.extend_from_slice(&self.list.check(self.key.as_bytes()));
         f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 }

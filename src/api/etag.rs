@@ -58,15 +58,14 @@ impl ETag {
 
     /// The answer to a read: 304 if the client has it already, else what `content` makes.
     pub fn answer(&self, headers: &HeaderMap, content: impl FnOnce() -> Response) -> Response {
-        let mut response =
-            if self.is_known(headers) { StatusCode::NOT_MODIFIED.into_response() } else { content() };
+        let mut response = if self.is_known(headers) { StatusCode::NOT_MODIFIED.into_response() } else { content() };
         response.headers_mut().insert(header::ETAG, self.header());
         response
     }
 
-    /// The same for JSON that was made already.
-    pub fn answer_json(&self, headers: &HeaderMap, json: impl Into<Body>) -> Response {
-        self.answer(headers, || ([(header::CONTENT_TYPE, "application/json")], json.into()).into_response())
+    /// The same for JSON.
+    pub fn answer_json<B: Into<Body>>(&self, headers: &HeaderMap, json: impl FnOnce() -> B) -> Response {
+        self.answer(headers, || ([(header::CONTENT_TYPE, "application/json")], json().into()).into_response())
     }
 }
 
@@ -80,9 +79,9 @@ impl IfMatch {
         })?;
         Ok(tags.map(|tags| match tags {
             Tags::Anything => Self::Anything,
-            Tags::List(tags) => Self::OneOf(
-                tags.into_iter().filter_map(|(weak, opaque)| (!weak).then(|| opaque.to_owned())).collect(),
-            ),
+            Tags::List(tags) => {
+                Self::OneOf(tags.into_iter().filter_map(|(weak, opaque)| (!weak).then(|| opaque.to_owned())).collect())
+            }
         }))
     }
 }

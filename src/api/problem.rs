@@ -2,6 +2,7 @@
 //! that says which error of the layers below is which problem. It must never show what is inside the server.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,8 +12,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::code::Code;
+use crate::access::{Denial, Refused};
 use crate::hub::EnterError;
+use crate::hub::visit::VisitError;
+use crate::room::patch::{PatchCode, PatchError};
+use crate::room::principal::PrincipalIdError;
+use crate::room::request::RequestRefusal;
+use crate::room::trip::FieldError;
+use crate::room::version::Version;
 use crate::session::upgrade::UpgradeError;
+use crate::store::StoreError;
 
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -58,6 +67,13 @@ pub struct Content {
     /// Which operation of a patch failed, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<usize>,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "test_failed")]
+    reason: Option<&'static str>,
+    /// All wrong fields, a few at most, when there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WrongField>,
     /// The document's version, when another one was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
@@ -68,6 +84,20 @@ pub struct Content {
     retry_after_ms: Option<u64>,
     #[serde(skip)]
     of: Code,
+}
+
+/// One of several wrong fields.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct WrongField {
+    /// JSON pointer to it.
+    #[schema(example = "/end_date")]
+    field: String,
+    /// What it may hold.
+    expected: String,
+    /// What it was to hold.
+    received: String,
+    /// What to do about it.
+    hint: String,
 }
 
 impl Problem {
@@ -85,6 +115,8 @@ impl Problem {
             received: None,
             hint: None,
             operation: None,
+            reason: None,
+            errors: Vec::new(),
             version: None,
             retryable: code.retryable(),
             retry_after_ms,
@@ -95,6 +127,51 @@ impl Problem {
     /// A fault of the server; what it is stays in the log.
     pub fn server_error() -> Self {
         Self::new(Code::ServerError, "Something went wrong in the server; its log says what.")
+    }
+
+    /// There is no such room, or not for the caller: the very same for both.
+    pub fn no_such_room() -> Self {
+        Self::new(Code::RoomNotFound, "There is no such room, or you are not in it.")
+    }
+
+    /// The principal is no member.
+    pub fn no_such_member() -> Self {
+        Self::new(Code::MemberNotFound, "There is no such member in this room.")
+    }
+
+    /// The name is taken.
+    pub fn room_exists() -> Self {
+        Self::new(Code::RoomExists, "There is a room of this name already.").at("/id")
+    }
+
+    /// The document is another one than the caller thinks.
+    pub fn version_mismatch(current: Version) -> Self {
+        let mut problem = Self::new(Code::VersionMismatch, "The document has another version than If-Match says.");
+        problem.0.version = Some(current.to_string());
+        problem.at("if-match").hint("Read the document again, and make the change anew.")
+    }
+
+    /// Fields of a trip that would hold what they must not; there is one at least.
+    pub fn wrong_fields(fields: &[FieldError]) -> Self {
+        let mut problem = Self::new(Code::InvalidField, "A field of the trip would hold what it must not.");
+        if let Some(first) = fields.first() {
+            problem = problem.at(&*first.pointer).expected(&*first.expected, Some(first.received.clone()));
+            problem = problem.hint(first.hint.clone());
+        }
+        problem.0.errors = fields.iter().map(WrongField::from).collect();
+        problem
+    }
+
+    /// The same where what the pointers begin with is not part of what the caller sent.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Self {
+        let pointers = self.0.field.iter_mut().chain(self.0.errors.iter_mut().map(|error| &mut error.field));
+        for pointer in pointers {
+            if let Some(rest) = pointer.strip_prefix(prefix) {
+                *pointer = rest.to_owned();
+            }
+        }
+        self
     }
 
     /// Says what is wrong: a JSON pointer, or the name of a header or query parameter.
@@ -119,20 +196,6 @@ impl Problem {
         self
     }
 
-    /// Says which operation of a patch failed.
-    #[must_use]
-    pub fn operation(mut self, index: usize) -> Self {
-        self.0.operation = Some(index);
-        self
-    }
-
-    /// Says which version the document has.
-    #[must_use]
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.0.version = Some(version.into());
-        self
-    }
-
     /// Says when to come back.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
@@ -143,6 +206,11 @@ impl Problem {
     /// What is wrong, if it says so.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
+    }
+
+    /// What it says.
+    pub fn content(&self) -> &Content {
+        &self.0
     }
 
     /// Its code.
@@ -175,6 +243,125 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+impl From<&FieldError> for WrongField {
+    fn from(error: &FieldError) -> Self {
+        let FieldError { pointer, expected, received, hint } = error.clone();
+        Self { field: pointer, expected, received, hint }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let text = sentence(&refused);
+        match refused {
+            Refused::NoToken => Self::new(Code::AuthRequired, text)
+                .hint("Send Authorization: Bearer and a token, an API key or a ticket; or ?token=."),
+            Refused::BadToken(_) => Self::new(Code::AuthFailed, text),
+            Refused::Expired => Self::new(Code::TokenExpired, text),
+            Refused::TooManyFailures { retry_after } => Self::new(Code::RateLimited, text).after(retry_after),
+            Refused::NoSuchRoom => Self::no_such_room(),
+            Refused::Forbidden(denial) => denial.into(),
+            Refused::RoomExists => Self::room_exists(),
+            Refused::NoSuchMember => Self::no_such_member(),
+            Refused::AlreadyMember => {
+                Self::new(Code::AlreadyMember, text).at("/principal").hint("Change their role with PATCH.")
+            }
+            Refused::TooManyMembers { .. } => Self::new(Code::TooManyMembers, text),
+            Refused::StoreDown => Self::new(Code::StoreUnavailable, text),
+            Refused::IssuerDown => Self::new(Code::IssuerUnavailable, text),
+        }
+    }
+}
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        let text = sentence(&denial);
+        match denial {
+            Denial::NoSuchRoom => Self::no_such_room(),
+            Denial::Forbidden { needs } => Self::new(Code::PermissionDenied, text).expected(needs.as_str(), None),
+            Denial::LinksOnly | Denial::OtherRooms => Self::new(Code::PermissionDenied, text),
+            Denial::OwnRole => Self::new(Code::OwnRole, text),
+            Denial::LastOwner => Self::new(Code::LastOwner, text),
+        }
+    }
+}
+
+impl From<VisitError> for Problem {
+    fn from(error: VisitError) -> Self {
+        match error {
+            VisitError::Refused(refusal) => refusal.into(),
+            VisitError::Malformed(_) => Self::new(Code::MalformedUpdate, sentence(&error)),
+            VisitError::Failed => Self::new(Code::StoreUnavailable, sentence(&error)),
+            VisitError::NotDeleted(error) => {
+                tracing::error!(%error, "a room cannot be deleted");
+                Self::new(Code::StoreUnavailable, "The room cannot be deleted now.")
+            }
+        }
+    }
+}
+
+impl From<RequestRefusal> for Problem {
+    fn from(refusal: RequestRefusal) -> Self {
+        let text = sentence(&refusal);
+        match refusal {
+            RequestRefusal::ReadOnly => Self::new(Code::ReadOnly, text),
+            RequestRefusal::Forbidden => Self::new(Code::PermissionDenied, text),
+            RequestRefusal::OtherVersion(current) => Self::version_mismatch(current),
+            RequestRefusal::Patch(error) => error.into(),
+            RequestRefusal::Unreadable(_) => {
+                Self::new(Code::NoJson, text).hint("Ask for it with Accept: application/vnd.yjs.update.")
+            }
+            RequestRefusal::TooLarge => Self::new(Code::DocumentTooLarge, text),
+            RequestRefusal::Harmful => Self::new(Code::MalformedUpdate, text),
+        }
+    }
+}
+
+impl From<Box<PatchError>> for Problem {
+    fn from(error: Box<PatchError>) -> Self {
+        let code = match error.code {
+            PatchCode::NotAPatch => Code::MalformedBody,
+            PatchCode::TooLarge => Code::MessageTooLarge,
+            PatchCode::NotFound | PatchCode::InvalidIndex | PatchCode::TestFailed => Code::PatchConflict,
+            PatchCode::NotAllowed => Code::PermissionDenied,
+            PatchCode::InvalidField => Code::InvalidField,
+            PatchCode::InvalidOperation
+            | PatchCode::InvalidPointer
+            | PatchCode::MoveIntoItself
+            | PatchCode::FixedRoot
+            | PatchCode::NumberTooLarge
+            | PatchCode::TooDeep => Code::InvalidPatch,
+        };
+        let mut problem = Self::new(code, sentence(&error));
+        problem.0.operation = error.index;
+        problem.0.reason = Some(error.code.as_str());
+        problem.0.errors = error.fields.iter().map(WrongField::from).collect();
+        problem.at(error.pointer).expected(error.expected, Some(error.received)).hint(error.hint)
+    }
+}
+
+impl From<PrincipalIdError> for Problem {
+    fn from(error: PrincipalIdError) -> Self {
+        Self::new(Code::BadPrincipal, sentence(&error))
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::new(Code::StoreUnavailable, "The store does not answer at present; try again.")
+    }
+}
+
+/// An error's text as a sentence.
+fn sentence(error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    first + letters.as_str() + end
 }
 
 impl From<EnterError> for Problem {
