@@ -66,6 +66,15 @@ pub struct Config {
     /// Bytes of one message from a client
     #[arg(long, env = "TRIPROOM_MAX_MESSAGE", default_value = "16MiB", value_name = "SIZE")]
     pub max_message: ByteSize,
+    /// Bytes of one JSON body over REST, patches included
+    #[arg(long, env = "TRIPROOM_MAX_REQUEST", default_value = "1MiB", value_name = "SIZE")]
+    pub max_request: ByteSize,
+    /// How long a change over REST may take to be saved before its caller is told that this is open
+    #[arg(long, env = "TRIPROOM_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub request_timeout: Duration,
+    /// How long answers are kept for requests that are repeated with the same idempotency key
+    #[arg(long, env = "TRIPROOM_IDEMPOTENCY_KEEP", default_value = "1d", value_parser = duration, value_name = "TIME")]
+    pub idempotency_keep: Duration,
     /// Bytes of one document in its encoded form
     #[arg(long, env = "TRIPROOM_MAX_DOCUMENT", default_value = "100MiB", value_name = "SIZE")]
     pub max_document: ByteSize,

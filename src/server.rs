@@ -26,6 +26,7 @@ use crate::access::{Access, AccessError};
 use crate::api::health::{self, Health};
 use crate::api::page;
 use crate::api::problem::Problem;
+use crate::api::{self, Api, ApiOptions};
 use crate::config::access::AccessConfigError;
 use crate::config::{Config, bytes};
 use crate::hub::members::Patience;
@@ -128,10 +129,11 @@ impl Server {
     ) -> Result<Self, ServeError> {
         let hub = Hub::new(store.clone(), hub_options(&config), Metrics::new());
         let access = Access::open(config.access.options()?, store.directory()).await?;
-        let sessions = Sessions::new(hub.clone(), access, session_options(&config));
+        let sessions = Sessions::new(hub.clone(), access.clone(), session_options(&config));
+        let api = Api::new(hub.clone(), access, store.directory(), api_options(&config));
         let unsaved_budget = config.unsaved_budget.as_u64();
         let health = Health { hub: hub.clone(), store: store.clone(), unsaved_budget, metrics };
-        Ok(Self { listener, config, hub, store, routes: routes(sessions, health) })
+        Ok(Self { listener, config, hub, store, routes: routes(sessions, api, health) })
     }
 
     /// Where it listens.
@@ -201,7 +203,19 @@ fn session_options(config: &Config) -> SessionOptions {
     }
 }
 
-fn routes(sessions: Sessions, health: Health) -> Router {
+fn api_options(config: &Config) -> ApiOptions {
+    ApiOptions {
+        room_name_bytes: bytes(config.max_room_name),
+        request_bytes: bytes(config.max_request),
+        message_bytes: bytes(config.max_message),
+        document_bytes: bytes(config.max_document),
+        presence_bytes: bytes(config.max_presence),
+        request_timeout: config.request_timeout,
+        idempotency_keep: config.idempotency_keep,
+    }
+}
+
+fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -212,6 +226,7 @@ fn routes(sessions: Sessions, health: Health) -> Router {
         .route("/hocuspocus", any(hocuspocus))
         .route("/hocuspocus/{*path}", any(hocuspocus))
         .with_state(sessions)
+        .merge(api::router(api))
         .route("/", get(page::page))
         .route("/trip/{*room}", get(page::page))
         .fallback(page::asset)

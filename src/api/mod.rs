@@ -1,5 +1,34 @@
-//! The HTTP side, one file a resource: health, metrics, the planner page. Every error is a `Problem`.
+//! The HTTP side, one file a resource: health, metrics, the planner page, and REST below `/v1`, which `routes` puts
+//! together with its description. Every error is a `Problem`. Called by `server.rs`.
 
+mod address;
+mod body;
+mod bootstrap;
+mod caller;
+pub mod code;
+mod cursor;
+mod describe;
+mod docs;
+mod document;
+mod etag;
 pub mod health;
+mod idempotency;
+mod layers;
+mod media;
+mod members;
+mod new_room;
+mod openapi;
 pub mod page;
+mod parameters;
+mod patch_schema;
 pub mod problem;
+mod query;
+mod rooms;
+mod routes;
+mod schema;
+mod state;
+mod tickets;
+mod trip_schema;
+
+pub use routes::router;
+pub use state::{Api, ApiOptions};

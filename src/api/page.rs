@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::code::Code;
 use super::problem::Problem;
 
 /// `web/dist`, as it was when the binary was built.
@@ -27,7 +28,7 @@ pub async fn asset(uri: Uri, headers: HeaderMap) -> Response {
 
 fn file(path: &str, headers: &HeaderMap) -> Response {
     let Some(plain) = Files::get(path) else {
-        return Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.").into_response();
+        return Problem::new(Code::NotFound, "There is nothing at this address.").into_response();
     };
     let tag = entity_tag(&plain);
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());

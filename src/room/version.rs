@@ -50,6 +50,11 @@ impl Version {
         let digest = hash.finalize();
         Self(digest[..BYTES].try_into().expect("a SHA-256 has more bytes"))
     }
+
+    /// Whether it is the version of a document in which nobody ever wrote.
+    pub fn is_of_nothing(self) -> bool {
+        self == Self::of(&[], &IdSet::default())
+    }
 }
 
 impl fmt::Display for Version {

@@ -1,0 +1,143 @@
+//! The body that makes a room: a name, settings, and the fields of the trip, which are those of `room/trip.rs`, checked
+//! as a patch's are.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::LazyLock;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::code::Code;
+use super::parameters::ROOM_PATTERN;
+use super::problem::Problem;
+use super::trip_schema;
+use crate::room::id::{RoomId, RoomIdError};
+use crate::room::patch::Patch;
+use crate::room::trip;
+use crate::store::directory::RoomSettings;
+
+const ID: &str = "id";
+const EDITORS_MAY_INVITE: &str = "editors_may_invite";
+const VISIBILITY: &str = "visibility";
+
+/// All members that the body may have.
+static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    [ID, EDITORS_MAY_INVITE].into_iter().chain(trip::TRIP.fields.iter().map(|field| field.name)).collect()
+});
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct NewRoom {
+    id: Option<String>,
+    editors_may_invite: bool,
+    trip: Map<String, Value>,
+}
+
+impl NewRoom {
+    /// The room's name; a random one if none was given.
+    pub fn room(&self, most: usize) -> Result<RoomId, Problem> {
+        let name = self.id.clone().unwrap_or_else(super::rooms::random_name);
+        RoomId::parse(&name, most).map_err(|error: RoomIdError| {
+            Problem::new(Code::InvalidField, format!("This is no name: {error}.")).at(format!("/{ID}"))
+        })
+    }
+
+    /// What the room is to allow. The trip's visibility is the room's.
+    pub fn settings(&self) -> RoomSettings {
+        let visibility = self.trip.get(VISIBILITY).and_then(Value::as_str).and_then(|name| name.parse().ok());
+        RoomSettings { visibility: visibility.unwrap_or_default(), editors_may_invite: self.editors_may_invite }
+    }
+
+    /// What is to be written into its document, if anything is.
+    pub fn patch(self) -> Result<Option<Patch>, Problem> {
+        if self.trip.is_empty() {
+            return Ok(None);
+        }
+        let operations = self.trip.iter().map(|(name, value)| {
+            // The names of a trip's fields have nothing in them that a pointer would escape.
+            json!({ "op": "add", "path": format!("/trip/{name}"), "value": value })
+        });
+        let operations = Value::from_iter(operations).to_string();
+        let after = Map::from_iter([("trip".to_owned(), Value::Object(self.trip))]);
+        let wrong = trip::check(&Map::new(), &after);
+        if !wrong.is_empty() {
+            return Err(Problem::wrong_fields(&wrong).below("/trip"));
+        }
+        Patch::parse(operations.as_bytes()).map(Some).map_err(|error| Problem::from(error).below("/trip"))
+    }
+}
+
+impl<'de> Deserialize<'de> for NewRoom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = NewRoom;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<NewRoom, A::Error> {
+        let mut room = NewRoom::default();
+        let mut seen = Vec::new();
+        while let Some(key) = members.next_key::<String>()? {
+            if seen.contains(&key) {
+                return Err(de::Error::custom(format!("duplicate field `{key}`")));
+            }
+            match key.as_str() {
+                ID => room.id = Some(members.next_value()?),
+                EDITORS_MAY_INVITE => room.editors_may_invite = members.next_value()?,
+                name if KNOWN.contains(&name) => {
+                    room.trip.insert(key.clone(), members.next_value()?);
+                }
+                name => {
+                    members.next_value::<IgnoredAny>()?;
+                    return Err(de::Error::unknown_field(name, KNOWN.as_slice()));
+                }
+            }
+            seen.push(key);
+        }
+        Ok(room)
+    }
+}
+
+impl PartialSchema for NewRoom {
+    fn schema() -> RefOr<Schema> {
+        let id = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(1024))
+            .pattern(Some(ROOM_PATTERN))
+            .description(Some("The room's name; a random one if it is left out."));
+        let invite = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .default(Some(false.into()))
+            .description(Some("Whether editors may invite viewers and commenters."));
+        let mut object = ObjectBuilder::new()
+            .property(ID, id)
+            .property(EDITORS_MAY_INVITE, invite)
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+            .examples([
+                json!({ "id": "lisbon-2026", "title": "Lisbon", "start_date": "2026-05-01", "currency": "EUR" }),
+            ]);
+        for field in trip::TRIP.fields {
+            object = object.property(field.name, trip_schema::of(field));
+        }
+        object.into()
+    }
+}
+
+impl ToSchema for NewRoom {
+    fn name() -> Cow<'static, str> {
+        "NewRoom".into()
+    }
+}

@@ -1,0 +1,244 @@
+//! Rooms: the caller's list, a new one, its settings, its end. What one room looks like is `bootstrap`.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::caller::{Caller, InRoom, is_untouched};
+use super::code::Code;
+use super::cursor::{Cursor, List};
+use super::describe::{ANY, BODY, FIELDS, IN_ROOM, ONCE, problems};
+use super::etag::ETag;
+use super::new_room::NewRoom;
+use super::parameters::{OnceParam, ReadParams, RoomParam, RoomsPageParams};
+use super::problem::Problem;
+use super::query::{Page, Query};
+use super::schema::{Moment, PageOf, RoleName, SettingsView, VisibilityName};
+use super::state::Api;
+use super::{address, body};
+use crate::access::{Action, Credential, Grant, Identity, Standing, may};
+use crate::room::id::RoomId;
+use crate::room::patch::Patch;
+use crate::room::role::Writes;
+use crate::store::directory::{RoomEntry, RoomSettings};
+
+/// A room in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RoomEntry)]
+pub struct RoomEntryView<'a> {
+    /// Its name.
+    #[schema(example = "lisbon-2026")]
+    id: &'a str,
+    /// The caller's role in it.
+    role: Option<RoleName>,
+    /// What it allows; null for a room that was only ever written to, without authentication.
+    settings: Option<SettingsView>,
+    /// When it was made, or first written to.
+    created_at: Moment,
+}
+
+/// A room that was just made.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Room)]
+pub struct RoomView<'a> {
+    /// Its name.
+    #[schema(example = "lisbon-2026")]
+    id: &'a str,
+    /// The caller's role in it.
+    role: RoleName,
+    /// What it allows.
+    settings: SettingsView,
+    /// The version of its document.
+    #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
+    version: String,
+}
+
+/// A change of what a room allows. What is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SettingsChange, example = json!({ "visibility": "shared", "editors_may_invite": true }))]
+pub struct SettingsChange {
+    /// Who sees the room beside its members.
+    visibility: Option<VisibilityName>,
+    /// Whether editors may invite viewers and commenters.
+    editors_may_invite: Option<bool>,
+}
+
+problems!(ListProblems: ANY, &[Code::BadCursor]);
+problems!(
+    CreateProblems: ANY, BODY, FIELDS, ONCE,
+    &[Code::PermissionDenied, Code::RoomExists, Code::RoomLimit, Code::Draining, Code::ReadOnly],
+);
+problems!(ConfigureProblems: ANY, IN_ROOM, BODY, FIELDS, &[Code::ReadOnly]);
+problems!(DeleteProblems: ANY, IN_ROOM);
+
+/// List rooms
+///
+/// The rooms in which the caller has a role, by name. Public rooms of others are not listed.
+#[utoipa::path(
+    get, path = "/v1/rooms", operation_id = "listRooms", tag = "rooms",
+    params(RoomsPageParams, ReadParams),
+    responses(
+        (status = 200, description = "A part of the list.", body = PageOf<RoomEntryView<'static>>,
+         headers(("etag" = String, description = "Of exactly this part."))),
+        (status = 304, description = "The client has it already."),
+        ListProblems,
+    ),
+)]
+pub async fn list(
+    State(api): State<Api>,
+    Caller(who): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Page { after, limit } = query.page(List::Rooms)?;
+    let after = after.map(|cursor| RoomId::parse(cursor.key(), usize::MAX)).transpose();
+    let after = after.map_err(|_| Problem::new(Code::BadCursor, "The cursor is not one that this list gave."))?;
+    let rooms = api.access().rooms(&who, after.as_ref(), limit + 1).await?;
+    let page = PageOf::cut(rooms.iter().map(RoomEntryView::from).collect(), limit, |last| {
+        Cursor::new(List::Rooms, last.id.to_owned())
+    });
+    let json = serde_json::to_vec(&page).expect("a list is JSON");
+    Ok(ETag::of(&json).answer_json(&headers, || json))
+}
+
+/// Make a room
+///
+/// Everything may be left out: a room without `id` gets a name that nobody guesses. The fields of the trip are written
+/// into its document. The caller becomes the owner, unless their role comes from outside (an API key, the product's own
+/// backend); an agent that acts for somebody makes that person the owner.
+#[utoipa::path(
+    post, path = "/v1/rooms", operation_id = "createRoom", tag = "rooms",
+    params(OnceParam),
+    request_body(content = NewRoom, content_type = "application/json"),
+    responses(
+        (status = 201, description = "It is made, and durable.", body = RoomView<'static>,
+         headers(("location" = String, description = "The room."))),
+        CreateProblems,
+    ),
+)]
+pub async fn create(
+    State(api): State<Api>,
+    Caller(who): Caller,
+    query: Query,
+    request: Request,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let new: NewRoom = body::json_or_nothing(request, api.options().request_bytes).await?;
+    let (room, settings) = (new.room(api.options().room_name_bytes)?, new.settings());
+    let patch = new.patch()?;
+    may(&who, Action::CreateRoom, &Standing { room: &room, roster: None }).allowed()?;
+    let visit = api.hub().visit(&room)?;
+    let before = visit.view().await?;
+    if !is_untouched(&before) && !adopts(&who) {
+        return Err(Problem::room_exists());
+    }
+    let pass = api.access().create_room(&who, room.clone(), settings).await?;
+    let mut version = before.document.version;
+    if let Some(patch) = patch {
+        match visit.patch(Writes::Everything, patch, None).await {
+            Ok(written) => version = written,
+            Err(error) => {
+                // A room without the trip that was asked for is not what was asked for.
+                api.access().delete_room(&pass).await?;
+                visit.delete().await?;
+                return Err(error.into());
+            }
+        }
+    }
+    let view = RoomView {
+        id: room.as_str(),
+        role: RoleName(pass.role()),
+        settings: settings.into(),
+        version: version.to_string(),
+    };
+    let json = serde_json::to_vec(&view).expect("a room is JSON");
+    let headers = [(header::LOCATION, address::of_room(&room)), (header::CONTENT_TYPE, "application/json".to_owned())];
+    Ok((StatusCode::CREATED, headers, json).into_response())
+}
+
+/// Change a room's settings
+///
+/// Takes an admin.
+#[utoipa::path(
+    patch, path = "/v1/rooms/{room}", operation_id = "configureRoom", tag = "rooms",
+    params(RoomParam),
+    request_body(content = SettingsChange, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The settings now.", body = SettingsView),
+        ConfigureProblems,
+    ),
+)]
+pub async fn configure(room: InRoom, query: Query, request: Request<Body>) -> Result<Response, Problem> {
+    query.finish()?;
+    room.allow(Action::Configure)?;
+    let api = room.api();
+    let change: SettingsChange = body::json(request, api.options().request_bytes).await?;
+    let visit = room.find().await?;
+    let mut settings = room.members().await?.map_or_else(RoomSettings::default, |roster| roster.settings);
+    if let Some(may) = change.editors_may_invite {
+        settings.editors_may_invite = may;
+    }
+    if let Some(VisibilityName(visibility)) = change.visibility {
+        settings.visibility = visibility;
+    }
+    api.access().configure(&room.pass, settings).await?;
+    if let Some(VisibilityName(visibility)) = change.visibility {
+        // Whoever has the trip open sees it there.
+        visit.patch(room.pass.writes(), show(visibility.as_str()), None).await?;
+    }
+    Ok(axum::Json(SettingsView::from(settings)).into_response())
+}
+
+/// Delete a room
+///
+/// Its members, its document and its history, for good. Everybody who is in it is sent away. Takes an owner.
+#[utoipa::path(
+    delete, path = "/v1/rooms/{room}", operation_id = "deleteRoom", tag = "rooms",
+    params(RoomParam),
+    responses((status = 204, description = "It is gone."), DeleteProblems),
+)]
+pub async fn delete(room: InRoom, query: Query) -> Result<StatusCode, Problem> {
+    query.finish()?;
+    room.allow(Action::DeleteRoom)?;
+    let visit = room.find().await?;
+    // First nobody gets in any more, then there is nothing to get in to; in between no room of this name can be made.
+    room.api().access().delete_room(&room.pass).await?;
+    visit.delete().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl<'a> From<&'a RoomEntry> for RoomEntryView<'a> {
+    fn from(entry: &'a RoomEntry) -> Self {
+        Self {
+            id: entry.room.as_str(),
+            role: entry.role.map(RoleName),
+            settings: entry.settings.map(SettingsView::from),
+            created_at: Moment(entry.created_at),
+        }
+    }
+}
+
+/// Whether somebody may make a room of a document that is there already: what was written while authentication was off
+/// belongs to whoever runs the server.
+fn adopts(who: &Identity) -> bool {
+    who.credential != Credential::Open && matches!(who.grant, Grant::Everywhere(_))
+}
+
+/// Writes the visibility into the trip.
+fn show(visibility: &str) -> Patch {
+    let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility }]);
+    Patch::parse(operation.to_string().as_bytes()).expect("an operation on a trip's field")
+}
+
+/// A name that nobody guesses.
+pub fn random_name() -> String {
+    let mut bytes = [0; 15];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,46 @@
+//! All routes of REST, with their description and what is around them. Called by `server.rs`.
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::openapi::{self, Authentication};
+use super::state::Api;
+use super::{bootstrap, docs, document, idempotency, layers, members, rooms, tickets};
+
+/// `/v1/…`, `/openapi.json` and `/docs`.
+pub fn router(api: Api) -> Router {
+    let (rest, description) = rest();
+    let authentication = if api.access().is_open() { Authentication::Off } else { Authentication::On };
+    let served = openapi::complete(description, authentication);
+    let cors = layers::cors(api.access().clone());
+    let rest = rest
+        .method_not_allowed_fallback(layers::method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), idempotency::once))
+        .layer(from_fn_with_state(api.clone(), layers::finish))
+        .layer(from_fn(layers::json_answers))
+        .layer(from_fn_with_state(api.clone(), layers::origin))
+        .with_state(api);
+    let docs = Router::new()
+        .route("/openapi.json", get(async move |headers: HeaderMap| served.answer(&headers)))
+        .route("/docs", get(docs::redirect))
+        .route("/docs/", get(docs::file))
+        .route("/docs/{*file}", get(docs::file))
+        .method_not_allowed_fallback(layers::method_not_allowed);
+    rest.merge(docs).layer(layers::compression()).layer(cors).layer(from_fn(layers::headers))
+}
+
+fn rest() -> (Router<Api>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(rooms::list, rooms::create))
+        .routes(routes!(bootstrap::get, rooms::configure, rooms::delete))
+        .routes(routes!(document::get, document::update, document::patch))
+        .routes(routes!(members::list, members::add))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(tickets::issue))
+        .split_for_parts()
+}

@@ -1,0 +1,88 @@
+//! What every route of REST works with, and the limits it keeps. Made once by `server.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::access::Access;
+use crate::hub::Hub;
+use crate::store::Directory;
+
+use super::idempotency::InFlight;
+
+/// Requests that change something and are worked on at the same time, those included whose callers have gone away.
+const CHANGES: usize = 1_000;
+
+/// Limits of REST. Those of sockets are told to clients, so that they need not find them out.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiOptions {
+    /// Bytes of a room's name.
+    pub room_name_bytes: usize,
+    /// Bytes of a JSON body, patches included.
+    pub request_bytes: usize,
+    /// Bytes of a Yjs update, and of a message of a socket.
+    pub message_bytes: usize,
+    /// Bytes of a document in its encoded form.
+    pub document_bytes: usize,
+    /// Bytes of one presence state.
+    pub presence_bytes: usize,
+    /// How long a change may take to be saved before its caller is told that this is open.
+    pub request_timeout: Duration,
+    /// How long answers are kept for requests that are repeated with the same idempotency key.
+    pub idempotency_keep: Duration,
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    hub: Hub,
+    access: Access,
+    directory: Directory,
+    options: ApiOptions,
+    in_flight: InFlight,
+    changes: Arc<Semaphore>,
+}
+
+impl Api {
+    /// The state of `router`.
+    pub fn new(hub: Hub, access: Access, directory: Directory, options: ApiOptions) -> Self {
+        let changes = Arc::new(Semaphore::new(CHANGES));
+        let shared = Shared { hub, access, directory, options, in_flight: InFlight::default(), changes };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The live rooms.
+    pub(super) fn hub(&self) -> &Hub {
+        &self.shared.hub
+    }
+
+    /// Who may do what.
+    pub(super) fn access(&self) -> &Access {
+        &self.shared.access
+    }
+
+    /// Where answers to repeated requests are kept.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// The limits.
+    pub(super) fn options(&self) -> &ApiOptions {
+        &self.shared.options
+    }
+
+    /// Requests with an idempotency key that are being worked on.
+    pub(super) fn in_flight(&self) -> &InFlight {
+        &self.shared.in_flight
+    }
+
+    /// A place for each request that changes something.
+    pub(super) fn changes(&self) -> &Arc<Semaphore> {
+        &self.shared.changes
+    }
+}
