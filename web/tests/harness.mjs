@@ -54,7 +54,7 @@ export async function startServer() {
     rmSync(data, { recursive: true, force: true });
   };
   await server.start();
-  await servesThisPage(server.url);
+  if (!process.env.OTHER_PAGE) await servesThisPage(server.url);
   return server;
 }
 

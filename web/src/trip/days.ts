@@ -70,6 +70,15 @@ export function onDay(value: unknown, from: string | null, to: string): unknown 
   return addDays(to, nights) + value.slice(10);
 }
 
+const clockFormat = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric', minute: '2-digit' });
+const momentFormat = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' });
+
+/** A moment (ms since 1970) in this device's time: "today, 14:05", or with its day. */
+export function momentWords(at: number, now = Date.now()): string {
+  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
+  return sameDay ? `today, ${clockFormat.format(at)}` : momentFormat.format(at);
+}
+
 function zoneHere(day: string, time: string): string {
   const minutes = -new Date(`${day}T${time}:00`).getTimezoneOffset();
   const two = (n: number) => String(n).padStart(2, '0');
