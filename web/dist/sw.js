@@ -2,8 +2,8 @@
 // Built by vite.config.ts, which fills in the version and the file list. Pages ask the network first and
 // fall back fast; hashed files come from the copy. It never touches sockets, health, metrics or the API.
 
-const VERSION = 'triproom-53bd56ae6a4fa86b';
-const FILES = ["/assets/editor-j5o_7QaZ.js","/assets/index-CPL8B_xT.js","/assets/index-E84i54hE.css","/icon.svg","/manifest.webmanifest"];
+const VERSION = 'triproom-2399f18a11d17333';
+const FILES = ["/assets/editor-BXel8181.js","/assets/index-BDY6vWUX.js","/assets/index-E84i54hE.css","/icon.svg","/manifest.webmanifest"];
 const SHELL = '/';
 /** A train's wifi that answers nothing must not hold the page longer than this. */
 const PATIENCE_MS = 2000;

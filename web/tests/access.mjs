@@ -48,11 +48,16 @@ export async function newTrip(server, members = {}, settings = {}) {
 
 export const nameOf = (id) => (id === 'ada' ? 'Ada Lovelace' : id[0].toUpperCase() + id.slice(1));
 
+/** Opens the trip on this page with somebody's token. */
+export async function comeIn(page, trip, id) {
+  await page.goto(trip.link(tokenOf(id, { name: nameOf(id) })));
+  await saved(page);
+}
+
 /** Somebody with their token, in the trip. */
 export async function enter(browser, trip, id, options) {
   const page = await person(browser, null, options);
-  await page.goto(trip.link(tokenOf(id, { name: nameOf(id) })));
-  await saved(page);
+  await comeIn(page, trip, id);
   return page;
 }
 

@@ -70,8 +70,9 @@ export function onDay(value: unknown, from: string | null, to: string): unknown 
   return addDays(to, nights) + value.slice(10);
 }
 
-const clockFormat = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric', minute: '2-digit' });
-const momentFormat = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' });
+const CLOCK = { hour: TWELVE_HOURS ? 'numeric' : '2-digit', minute: '2-digit' } as const;
+const clockFormat = new Intl.DateTimeFormat(LOCALE, CLOCK);
+const momentFormat = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long', ...CLOCK });
 
 /** A moment (ms since 1970) in this device's time: "today, 14:05", or with its day. */
 export function momentWords(at: number, now = Date.now()): string {
