@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MON, barred, enter, newTrip, roleLine, startAccessServer, tokenOf } from './access.mjs';
-import { add, card, holds, launch, light, person, saved } from './harness.mjs';
+import { accessible, add, card, day, holds, launch, light, noSidewaysScroll, person, saved } from './harness.mjs';
 
 let server, browser;
 before(async () => {
@@ -123,12 +123,19 @@ test('fewer rights reach an open page at once; the card that was being edited is
   assert.equal(await ben.locator('[data-test=not-taken]').count(), 0);
 });
 
+/** Adds an item with which the line to add another may be gone. */
+async function addLast(page, title) {
+  await day(page, MON).locator('.add-button').click();
+  await page.keyboard.type(title);
+  await page.keyboard.press('Enter');
+}
+
 test('a change that came too late is not called saved, and can be let go of', async () => {
   const { trip, ada } = await tripWithTram({ ben: 'editor' });
   const ben = await enter(browser, trip, 'ben');
   // The word of the product's own back end: no page says that anything has changed.
   await trip.setRole('ben', 'viewer');
-  await add(ben, MON, 'Too late');
+  await addLast(ben, 'Too late');
   await ben.locator('[data-test=not-taken]').getByText('were not taken').waitFor();
   await ben.locator('.light').getByText('Not taken', { exact: true }).waitFor();
   await roleLine(ben).waitFor();
@@ -148,7 +155,7 @@ test('a change that came too late goes out when one may again', async () => {
   const { trip, ada } = await tripWithTram({ ben: 'editor' });
   const ben = await enter(browser, trip, 'ben');
   await trip.setRole('ben', 'viewer');
-  await add(ben, MON, 'Early after all');
+  await addLast(ben, 'Early after all');
   await ben.locator('[data-test=not-taken]').waitFor();
   await trip.setRole('ben', 'editor');
   await ben.reload();
@@ -222,4 +229,51 @@ test('a name that a sign-in carries is not asked for; one without a name is aske
   await nameless.getByRole('button', { name: 'Join' }).click();
   await saved(nameless);
   await nameless.getByRole('button', { name: 'You: B.' }).waitFor();
+});
+
+test('every screen of access is within the window and the rules of the accessibility checker, light and dark, from 320 px up', async () => {
+  const long = 'Maximiliana Anastasia von und zu Hohenstein-Waldburg';
+  const trip = await newTrip(server, { ben: 'viewer', cleo: 'commenter', dan: 'editor', [long]: 'admin' });
+  const ada = await enter(browser, trip, 'ada');
+  await add(ada, MON, 'Tram 28');
+  await saved(ada);
+  await ada.context().close();
+  for (const colorScheme of ['light', 'dark']) {
+    for (const width of [320, 1440]) {
+      const options = { colorScheme, viewport: { width, height: 700 }, reducedMotion: 'reduce' };
+      const check = async (page, screen) => {
+        await noSidewaysScroll(page);
+        const out = await page.locator('.popover').evaluateAll((boxes) =>
+          boxes.filter((box) => box.getBoundingClientRect().left < 0 || box.getBoundingClientRect().right > innerWidth || box.scrollWidth > box.clientWidth).length);
+        assert.equal(out, 0, `${screen}: a sheet sticks out at ${width} px`);
+        await accessible(page, `${screen} ${colorScheme} ${width}`);
+      };
+      const owner = await enter(browser, trip, 'ada', options);
+      await owner.getByRole('button', { name: 'Share' }).click();
+      await owner.getByRole('button', { name: 'Take Cleo off this trip' }).click();
+      await check(owner, 'share');
+      await owner.keyboard.press('Escape');
+
+      const ben = await enter(browser, trip, 'ben', options);
+      await ben.getByLabel('Here now: Ada Lovelace').click();
+      await check(ben, 'people');
+      await ben.keyboard.press('Escape');
+      await ben.getByRole('button', { name: 'You: Ben' }).click();
+      await ben.getByRole('button', { name: 'Leave this trip' }).click();
+      await check(ben, 'leave');
+      await ben.keyboard.press('Escape');
+      await card(ben, 'Tram 28').locator('.card-face').click();
+      await check(ben, 'reader');
+      for (const page of [owner, ben]) await page.context().close();
+
+      const stranger = await person(browser, null, options);
+      await stranger.goto(server.url);
+      await stranger.locator('[data-test=locked]').waitFor();
+      await check(stranger, 'locked');
+      await stranger.goto(trip.url);
+      await barred(stranger, 'no-token');
+      await check(stranger, 'barred');
+      await stranger.context().close();
+    }
+  }
 });

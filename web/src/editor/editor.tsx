@@ -59,5 +59,5 @@ export function Editor({ notes, label, placeholder, mayEdit, compact }: EditorPr
     };
   }, [notes, mayEdit]);
 
-  return <div ref={place} class={`editor ${compact ? 'editor-compact' : ''}`} data-test="editor" />;
+  return <div ref={place} class={`editor ${compact ? 'editor-compact' : ''} ${mayEdit ? '' : 'editor-read'}`} data-test="editor" />;
 }

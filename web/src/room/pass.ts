@@ -134,8 +134,9 @@ export class Pass {
     if (document.visibilityState === 'visible') this.#wakeUp();
   };
 
-  /** Turned away by the socket although the REST lets me in: there is no more to try. */
+  /** I am not let in, or not any more. Who left is not told that they were taken off. */
   barred(why: Barred, reason: string): void {
+    if (this.bar?.why === 'left') return;
     this.bar = { why, reason };
     this.#tell();
   }

@@ -10,8 +10,7 @@ export function Face({ person, small }: { person: Person; small?: boolean }) {
       style={{ backgroundColor: person.color }}
       title={person.me ? `${person.name} (you)` : person.name}
       aria-hidden="true"
-    >
-      {initialsOf(person.name)}
-    </span>
+      data-initials={initialsOf(person.name)}
+    />
   );
 }

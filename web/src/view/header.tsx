@@ -1,6 +1,7 @@
 // The header: the trip's name and dates, the light, who is here, undo, notes, share. One line when wide, two when narrow.
 // What somebody may not change is only shown, and what they may not do is not there.
 
+import type { ComponentChildren } from 'preact';
 import { colorOf } from '../trip/palette';
 import { dateRange } from '../trip/days';
 import { setTrip } from '../trip/plan';
@@ -25,59 +26,64 @@ interface Props {
   notesOpen: boolean;
   onNotes: () => void;
   onRename: (name: string) => void;
+  /** The lines below it. */
+  children: ComponentChildren;
 }
 
-export function Header({ ready, covered, notesOpen, onNotes, onRename }: Props) {
+export function Header({ ready, covered, notesOpen, onNotes, onRename, children }: Props) {
   const room = useRoom();
   useMap(room.trip);
   const mayEdit = useMayEdit(room);
   const field = (name: string) => (room.trip.get(name) as string | undefined) ?? '';
   const dates = dateRange(field('start_date') || null, field('end_date') || null);
   return (
-    <header class="header" inert={covered}>
-      <a class="home" href="/" aria-label="All trips">
-        <Logo />
-      </a>
-      <h1 class="trip-title">
-        {!ready && <span class="bone bone-title" />}
-        {ready && !mayEdit && (
-          <span class="title-text" dir="auto" title={field('title')}>
-            {field('title') || 'A trip without a name'}
-          </span>
-        )}
-        {ready && mayEdit && (
-          <DraftField
-            label="Trip name"
-            placeholder="Name this trip"
-            maxLength={200}
-            value={field('title')}
-            onCommit={(title) => (title ? setTrip(room, { title }) : false)}
-          />
-        )}
-      </h1>
-      <div class="header-dates">
-        {ready && !mayEdit && <span class="dates-text">{dates}</span>}
-        {ready && mayEdit && (
-          <Popover label={dates ? `Dates: ${dates}` : 'Choose dates'} buttonClass="button-quiet dates-button" face={dates || 'Choose dates'}>
-            {(close) => <DatesForm onDone={close} />}
+    <header class="top" inert={covered}>
+      <div class="header">
+        <a class="home" href="/" aria-label="All trips">
+          <Logo />
+        </a>
+        <h1 class="trip-title">
+          {!ready && <span class="bone bone-title" />}
+          {ready && !mayEdit && (
+            <span class="title-text" dir="auto" title={field('title')}>
+              {field('title') || 'A trip without a name'}
+            </span>
+          )}
+          {ready && mayEdit && (
+            <DraftField
+              label="Trip name"
+              placeholder="Name this trip"
+              maxLength={200}
+              value={field('title')}
+              onCommit={(title) => (title ? setTrip(room, { title }) : false)}
+            />
+          )}
+        </h1>
+        <div class="header-dates">
+          {ready && !mayEdit && <span class="dates-text">{dates}</span>}
+          {ready && mayEdit && (
+            <Popover label={dates ? `Dates: ${dates}` : 'Choose dates'} buttonClass="button-quiet dates-button" face={dates || 'Choose dates'}>
+              {(close) => <DatesForm onDone={close} />}
+            </Popover>
+          )}
+        </div>
+        <div class="header-people">
+          <StatusLight />
+          <People />
+          <Popover label={`You: ${room.me}`} buttonClass="face-button" align="end" face={<Face person={mySelf(room.me)} />}>
+            {(close) => <MeForm onDone={close} onRename={onRename} />}
           </Popover>
-        )}
+        </div>
+        <div class="header-tools">
+          {mayEdit && <UndoButtons />}
+          <button class="button-icon only-wide" aria-pressed={notesOpen} onClick={onNotes} title="Notes">
+            <Icon name="notes" size={18} />
+            <span class="sr-only">Notes</span>
+          </button>
+          <Share title={field('title')} />
+        </div>
       </div>
-      <div class="header-people">
-        <StatusLight />
-        <People />
-        <Popover label={`You: ${room.me}`} buttonClass="face-button" align="end" face={<Face person={mySelf(room.me)} />}>
-          {(close) => <MeForm onDone={close} onRename={onRename} />}
-        </Popover>
-      </div>
-      <div class="header-tools">
-        {mayEdit && <UndoButtons />}
-        <button class="button-icon only-wide" aria-pressed={notesOpen} onClick={onNotes} title="Notes">
-          <Icon name="notes" size={18} />
-          <span class="sr-only">Notes</span>
-        </button>
-        <Share title={field('title')} />
-      </div>
+      {children}
     </header>
   );
 }

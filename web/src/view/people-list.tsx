@@ -41,7 +41,7 @@ function Faces({ others }: { others: Person[] }) {
       {shown.map((person) => (
         <Face key={person.key} person={person} />
       ))}
-      {others.length > shown.length && <span class="face face-more">+{others.length - shown.length}</span>}
+      {others.length > shown.length && <span class="face face-more" data-initials={`+${others.length - shown.length}`} />}
     </>
   );
 }

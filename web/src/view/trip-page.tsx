@@ -108,11 +108,10 @@ function Trip({ onRename, onReopen }: { onRename: (name: string) => void; onReop
         notesOpen={panel === 'notes'}
         onNotes={() => show(panel === 'notes' ? null : 'notes')}
         onRename={onRename}
-      />
-      <div class="lines">
+      >
         <AwayLine />
         <RoleLine onReopen={onReopen} />
-      </div>
+      </Header>
       <main class="plan" aria-label="Plan" aria-busy={!ready} inert={covered}>
         {ready ? <Board /> : <Skeleton />}
       </main>
