@@ -126,9 +126,10 @@ impl CheckedUpdate {
         Some(Self::parse_stored(raw.into()).expect("a part of a valid update is one"))
     }
 
-    /// The clients whose blocks are in it; one may come more than once.
-    pub(super) fn clients(&self) -> impl Iterator<Item = u64> {
-        self.ranges.iter().map(|range| range.client)
+    /// The client whose blocks are in it, if they are all of one.
+    pub(super) fn sole_client(&self) -> Option<u64> {
+        let first = self.ranges.first()?.client;
+        self.ranges.iter().all(|range| range.client == first).then_some(first)
     }
 
     /// Whether it says nothing at all, as the answer of a client that has nothing new.
