@@ -12,6 +12,7 @@ pub mod id;
 pub mod input;
 mod judge;
 pub mod nesting;
+mod news;
 pub mod orphans;
 mod placing;
 pub mod presence;
