@@ -65,7 +65,7 @@ impl Session {
         self.edit(&doc, place)
     }
 
-    fn any_place(&mut self) -> Where {
+    pub fn any_place(&mut self) -> Where {
         if self.random.bool() { Where::Comments } else { Where::Elsewhere }
     }
 
