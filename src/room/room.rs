@@ -14,16 +14,16 @@ use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
 use super::id::ConnectionId;
-use super::input::{Admission, Input};
+use super::input::{Admission, Input, UpdateKind};
 use super::presence::{Presence, PresenceChange};
 use super::principal::Principal;
 use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
-use super::taking::Unwritten;
+use super::taking::{Said, Unwritten};
 use super::view::DocumentView;
-use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
+use crate::wire::{ServerMessage, SyncStatus};
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);
@@ -88,6 +88,10 @@ impl Room {
                 },
                 // Those who come are there before anything they say is looked at.
                 Input::Join(arrival) => self.welcome(&arrival, &mut effects),
+                Input::Step1 { from, known } => {
+                    self.count_anew(from, &mut updates, &mut effects);
+                    inputs.push_back(Input::Step1 { from, known });
+                }
                 Input::Permit { to, writes } => self.permit(to, writes, &mut effects),
                 other => inputs.push_back(other),
             }
@@ -113,6 +117,20 @@ impl Room {
             effects.replies.push((arrival.connection, everyone));
         }
         self.clients.insert(arrival.connection, Client::new(arrival));
+    }
+
+    /// A client that counts begins anew: whatever it sent before is in its new count.
+    fn count_anew(&mut self, from: ConnectionId, updates: &mut VecDeque<Said>, effects: &mut Effects) {
+        let Some(client) = self.clients.get_mut(&from).filter(|client| client.receipt == Receipt::Status) else {
+            return;
+        };
+        client.starts_anew();
+        for (_, _, kind) in updates.iter_mut().filter(|(author, ..)| *author == from) {
+            *kind = UpdateKind::Overtaken;
+        }
+        let overtaken = self.durability.forget_statuses(from);
+        let status = (from, ServerMessage::SyncStatus(SyncStatus::Refused));
+        effects.replies.extend((0..overtaken).map(|_| status.clone()));
     }
 
     /// A client that may write more than before is asked for what it could not write; one that may write less is told.
@@ -150,10 +168,6 @@ impl Room {
             }
             Input::Step1 { from, known } => {
                 self.last_join = now;
-                if let Some(client) = self.clients.get_mut(&from) {
-                    client.starts_anew();
-                    self.durability.forget_statuses(from);
-                }
                 self.questions.ask(from, Question::Step1(known));
             }
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
