@@ -223,6 +223,7 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
         .with_state(health)
         .route("/yjs/{*room}", any(yjs))
         .route("/yjs/", any(yjs))
+        .route("/d/{room}/ws/{again}", any(ysweet))
         .route("/hocuspocus", any(hocuspocus))
         .route("/hocuspocus/{*path}", any(hocuspocus))
         .with_state(sessions)
@@ -234,6 +235,12 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
 
 async fn yjs(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
     let path = request.uri().path().strip_prefix("/yjs/").unwrap_or_default().to_owned();
+    Ok(sessions.open_yjs(&path, &mut request)?)
+}
+
+/// y-sweet's clients speak as y-websocket's do; they name the document twice.
+async fn ysweet(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
+    let path = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
     Ok(sessions.open_yjs(&path, &mut request)?)
 }
 

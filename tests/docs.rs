@@ -4,10 +4,12 @@ use std::path::Path;
 
 use clap::{Args, Command};
 use triproom::config::Config;
+use triproom::room::role::Role;
 use triproom::wire::close::CloseReason;
 
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 const PROTOCOLS: &str = include_str!("../docs/protocols.md");
+const ACCESS: &str = include_str!("../docs/access.md");
 const README: &str = include_str!("../README.md");
 
 #[test]
@@ -67,8 +69,18 @@ fn is_metric(text: &str) -> bool {
 }
 
 #[test]
-fn the_readme_shows_the_example_as_it_is() {
-    let example = include_str!("../examples/first-room.mjs");
-    let code = example.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n");
-    assert!(README.contains(&code), "the README's ten lines are the example's");
+fn examples_are_shown_as_they_are() {
+    for (page, example) in
+        [(README, include_str!("../examples/first-room.mjs")), (ACCESS, include_str!("../examples/webhook.mjs"))]
+    {
+        let code = example.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n");
+        assert!(page.contains(&code), "{code}");
+    }
+}
+
+#[test]
+fn every_role_is_documented() {
+    for role in Role::ALL {
+        assert!(ACCESS.contains(&format!("| `{role}` |")), "{role}");
+    }
 }

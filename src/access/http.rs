@@ -8,7 +8,7 @@ use reqwest::{Client, Response};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub enum AskError {
     /// Not reached, too slow, or broken off.
     #[error("{}", chain(.0))]
     Http(#[from] reqwest::Error),

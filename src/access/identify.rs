@@ -68,8 +68,9 @@ impl Access {
         if let Some(identity) = ticket.and_then(|ticket| self.shared.tickets.verify(ticket).ok())
             && let Grant::Room { role, .. } = identity.grant
         {
-            let open = Identity { grant: Grant::Everywhere(role), credential: Credential::Open, ..identity };
-            return named(open, presented);
+            // Who may come in by another name as well is not sent away when the ticket ends.
+            let (grant, credential) = (Grant::Everywhere(role), Credential::Open);
+            return named(Identity { grant, credential, expires_at: None, ..identity }, presented);
         }
         let name = presented.name.as_deref().map(str::trim).unwrap_or_default();
         let id = PrincipalId::user(name).or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");

@@ -3,13 +3,13 @@
 //! cannot read anew goes on serving as it was.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use reqwest::Client;
+use reqwest::{Client, Url};
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 
@@ -52,15 +52,21 @@ pub(super) enum NoKey {
     IssuerDown,
 }
 
-/// Why a file of keys cannot be used.
+/// Why a key set cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
-    /// It cannot be read.
-    #[error("{0}")]
+    /// The file cannot be read.
+    #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The issuer does not answer as it should.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Nobody can be asked: the system's TLS roots, most likely.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
     /// It is no key set.
-    #[error("{0}")]
-    Nonsense(String),
+    #[error("it is no key set: {0}")]
+    Nonsense(#[from] serde_json::Error),
 }
 
 /// Reads the set again, for as long as it lives. To be spawned.
@@ -74,17 +80,13 @@ pub(super) struct Reading {
 
 impl KeySet {
     /// Reads the set for the first time. An address that does not answer is asked again later; a file must be there.
-    pub(super) async fn open(
-        place: KeySetSource,
-        options: &JwtOptions,
-        client: Client,
-    ) -> Result<(Self, Reading), KeySetError> {
+    pub(super) async fn open(options: &JwtOptions, place: &KeySetSource) -> Result<(Self, Reading), KeySetError> {
         let JwtOptions { refresh, pause, timeout, .. } = *options;
-        let source = Source { place, client, timeout };
-        let first = match source.read().await {
-            Ok(keys) => Known { keys, read_at: Instant::now(), failed: false },
-            Err(error) if matches!(source.place, KeySetSource::File(_)) => return Err(error),
-            Err(error) => {
+        let source = Source::new(place, timeout)?;
+        let first = match (source.read().await, place) {
+            (Ok(keys), _) => Known { keys, read_at: Instant::now(), failed: false },
+            (Err(error), KeySetSource::File(_)) => return Err(error),
+            (Err(error), KeySetSource::Url(_)) => {
                 tracing::warn!(%error, "the key set cannot be fetched; it is tried again soon");
                 Known { keys: Arc::new([]), read_at: Instant::now(), failed: true }
             }
@@ -153,34 +155,38 @@ impl Reading {
     }
 }
 
-/// Where the set is, and how it is read.
-struct Source {
-    place: KeySetSource,
-    client: Client,
-    timeout: Duration,
+/// How the set is read.
+enum Source {
+    Web { url: Url, client: Client, timeout: Duration },
+    File(PathBuf),
 }
 
 impl Source {
+    fn new(place: &KeySetSource, timeout: Duration) -> Result<Self, KeySetError> {
+        Ok(match place {
+            KeySetSource::Url(url) => Self::Web { url: url.clone(), client: http::client()?, timeout },
+            KeySetSource::File(path) => Self::File(path.clone()),
+        })
+    }
+
     async fn read(&self) -> Result<Arc<[Arc<PublicKey>]>, KeySetError> {
-        let bytes = match &self.place {
-            KeySetSource::Url(url) => {
-                self.fetch(url.clone()).await.map_err(|error| KeySetError::Nonsense(error.to_string()))?
-            }
-            KeySetSource::File(path) => {
+        let bytes = match self {
+            Self::Web { url, client, timeout } => fetch(client, url.clone(), *timeout).await?,
+            Self::File(path) => {
                 let path = path.clone();
                 tokio::task::spawn_blocking(move || read_file(&path)).await.map_err(std::io::Error::other)??
             }
         };
         parse(&bytes)
     }
+}
 
-    async fn fetch(&self, url: reqwest::Url) -> Result<Vec<u8>, AskError> {
-        let response = self.client.get(url).timeout(self.timeout).send().await?;
-        if !response.status().is_success() {
-            return Err(AskError::Status(response.status()));
-        }
-        http::body(response, BYTES).await
+async fn fetch(client: &Client, url: Url, timeout: Duration) -> Result<Vec<u8>, AskError> {
+    let response = client.get(url).timeout(timeout).send().await?;
+    if !response.status().is_success() {
+        return Err(AskError::Status(response.status()));
     }
+    http::body(response, BYTES).await
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -195,7 +201,7 @@ fn parse(bytes: &[u8]) -> Result<Arc<[Arc<PublicKey>]>, KeySetError> {
     struct Set {
         keys: Vec<serde_json::Value>,
     }
-    let set: Set = serde_json::from_slice(bytes).map_err(|error| KeySetError::Nonsense(error.to_string()))?;
+    let set: Set = serde_json::from_slice(bytes)?;
     Ok(set.keys.into_iter().filter_map(|key| public_key(serde_json::from_value(key).ok()?)).map(Arc::new).collect())
 }
 

@@ -197,7 +197,7 @@ fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(),
         Action::Configure => Role::Admin,
         Action::DeleteRoom => Role::Owner,
         Action::IssueTicket(wanted) => wanted,
-        Action::Invite(_) | Action::Share(_) if own.is_guest() => return Err(Denial::LinksOnly),
+        Action::Invite(_) | Action::Share(_) if came_by_link(who) => return Err(Denial::LinksOnly),
         Action::Share(wanted) if wanted > Role::Editor => return Err(Denial::LinksOnly),
         Action::Invite(wanted) | Action::Share(wanted) => inviter(wanted, room),
         Action::ChangeMember { who, .. } if who == own => return Err(Denial::OwnRole),
@@ -226,6 +226,11 @@ fn role_for_new(who: &Identity, room: &RoomId) -> Option<Role> {
         Grant::Room { .. } if who.credential == Credential::Ticket => None,
         Grant::Room { room: only, role, .. } => (only == room).then_some(*role),
     }
+}
+
+/// Whether it is a link that lets them in, and not their own name.
+fn came_by_link(who: &Identity) -> bool {
+    who.credential == Credential::Ticket && who.principal.id.is_guest()
 }
 
 /// The least role that looks after members of this role.

@@ -31,6 +31,7 @@ use axum::http::HeaderMap;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub use http::AskError;
 pub use identity::{Credential, Grant, Identity};
 pub use issue::{Purpose, TicketRequest};
 pub use key_set::KeySetError;
@@ -86,16 +87,16 @@ pub enum AccessError {
     /// See there.
     #[error(transparent)]
     Origin(#[from] NoOrigin),
-    /// The file of keys cannot be used.
-    #[error("the key set {}: {source}", file.display())]
+    /// There are no keys to begin with.
+    #[error("--jwks {place}: {source}")]
     KeySet {
-        /// The file.
-        file: std::path::PathBuf,
-        /// What is wrong with it.
+        /// Where they should be.
+        place: KeySetSource,
+        /// Why they are not there.
         source: KeySetError,
     },
     /// The system's TLS roots, most likely.
-    #[error("nobody can be asked over HTTP: {0}")]
+    #[error("--auth-webhook: nobody can be asked over HTTP: {0}")]
     Http(#[from] reqwest::Error),
     /// The secrets cannot be read.
     #[error(transparent)]
@@ -110,12 +111,12 @@ impl Access {
         let keys = Arc::new(Keys::new(directory.clone()));
         if let Some(proof) = &options.proof {
             background.spawn(Arc::clone(&keys).poll());
-            let client = http::client()?;
             if let Some(jwt) = &proof.jwt {
-                let keys = open_key_set(jwt, &client, &mut background).await?;
-                tokens = Some(Tokens::new(jwt, keys));
+                tokens = Some(Tokens::new(jwt, open_key_set(jwt, &mut background).await?));
             }
-            webhook = proof.webhook.clone().map(|options| Webhook::new(options, client));
+            if let Some(options) = &proof.webhook {
+                webhook = Some(Webhook::new(options.clone(), http::client()?));
+            }
         }
         let shared = Shared {
             rosters: Rosters::new(directory.clone(), options.rosters),
@@ -197,25 +198,18 @@ impl Access {
                 Err(PassEnd::Revoked)
             }
             (Credential::Webhook(question), Some(webhook)) => {
-                webhook.changed(question, identity).await.map_err(|_| PassEnd::Revoked)
+                // Boxed, so that all the others, who never ask anybody, do not carry room for it.
+                Box::pin(webhook.changed(question, identity)).await.map_err(|_| PassEnd::Revoked)
             }
             _ => std::future::pending().await,
         }
     }
 }
 
-async fn open_key_set(
-    options: &JwtOptions,
-    client: &reqwest::Client,
-    background: &mut JoinSet<()>,
-) -> Result<Option<KeySet>, AccessError> {
-    let Some(source) = options.key_set.clone() else { return Ok(None) };
-    let file = match &source {
-        KeySetSource::File(file) => file.clone(),
-        KeySetSource::Url(_) => std::path::PathBuf::new(),
-    };
-    let opened = KeySet::open(source, options, client.clone()).await;
-    let (keys, reading) = opened.map_err(|source| AccessError::KeySet { file, source })?;
+async fn open_key_set(options: &JwtOptions, background: &mut JoinSet<()>) -> Result<Option<KeySet>, AccessError> {
+    let Some(place) = &options.key_set else { return Ok(None) };
+    let opened = KeySet::open(options, place).await;
+    let (keys, reading) = opened.map_err(|source| AccessError::KeySet { place: place.clone(), source })?;
     background.spawn(reading.run());
     Ok(Some(keys))
 }

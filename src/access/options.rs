@@ -69,6 +69,15 @@ pub enum KeySetSource {
     File(PathBuf),
 }
 
+impl fmt::Display for KeySetSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => url.fmt(f),
+            Self::File(file) => file.display().fmt(f),
+        }
+    }
+}
+
 /// How the webhook is asked.
 #[derive(Debug, Clone)]
 pub struct WebhookOptions {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::identity::{Credential, Identity};
 use super::may::{Action, Decision, Denial, Standing, may, role_in};
 use super::rosters::{Held, Now};
-use super::{Access, Refused};
+use super::{Access, BadToken, Refused};
 use crate::room::id::RoomId;
 use crate::room::principal::Principal;
 use crate::room::role::{Role, Writes};
@@ -162,11 +162,15 @@ impl Pass {
         }
     }
 
-    /// Takes a newer credential of the same principal, with which it has a role in the room, too.
+    /// Takes a newer credential of the same principal, with which it has a role in the room, too. Too late once
+    /// [`changed`](Self::changed) said that the pass is over.
     pub fn renew(&mut self, identity: Arc<Identity>) -> Result<(), Refused> {
         let inner = &mut *self.0;
-        if inner.ended.is_some() || identity.principal.id != inner.identity.principal.id {
-            return Err(Denial::OtherRooms.into());
+        if inner.ended.is_some() {
+            return Err(Refused::Expired);
+        }
+        if identity.principal.id != inner.identity.principal.id {
+            return Err(BadToken::SomebodyElse.into());
         }
         if inner.with_standing(|standing| role_in(&identity, standing)).is_none() {
             return Err(Refused::NoSuchRoom);
@@ -215,29 +219,38 @@ impl Inner {
     }
 
     fn follow_credential(&mut self) {
-        let revocable = matches!(self.identity.credential, Credential::Key(_) | Credential::Webhook(_));
-        let follows = revocable || self.identity.expires_at.is_some();
-        let news = follows.then(|| follow(self.access.clone(), Arc::clone(&self.identity)));
-        self.credential = news.map(|news| Mutex::new(Box::pin(news) as News));
+        let news: Option<News> = match (&self.identity.credential, self.identity.expires_at) {
+            (Credential::Key(_) | Credential::Webhook(_), _) => {
+                Some(Box::pin(follow(self.access.clone(), Arc::clone(&self.identity))))
+            }
+            // Most connections: nothing but a timer.
+            (_, Some(end)) => Some(Box::pin(expiry(end))),
+            (_, None) => None,
+        };
+        self.credential = news.map(Mutex::new);
     }
 }
 
 /// Resolves when the credential is over, or stands for something else.
 async fn follow(access: Access, identity: Arc<Identity>) -> Result<Arc<Identity>, PassEnd> {
-    tokio::select! {
-        biased;
-        () = until(identity.expires_at) => Err(PassEnd::Expired),
-        news = access.credential_news(&identity) => news,
+    let news = access.credential_news(&identity);
+    match identity.expires_at {
+        None => news.await,
+        Some(end) => tokio::select! {
+            biased;
+            ended = expiry(end) => ended,
+            news = news => news,
+        },
     }
 }
 
-async fn until(end: Option<SystemTime>) {
-    let Some(end) = end else { return pending().await };
+async fn expiry(end: SystemTime) -> Result<Arc<Identity>, PassEnd> {
     let left = end.duration_since(SystemTime::now()).unwrap_or_default();
     match Instant::now().checked_add(left) {
         Some(end) => tokio::time::sleep_until(end.into()).await,
         None => pending().await,
     }
+    Err(PassEnd::Expired)
 }
 
 async fn credential_news(news: Option<&mut Mutex<News>>) -> Result<Arc<Identity>, PassEnd> {

@@ -89,6 +89,9 @@ pub enum BadToken {
     /// There is no such API key, or it was revoked.
     #[error("there is no such key, or it was revoked")]
     NoSuchKey,
+    /// It is meant to go on for another token, but is of another principal.
+    #[error("it is somebody else's")]
+    SomebodyElse,
     /// The webhook says no.
     #[error("it was turned down")]
     TurnedDown,

@@ -3,6 +3,7 @@
 //! one room hold the same one.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use quick_cache::sync::Cache;
@@ -26,6 +27,8 @@ pub(super) struct Held {
     now: watch::Sender<Now>,
     /// Whoever changes the room's roster holds this.
     pub(super) changing: Mutex<()>,
+    /// When the last reading that succeeded began; held by the one who reads.
+    read: Mutex<Option<Instant>>,
     /// Held by the one who reads it until that works.
     reading: Arc<Mutex<()>>,
     all: Arc<DashMap<RoomId, Weak<Held>>>,
@@ -66,6 +69,7 @@ impl Rosters {
             room: room.clone(),
             now: watch::Sender::default(),
             changing: Mutex::default(),
+            read: Mutex::default(),
             reading: Arc::default(),
             all: Arc::clone(&self.held),
         });
@@ -73,20 +77,22 @@ impl Rosters {
         held
     }
 
-    /// The roster as the store has it.
+    /// The roster as the store has it. Of many who ask at once most are served by one reading that began after they asked.
     pub(super) async fn read(&self, room: &RoomId) -> Result<Arc<Held>, StoreError> {
         // Held before it is read: a change in between finds it, and what was read before that change does not replace it.
         let held = self.hold(room);
+        let asked = Instant::now();
+        let mut read = held.read.lock().await;
+        if read.is_some_and(|began| began >= asked) {
+            drop(read);
+            return Ok(held);
+        }
+        let began = Instant::now();
         let changes = held.now.borrow().changes;
         let roster = self.directory.roster(room).await?;
-        held.now.send_if_modified(|now| {
-            let is_news = now.changes == changes && now.roster.as_deref() != roster.as_ref();
-            if is_news {
-                now.roster = roster.map(Arc::new);
-            }
-            now.is_read = true;
-            is_news
-        });
+        held.take(roster, changes);
+        *read = Some(began);
+        drop(read);
         Ok(held)
     }
 
@@ -119,6 +125,18 @@ impl Held {
         self.now.subscribe()
     }
 
+    /// Takes what was read after so many changes here, unless there was another one meanwhile: then it is out of date.
+    fn take(&self, roster: Option<Roster>, changes: u64) {
+        self.now.send_if_modified(|now| {
+            let is_news = now.changes == changes && now.roster.as_deref() != roster.as_ref();
+            if is_news {
+                now.roster = roster.map(Arc::new);
+            }
+            now.is_read = true;
+            is_news
+        });
+    }
+
     /// Tells all who hold it what it is from now on. Only for who holds `changing`.
     pub(super) fn publish(&self, roster: Option<Arc<Roster>>) {
         self.now.send_modify(|now| {
@@ -134,5 +152,58 @@ impl Drop for Held {
     fn drop(&mut self) {
         // Somebody may have come meanwhile and put a new one in its place.
         self.all.remove_if(&self.room, |_, held| held.strong_count() == 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::store::directory::{RoomSettings, Visibility};
+
+    fn roster(visibility: Visibility) -> Roster {
+        let settings = RoomSettings { visibility, editors_may_invite: false };
+        Roster { settings, members: BTreeMap::new(), created_at: SystemTime::UNIX_EPOCH }
+    }
+
+    fn held() -> Held {
+        let room = RoomId::parse("trip", 100).expect("a name");
+        Held {
+            room,
+            now: watch::Sender::default(),
+            changing: Mutex::default(),
+            read: Mutex::default(),
+            reading: Arc::default(),
+            all: Arc::default(),
+        }
+    }
+
+    fn visibility(held: &Held) -> Option<Visibility> {
+        held.now().roster.as_ref().map(|roster| roster.settings.visibility)
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_does_not_undo_it() {
+        let held = held();
+        let before = held.now().changes;
+        held.publish(Some(Arc::new(roster(Visibility::Private))));
+        held.take(Some(roster(Visibility::Public)), before);
+        assert_eq!(visibility(&held), Some(Visibility::Private));
+        let after = held.now().changes;
+        held.take(Some(roster(Visibility::Shared)), after);
+        assert_eq!(visibility(&held), Some(Visibility::Shared));
+    }
+
+    #[test]
+    fn who_waits_hears_of_what_is_new_and_of_nothing_else() {
+        let held = held();
+        held.take(Some(roster(Visibility::Private)), 0);
+        let news = held.watch();
+        held.take(Some(roster(Visibility::Private)), 0);
+        assert!(!news.has_changed().expect("it is held"));
+        held.take(None, 0);
+        assert!(news.has_changed().expect("it is held"));
     }
 }

@@ -28,17 +28,39 @@ impl Sockets {
     /// As the caller reaches them. A proxy that ends TLS says so in `X-Forwarded-Proto` and `X-Forwarded-Host`: these only
     /// change what this one caller reads.
     pub fn of(room: &RoomId, headers: &HeaderMap) -> Self {
-        let scheme = match first(headers, &FORWARDED_PROTO) {
-            Some("https" | "wss") => "wss",
-            _ => "ws",
-        };
-        let host = [FORWARDED_HOST, header::HOST].iter().find_map(|name| {
-            let named = first(headers, name)?;
-            named.parse::<Authority>().ok().map(|authority| authority.to_string())
-        });
-        let base = format!("{scheme}://{}", host.as_deref().unwrap_or("localhost"));
+        let base = base(headers, Scheme::WebSocket);
         Self { yjs: format!("{base}/yjs/{}", escaped(room.as_str())), hocuspocus: format!("{base}/hocuspocus") }
     }
+}
+
+/// What speaks at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// HTTP.
+    Http,
+    /// WebSocket.
+    WebSocket,
+}
+
+/// Where a room is for y-sweet's clients.
+pub fn ysweet(room: &RoomId, headers: &HeaderMap, scheme: Scheme) -> String {
+    format!("{}/d/{}", base(headers, scheme), escaped(room.as_str()))
+}
+
+/// The server as the caller reaches it.
+fn base(headers: &HeaderMap, scheme: Scheme) -> String {
+    let secure = matches!(first(headers, &FORWARDED_PROTO), Some("https" | "wss"));
+    let scheme = match (scheme, secure) {
+        (Scheme::Http, false) => "http",
+        (Scheme::Http, true) => "https",
+        (Scheme::WebSocket, false) => "ws",
+        (Scheme::WebSocket, true) => "wss",
+    };
+    let host = [FORWARDED_HOST, header::HOST].iter().find_map(|name| {
+        let named = first(headers, name)?;
+        named.parse::<Authority>().ok().map(|authority| authority.to_string())
+    });
+    format!("{scheme}://{}", host.as_deref().unwrap_or("localhost"))
 }
 
 /// A room's path.

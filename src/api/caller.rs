@@ -19,8 +19,8 @@ use crate::session::credentials::presented;
 use crate::store::directory::Roster;
 use crate::wire::room_path::decode_room_name;
 
-/// Below this path is everything about one room.
-const ROOMS: &str = "/v1/rooms/";
+/// Below these paths is everything about one room: here, and for y-sweet's clients.
+const ROOMS: [&str; 3] = ["/v1/rooms/", "/doc/", "/d/"];
 
 /// Somebody who proved who they are.
 #[derive(Clone)]
@@ -114,9 +114,10 @@ pub fn is_untouched(view: &RoomView) -> bool {
     view.present.is_empty() && view.document.version.is_of_nothing()
 }
 
-/// The room that a path below `/v1/rooms/` is about.
+/// The room that a path is about.
 fn room(path: &str, most: usize) -> Result<RoomId, Problem> {
-    let name = path.strip_prefix(ROOMS).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let rest = ROOMS.iter().find_map(|below| path.strip_prefix(below));
+    let name = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     RoomId::parse(&decode_room_name(name), most)
         .map_err(|error| Problem::new(Code::BadRoomName, format!("This is no room: {error}.")))
 }
@@ -145,6 +146,8 @@ mod tests {
             ("/v1/rooms/100%25/document", "100%"),
             ("/v1/rooms/%252F", "%2F"),
             ("/v1/rooms/a%zz", "a%zz"),
+            ("/doc/lisbon/auth", "lisbon"),
+            ("/d/lisbon/as-update", "lisbon"),
         ] {
             assert_eq!(room(path, 100).expect(path).as_str(), name);
         }

@@ -29,6 +29,7 @@ mod schema;
 mod state;
 mod tickets;
 mod trip_schema;
+mod ysweet;
 
 pub use routes::router;
 pub use state::{Api, ApiOptions};

@@ -1,5 +1,7 @@
 //! Rooms: the caller's list, a new one, its settings, its end. What one room looks like is `bootstrap`.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -21,10 +23,12 @@ use super::query::{Page, Query};
 use super::schema::{Moment, PageOf, RoleName, SettingsView, VisibilityName};
 use super::state::Api;
 use super::{address, body};
-use crate::access::{Action, Credential, Grant, Identity, Standing, may};
+use crate::access::{Action, Credential, Grant, Identity, Pass, Standing, may};
+use crate::hub::visit::Visit;
 use crate::room::id::RoomId;
 use crate::room::patch::Patch;
 use crate::room::role::Writes;
+use crate::room::version::Version;
 use crate::store::directory::{RoomEntry, RoomSettings};
 
 /// A room in a list.
@@ -132,14 +136,7 @@ pub async fn create(
     let new: NewRoom = body::json_or_nothing(request, api.options().request_bytes).await?;
     let (room, settings) = (new.room(api.options().room_name_bytes)?, new.settings());
     let patch = new.patch()?;
-    may(&who, Action::CreateRoom, &Standing { room: &room, roster: None }).allowed()?;
-    let visit = api.hub().visit(&room)?;
-    let before = visit.view().await?;
-    if !is_untouched(&before) && !adopts(&who) {
-        return Err(Problem::room_exists());
-    }
-    let pass = api.access().create_room(&who, room.clone(), settings).await?;
-    let mut version = before.document.version;
+    let Made { pass, visit, mut version } = make(&api, &who, &room, settings).await?;
     if let Some(patch) = patch {
         match visit.patch(Writes::Everything, patch, None).await {
             Ok(written) => version = written,
@@ -222,6 +219,26 @@ impl<'a> From<&'a RoomEntry> for RoomEntryView<'a> {
             created_at: Moment(entry.created_at),
         }
     }
+}
+
+/// A room that was just made.
+pub struct Made {
+    pass: Pass,
+    visit: Visit,
+    /// The version of what was there before: of nothing, or of what is adopted.
+    version: Version,
+}
+
+/// Makes a room.
+pub async fn make(api: &Api, who: &Arc<Identity>, room: &RoomId, settings: RoomSettings) -> Result<Made, Problem> {
+    may(who, Action::CreateRoom, &Standing { room, roster: None }).allowed()?;
+    let visit = api.hub().visit(room)?;
+    let before = visit.view().await?;
+    if !is_untouched(&before) && !adopts(who) {
+        return Err(Problem::room_exists());
+    }
+    let pass = api.access().create_room(who, room.clone(), settings).await?;
+    Ok(Made { pass, visit, version: before.document.version })
 }
 
 /// Whether somebody may make a room of a document that is there already: what was written while authentication was off

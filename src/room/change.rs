@@ -129,6 +129,15 @@ impl<'d> Change<'d> {
         Self { txn: Some(txn), parts, state, applied, mixed, partial, unjudged, author: Author::Clients, impossible }
     }
 
+    /// An update without what is known of it already. A sender may show that as it never was, and who joins is sent what
+    /// is new before what is old: it must reach nobody. An update that has to wait is left as it is.
+    pub fn news(&self, update: CheckedUpdate) -> CheckedUpdate {
+        if gap(self.parts.clocks, &update.ranges).is_some() {
+            return update;
+        }
+        update.news(|client| clock(self.parts.clocks, client))
+    }
+
     /// Whether an update would change nothing outside of `root`, as
     /// [`super::document::Document::only_touches`] says, going by what was applied so far.
     pub fn only_touches(&mut self, update: &CheckedUpdate, root: &str, holder: impl Fn(u64) -> Holder) -> Verdict {
@@ -141,6 +150,7 @@ impl<'d> Change<'d> {
         if let Some(refusal) = self.refusal(&update) {
             return Ok(Outcome::Refused(refusal));
         }
+        let update = self.news(update);
         if update.is_empty() {
             return Ok(Outcome::Known);
         }

@@ -15,6 +15,7 @@ pub mod input;
 mod json;
 mod judge;
 pub mod nesting;
+mod news;
 pub mod orphans;
 pub mod patch;
 mod placing;

@@ -21,7 +21,6 @@ pub(super) struct Placing {
     sections: Vec<Section>,
     by_client: HashMap<u64, usize>,
     deletes: Vec<(u64, Range<u32>)>,
-    lies: bool,
 }
 
 /// The new blocks of one client.
@@ -43,8 +42,6 @@ struct Section {
 struct NewBlock {
     end: u32,
     names: Names,
-    /// Its first elements are known, up to this one: what is new will stand behind that, whatever the block names.
-    continues: Option<Id>,
 }
 
 /// What a block says about its place.
@@ -59,25 +56,18 @@ enum Names {
 }
 
 impl Names {
-    fn of(block: &Block, raw: &[u8], root: &str) -> Self {
-        match (block.left.or(block.right), block.place) {
-            (Some(left), _) => {
-                block.right.filter(|right| *right != left).map_or(Self::One(left), |right| Self::Two(left, right))
-            }
-            (None, Place::Inside(client, clock) | Place::Beside(client, clock)) => Self::One((client, clock)),
-            (None, Place::Root { name_end, name_length }) => {
+    /// What a block names of which everything before `reached` is known: what is new of it stands behind that.
+    fn of(block: &Block, reached: u32, raw: &[u8], root: &str) -> Self {
+        let before = (block.clock < reached).then(|| (block.client, reached - 1));
+        match (before.or(block.left), block.right, block.place) {
+            (.., Place::Nowhere) => Self::Area(Area::Gone),
+            (Some(left), Some(right), _) => Self::Two(left, right),
+            (Some(id), None, _) | (None, Some(id), _) => Self::One(id),
+            (None, None, Place::Inside(client, clock) | Place::Beside(client, clock)) => Self::One((client, clock)),
+            (None, None, Place::Root { name_end, name_length }) => {
                 let name = &raw[name_end - name_length as usize..name_end];
                 Self::Area(if name == root.as_bytes() { Area::Inside } else { Area::Outside })
             }
-            (None, Place::Nowhere) => Self::Area(Area::Gone),
-        }
-    }
-
-    fn all(self, holds: impl Fn(Id) -> bool) -> bool {
-        match self {
-            Self::Area(_) => true,
-            Self::One(id) => holds(id),
-            Self::Two(left, right) => holds(left) && holds(right),
         }
     }
 }
@@ -110,7 +100,6 @@ impl Placing {
 
     /// Takes one block of the update, in the order of the bytes.
     fn take(&mut self, block: &Block, raw: &[u8], roots: &Roots) -> Result<(), Unplaced> {
-        let names = Names::of(block, raw, roots.root());
         let end = block.clock + block.length;
         // An update names each client in one run.
         let last = self.sections.last().filter(|section| section.client == block.client);
@@ -119,7 +108,6 @@ impl Placing {
             return Err(Unplaced);
         }
         if end <= reached {
-            self.lies |= !names.all(|(client, clock)| clock < roots.end(client));
             return Ok(());
         }
         if last.is_none() {
@@ -134,8 +122,7 @@ impl Placing {
             });
         }
         let section = self.sections.last_mut().expect("there is one for this client");
-        let continues = (block.clock < reached).then(|| (block.client, reached - 1));
-        section.blocks.push(NewBlock { end, names, continues });
+        section.blocks.push(NewBlock { end, names: Names::of(block, reached, raw, roots.root()) });
         section.end = end;
         Ok(())
     }
@@ -169,17 +156,14 @@ impl Placing {
     }
 
     fn area(&self, block: &NewBlock, roots: &Roots) -> Result<Area, Missing> {
-        let area = match block.names {
+        Ok(match block.names {
             Names::Area(area) => area,
             Names::One(id) => self.area_of(id, roots)?,
             Names::Two(left, right) => {
                 let (left, right) = (self.area_of(left, roots)?, self.area_of(right, roots)?);
                 if left == right { left } else { Area::Outside }
             }
-        };
-        let Some(before) = block.continues else { return Ok(area) };
-        let before = self.area_of(before, roots)?;
-        Ok(if before == area || before == Area::Gone { area } else { Area::Outside })
+        })
     }
 
     fn area_of(&self, id: Id, roots: &Roots) -> Result<Area, Missing> {
@@ -205,12 +189,6 @@ impl Placing {
     /// Whether anything that it brings is outside.
     pub(super) fn has_outside(&self) -> bool {
         self.sections.iter().any(|section| section.areas.has_outside())
-    }
-
-    /// Whether it shows a known block in a way that cannot be true, because it builds on something unknown: npm
-    /// clients would wait for that for ever.
-    pub(super) fn lies(&self) -> bool {
-        self.lies
     }
 
     /// What it deletes, by client and clock and without overlaps.

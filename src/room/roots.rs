@@ -69,12 +69,6 @@ impl Roots {
     pub(super) fn is_only_inside(&self, client: u64) -> bool {
         self.clients.get(&client).is_none_or(|areas| !areas.outside && areas.ranges[..] != [(areas.end(), Area::Gone)])
     }
-
-    /// How many runs of blocks it holds.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.clients.values().map(|areas| areas.ranges.len()).sum()
-    }
 }
 
 /// Where the blocks of one client are: from some clock on without a hole.

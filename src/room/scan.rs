@@ -166,8 +166,8 @@ fn read_id(reader: &mut Reader<'_>) -> Result<Id, Malformed> {
 
 const INFO_COLLECTED: u8 = 0;
 const INFO_SKIP: u8 = 10;
-const HAS_ORIGIN: u8 = 0x80;
-const HAS_RIGHT_ORIGIN: u8 = 0x40;
+pub(super) const HAS_ORIGIN: u8 = 0x80;
+pub(super) const HAS_RIGHT_ORIGIN: u8 = 0x40;
 const HAS_KEY: u8 = 0x20;
 
 struct ReadBlock {
@@ -307,6 +307,16 @@ fn read_integer(reader: &mut Reader<'_>) -> Result<(), Malformed> {
         more = byte & 0x80 != 0;
     }
     if magnitude > INTEGER_MAX { Err(Malformed::OutOfRange) } else { Ok(()) }
+}
+
+/// Where so many plain values end, in the content of a block that holds at least as many.
+pub(super) fn after_values(payload: &[u8], values: u32) -> Result<usize, Malformed> {
+    let mut reader = Reader::new(payload);
+    reader.count()?;
+    for _ in 0..values {
+        read_value(&mut reader, VALUE_DEPTH_MAX)?;
+    }
+    Ok(reader.position())
 }
 
 /// One plain value. The numbers are lib0's `any` tags.

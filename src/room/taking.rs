@@ -129,7 +129,7 @@ impl Room {
             self.durability.echo(author, update);
         }
         for (from, kind, writer) in std::mem::take(&mut applied.taken) {
-            if let (Some(client), Some(writer), UpdateKind::Live) = (self.clients.get_mut(&from), writer, kind) {
+            if let (Some(client), Some(writer)) = (self.clients.get_mut(&from), writer) {
                 client.writes_as(writer);
             }
             self.acknowledge(from, kind, effects);
@@ -238,7 +238,7 @@ struct Applied {
     authors: SmallVec<[(ConnectionId, Bytes); 1]>,
     orphans: Vec<(ConnectionId, Bytes)>,
     refused: Vec<(ConnectionId, CloseReason)>,
-    /// Whose updates were not refused, one by one, and the client that each begins with.
+    /// Whose updates were not refused, one by one, and under which client id each was written, if it is one.
     taken: SmallVec<[(ConnectionId, UpdateKind, Option<u64>); 1]>,
 }
 
@@ -267,7 +267,7 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
     let mut change = document.change();
     for (from, update, kind) in group {
         let raw = update.raw.clone();
-        let writer = update.clients().next();
+        let writer = update.sole_client();
         match change.apply(*update, from.0)? {
             Outcome::Applied => applied.authors.push((from, raw)),
             Outcome::Orphaned => applied.orphans.push((from, raw)),

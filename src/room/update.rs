@@ -11,6 +11,7 @@ use yrs::Update;
 use yrs::updates::decoder::Decode;
 
 use super::nesting::{self, Nesting};
+use super::news;
 use super::scan::{Block, Content, Place, scan};
 use crate::wire::lib0::{Malformed, Reader, put_byte_string, put_number};
 
@@ -126,9 +127,19 @@ impl CheckedUpdate {
         Some(Self::parse_stored(raw.into()).expect("a part of a valid update is one"))
     }
 
-    /// The clients whose blocks are in it; one may come more than once.
-    pub(super) fn clients(&self) -> impl Iterator<Item = u64> {
-        self.ranges.iter().map(|range| range.client)
+    /// The client whose blocks are in it, if they are all of one.
+    pub(super) fn sole_client(&self) -> Option<u64> {
+        let first = self.ranges.first()?.client;
+        self.ranges.iter().all(|range| range.client == first).then_some(first)
+    }
+
+    /// The same without what is known, going by how far each client's blocks are known.
+    pub(super) fn news(self, known: impl Fn(u64) -> u32) -> Self {
+        if self.ranges.iter().all(|range| range.start >= known(range.client)) {
+            return self;
+        }
+        let raw = news::news(&self.raw, known).expect("it was scanned when it was parsed");
+        Self::parse_stored(raw.into()).expect("a part of a valid update is one")
     }
 
     /// Whether it says nothing at all, as the answer of a client that has nothing new.

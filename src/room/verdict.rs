@@ -47,9 +47,6 @@ pub(super) fn verdict<'d>(
     holder: impl Fn(u64) -> Holder,
 ) -> Verdict {
     let Ok(mut placing) = Placing::of(&update.raw, roots) else { return Verdict::Unknown };
-    if placing.lies() {
-        return Verdict::Unknown;
-    }
     if placing.has_outside() {
         return Verdict::Outside;
     }

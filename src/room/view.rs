@@ -75,7 +75,16 @@ pub enum Roots<'a> {
     /// Every one.
     All,
     /// These, of which some may not exist.
-    Named(&'a BTreeSet<String>),
+    Named(&'a BTreeMap<String, Entries>),
+}
+
+/// How much of a root to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entries {
+    /// The whole.
+    All,
+    /// The entries under these keys, of which some may not exist. Only a trip's maps are read in part.
+    Named(BTreeSet<String>),
 }
 
 /// Roots as JSON.
@@ -85,14 +94,23 @@ pub struct Reading {
     pub json: Members<String, Value>,
     /// What each of them is.
     pub kinds: BTreeMap<String, RootKind>,
+    /// Roots of which there may be more.
+    pub partial: BTreeSet<String>,
 }
 
 /// Reads roots.
 pub(super) fn read(txn: &impl ReadTxn, roots: Roots<'_>, limits: &ViewLimits) -> Result<Reading, ViewError> {
     let mut reader = Reader { txn, limits, values: limits.values, bytes: limits.bytes };
-    let mut reading = Reading { json: Members::new(), kinds: BTreeMap::new() };
-    let mut put = |name: &str, root: &Out| {
-        if let Some((kind, value)) = reader.root(name, root)? {
+    let mut reading = Reading { json: Members::new(), kinds: BTreeMap::new(), partial: BTreeSet::new() };
+    let mut put = |name: &str, root: &Out, entries: &Entries| {
+        let part = match (entries, declared(name), root) {
+            (Entries::Named(keys), Some(RootKind::Map), Out::YMap(map)) => {
+                reading.partial.insert(name.to_owned());
+                Some((RootKind::Map, reader.members(map, keys.iter().map(String::as_str), 1)?))
+            }
+            _ => reader.root(name, root)?,
+        };
+        if let Some((kind, value)) = part {
             reader.key(name)?;
             reading.json.insert(name.to_owned(), value);
             reading.kinds.insert(name.to_owned(), kind);
@@ -100,12 +118,10 @@ pub(super) fn read(txn: &impl ReadTxn, roots: Roots<'_>, limits: &ViewLimits) ->
         Ok(())
     };
     match roots {
-        Roots::All => txn.root_refs().try_for_each(|(name, root)| put(name, &root))?,
+        Roots::All => txn.root_refs().try_for_each(|(name, root)| put(name, &root, &Entries::All))?,
         Roots::Named(names) => {
-            names
-                .iter()
-                .filter_map(|name| Some((name, txn.get(name)?)))
-                .try_for_each(|(name, root)| put(name, &root))?;
+            let found = names.iter().filter_map(|(name, entries)| Some((name, entries, txn.get(name)?)));
+            found.into_iter().try_for_each(|(name, entries, root)| put(name, &root, entries))?;
         }
     }
     Ok(reading)
@@ -222,9 +238,19 @@ impl<T: ReadTxn> Reader<'_, T> {
     }
 
     fn map(&mut self, branch: BranchPtr, depth: usize) -> Result<Value, ViewError> {
+        let map = MapRef::from(branch);
+        self.members(&map, map.keys(self.txn), depth)
+    }
+
+    fn members<'k>(
+        &mut self,
+        map: &MapRef,
+        keys: impl Iterator<Item = &'k str>,
+        depth: usize,
+    ) -> Result<Value, ViewError> {
         self.enter(depth)?;
-        let (map, mut object) = (MapRef::from(branch), Members::new());
-        for key in map.keys(self.txn) {
+        let mut object = Members::new();
+        for key in keys {
             if let Some(out) = map.get(self.txn, key)
                 && let Some(value) = self.value(&out, depth + 1)?
             {

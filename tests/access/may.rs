@@ -60,6 +60,13 @@ const KINDS: &[Kind] = &[
         is_guest: false,
     },
     Kind {
+        name: "somebody without a name, with authentication off",
+        caller: |role| identity("guest:anonymous", Grant::Everywhere(role), Credential::Open),
+        row: |_| None,
+        comes_to: Some,
+        is_guest: false,
+    },
+    Kind {
         name: "the product's backend",
         caller: |role| identity("service", Grant::Everywhere(role), Credential::Token),
         row: |_| None,

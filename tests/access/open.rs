@@ -60,6 +60,7 @@ async fn a_ticket_says_who_and_how_much() {
     };
     let own = by(&own.token).await;
     assert_eq!((own.principal.id.as_str(), &own.credential), ("ada", &Credential::Open));
+    assert_eq!(own.expires_at, None, "nothing ends while authentication is off");
     let guest = by(&link.token).await;
     assert_eq!(guest.principal.name.as_deref(), Some("Grace"));
     assert_eq!(house.access.enter(&guest, &room("trip")).await.unwrap().writes(), Writes::Nothing);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { joined } from './harness/client.mjs';
 import { until } from './harness/events.mjs';
-import { flavours } from './harness/flavours.mjs';
+import { everyone } from './harness/everyone.mjs';
 import { serve, serveSuite } from './harness/server.mjs';
 
 /** Well below the renewal after 15 s and the oblivion after 30 s that clients do by themselves. */
@@ -14,7 +14,7 @@ const AT_ONCE = { within: 8_000 };
 describe('presence', () => {
   const server = serveSuite();
 
-  for (const flavour of flavours) {
+  for (const flavour of everyone) {
     describe(flavour.name, () => {
       /** Two clients in a room of their own that see each other. */
       async function pair(t, where = server) {

@@ -3,7 +3,8 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { WEB, launch, light, person, saved, seed, seedTrip, startServer, tripUrl } from '../tests/harness.mjs';
+import { barred, comeIn, enter, newTrip, startAccessServer, tokenOf } from '../tests/access.mjs';
+import { WEB, add, card, launch, light, person, saved, seed, seedTrip, startServer, tripUrl } from '../tests/harness.mjs';
 
 const only = process.argv[2] ?? '';
 const out = join(WEB, 'screenshots');
@@ -134,20 +135,140 @@ async function open(page) {
   await page.locator('.watchers').first().waitFor();
 }
 
-await company();
-for (const [screen, show] of Object.entries(SCREENS)) {
-  for (const [size, [width, height]] of Object.entries(SIZES)) {
-    for (const colorScheme of ['light', 'dark']) {
-      const name = `${screen}-${size}-${colorScheme}`;
-      if (!name.includes(only)) continue;
-      const touch = size === 'phone' && screen !== 'drag';
-      const page = await person(browser, 'Ana Lima', { viewport: { width, height }, colorScheme, hasTouch: touch, isMobile: touch, reducedMotion: 'reduce' });
-      await show(page, size);
-      await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.ready)));
-      await page.screenshot({ path: join(out, `${name}.png`) });
-      await page.context().close();
+/** The screens of a server that asks who people are. Each gets a page without a name. */
+const SIGNED_IN = {
+  async locked(page) {
+    await page.goto(guarded.url);
+    await page.locator('[data-test=locked]').waitFor();
+  },
+  async uninvited(page) {
+    await page.goto(trip.url);
+    await barred(page, 'no-token');
+  },
+  async unknown(page) {
+    await page.goto(trip.link(tokenOf('mallory')));
+    await barred(page, 'not-yours');
+  },
+  async runout(page) {
+    await page.goto(trip.link(tokenOf('ben', { seconds: -120 })));
+    await barred(page, 'run-out');
+  },
+  async lost(page) {
+    const other = await newTrip(guarded, { ben: 'editor' });
+    await comeIn(page, other, 'ben');
+    await other.remove('ben');
+    await barred(page, 'lost');
+  },
+  async asking(page) {
+    await page.route('**/v1/**', () => {});
+    await page.goto(trip.link(tokenOf('ben')));
+    await page.locator('.skeleton').waitFor();
+  },
+  async reader(page) {
+    await comeIn(page, trip, 'ben');
+  },
+  async readeritem(page) {
+    await comeIn(page, trip, 'ben');
+    await card(page, 'Dinner at Ramiro').locator('.card-face').click();
+    await page.locator('.facts').waitFor();
+  },
+  async readerempty(page) {
+    await comeIn(page, await newTrip(guarded, { ben: 'viewer' }), 'ben');
+  },
+  async commenter(page) {
+    await comeIn(page, trip, 'cleo');
+  },
+  async nottaken(page) {
+    const other = await newTrip(guarded, { ben: 'editor' });
+    await comeIn(page, other, 'ben');
+    await other.setRole('ben', 'viewer');
+    await page.locator('.add-button').nth(1).click();
+    await page.keyboard.type('Too late');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-test=not-taken]').waitFor();
+  },
+  async people(page) {
+    await comeIn(page, trip, 'ben');
+    await page.getByLabel(/^Here now/).click();
+  },
+  async signedin(page) {
+    await comeIn(page, trip, 'ben');
+    await page.getByRole('button', { name: /^You:/ }).click();
+  },
+  async leave(page) {
+    await comeIn(page, trip, 'ben');
+    await page.getByRole('button', { name: /^You:/ }).click();
+    await page.getByRole('button', { name: 'Leave this trip' }).click();
+  },
+  async share(page) {
+    await comeIn(page, trip, 'ada');
+    await page.getByRole('button', { name: 'Share' }).click();
+  },
+  async sharelink(page) {
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'clipboard', { value: undefined });
+      Object.defineProperty(navigator, 'share', { value: () => Promise.reject(new Error('no')) });
+    });
+    await comeIn(page, trip, 'ada');
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.getByRole('button', { name: /^(Copy|Send) link/ }).click();
+    await page.getByLabel('Copy this link').waitFor();
+  },
+  async sharecopied(page) {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.addInitScript(() => Object.defineProperty(navigator, 'share', { value: () => Promise.resolve() }));
+    await comeIn(page, trip, 'ada');
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.getByText('Look', { exact: true }).click();
+    await page.getByRole('button', { name: /^(Copy|Send) link/ }).click();
+    await page.getByText(/^It works until/).waitFor();
+  },
+  async takeoff(page) {
+    await comeIn(page, trip, 'ada');
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.getByRole('button', { name: 'Take Cleo off this trip' }).click();
+  },
+};
+
+let guarded, trip;
+async function guardedCompany() {
+  guarded = await startAccessServer();
+  trip = await newTrip(guarded, { ben: 'viewer', cleo: 'commenter', dan: 'editor', 'maximiliana von und zu hohenstein': 'admin' });
+  const ada = await enter(browser, trip, 'ada');
+  for (const { title, day, start } of ITEMS.slice(0, 9)) await add(ada, day ?? '', `${start ? `${start.slice(11, 16)} ` : ''}${title}`);
+  await card(ada, 'Dinner at Ramiro').locator('.card-face').click();
+  await ada.getByRole('textbox', { name: 'Place' }).fill('Av. Almirante Reis');
+  await ada.getByRole('textbox', { name: 'Price' }).fill('140');
+  await ada.getByRole('textbox', { name: 'Link' }).fill('https://www.cervejariaramiro.com/en/');
+  await ada.getByRole('textbox', { name: 'Notes for this item' }).click();
+  await ada.keyboard.type('No reservations: **be there at six**.');
+  await ada.locator('.notes .cm-content').click();
+  await ada.keyboard.type('# Before we go\n\nBook the flights');
+  await saved(ada);
+  await enter(browser, trip, 'dan');
+}
+
+async function draw(screens, name) {
+  for (const [screen, show] of Object.entries(screens)) {
+    for (const [size, [width, height]] of Object.entries(SIZES)) {
+      for (const colorScheme of ['light', 'dark']) {
+        const picture = `${screen}-${size}-${colorScheme}`;
+        if (!picture.includes(only)) continue;
+        const touch = size === 'phone' && screen !== 'drag';
+        const page = await person(browser, name, { viewport: { width, height }, colorScheme, hasTouch: touch, isMobile: touch, reducedMotion: 'reduce' });
+        await show(page, size);
+        await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.ready)));
+        await page.screenshot({ path: join(out, `${picture}.png`) });
+        await page.context().close();
+      }
     }
   }
 }
+
+await company();
+await draw(SCREENS, 'Ana Lima');
+await guardedCompany();
+await draw(SIGNED_IN, null);
 await browser.close();
 await server.end();
+await guarded.end();

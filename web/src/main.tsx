@@ -1,8 +1,10 @@
-// The page's entry: picks what to show by the address, applies the theme, keeps a copy of the shell.
+// The page's entry: takes a token out of the address, picks what to show by it, applies the theme, keeps a copy of
+// the shell.
 
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { pathOfRoom, roomFromPath } from './room/address';
+import { takeToken } from './room/tokens';
 import { StartPage } from './view/start-page';
 import { applyTheme } from './view/theme';
 import { TripPage, type FirstFields } from './view/trip-page';
@@ -14,27 +16,41 @@ import './styles/empty.css';
 import './styles/board.css';
 import './styles/card.css';
 import './styles/panel.css';
+import './styles/people.css';
 import './styles/pages.css';
 
 interface Place {
   room: string | null;
   first: FirstFields | null;
+  /** Grows with every token that comes: a new one is a new way in. */
+  arrival: number;
+}
+
+let arrivals = 0;
+
+function placeHere(first: FirstFields | null = null): Place {
+  const room = roomFromPath(location.pathname);
+  if (takeToken(room)) arrivals++;
+  return { room, first, arrival: arrivals };
 }
 
 function App() {
-  const [place, setPlace] = useState<Place>({ room: roomFromPath(location.pathname), first: null });
+  const [place, setPlace] = useState<Place>(placeHere);
   useEffect(() => {
-    const onBack = () => setPlace({ room: roomFromPath(location.pathname), first: null });
-    addEventListener('popstate', onBack);
-    return () => removeEventListener('popstate', onBack);
+    // Going back, and a link to the same trip pasted over this one.
+    const onMove = () => setPlace(placeHere());
+    addEventListener('popstate', onMove);
+    return () => removeEventListener('popstate', onMove);
   }, []);
 
-  if (place.room !== null) return <TripPage key={place.room} id={place.room} first={place.first} />;
+  const key = `${place.arrival} ${place.room ?? ''}`;
+  if (place.room !== null) return <TripPage key={key} id={place.room} first={place.first} />;
   return (
     <StartPage
+      key={key}
       onStart={(room, first) => {
         history.pushState(null, '', pathOfRoom(room));
-        setPlace({ room, first });
+        setPlace(placeHere(first));
       }}
     />
   );

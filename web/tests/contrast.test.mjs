@@ -32,7 +32,7 @@ function contrast(one, other) {
 const PAIRS = [
   ...['ground', 'surface', 'sunken', 'accent-soft', 'away-soft'].map((ground) => ['ink', ground, TEXT]),
   ...['ground', 'surface', 'sunken'].map((ground) => ['ink-quiet', ground, TEXT]),
-  ...['ground', 'surface', 'accent-soft'].map((ground) => ['accent-text', ground, TEXT]),
+  ...['ground', 'surface', 'accent-soft', 'away-soft'].map((ground) => ['accent-text', ground, TEXT]),
   ['on-accent', 'accent', TEXT],
   ['on-accent', 'accent-hover', TEXT],
   ['good', 'sunken', MARK],

@@ -1,8 +1,10 @@
 // What every browser test stands on: the real server on a temporary folder, one browser, a line that can be cut.
 // Waits are for conditions, never for time. TRIPROOM_BIN and CHROMIUM name other programs to use.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -54,7 +56,7 @@ export async function startServer() {
     rmSync(data, { recursive: true, force: true });
   };
   await server.start();
-  await servesThisPage(server.url);
+  if (!process.env.OTHER_PAGE) await servesThisPage(server.url);
   return server;
 }
 
@@ -208,4 +210,18 @@ export async function openTogether(browser, server, items, options = [{}, {}]) {
     pages.push(page);
   }
   return pages;
+}
+
+/** No rule of the accessibility checker is broken on this screen. */
+export async function accessible(page, screen) {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
+  assert.deepEqual(violations.map(({ id, nodes }) => `${screen}: ${id} ${nodes.map((node) => node.html.slice(0, 160)).join(' ')}`), []);
+}
+
+export async function noSidewaysScroll(page) {
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(wider, 0, `the page is ${wider} px too wide`);
 }

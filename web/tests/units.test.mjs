@@ -125,6 +125,81 @@ test('the light says saved only for what was echoed', async (t) => {
   assert.equal(now(), 'offline');
 });
 
+test('a socket that comes back with a new ticket leaves what was saved saved, and nothing else', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { SaveLight } = await source('room/save-light.ts');
+  const light = new SaveLight({ inherited: false, set() {}, clear() {} }, () => {});
+  const renew = () => {
+    light.socketClosed(4401);
+    light.renewing();
+  };
+  light.socketOpened();
+  renew();
+  assert.equal(light.light, 'connecting', 'nothing was confirmed yet');
+  light.socketOpened();
+  light.documentsExchanged();
+  light.echoed(1);
+  assert.equal(light.light, 'saved');
+  renew();
+  assert.equal(light.light, 'saved');
+  light.localChange();
+  assert.equal(light.light, 'connecting', 'a change is not saved by having been quick');
+  light.socketOpened();
+  light.documentsExchanged();
+  light.echoed(2);
+  assert.equal(light.light, 'saved');
+  renew();
+  t.mock.timers.tick(3001);
+  assert.equal(light.light, 'connecting', 'a socket that does not come back is missed');
+  light.socketClosed(1006);
+  assert.equal(light.light, 'offline');
+  light.socketOpened();
+  light.documentsExchanged();
+  light.echoed(3);
+  renew();
+  light.socketClosed(1006);
+  assert.equal(light.light, 'offline', 'a line that breaks while it comes back is broken');
+});
+
+test('each role is shown what it may do, and no more', async () => {
+  const { grantableTo, linkRoles, mayLeave, mayRemove, ownerName, roleFrom } = await source('room/role.ts');
+  const member = (principal, role, name = principal) => ({ principal, kind: 'user', name, role });
+  const members = [member('ada', 'owner', 'Ada'), member('cleo', 'admin'), member('ben', 'viewer')];
+  const as = (id, role, editorsMayInvite = false) => ({ role, me: { id, kind: 'user', name: id }, members, editorsMayInvite });
+  assert.deepEqual(linkRoles(as('ada', 'owner')), ['viewer', 'commenter', 'editor']);
+  assert.deepEqual(linkRoles(as('cleo', 'admin')), ['viewer', 'commenter', 'editor']);
+  assert.deepEqual(linkRoles(as('dan', 'editor')), []);
+  assert.deepEqual(linkRoles(as('dan', 'editor', true)), ['viewer', 'commenter']);
+  assert.deepEqual(linkRoles(as('guest:1', 'editor', true)), [], 'a guest lets nobody in');
+  for (const role of ['viewer', 'commenter']) assert.deepEqual(linkRoles(as('dan', role, true)), []);
+
+  assert.deepEqual(grantableTo(as('ada', 'owner'), members[0]), [], 'nobody changes their own role');
+  assert.equal(grantableTo(as('ada', 'owner'), members[1]).length, 5);
+  assert.deepEqual(grantableTo(as('cleo', 'admin'), members[0]), []);
+  assert.deepEqual(grantableTo(as('cleo', 'admin'), members[2]), ['viewer', 'commenter', 'editor']);
+  assert.deepEqual(grantableTo(as('dan', 'editor', true), members[2]), []);
+  assert.equal(mayRemove(as('cleo', 'admin'), members[2]), true);
+  assert.equal(mayRemove(as('cleo', 'admin'), members[0]), false);
+
+  assert.equal(mayLeave(as('ada', 'owner')), false, 'a trip keeps an owner');
+  assert.equal(mayLeave(as('ben', 'viewer')), true);
+  assert.equal(mayLeave(as('guest:1', 'viewer')), false);
+  assert.equal(ownerName(as('ben', 'viewer')), 'Ada');
+  assert.equal(ownerName(as('ada', 'owner')), null);
+  assert.equal(roleFrom('emperor'), 'viewer');
+});
+
+test('a socket’s address is the server’s word for it, and never less safe than the page', async () => {
+  const { yjsAddress } = await source('room/address.ts');
+  globalThis.location = { origin: 'https://trips.example', protocol: 'https:' };
+  assert.deepEqual(yjsAddress('a/b', null), { server: 'wss://trips.example/yjs', path: 'a%2Fb' });
+  assert.deepEqual(yjsAddress('a', 'ws://trips.example/yjs/a'), { server: 'wss://trips.example/yjs', path: 'a' });
+  assert.deepEqual(yjsAddress('a', 'wss://live.example/x/yjs/a%2Fyjs'), { server: 'wss://live.example/x/yjs', path: 'a%2Fyjs' });
+  globalThis.location = { origin: 'http://127.0.0.1:8080', protocol: 'http:' };
+  assert.deepEqual(yjsAddress('a', 'ws://127.0.0.1:8080/yjs/a'), { server: 'ws://127.0.0.1:8080/yjs', path: 'a' });
+  delete globalThis.location;
+});
+
 test('marks of an earlier visit keep the light honest until the server has everything', async () => {
   const store = new Map();
   globalThis.localStorage = {

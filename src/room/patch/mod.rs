@@ -16,7 +16,7 @@ mod tests;
 mod text;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use json_patch::PatchOperation;
@@ -24,7 +24,8 @@ use json_patch::PatchOperation;
 use super::change::Poisoned;
 use super::document::Document;
 use super::role::Writes;
-use super::view::{Roots, ViewError, ViewLimits};
+use super::trip::{self, Rule};
+use super::view::{Entries, Roots, ViewError, ViewLimits};
 
 pub use error::{PatchCode, PatchError};
 
@@ -84,14 +85,26 @@ impl Patch {
         Ok(document.edit(|txn| difference.write(txn, size))?)
     }
 
-    /// The roots that it reads or writes; nothing when it names the whole document.
-    fn roots(&self) -> Option<BTreeSet<String>> {
-        let mut names = BTreeSet::new();
+    /// What it reads or writes of which roots; nothing when it names the whole document. Of an item, only that item.
+    fn roots(&self) -> Option<BTreeMap<String, Entries>> {
+        let mut roots = BTreeMap::new();
         for operation in &self.operations {
             for pointer in [Some(operation.path()), parse::source(operation)].into_iter().flatten() {
-                names.insert(pointer.first()?.decoded().into_owned());
+                let mut tokens = pointer.tokens().map(|token| token.decoded().into_owned());
+                let root = tokens.next()?;
+                let entry = tokens.next().filter(|_| is_by_id(&root));
+                match (entry, roots.entry(root).or_insert_with(|| Entries::Named(BTreeSet::new()))) {
+                    (Some(entry), Entries::Named(entries)) => drop(entries.insert(entry)),
+                    (None, entries) => *entries = Entries::All,
+                    (Some(_), Entries::All) => {}
+                }
             }
         }
-        Some(names)
+        Some(roots)
     }
+}
+
+/// Whether the entries of a root have nothing to do with each other.
+fn is_by_id(root: &str) -> bool {
+    trip::ROOTS.iter().any(|field| field.name == root && matches!(field.rule, Rule::ById(_)))
 }

@@ -32,7 +32,7 @@ impl Patch {
         writes: Writes,
         limits: &ViewLimits,
     ) -> Result<Map<String, Value>, Box<PatchError>> {
-        let mut plan = Plan { root: Value::Object(before.json.clone()), work: WORK_MAX };
+        let mut plan = Plan { root: before.json.clone().into(), partial: &before.partial, work: WORK_MAX };
         for (at, operation) in self.operations.iter().enumerate() {
             let done = may_write(operation, writes).and_then(|()| plan.step(operation));
             done.map_err(|fault| fault.of(Some(at), Some(name(operation))))?;
@@ -156,12 +156,14 @@ fn too_much(error: ViewError) -> Fault {
 }
 
 /// A document's JSON while operations are done to it.
-struct Plan {
+struct Plan<'b> {
     root: Value,
+    /// Roots of which there may be more.
+    partial: &'b BTreeSet<String>,
     work: usize,
 }
 
-impl Plan {
+impl Plan<'_> {
     fn step(&mut self, operation: &PatchOperation) -> Result<(), Fault> {
         match operation {
             PatchOperation::Add(AddOperation { path, value }) => self.add(path, value.clone()),
@@ -173,13 +175,15 @@ impl Plan {
             }
             PatchOperation::Move(MoveOperation { from, path }) => self.relocate(from, path),
             PatchOperation::Copy(CopyOperation { from, path }) => {
-                let found = find(&self.root, from)?;
-                weigh(found, &mut self.work).map_err(|()| too_dear(path))?;
+                let found = self.find(from)?;
+                let mut left = self.work;
+                weigh(found, &mut left).map_err(|()| too_dear(path))?;
                 let value = found.clone();
+                self.work = left;
                 self.add(path, value)
             }
             PatchOperation::Test(TestOperation { path, value }) => {
-                let found = find(&self.root, path)?;
+                let found = self.find(path)?;
                 if found == value {
                     return Ok(());
                 }
@@ -193,7 +197,7 @@ impl Plan {
 
     fn relocate(&mut self, from: &Pointer, path: &Pointer) -> Result<(), Fault> {
         if from == path {
-            return find(&self.root, from).map(drop);
+            return self.find(from).map(drop);
         }
         if is_within(path, from) {
             return Err(Fault::new(PatchCode::MoveIntoItself, path)
@@ -228,7 +232,7 @@ impl Plan {
 
     fn remove(&mut self, path: &Pointer) -> Result<Value, Fault> {
         // Said of what is not there before anything is taken out.
-        find(&self.root, path)?;
+        self.find(path)?;
         let Some((parent, last)) = path.split_back() else {
             return Ok(std::mem::take(&mut self.root));
         };
@@ -245,8 +249,44 @@ impl Plan {
         }
     }
 
+    /// What is at a pointer, or why there is nothing.
+    fn find(&self, path: &Pointer) -> Result<&Value, Fault> {
+        let (mut value, mut depth) = (&self.root, 0);
+        for token in path.tokens() {
+            let next = match value {
+                Value::Object(members) => members.get(&*token.decoded()),
+                Value::Array(values) => values.get(index(&token, values.len(), path)?),
+                _ => None,
+            };
+            let Some(next) = next else { return Err(self.explain(value, path, depth)) };
+            (value, depth) = (next, depth + 1);
+        }
+        Ok(value)
+    }
+
+    /// Says why there is nothing at `path`, of which the first `depth` tokens lead to `last`.
+    fn explain(&self, last: &Value, path: &Pointer, depth: usize) -> Fault {
+        let reached = PointerBuf::from_tokens(path.tokens().take(depth));
+        let is_partial = depth == 1 && reached.first().is_some_and(|root| self.partial.contains(&*root.decoded()));
+        let hint = match last {
+            Value::Object(_) if is_partial => {
+                format!("{:?} has no such key. Use \"add\" for a new one.", reached.as_str())
+            }
+            Value::Object(members) if members.is_empty() => format!("{:?} is an empty object.", reached.as_str()),
+            Value::Object(members) => {
+                let keys = members.keys().take(NEIGHBOURS).map(|key| excerpt(&key.as_str().into()));
+                let keys = keys.collect::<Vec<_>>().join(", ");
+                let more = if members.len() > NEIGHBOURS { " and others" } else { "" };
+                format!("{:?} has the keys {keys}{more}. Use \"add\" for a new one.", reached.as_str())
+            }
+            Value::Array(values) => format!("{:?} is a list of {}; the first is 0.", reached.as_str(), values.len()),
+            _ => format!("{:?} is {}, in which nothing is.", reached.as_str(), excerpt(last)),
+        };
+        not_found(path).hint(hint)
+    }
+
     fn find_mut(&mut self, path: &Pointer) -> Result<&mut Value, Fault> {
-        find(&self.root, path)?;
+        self.find(path)?;
         self.root.pointer_mut(path.as_str()).ok_or_else(|| not_found(path))
     }
 
@@ -266,38 +306,6 @@ impl Plan {
         self.work = self.work.checked_sub(bytes).ok_or_else(|| too_dear(path))?;
         Ok(())
     }
-}
-
-/// What is at a pointer, or why there is nothing.
-fn find<'v>(root: &'v Value, path: &Pointer) -> Result<&'v Value, Fault> {
-    let (mut value, mut depth) = (root, 0);
-    for token in path.tokens() {
-        let key = token.decoded();
-        let next = match value {
-            Value::Object(members) => members.get(&*key),
-            Value::Array(values) => values.get(index(&token, values.len(), path)?),
-            _ => None,
-        };
-        let Some(next) = next else { return Err(explain(value, path, depth)) };
-        (value, depth) = (next, depth + 1);
-    }
-    Ok(value)
-}
-
-/// Says why there is nothing at `path`, of which the first `depth` tokens lead to `last`.
-fn explain(last: &Value, path: &Pointer, depth: usize) -> Fault {
-    let reached = PointerBuf::from_tokens(path.tokens().take(depth));
-    let hint = match last {
-        Value::Object(members) if members.is_empty() => format!("{:?} is an empty object.", reached.as_str()),
-        Value::Object(members) => {
-            let keys: Vec<String> = members.keys().take(NEIGHBOURS).map(|key| excerpt(&key.as_str().into())).collect();
-            let more = if members.len() > keys.len() { " and others" } else { "" };
-            format!("{:?} has the keys {}{more}. Use \"add\" for a new one.", reached.as_str(), keys.join(", "))
-        }
-        Value::Array(values) => format!("{:?} is a list of {}; the first is 0.", reached.as_str(), values.len()),
-        _ => format!("{:?} is {}, in which nothing is.", reached.as_str(), excerpt(last)),
-    };
-    not_found(path).hint(hint)
 }
 
 fn not_found(path: &Pointer) -> Fault {

@@ -398,6 +398,8 @@ fn errors_name_the_operation_and_say_what_to_do() {
     let error = fault(apply(&mut document, &typo));
     assert_eq!((error.index, error.operation), (Some(1), Some("remove")));
     assert_eq!(error.hint, r#""/trip" has the keys "tags", "title". Use "add" for a new one."#);
+    let typo = json!([{"op": "remove", "path": "/items/nowhere"}]);
+    assert_eq!(fault(apply(&mut document, &typo)).hint, r#""/items" has no such key. Use "add" for a new one."#);
     let names: std::collections::BTreeSet<_> = PatchCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(names.len(), PatchCode::ALL.len());
 }

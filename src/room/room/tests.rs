@@ -272,6 +272,25 @@ fn who_may_write_after_all_is_asked_for_what_was_refused() {
 }
 
 #[test]
+fn an_editor_who_may_only_comment_now_comments_under_the_same_client_id() {
+    let now = Instant::now();
+    for kind in [UpdateKind::Live, UpdateKind::Answer] {
+        let mut room = room_with(now, Writes::Everything, Receipt::Echo);
+        let doc = Doc::with_client_id(9);
+        let set = |root: &str| {
+            let mut txn = doc.transact_mut();
+            txn.get_or_insert_map(root).insert(&mut txn, "key", "value");
+            let update = Box::new(CheckedUpdate::parse(txn.encode_update_v1().into()).expect("well-formed"));
+            Input::Update { from: VIEWER, update, kind }
+        };
+        let permit = Input::Permit { to: VIEWER, writes: Writes::Comments };
+        room.turn(now, &mut [set("trip")].into(), Admission::Open);
+        let effects = room.turn(now, &mut [permit, set("comments")].into(), Admission::Open);
+        assert_eq!(effects.log.len(), 1, "{kind:?}");
+    }
+}
+
+#[test]
 fn who_may_write_no_more_writes_no_more() {
     let now = Instant::now();
     let mut room = room_with(now, Writes::Everything, Receipt::Echo);

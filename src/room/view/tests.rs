@@ -97,7 +97,7 @@ fn undeclared_roots_read_as_what_they_evidently_are() {
     let kinds = document.read(Roots::All, &LIMITS).expect("within the limits").kinds;
     assert_eq!(kinds["xml"], RootKind::Xml);
     assert_eq!(kinds["list"], RootKind::Array);
-    let some = ["list".to_owned(), "trip".to_owned(), "nowhere".to_owned()].into();
+    let some = ["list", "trip", "nowhere"].map(|name| (name.to_owned(), Entries::All)).into();
     let some = document.read(Roots::Named(&some), &LIMITS).expect("within the limits").json;
     assert_eq!(Value::Object(some), json!({"list": ["a", "b"], "trip": {}}));
 }

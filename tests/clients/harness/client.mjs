@@ -2,12 +2,16 @@
 // tests' way to see what a person in that room would see.
 
 import WebSocket from 'ws';
+import { assertAllWasReadable } from './complaints.mjs';
 import { tick, until } from './events.mjs';
 
 /** A client of `flavour` in `room` that leaves when the test `t` ends. */
 export function join(t, flavour, server, room, options) {
-  const client = new Client(flavour, server, room, options);
-  t.after(() => client.leave());
+  const client = new (flavour.Client ?? Client)(flavour, server, room, options);
+  t.after(() => {
+    client.leave();
+    assertAllWasReadable();
+  });
   return client;
 }
 

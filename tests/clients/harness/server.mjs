@@ -1,5 +1,8 @@
 // The server under test: one process of the real binary with its own data folder and port. Tests start,
 // stop, kill and start it again on the same port and data. A server that ends unasked fails its test.
+//
+// SERVER=reference puts Hocuspocus's own server in its place: what a test asks of a Hocuspocus server in
+// general must hold there too, or the test is wrong.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +14,13 @@ import { fileURLToPath } from 'node:url';
 import { tick, until } from './events.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const REFERENCE = fileURLToPath(new URL('./reference-server.mjs', import.meta.url));
+
+/** Whether the tests run against Hocuspocus's own server. */
+export const isReference = process.env.SERVER === 'reference';
+
+/** For a test of what only triproom does, or does in a way of its own. */
+export const onlyHere = isReference ? { skip: 'the reference server does otherwise' } : {};
 
 /** TRIPROOM_BIN, or the newest binary that cargo built here. */
 function binary() {
@@ -62,8 +72,9 @@ export class Server {
 
   /** Starts the process and waits for the line that says it is ready. */
   async start() {
+    const program = isReference ? [process.execPath, REFERENCE] : [binary(), 'serve'];
     const [command, ...args] = [
-      ...this.wrap, binary(), 'serve', '--host', this.host, '--port', String(this.port), '--data', this.data, ...this.args,
+      ...this.wrap, ...program, '--host', this.host, '--port', String(this.port), '--data', this.data, ...this.args,
     ];
     this.#asked = false;
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -88,6 +99,11 @@ export class Server {
   /** Where the Yjs clients connect to; the room's name follows. */
   get socketUrl() {
     return `${this.url.replace('http', 'ws')}/yjs`;
+  }
+
+  /** Where the Hocuspocus clients connect to. */
+  get hocuspocusUrl() {
+    return `${this.url.replace('http', 'ws')}/hocuspocus`;
   }
 
   get alive() {

@@ -16,13 +16,19 @@ export interface EditorProps {
   notes: Y.Text;
   label: string;
   placeholder: string;
+  /** Else it is read, with everybody's cursors in it. */
+  mayEdit: boolean;
   /** Inside a card: as high as its text. */
   compact?: boolean;
 }
 
+const WRITTEN = { spellcheck: 'true', autocapitalize: 'sentences' };
+/** Not editable, yet reached and scrolled by keys. */
+const READ = { tabindex: '0', 'aria-readonly': 'true' };
+
 const markdown = new Language(defineLanguageFacet(), parser.configure([GFM]), [], 'markdown');
 
-export function Editor({ notes, label, placeholder, compact }: EditorProps) {
+export function Editor({ notes, label, placeholder, mayEdit, compact }: EditorProps) {
   const room = useRoom();
   const place = useRef<HTMLDivElement>(null);
 
@@ -35,7 +41,9 @@ export function Editor({ notes, label, placeholder, compact }: EditorProps) {
           keymap.of([...yUndoManagerKeymap, ...defaultKeymap, ...(compact ? [] : [indentWithTab])]),
           drawSelection(),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ 'aria-label': label, dir: 'auto', spellcheck: 'true', autocapitalize: 'sentences' }),
+          EditorView.contentAttributes.of({ 'aria-label': label, dir: 'auto', ...(mayEdit ? WRITTEN : READ) }),
+          EditorView.editable.of(mayEdit),
+          EditorState.readOnly.of(!mayEdit),
           EditorView.perLineTextDirection.of(true),
           placeholderText(placeholder),
           markdown,
@@ -49,7 +57,7 @@ export function Editor({ notes, label, placeholder, compact }: EditorProps) {
       view.destroy();
       room.people.awareness.setLocalStateField('cursor', null);
     };
-  }, [notes]);
+  }, [notes, mayEdit]);
 
-  return <div ref={place} class={`editor ${compact ? 'editor-compact' : ''}`} data-test="editor" />;
+  return <div ref={place} class={`editor ${compact ? 'editor-compact' : ''} ${mayEdit ? '' : 'editor-read'}`} data-test="editor" />;
 }

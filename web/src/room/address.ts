@@ -19,6 +19,17 @@ export function pathOfRoom(room: string): string {
   return PREFIX + encodeURIComponent(room);
 }
 
+/**
+ * Where a room's socket is: as the server says, else beside this page. A page that came over TLS never dials without,
+ * whatever a server behind a proxy believes it is called.
+ */
+export function yjsAddress(room: string, told: string | null): { server: string; path: string } {
+  const at = told?.indexOf('/yjs/') ?? -1;
+  if (!told || at === -1) return { server: `${location.origin.replace(/^http/, 'ws')}/yjs`, path: encodeURIComponent(room) };
+  const server = told.slice(0, at + 4);
+  return { server: location.protocol === 'https:' ? server.replace(/^ws:/, 'wss:') : server, path: told.slice(at + 5) };
+}
+
 /** Readable, then unguessable: the title's words and 60 random bits. */
 export function newRoomId(title: string): string {
   const words = title

@@ -9,6 +9,8 @@ import { colorOf } from '../trip/palette';
 export interface Person {
   key: string;
   name: string;
+  /** Which member they say they are; nothing may be decided by it. */
+  id?: string;
   color: string;
   agent: boolean;
   me: boolean;
@@ -16,6 +18,10 @@ export interface Person {
 
 /** At most this often does presence leave this tab. */
 const SEND_EVERY_MS = 100;
+/** Who comes back within this time, on a new socket, was never gone to those who look. */
+const LINGER_MS = 1000;
+
+type State = Record<string, unknown>;
 
 /** Awareness that sends its first change at once and gathers the ones that follow. */
 class CalmAwareness extends Awareness {
@@ -51,10 +57,20 @@ export class People {
   #all: Person[] = [];
   #byFocus = new Map<string, Person[]>();
   readonly #listeners = new Map<string, Set<() => void>>();
+  /** Everybody's last state, also of those who have just gone. */
+  readonly #seen = new Map<number, State>();
 
-  constructor(doc: Y.Doc) {
+  /** `onRightsChanged`: another page says that what people may do here has changed. Only a hint: anybody can say it. */
+  constructor(doc: Y.Doc, onRightsChanged: () => void) {
     this.awareness = new CalmAwareness(doc);
-    this.awareness.on('change', () => this.#index());
+    this.awareness.on('change', ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>) => {
+      const states = this.awareness.getStates();
+      const rightsChanged = updated.some((client) => this.#saysNewRights(client, states.get(client)!));
+      for (const client of [...added, ...updated]) this.#seen.set(client, states.get(client)!);
+      for (const client of removed) setTimeout(() => this.#forget(client), LINGER_MS);
+      this.#index();
+      if (rightsChanged) onRightsChanged();
+    });
   }
 
   get all(): Person[] {
@@ -72,9 +88,11 @@ export class People {
     return () => set.delete(listener);
   }
 
-  nameMe(name: string): void {
+  nameMe(name: string, id: string | null): void {
     const color = colorOf(name);
-    this.awareness.setLocalStateField('user', { name, color, colorLight: `${color}40` });
+    const before = this.awareness.getLocalState()?.['user'] as { name?: string; id?: string } | undefined;
+    if (before?.name === name && (before.id ?? null) === id) return;
+    this.awareness.setLocalStateField('user', { name, color, colorLight: `${color}40`, ...(id && { id }) });
   }
 
   /** On a new socket: a newer clock, or those who saw this tab leave would take it for old news. */
@@ -82,21 +100,39 @@ export class People {
     this.awareness.setLocalState(this.awareness.getLocalState());
   }
 
+  /** Tells the other pages that I have changed what people may do here. */
+  tellRightsChanged(): void {
+    this.awareness.setLocalStateField('rights', Date.now());
+  }
+
   focus(pointer: string | null): void {
     const state = this.awareness.getLocalState();
     if (state && state['focus'] !== pointer) this.awareness.setLocalStateField('focus', pointer);
   }
 
+  /** What somebody said before I came is no news. */
+  #saysNewRights(client: number, state: State): boolean {
+    const before = this.#seen.get(client);
+    return client !== this.awareness.clientID && before !== undefined && before['rights'] !== state['rights'];
+  }
+
+  #forget(client: number): void {
+    if (this.awareness.getStates().has(client)) return;
+    this.#seen.delete(client);
+    this.#index();
+  }
+
   #index(): void {
     const all = new Map<string, Person>();
     const byFocus = new Map<string, Person[]>();
-    for (const [client, state] of this.awareness.getStates()) {
+    for (const [client, state] of this.#seen) {
       const user: unknown = state['user'];
       const name = (user as { name?: unknown } | undefined)?.name;
       if (typeof name !== 'string' || name === '') continue;
       const me = client === this.awareness.clientID;
       const agent = (user as { kind?: unknown }).kind === 'agent';
-      const person: Person = { key: name, name, color: colorOf(name), agent, me };
+      const id: unknown = (user as { id?: unknown }).id;
+      const person: Person = { key: name, name, color: colorOf(name), agent, me, ...(typeof id === 'string' && { id }) };
       // One face a name: somebody with a phone and a laptop is still one person.
       if (me || !all.has(name)) all.set(name, person);
       const focus: unknown = state['focus'];

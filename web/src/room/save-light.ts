@@ -11,6 +11,8 @@ const GATHER_MS = 120;
 /** How long after a planned restart the light says so, before it says offline. */
 const RESTART_MS = 30_000;
 const CODE_RESTART = 1012;
+/** How long a socket may take to come back with a new ticket before anybody need know. */
+const RENEWAL_MS = 3000;
 
 export class SaveLight {
   #connected = false;
@@ -18,6 +20,9 @@ export class SaveLight {
   #settled = false;
   #everFailed = false;
   #restartUntil = 0;
+  #renewalUntil = 0;
+  /** What the light said when the socket closed. */
+  #wasSaved = false;
   #refused = false;
   #held = false;
 
@@ -38,6 +43,8 @@ export class SaveLight {
 
   get light(): Light {
     if (this.#refused) return 'refused';
+    // Everything was confirmed before the socket closed, and nothing was changed since.
+    if (Date.now() < this.#renewalUntil && !this.unsaved) return 'saved';
     if (!this.#connected) {
       if (Date.now() < this.#restartUntil) return 'restarting';
       return this.#everFailed ? 'offline' : 'connecting';
@@ -67,6 +74,8 @@ export class SaveLight {
   }
 
   socketClosed(code: number | null): void {
+    this.#wasSaved = this.light === 'saved';
+    this.#renewalUntil = 0;
     this.#connected = false;
     this.#settled = false;
     this.#everFailed = true;
@@ -84,6 +93,16 @@ export class SaveLight {
   dialling(): void {
     this.#refused = false;
     this.#everFailed = false;
+    this.#tell();
+  }
+
+  /** The socket has just closed to come back with a new ticket. What was saved stays saved meanwhile. */
+  renewing(): void {
+    this.#everFailed = false;
+    if (this.#wasSaved) {
+      this.#renewalUntil = Date.now() + RENEWAL_MS;
+      setTimeout(() => this.#tell(), RENEWAL_MS + 1);
+    }
     this.#tell();
   }
 

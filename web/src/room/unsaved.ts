@@ -14,14 +14,7 @@ export class UnsavedMarks {
   constructor(room: string, tab: string) {
     this.#prefix = `${PREFIX}${encodeURIComponent(room)}.`;
     this.#own = this.#prefix + tab;
-    try {
-      for (let i = 0; i < localStorage.length; i++) {
-        const key = localStorage.key(i);
-        if (key?.startsWith(this.#prefix)) this.#inherited.set(key, localStorage.getItem(key) ?? '');
-      }
-    } catch {
-      // Without storage there is no copy on this device either, so nothing unsaved is inherited.
-    }
+    for (const key of this.#all()) this.#inherited.set(key, this.#read(key) ?? '');
   }
 
   /** Did an earlier visit, or another tab, leave changes that nobody confirmed? */
@@ -42,6 +35,22 @@ export class UnsavedMarks {
       if (this.#read(key) === value) this.#write(key, null);
     }
     this.#inherited.clear();
+  }
+
+  /** Every tab's marks: what they stood for is given up. */
+  forget(): void {
+    for (const key of this.#all()) this.#write(key, null);
+    this.#inherited.clear();
+    this.#held = false;
+  }
+
+  #all(): string[] {
+    try {
+      const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
+      return keys.filter((key) => key !== null && key.startsWith(this.#prefix)) as string[];
+    } catch {
+      return []; // Without storage there is no copy on this device either, so nothing unsaved is inherited.
+    }
   }
 
   #read(key: string): string | null {

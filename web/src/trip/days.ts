@@ -70,6 +70,16 @@ export function onDay(value: unknown, from: string | null, to: string): unknown 
   return addDays(to, nights) + value.slice(10);
 }
 
+const CLOCK = { hour: TWELVE_HOURS ? 'numeric' : '2-digit', minute: '2-digit' } as const;
+const clockFormat = new Intl.DateTimeFormat(LOCALE, CLOCK);
+const momentFormat = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long', ...CLOCK });
+
+/** A moment (ms since 1970) in this device's time: "today, 14:05", or with its day. */
+export function momentWords(at: number, now = Date.now()): string {
+  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
+  return sameDay ? `today, ${clockFormat.format(at)}` : momentFormat.format(at);
+}
+
 function zoneHere(day: string, time: string): string {
   const minutes = -new Date(`${day}T${time}:00`).getTimezoneOffset();
   const two = (n: number) => String(n).padStart(2, '0');

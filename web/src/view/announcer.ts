@@ -16,22 +16,28 @@ export function attachAnnouncer(room: Room): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let here = new Set(room.people.all.map((person) => person.name));
 
-  const say = (about: string, sentence: string) => {
-    waiting.set(about, sentence);
+  const soon = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      const all = [...waiting.values()];
+      const all = [...comings(), ...waiting.values()];
       waiting.clear();
-      announce(all.length > MOST_AT_ONCE ? `${all.length} changes by others` : all.join('. '));
+      if (all.length > 0) announce(all.length > MOST_AT_ONCE ? `${all.length} changes by others` : all.join('. '));
     }, EVERY_MS);
   };
+  const say = (about: string, sentence: string) => {
+    waiting.set(about, sentence);
+    soon();
+  };
 
-  const stopPeople = room.people.subscribe('', () => {
-    const now = new Set(room.people.all.map((person) => person.name));
-    for (const name of now) if (!here.has(name)) say(`person ${name}`, `${name} is here`);
-    for (const name of here) if (!now.has(name)) say(`person ${name}`, `${name} left`);
-    here = now;
-  });
+  /** Who came and who left since this was last asked: somebody who blinked did neither. */
+  const comings = (): string[] => {
+    const before = here;
+    here = new Set(room.people.all.map((person) => person.name));
+    const came = [...here].filter((name) => !before.has(name)).map((name) => `${name} is here`);
+    return [...came, ...[...before].filter((name) => !here.has(name)).map((name) => `${name} left`)];
+  };
+
+  const stopPeople = room.people.subscribe('', soon);
 
   const onItems = (events: Y.YEvent<Y.AbstractType<unknown>>[], transaction: Y.Transaction) => {
     // What arrives on joining is not news.

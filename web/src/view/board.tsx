@@ -1,5 +1,5 @@
 // The itinerary: Unplanned and one place a day, side by side when wide, one under another when narrow.
-// Owns which card is open and lets cards be dragged; order comes from the document.
+// Owns which card is open and lets cards be dragged by those who may; order comes from the document.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { longDay, today } from '../trip/days';
@@ -9,7 +9,7 @@ import { Day } from './day';
 import { DatesForm } from './dates-form';
 import { attachDrag } from './drag';
 import { EmptyTrip } from './empty-trip';
-import { usePlan, useRoom } from './hooks';
+import { useMayEdit, usePlan, useRoom } from './hooks';
 import { Icon } from './icon';
 import { KeyboardMove } from './keyboard-move';
 import { announce, notify } from './notice';
@@ -17,6 +17,7 @@ import { announce, notify } from './notice';
 export function Board() {
   const room = useRoom();
   const plan = usePlan(room);
+  const mayEdit = useMayEdit(room);
   const board = useRef<HTMLDivElement>(null);
   const [openId, setOpenId] = useState<string | null>(null);
   const keys = useMemo(() => new KeyboardMove(room), [room]);
@@ -41,8 +42,8 @@ export function Board() {
     [room],
   );
 
-  useEffect(() => attachDrag(board.current!, drop), [drop]);
-  useEffect(() => () => keys.letGo(false), [keys]);
+  useEffect(() => (mayEdit ? attachDrag(board.current!, drop) : undefined), [drop, mayEdit]);
+  useEffect(() => () => keys.letGo(false), [keys, mayEdit]);
   useCloseWhenGone(openId, setOpenId);
   useStartAtToday(board, plan);
   useTellFocus(board);
@@ -51,33 +52,41 @@ export function Board() {
   const inTrip = tripDays(room);
   const inDay = (day: string) => {
     const ids = plan.get(day)!;
-    return { ids, openId: openId !== null && ids.includes(openId) ? openId : null, onToggle: toggle, onGripKey: gripKey };
+    return { ids, mayEdit, openId: openId !== null && ids.includes(openId) ? openId : null, onToggle: toggle, onGripKey: gripKey };
   };
   return (
     <div class="board" ref={board} onFocusOut={() => queueMicrotask(() => letGoOnLeave(keys))}>
       <p id="grip-help" class="sr-only">
         Press Space to lift, arrow keys to move, Space to drop, Escape to put back.
       </p>
-      {room.items.size === 0 && <EmptyTrip onStart={setOpenId} />}
+      {room.items.size === 0 && <EmptyTrip mayEdit={mayEdit} onStart={setOpenId} />}
       <div class="days">
         <Day day={null} {...inDay(UNPLANNED)} />
         {days.map((day) => (
           <Day key={day} day={day} number={inTrip.indexOf(day) + 1} {...inDay(day)} />
         ))}
-        {inTrip.length > 0 ? (
-          <button class="add-day" onClick={() => addTripDay(room)}>
-            <Icon name="plus" />
-            Add a day
-          </button>
-        ) : (
-          <section class="no-dates">
-            <h2>When is it?</h2>
-            <p class="quiet">Days to plan appear as soon as the trip has dates.</p>
-            <DatesForm onDone={() => {}} />
-          </section>
-        )}
+        {mayEdit && <MoreDays any={inTrip.length > 0} />}
       </div>
     </div>
+  );
+}
+
+function MoreDays({ any }: { any: boolean }) {
+  const room = useRoom();
+  if (any) {
+    return (
+      <button class="add-day" onClick={() => addTripDay(room)}>
+        <Icon name="plus" />
+        Add a day
+      </button>
+    );
+  }
+  return (
+    <section class="no-dates">
+      <h2>When is it?</h2>
+      <p class="quiet">Days to plan appear as soon as the trip has dates.</p>
+      <DatesForm onDone={() => {}} />
+    </section>
   );
 }
 

@@ -136,7 +136,7 @@ function setPrice(value: string, set: (value: string) => void): void | false {
 function ItemNotes({ item }: { item: Item }) {
   const room = useRoom();
   const notes = item.get('notes');
-  if (notes instanceof Y.Text) return <LazyEditor key={notes._item?.id.clock} notes={notes} label="Notes for this item" placeholder="Anything worth knowing" compact />;
+  if (notes instanceof Y.Text) return <LazyEditor key={notes._item?.id.clock} notes={notes} label="Notes for this item" placeholder="Anything worth knowing" mayEdit compact />;
   const start = () => room.edit('adding notes', () => item.set('notes', new Y.Text(typeof notes === 'string' ? notes : '')));
   return (
     <button class="field field-button" onClick={start}>

@@ -1,10 +1,11 @@
-// One item as a card: what, when, where, how much, and who is looking at it. Opens in place.
+// One item as a card: what, when, where, how much, and who is looking at it. Opens in place, to edit or to read.
 // Drawn a thousand times, so it listens only to its own item and its own watchers.
 
 import { useEffect, useRef } from 'preact/hooks';
 import { itemOf, removeItem } from '../trip/plan';
 import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf, type Booking } from '../trip/item';
 import { CardDetails, CardTitle } from './card-details';
+import { CardFacts, CardHeading } from './card-facts';
 import { Face } from './face';
 import { useMap, usePeopleAt, useRoom } from './hooks';
 import { Icon, type IconName } from './icon';
@@ -17,6 +18,7 @@ const BOOKING_MARK: Partial<Record<Booking, IconName>> = { reserved: 'clock', bo
 interface Props {
   id: string;
   open: boolean;
+  mayEdit: boolean;
   onToggle: (id: string) => void;
   onGripKey: (id: string, event: KeyboardEvent) => void;
 }
@@ -26,7 +28,7 @@ export const Card = memo(function Card(props: Props) {
   return item ? <LiveCard {...props} item={item} /> : null;
 });
 
-function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNullable<ReturnType<typeof itemOf>> }) {
+function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { item: NonNullable<ReturnType<typeof itemOf>> }) {
   const room = useRoom();
   useMap(item);
   const watchers = usePeopleAt(room, `/items/${id}`);
@@ -65,9 +67,9 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
       }}
     >
       <div class="card-row">
-        {open ? (
-          <CardTitle item={item} onClose={() => onToggle(id)} />
-        ) : (
+        {open && mayEdit && <CardTitle item={item} onClose={() => onToggle(id)} />}
+        {open && !mayEdit && <CardHeading item={item} onClose={() => onToggle(id)} />}
+        {!open && (
           <button class="card-face" aria-expanded="false" onClick={() => onToggle(id)}>
             <span class="card-kind" title={KIND_WORDS[kind]}>
               <Icon name={iconOf(kind)} />
@@ -99,16 +101,18 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
             </span>
           </button>
         )}
-        <button
-          class="grip"
-          aria-label={`Move ${title}`}
-          aria-describedby="grip-help"
-          aria-pressed="false"
-          onKeyDown={(event) => onGripKey(id, event)}
-          onKeyUp={(event) => event.key === ' ' && event.preventDefault()}
-        >
-          <Icon name="grip" />
-        </button>
+        {mayEdit && (
+          <button
+            class="grip"
+            aria-label={`Move ${title}`}
+            aria-describedby="grip-help"
+            aria-pressed="false"
+            onKeyDown={(event) => onGripKey(id, event)}
+            onKeyUp={(event) => event.key === ' ' && event.preventDefault()}
+          >
+            <Icon name="grip" />
+          </button>
+        )}
       </div>
       {watchers.length > 0 && (
         <div class="watchers" data-test="watchers">
@@ -118,7 +122,8 @@ function LiveCard({ id, item, open, onToggle, onGripKey }: Props & { item: NonNu
           ))}
         </div>
       )}
-      {open && <CardDetails id={id} item={item} onClose={() => onToggle(id)} onRemove={remove} />}
+      {open && mayEdit && <CardDetails id={id} item={item} onClose={() => onToggle(id)} onRemove={remove} />}
+      {open && !mayEdit && <CardFacts item={item} />}
     </li>
   );
 }

@@ -11,6 +11,7 @@ interface Props {
   day: string | null;
   number?: number;
   ids: string[];
+  mayEdit: boolean;
   /** The open card, when it is one of these. */
   openId: string | null;
   onToggle: (id: string) => void;
@@ -30,7 +31,7 @@ function useBatches(count: number): number {
   return drawn;
 }
 
-export const Day = memo(function Day({ day, number, ids, openId, onToggle, onGripKey }: Props) {
+export const Day = memo(function Day({ day, number, ids, mayEdit, openId, onToggle, onGripKey }: Props) {
   const drawn = useBatches(ids.length);
   const name = day ? longDay(day) : 'Unplanned';
   const isToday = day === today();
@@ -57,11 +58,11 @@ export const Day = memo(function Day({ day, number, ids, openId, onToggle, onGri
       </h2>
       <ul class="day-list">
         {ids.slice(0, drawn).map((id) => (
-          <Card key={id} id={id} open={id === openId} onToggle={onToggle} onGripKey={onGripKey} />
+          <Card key={id} id={id} mayEdit={mayEdit} open={id === openId} onToggle={onToggle} onGripKey={onGripKey} />
         ))}
       </ul>
       {!day && ids.length === 0 && <p class="day-empty">Ideas without a day wait here.</p>}
-      <AddItem day={day} dayName={name} />
+      {mayEdit && <AddItem day={day} dayName={name} />}
     </section>
   );
 });

@@ -1,4 +1,5 @@
 // A trip with nothing in it: three things to start with. Each makes a real item and opens it.
+// Who may not change the trip is told that it is empty.
 
 import { addItem, tripDays, type NewItem } from '../trip/plan';
 import { iconOf } from '../trip/item';
@@ -11,8 +12,16 @@ const SUGGESTIONS: (NewItem & { hint: string; last?: boolean })[] = [
   { title: 'The first dinner', kind: 'meal', hint: 'Something to look forward to' },
 ];
 
-export function EmptyTrip({ onStart }: { onStart: (id: string) => void }) {
+export function EmptyTrip({ mayEdit, onStart }: { mayEdit: boolean; onStart: (id: string) => void }) {
   const room = useRoom();
+  if (!mayEdit) {
+    return (
+      <section class="empty">
+        <p class="empty-lead">Nothing is planned yet.</p>
+        <p class="quiet">What the others add shows up here by itself.</p>
+      </section>
+    );
+  }
   const start = ({ title, kind }: NewItem) => {
     const id = addItem(room, tripDays(room)[0] ?? null, { title, kind });
     onStart(id);

@@ -1,19 +1,22 @@
 // The header: the trip's name and dates, the light, who is here, undo, notes, share. One line when wide, two when narrow.
+// What somebody may not change is only shown, and what they may not do is not there.
 
-import { recall, remember } from '../room/device';
+import type { ComponentChildren } from 'preact';
 import { colorOf } from '../trip/palette';
 import { dateRange } from '../trip/days';
 import { setTrip } from '../trip/plan';
 import { DatesForm } from './dates-form';
 import { DraftField } from './draft-field';
-import { Face, Faces } from './face';
-import { useMap, useRoom, useUndo } from './hooks';
+import { Face } from './face';
+import { useMap, useMayEdit, useRoom, useUndo } from './hooks';
 import { Icon } from './icon';
 import { Logo } from './logo';
-import { announce, notify } from './notice';
+import { MeForm } from './me';
+import { announce } from './notice';
+import { People } from './people-list';
 import { Popover } from './popover';
+import { Share } from './share';
 import { StatusLight } from './status-light';
-import { THEMES, chooseTheme, currentTheme } from './theme';
 
 interface Props {
   /** Is the trip there to be shown? Until then its name and dates are only outlined. */
@@ -23,56 +26,64 @@ interface Props {
   notesOpen: boolean;
   onNotes: () => void;
   onRename: (name: string) => void;
+  /** The lines below it. */
+  children: ComponentChildren;
 }
 
-export function Header({ ready, covered, notesOpen, onNotes, onRename }: Props) {
+export function Header({ ready, covered, notesOpen, onNotes, onRename, children }: Props) {
   const room = useRoom();
   useMap(room.trip);
+  const mayEdit = useMayEdit(room);
   const field = (name: string) => (room.trip.get(name) as string | undefined) ?? '';
   const dates = dateRange(field('start_date') || null, field('end_date') || null);
   return (
-    <header class="header" inert={covered}>
-      <a class="home" href="/" aria-label="All trips">
-        <Logo />
-      </a>
-      <h1 class="trip-title">
-        {ready ? (
-          <DraftField
-            label="Trip name"
-            placeholder="Name this trip"
-            maxLength={200}
-            value={field('title')}
-            onCommit={(title) => (title ? setTrip(room, { title }) : false)}
-          />
-        ) : (
-          <span class="bone bone-title" />
-        )}
-      </h1>
-      <div class="header-dates">
-        {ready && (
-          <Popover label={dates ? `Dates: ${dates}` : 'Choose dates'} buttonClass="button-quiet dates-button" face={dates || 'Choose dates'}>
-            {(close) => <DatesForm onDone={close} />}
+    <header class="top" inert={covered}>
+      <div class="header">
+        <a class="home" href="/" aria-label="All trips">
+          <Logo />
+        </a>
+        <h1 class="trip-title">
+          {!ready && <span class="bone bone-title" />}
+          {ready && !mayEdit && (
+            <span class="title-text" dir="auto" title={field('title')}>
+              {field('title') || 'A trip without a name'}
+            </span>
+          )}
+          {ready && mayEdit && (
+            <DraftField
+              label="Trip name"
+              placeholder="Name this trip"
+              maxLength={200}
+              value={field('title')}
+              onCommit={(title) => (title ? setTrip(room, { title }) : false)}
+            />
+          )}
+        </h1>
+        <div class="header-dates">
+          {ready && !mayEdit && <span class="dates-text">{dates}</span>}
+          {ready && mayEdit && (
+            <Popover label={dates ? `Dates: ${dates}` : 'Choose dates'} buttonClass="button-quiet dates-button" face={dates || 'Choose dates'}>
+              {(close) => <DatesForm onDone={close} />}
+            </Popover>
+          )}
+        </div>
+        <div class="header-people">
+          <StatusLight />
+          <People />
+          <Popover label={`You: ${room.me}`} buttonClass="face-button" align="end" face={<Face person={mySelf(room.me)} />}>
+            {(close) => <MeForm onDone={close} onRename={onRename} />}
           </Popover>
-        )}
+        </div>
+        <div class="header-tools">
+          {mayEdit && <UndoButtons />}
+          <button class="button-icon only-wide" aria-pressed={notesOpen} onClick={onNotes} title="Notes">
+            <Icon name="notes" size={18} />
+            <span class="sr-only">Notes</span>
+          </button>
+          <Share title={field('title')} />
+        </div>
       </div>
-      <div class="header-people">
-        <StatusLight />
-        <Faces />
-        <Popover label={`You: ${room.me}`} buttonClass="face-button" align="end" face={<Face person={mySelf(room.me)} />}>
-          {(close) => <MeForm onDone={close} onRename={onRename} />}
-        </Popover>
-      </div>
-      <div class="header-tools">
-        <UndoButtons />
-        <button class="button-icon only-wide" aria-pressed={notesOpen} onClick={onNotes} title="Notes">
-          <Icon name="notes" size={18} />
-          <span class="sr-only">Notes</span>
-        </button>
-        <button class="button-main share" onClick={() => void share(field('title'))}>
-          <Icon name="share" />
-          <span>Share</span>
-        </button>
-      </div>
+      {children}
     </header>
   );
 }
@@ -106,51 +117,4 @@ export function step(manager: ReturnType<typeof useRoom>['undo'], which: 'undo' 
   const other = which === 'undo' ? manager.redoStack : manager.undoStack;
   if (label) other.at(-1)?.meta.set('label', label);
   announce(`${which === 'undo' ? 'Undid' : 'Did again'} ${label ?? 'my last step'}`);
-}
-
-async function share(title: string): Promise<void> {
-  const url = location.href;
-  if (matchMedia('(pointer: coarse)').matches && navigator.share) {
-    await navigator.share({ title: title || 'A trip', url }).catch(() => {});
-    return;
-  }
-  try {
-    await navigator.clipboard.writeText(url);
-    notify('Link copied. Whoever has it can join.');
-  } catch {
-    notify('Copy the link in the address bar: whoever has it can join.');
-  }
-}
-
-function MeForm({ onDone, onRename }: { onDone: () => void; onRename: (name: string) => void }) {
-  const room = useRoom();
-  return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        const name = new FormData(event.currentTarget).get('name');
-        onDone();
-        if (typeof name === 'string' && name.trim() && name.trim() !== room.me) {
-          remember('name', name.trim());
-          onRename(recall('name') ?? name.trim());
-        }
-      }}
-    >
-      <label class="labelled">
-        <span>Your name</span>
-        <input class="field" name="name" defaultValue={room.me} maxLength={40} required autocomplete="name" />
-      </label>
-      <fieldset class="choice">
-        <legend>Colours</legend>
-        {THEMES.map((theme) => (
-          <label key={theme}>
-            <input type="radio" name="theme" value={theme} defaultChecked={theme === currentTheme()} onChange={() => chooseTheme(theme)} />
-            <span>{theme === 'system' ? 'Auto' : theme === 'light' ? 'Light' : 'Dark'}</span>
-          </label>
-        ))}
-      </fieldset>
-      <button class="button-main">Done</button>
-    </form>
-  );
 }

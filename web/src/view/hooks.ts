@@ -1,10 +1,11 @@
-// How a view listens: to a piece of the document, to who is here, to the save light.
+// How a view listens: to a piece of the document, to who is here, to the save light, to what one may do.
 // A hook only says "draw again"; the view then reads the document itself, so there is no second copy.
 
 import { createContext } from 'preact';
-import { useContext, useLayoutEffect, useReducer, useRef } from 'preact/hooks';
+import { useContext, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type * as Y from 'yjs';
 import type { Room } from '../room/room';
+import type { Pass } from '../room/pass';
 import type { Light } from '../room/save-light';
 import type { Person } from '../room/people';
 import { readPlan, type Plan } from '../trip/plan';
@@ -72,6 +73,20 @@ export function useLight(room: Room): Light {
   const redraw = useRedraw();
   useLayoutEffect(() => room.light.subscribe(redraw), [room]);
   return room.light.light;
+}
+
+/** Draws again when what I may do here changes, or who belongs to the trip. */
+export function usePass(pass: Pass): Pass {
+  const redraw = useRedraw();
+  useLayoutEffect(() => pass.subscribe(redraw), [pass]);
+  return pass;
+}
+
+/** May I change the plan? Draws again only when that changes. */
+export function useMayEdit(room: Room): boolean {
+  const [may, setMay] = useState(room.pass.mayEdit);
+  useLayoutEffect(() => room.pass.subscribe(() => setMay(room.pass.mayEdit)), [room]);
+  return may;
 }
 
 export function usePeople(room: Room): Person[] {

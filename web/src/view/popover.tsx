@@ -8,18 +8,19 @@ interface Props {
   face: ComponentChildren;
   label: string;
   buttonClass: string;
+  popoverClass?: string;
   align?: 'start' | 'end';
   children: (close: () => void) => ComponentChildren;
 }
 
-export function Popover({ face, label, buttonClass, align = 'start', children }: Props) {
+export function Popover({ face, label, buttonClass, popoverClass = '', align = 'start', children }: Props) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
 
   useEffect(() => {
     if (!open) return;
-    root.current?.querySelector<HTMLElement>('.popover input, .popover button')?.focus();
+    firstField(root.current)?.focus();
     const outside = (event: Event) => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
@@ -50,10 +51,16 @@ export function Popover({ face, label, buttonClass, align = 'start', children }:
         {face}
       </button>
       {open && (
-        <div class={`popover popover-${align}`} role="dialog" aria-label={label}>
+        <div class={`popover popover-${align} ${popoverClass}`} role="dialog" aria-label={label}>
           {children(close)}
         </div>
       )}
     </div>
   );
+}
+
+/** The first thing to use; of a choice, what is chosen. */
+function firstField(root: HTMLElement | null): HTMLElement | null | undefined {
+  const first = root?.querySelector<HTMLInputElement>('.popover input, .popover select, .popover button');
+  return first?.type === 'radio' ? root?.querySelector<HTMLElement>('.popover input:checked') : first;
 }

@@ -1,11 +1,11 @@
-// The server closed this trip to us for good: says why, in its own words where it gave some, and what to do.
+// The server closed this trip's socket for good, for another reason than who we are (see barred.tsx): says why, in its
+// own words where it gave some, and what to do.
 
 import type { Refusal } from '../room/room';
 import { useRoom } from './hooks';
 import { Icon } from './icon';
 
 const SENTENCES: Record<number, [title: string, help: string]> = {
-  4401: ['Please sign in again', 'Your invitation has run out. Ask whoever sent it for a new link.'],
   4403: ['You have no access to this trip', 'Ask whoever sent you the link to let you in.'],
   4404: ['There is no such trip', 'Check the link; a letter may be missing at its end.'],
   4409: ['This trip’s room is full', 'Too many windows are open here. Close one, then try again.'],

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { Light } from '../room/save-light';
-import { useLight, useRoom } from './hooks';
+import { useLight, useMayEdit, useRoom } from './hooks';
 import { announce } from './notice';
 
 const WORD: Record<Light, string> = {
@@ -25,17 +25,29 @@ const SENTENCE: Record<Light, string> = {
   refused: 'This trip is closed to you for now.',
 };
 
+/** Who changes nothing has nothing to be saved. */
+const READING: Partial<Record<Light, [word: string, sentence: string]>> = {
+  saved: ['Up to date', 'You see the trip as it is now.'],
+  held: ['Not taken', 'Changes made on this device were not taken.'],
+  offline: ['Offline', 'Offline. You see the trip as this device last knew it.'],
+  restarting: ['Back soon', 'A short break for maintenance. This page comes back by itself.'],
+};
+
+const wordsFor = (light: Light, mayEdit: boolean): [word: string, sentence: string] =>
+  (!mayEdit && READING[light]) || [WORD[light], SENTENCE[light]];
+
 /** A line that is back within this time is not worth moving the page for. */
 const BLINK_MS = 1500;
 
 export function StatusLight() {
   const room = useRoom();
   const light = useLight(room);
+  const [word, sentence] = wordsFor(light, useMayEdit(room));
   return (
-    <span class={`light light-${light}`} title={SENTENCE[light]} data-light={light} data-unsaved={room.light.unsaved}>
+    <span class={`light light-${light}`} title={sentence} data-light={light} data-unsaved={room.light.unsaved}>
       <span class="light-dot" aria-hidden="true" />
-      <span aria-hidden="true">{WORD[light]}</span>
-      <span class="sr-only">{SENTENCE[light]}</span>
+      <span aria-hidden="true">{word}</span>
+      <span class="sr-only">{sentence}</span>
     </span>
   );
 }
@@ -44,13 +56,16 @@ export function StatusLight() {
 export function AwayLine() {
   const room = useRoom();
   const light = useLight(room);
-  const away = light === 'held' || light === 'offline' || light === 'restarting';
+  const mayEdit = useMayEdit(room);
+  const [, sentence] = wordsFor(light, mayEdit);
+  // What a reader's device could not send has a line of its own (role-line.tsx).
+  const away = (light === 'held' && mayEdit) || light === 'offline' || light === 'restarting';
   const [long, setLong] = useState(false);
   useEffect(() => {
     if (!away) return;
     const timer = setTimeout(() => {
       setLong(true);
-      announce(SENTENCE[light]);
+      announce(sentence);
     }, BLINK_MS);
     return () => clearTimeout(timer);
   }, [away]);
@@ -58,13 +73,13 @@ export function AwayLine() {
   useEffect(() => {
     if (!long || light !== 'saved') return;
     setLong(false);
-    announce('Every change is kept safely again.');
+    announce(mayEdit ? 'Every change is kept safely again.' : 'You see the trip as it is now.');
   }, [long, light]);
   if (!away || !long) return null;
   return (
     <p class="away-line" data-test="away">
-      {SENTENCE[light]}
-      {light === 'offline' && room.light.unsaved && ' They go out when you are back.'}
+      {sentence}
+      {light === 'offline' && mayEdit && room.light.unsaved && ' They go out when you are back.'}
     </p>
   );
 }

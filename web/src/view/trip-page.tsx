@@ -1,20 +1,23 @@
-// A trip's page: asks who one is, opens the room, and lays out header, plan and side panel.
-// Owns the room's life; everything below reads it through RoomContext.
+// A trip's page: finds out who one is and may do, opens the room, and lays out header, plan and side panel.
+// Owns the life of the pass and the room; everything below reads them through RoomContext.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { recall, remember, rememberTrip } from '../room/device';
+import { Pass } from '../room/pass';
 import { Room } from '../room/room';
 import { setTrip } from '../trip/plan';
 import { attachAnnouncer } from './announcer';
 import { Board } from './board';
 import { BottomBar } from './bottom-bar';
 import { Header, step } from './header';
-import { RoomContext, useLight, useMap, useMedia, useRoom } from './hooks';
+import { Barred } from './barred';
+import { RoomContext, useLight, useMap, useMedia, usePass, useRoom } from './hooks';
 import { NamePage } from './name-page';
 import { Notices } from './notice';
 import { Panel, SHEET, isPanel, type PanelId } from './panel';
 import { Refused } from './refused';
-import { Skeleton } from './skeleton';
+import { RoleLine } from './role-line';
+import { Skeleton, SkeletonPage } from './skeleton';
 import { AwayLine } from './status-light';
 
 /** What the start page asked for, written into the new room. */
@@ -25,31 +28,45 @@ export interface FirstFields {
 }
 
 export function TripPage({ id, first }: { id: string; first: FirstFields | null }) {
-  const [name, setName] = useState(recall('name'));
-  if (!name) {
-    return (
-      <NamePage
-        onName={(chosen) => {
-          remember('name', chosen);
-          setName(chosen);
-        }}
-      />
-    );
+  const pass = usePass(useMemo(() => new Pass(id), [id]));
+  const [chosen, choose] = useState(recall('name'));
+  const [visit, setVisit] = useState(0);
+  useEffect(() => {
+    pass.start();
+    return () => pass.close();
+  }, [pass]);
+
+  const name = pass.name ?? chosen;
+  if (pass.bar) return <Barred pass={pass} bar={pass.bar} />;
+  if (pass.asking) return <SkeletonPage away={false} />;
+  if (name) {
+    const reopen = () => setVisit(visit + 1);
+    return <OpenTrip key={`${visit} ${name}`} pass={pass} name={name} first={first} onRename={choose} onReopen={reopen} />;
   }
-  return <OpenTrip key={`${id}\n${name}`} id={id} name={name} first={first} onRename={setName} />;
+  // A sign-in may bring a name along: nobody is asked for it before that is known.
+  if (pass.token !== null && !pass.standing) return <SkeletonPage away />;
+  return (
+    <NamePage
+      onName={(given) => {
+        remember('name', given);
+        choose(given);
+      }}
+    />
+  );
 }
 
 interface OpenProps {
-  id: string;
+  pass: Pass;
   name: string;
   first: FirstFields | null;
   onRename: (name: string) => void;
+  onReopen: () => void;
 }
 
-function OpenTrip({ id, name, first, onRename }: OpenProps) {
+function OpenTrip({ pass, name, first, onRename, onReopen }: OpenProps) {
   const [room, setRoom] = useState<Room | null>(null);
   useEffect(() => {
-    const opened = new Room(id, name);
+    const opened = new Room(pass.room, name, pass);
     setRoom(opened);
     if (first) {
       void opened.loaded.then(() => {
@@ -62,13 +79,13 @@ function OpenTrip({ id, name, first, onRename }: OpenProps) {
   if (!room) return null;
   return (
     <RoomContext.Provider value={room}>
-      <Trip onRename={onRename} />
+      <Trip onRename={onRename} onReopen={onReopen} />
       <Notices />
     </RoomContext.Provider>
   );
 }
 
-function Trip({ onRename }: { onRename: (name: string) => void }) {
+function Trip({ onRename, onReopen }: { onRename: (name: string) => void; onReopen: () => void }) {
   const room = useRoom();
   const light = useLight(room);
   const [panel, setPanel] = useState<PanelId | null>(rememberedPanel);
@@ -91,8 +108,10 @@ function Trip({ onRename }: { onRename: (name: string) => void }) {
         notesOpen={panel === 'notes'}
         onNotes={() => show(panel === 'notes' ? null : 'notes')}
         onRename={onRename}
-      />
-      <AwayLine />
+      >
+        <AwayLine />
+        <RoleLine onReopen={onReopen} />
+      </Header>
       <main class="plan" aria-label="Plan" aria-busy={!ready} inert={covered}>
         {ready ? <Board /> : <Skeleton />}
       </main>
@@ -151,7 +170,7 @@ function useUndoKeys(): void {
       if ((event.target as HTMLElement).closest('input, textarea, select, .cm-editor')) return;
       const key = event.key.toLowerCase();
       const which = key === 'z' ? (event.shiftKey ? 'redo' : 'undo') : key === 'y' ? 'redo' : null;
-      if (!which) return;
+      if (!which || !room.pass.mayEdit) return;
       event.preventDefault();
       step(room.undo, which);
     };

@@ -1,0 +1,65 @@
+// What tests of a server that asks who people are stand on: people with tokens, trips with members, links.
+
+import { person, saved, tripUrl } from './harness.mjs';
+import { sign, startStandIn } from './stand-in.mjs';
+
+export const MON = '2026-05-04';
+export const WEEK = { title: 'Lisbon in May', start_date: MON, end_date: '2026-05-08' };
+
+export const startAccessServer = startStandIn;
+
+/** A token of the login for somebody; `seconds` is how long it holds. */
+export const tokenOf = (id, { name = id, seconds = 3600, ...claims } = {}) =>
+  sign({ sub: id, name, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + seconds, ...claims });
+
+export async function rest(server, token, method, path, body) {
+  const answer = await fetch(`${server.url}/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  const text = await answer.text();
+  return text ? JSON.parse(text) : null;
+}
+
+let trips = 0;
+
+/** A trip of Ada's, with these members beside her: `{ ben: 'viewer' }`. */
+export async function newTrip(server, members = {}, settings = {}) {
+  const room = `access ${process.pid}/${++trips} é`;
+  const path = `/rooms/${encodeURIComponent(room)}`;
+  const ada = tokenOf('ada', { name: 'Ada Lovelace' });
+  await rest(server, ada, 'POST', '/rooms', { id: room, ...WEEK });
+  for (const [id, role] of Object.entries(members)) {
+    await rest(server, ada, 'POST', `${path}/members`, { principal: id, name: nameOf(id), role });
+  }
+  if (Object.keys(settings).length > 0) await rest(server, ada, 'PATCH', path, { settings });
+  return {
+    room,
+    url: tripUrl(server.url, room),
+    link: (token) => `${tripUrl(server.url, room)}#token=${token}`,
+    setRole: (id, role) => rest(server, ada, 'PATCH', `${path}/members/${id}`, { role }),
+    remove: (id) => rest(server, ada, 'DELETE', `${path}/members/${id}`),
+    share: async (role) => (await rest(server, ada, 'POST', `${path}/tickets`, { role, share: true })).ticket,
+    delete: () => rest(server, ada, 'DELETE', path),
+  };
+}
+
+export const nameOf = (id) => (id === 'ada' ? 'Ada Lovelace' : id[0].toUpperCase() + id.slice(1));
+
+/** Opens the trip on this page with somebody's token. */
+export async function comeIn(page, trip, id) {
+  await page.goto(trip.link(tokenOf(id, { name: nameOf(id) })));
+  await saved(page);
+}
+
+/** Somebody with their token, in the trip. */
+export async function enter(browser, trip, id, options) {
+  const page = await person(browser, null, options);
+  await comeIn(page, trip, id);
+  return page;
+}
+
+export const roleLine = (page) => page.locator('[data-test=role]');
+export const barred = (page, why) => page.locator(`[data-test=barred][data-why="${why}"]`).waitFor();
