@@ -1,5 +1,7 @@
 //! Addresses in answers: where a room is, here and for the sockets of each protocol, as the caller's side sees it.
 
+use std::fmt::Write;
+
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, header};
 use serde::Serialize;
@@ -77,7 +79,7 @@ fn escaped(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
-            _ => escaped += &format!("%{byte:02X}"),
+            _ => write!(escaped, "%{byte:02X}").expect("a text takes more text"),
         }
     }
     escaped

@@ -4,7 +4,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, header};
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
 use super::code::Code;
@@ -57,7 +57,12 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Code::MessageTooLarge, format!("The body has more than the {limit} bytes that are taken here."))
 }
 
+/// Reads an object. The library would read a list as one, too, member by member.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(body).map_err(|error| problem(&error, String::new()))?;
+        return Err(Problem::new(Code::InvalidField, "The body is not an object.").at("").expected("an object", None));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = pointer(error.path());
@@ -90,15 +95,12 @@ fn without_place(error: &serde_json::Error) -> String {
 
 /// A path as a JSON pointer (RFC 6901).
 fn pointer(path: &Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer += &format!("/{index}"),
-            Segment::Map { key } => pointer += &format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
+    let steps = path.iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    });
+    steps.collect()
 }
 
 #[cfg(test)]
@@ -126,7 +128,9 @@ mod tests {
         assert_eq!(refused(r#"{"count":300}"#), at(Code::InvalidField, "/count"));
         assert_eq!(refused(r#"{"count":1,"a/b":2}"#), at(Code::UnknownField, "/a~1b"));
         assert_eq!(refused("{}"), at(Code::InvalidField, ""));
-        assert_eq!(refused("[]"), at(Code::InvalidField, ""));
+        for body in ["[]", "[1,[]]", "null", "\"{}\""] {
+            assert_eq!(refused(body), at(Code::InvalidField, ""));
+        }
         assert_eq!(refused(r#"{"count":1,"count":1}"#).0, Code::InvalidField);
         for body in ["", "{", r#"{"count":1} x"#, "\u{feff}{}"] {
             assert_eq!(refused(body), (Code::MalformedBody, None), "{body}");

@@ -1,7 +1,7 @@
 //! The bootstrap: all that a client needs to show a room and to connect to it, in one answer. For a room that is live it
 //! is put together from memory: the document's JSON is the room's own copy, spliced in as it is.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -147,17 +147,17 @@ pub async fn get(room: InRoom, query: Query, headers: HeaderMap) -> Result<Respo
     let state = serde_json::to_vec(&state).expect("a room's state is JSON");
     let age = ticket.as_ref().map_or(0, half_lives);
     let tag = ETag::weak(&[&state, &age.to_le_bytes()]);
-    Ok(tag.answer_json(&headers, || spliced(state, &ticket, &view.document.json)))
+    Ok(tag.answer_json(&headers, || spliced(state, ticket.as_ref(), &view.document.json)))
 }
 
 /// The bytes of a `Bootstrap`.
-fn spliced(state: Vec<u8>, ticket: &Option<TicketView>, document: &[u8]) -> Vec<u8> {
+fn spliced(state: Vec<u8>, ticket: Option<&TicketView>, document: &[u8]) -> Vec<u8> {
     let mut json = state;
     let end = json.pop();
     debug_assert_eq!(end, Some(b'}'), "the state is an object");
     json.reserve_exact(document.len() + 1024);
     json.extend_from_slice(b",\"ticket\":");
-    serde_json::to_writer(&mut json, ticket).expect("a ticket is JSON");
+    serde_json::to_writer(&mut json, &ticket).expect("a ticket is JSON");
     json.extend_from_slice(b",\"document\":");
     json.extend_from_slice(document);
     json.push(b'}');
@@ -167,9 +167,10 @@ fn spliced(state: Vec<u8>, ticket: &Option<TicketView>, document: &[u8]) -> Vec<
 /// How many halves of the ticket's time there were until now since 1970.
 fn half_lives(ticket: &TicketView) -> u64 {
     let now = SystemTime::now();
-    let life = ticket.expires_at.0.duration_since(now).unwrap_or_default().max(Duration::from_secs(2));
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    now.as_secs() / (life.as_secs_f64() / 2.0).round() as u64
+    let life = ticket.expires_at.0.duration_since(now).unwrap_or_default();
+    // A ticket ends on a whole second, so what is left of it is up to one short.
+    let half = (life.as_secs() + 1).max(2) / 2;
+    now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / half
 }
 
 impl<'a> State<'a> {

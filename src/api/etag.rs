@@ -80,7 +80,7 @@ impl IfMatch {
         Ok(tags.map(|tags| match tags {
             Tags::Anything => Self::Anything,
             Tags::List(tags) => {
-                Self::OneOf(tags.into_iter().filter_map(|(weak, opaque)| (!weak).then(|| opaque.to_owned())).collect())
+                Self::OneOf(tags.into_iter().filter(|(weak, _)| !weak).map(|(_, opaque)| opaque.to_owned()).collect())
             }
         }))
     }

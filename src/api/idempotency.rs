@@ -72,7 +72,7 @@ pub async fn once(State(api): State<Api>, request: Request, next: Next) -> Resul
             .after(Duration::from_secs(1))
     })?;
     if let Some(known) = api.directory().recall(scope, &key).await? {
-        return replay(known, fingerprint);
+        return replay(&known, fingerprint);
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     if response.status().is_success() { keep(&api, scope, &key, fingerprint, response).await } else { Ok(response) }
@@ -130,7 +130,7 @@ async fn keep(
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-fn replay(known: Remembered, fingerprint: [u8; 32]) -> Result<Response, Problem> {
+fn replay(known: &Remembered, fingerprint: [u8; 32]) -> Result<Response, Problem> {
     if known.fingerprint != fingerprint {
         return Err(Problem::new(Code::IdempotencyMismatch, "This idempotency key was used for another request.")
             .at(IDEMPOTENCY_KEY.as_str())
@@ -142,7 +142,7 @@ fn replay(known: Remembered, fingerprint: [u8; 32]) -> Result<Response, Problem>
     })
 }
 
-fn rebuilt(known: Remembered) -> Option<Response> {
+fn rebuilt(known: &Remembered) -> Option<Response> {
     let end = known.body.iter().position(|byte| *byte == b'\n')?;
     let head: Head = serde_json::from_slice(&known.body[..end]).ok()?;
     let mut response = Response::new(Body::from(known.body[end + 1..].to_vec()));

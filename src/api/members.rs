@@ -29,7 +29,7 @@ use crate::store::directory::Roster;
 #[schema(example = json!({ "principal": "bob", "role": "editor", "name": "Bob" }))]
 pub struct NewMember {
     /// Who: the `sub` of their token, or `agent:` and the agent's name. At most 255 bytes without control characters.
-    #[schema(min_length = 1, max_length = 255, format = "principal")]
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     principal: String,
     /// What they may do.
     role: RoleName,

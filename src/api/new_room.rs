@@ -61,7 +61,7 @@ impl NewRoom {
             // The names of a trip's fields have nothing in them that a pointer would escape.
             json!({ "op": "add", "path": format!("/trip/{name}"), "value": value })
         });
-        let operations = Value::from_iter(operations).to_string();
+        let operations = operations.collect::<Value>().to_string();
         let after = Map::from_iter([("trip".to_owned(), Value::Object(self.trip))]);
         let wrong = trip::check(&Map::new(), &after);
         if !wrong.is_empty() {

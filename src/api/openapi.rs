@@ -12,8 +12,8 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr, SecurityRequirement,
-    ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr, Required,
+    SecurityRequirement, ServerBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -84,6 +84,7 @@ pub fn complete(mut api: OpenApi, authentication: Authentication) -> Served {
         Authentication::On => secure(&mut api),
     }
     link(&mut api);
+    leave_out_bodies(&mut api);
     api.components.get_or_insert_default().examples.extend(super::describe::examples());
     let json = Bytes::from(serde_json::to_vec(&api).expect("a description is JSON"));
     Served { tag: ETag::of(&json), json }
@@ -140,6 +141,16 @@ fn link(api: &mut OpenApi) {
     ] {
         let link = Link::builder().operation_id(operation).parameter("room", json!("$response.body#/id")).build();
         made.links.insert(operation.to_owned(), link.into());
+    }
+}
+
+/// Where nothing has to be said the body may be left out.
+fn leave_out_bodies(api: &mut OpenApi) {
+    for path in ["/v1/rooms", "/v1/rooms/{room}/tickets"] {
+        let post = api.paths.paths.get_mut(path).and_then(|item| item.post.as_mut());
+        if let Some(RefOr::T(body)) = post.and_then(|post| post.request_body.as_mut()) {
+            body.required = Some(Required::False);
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub fn name() -> Parameter {
 }
 
 fn room() -> Parameter {
-    let schema = text().min_length(Some(1)).max_length(Some(1024)).pattern(Some(ROOM_PATTERN)).format(format("room"));
+    let schema = formed("room").min_length(Some(1)).max_length(Some(1024)).pattern(Some(ROOM_PATTERN));
     required(
         "room",
         schema,
@@ -63,11 +63,8 @@ fn room() -> Parameter {
 }
 
 fn principal() -> Parameter {
-    let schema = text()
-        .min_length(Some(1))
-        .max_length(Some(PRINCIPAL_ID_MAX))
-        .pattern(Some(PRINCIPAL_PATTERN))
-        .format(format("principal"));
+    let schema =
+        formed("principal").min_length(Some(1)).max_length(Some(PRINCIPAL_ID_MAX)).pattern(Some(PRINCIPAL_PATTERN));
     required("principal", schema, "The member's id, percent-encoded.", json!("bob"))
 }
 
@@ -78,7 +75,7 @@ fn cursor(list: List, key: &str) -> Parameter {
     };
     let example = Cursor::new(list, key.to_owned()).to_string();
     let description = "`next` of the former part of the list.";
-    optional("cursor", ParameterIn::Query, text().format(format(name)), description, json!(example))
+    optional("cursor", ParameterIn::Query, formed(name), description, json!(example))
 }
 
 fn limit() -> Parameter {
@@ -97,7 +94,7 @@ fn if_none_match() -> Parameter {
 }
 
 fn if_match() -> Parameter {
-    let schema = text().pattern(Some(r#"^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$"#));
+    let schema = formed("entity-tags");
     let description = "Entity tags of the document (as JSON) that the change is meant for; 412 for any other document.";
     optional("If-Match", ParameterIn::Header, schema, description, json!("*"))
 }
@@ -111,7 +108,7 @@ fn idempotency_key() -> Parameter {
 }
 
 fn state_vector() -> Parameter {
-    let schema = text().format(format("yjs-state-vector"));
+    let schema = formed("yjs-state-vector");
     let description = "The state vector of what the caller has, base64url; the answer is the difference to it, as a Yjs \
                        update.";
     optional("state_vector", ParameterIn::Query, schema, description, json!("AA"))
@@ -121,8 +118,9 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-fn format(name: &str) -> Option<SchemaFormat> {
-    Some(SchemaFormat::Custom(name.to_owned()))
+/// A form of text that JSON Schema does not know.
+fn formed(name: &str) -> ObjectBuilder {
+    text().format(Some(SchemaFormat::Custom(name.to_owned())))
 }
 
 fn required(name: &str, schema: ObjectBuilder, description: &str, example: Value) -> Parameter {

@@ -1,12 +1,11 @@
 //! Room tickets: short-lived tokens for one room and one role, for the caller's own browser or for whoever gets a link.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
 use super::body;
@@ -39,8 +38,9 @@ pub struct Wish {
     /// Never above the caller's own role. Left out: the caller's own, or `viewer` for a shared one.
     role: Option<RoleName>,
     /// Seconds that it should hold; it holds no longer than the server allows.
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4_294_967_295_u64)]
-    ttl_s: Option<NonZeroU32>,
+    #[serde(default, deserialize_with = "seconds")]
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
+    ttl_s: Option<u32>,
     /// Whether it is for whoever gets the link: a guest of its own. Takes the right to invite somebody with that role.
     #[serde(default)]
     share: bool,
@@ -54,7 +54,7 @@ problems!(TicketProblems: ANY, IN_ROOM, BODY, FIELDS, ONCE);
 #[utoipa::path(
     post, path = "/v1/rooms/{room}/tickets", operation_id = "issueTicket", tag = "tickets",
     params(RoomParam, OnceParam),
-    request_body(content = Option<Wish>, content_type = "application/json"),
+    request_body(content = Wish, content_type = "application/json"),
     responses(
         (status = 201, description = "A ticket. Nothing of it is kept: it cannot be listed or taken back, but it ends.",
          body = TicketView),
@@ -67,13 +67,20 @@ pub async fn issue(room: InRoom, query: Query, request: Request) -> Result<Respo
     room.find().await?;
     let request = TicketRequest {
         role: wish.role.map(|RoleName(role)| role),
-        ttl: wish.ttl_s.map(|seconds| Duration::from_secs(seconds.get().into())),
+        ttl: wish.ttl_s.map(|seconds| Duration::from_secs(seconds.into())),
         purpose: if wish.share { Purpose::Shared } else { Purpose::Own },
     };
     let ticket = TicketView::from(room.api().access().issue_ticket(&room.pass, request)?);
     let json = serde_json::to_vec(&ticket).expect("a ticket is JSON");
     Ok((StatusCode::CREATED, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json)
         .into_response())
+}
+
+/// A whole number of seconds, at least one. What is written as `60.0` is whole, too.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    let whole = format!("{number:.0}").parse().ok().filter(|whole| *whole > 0 && number.fract() == 0.0);
+    whole.map(Some).ok_or_else(|| de::Error::custom("expected a whole number of seconds, at least 1"))
 }
 
 impl From<Ticket> for TicketView {

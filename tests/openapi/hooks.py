@@ -59,6 +59,7 @@ schemathesis.openapi.media_type(UPDATE, st.builds(update, clients, plain | st.ju
 schemathesis.openapi.format(
     "yjs-state-vector", st.dictionaries(clients, st.integers(0, 2**31), max_size=4).map(state_vector).map(base64url)
 )
+schemathesis.openapi.format("entity-tags", st.sampled_from(['*', '"a"', 'W/"a"', '"a", "b"', '"%032x"' % 7]))
 schemathesis.openapi.format("cursor-of-rooms", plain.map(cursor(b"rooms")))
 schemathesis.openapi.format("cursor-of-members", plain.map(cursor(b"members")))
 
@@ -67,7 +68,7 @@ updates = (update(client, "schemathesis") for client in itertools.count(1))
 
 @schemathesis.serializer(UPDATE)
 def send_update(context, value):
-    return {"data": value if isinstance(value, bytes) else next(updates)}
+    return value if isinstance(value, bytes) else next(updates)
 
 
 @schemathesis.deserializer(UPDATE)
@@ -76,17 +77,11 @@ def read_update(context, response):
 
 
 @schemathesis.hook
-def map_headers(context, headers):
-    """A key belongs to one request: a generated one that could be a key is made one of its own."""
-    for name, value in (headers or {}).items():
-        if name.lower() == "idempotency-key" and 0 < len(value) < 200 and value.isascii() and value.isprintable():
-            headers[name] = f"{uuid.uuid4()}"
-    return headers
-
-
-@schemathesis.hook
-def map_body(context, body):
-    """That a trip ends after it starts is beyond a schema."""
+def before_call(context, case, kwargs):
+    """What is beyond a schema: a key belongs to one request, and a trip ends after it starts."""
+    for name, value in (case.headers or {}).items():
+        if name.lower() == "idempotency-key" and 0 < len(value) <= 255 and value.isascii() and value.isprintable():
+            case.headers[name] = f"{uuid.uuid4()}"
+    body = case.body
     if isinstance(body, dict) and isinstance(body.get("start_date"), str) and isinstance(body.get("end_date"), str):
         body["start_date"], body["end_date"] = sorted([body["start_date"], body["end_date"]])
-    return body

@@ -7,7 +7,7 @@ use iso_currency::Currency;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use json_patch::jsonptr::PointerBuf;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Field, Null, Others, ROOTS, Record, Rule};
 use crate::room::json::excerpt;
@@ -142,7 +142,7 @@ fn fits(rule: Rule, value: &Value) -> Result<(), String> {
         }
         (Rule::Amount, Value::String(amount)) => is_amount(amount),
         (Rule::Amount, Value::Number(number)) => return Err(format!("Write it as text: \"{number}\".")),
-        (Rule::Whole { least }, Value::Number(number)) => number.as_i64().is_some_and(|whole| whole >= least),
+        (Rule::Whole { least }, Value::Number(number)) => whole(number).is_some_and(|whole| whole >= least),
         (Rule::Number { least, most }, Value::Number(number)) => {
             number.as_f64().is_some_and(|number| (least..=most).contains(&number))
         }
@@ -189,6 +189,14 @@ fn example(rule: Rule) -> String {
         Rule::ById(record) => format!("Put each {} under an id of its own.", record.name),
         other => format!("Give {}.", describe(other)),
     }
+}
+
+/// A whole number, whether or not it is written as one: `2.0` is what JSON Schema calls an integer, too.
+fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let whole = number.as_f64().filter(|number| number.fract() == 0.0)?;
+        format!("{whole:.0}").parse().ok()
+    })
 }
 
 /// The library reads more forms than ISO 8601's plain one.
