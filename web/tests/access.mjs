@@ -34,7 +34,7 @@ export async function newTrip(server, members = {}, settings = {}) {
   for (const [id, role] of Object.entries(members)) {
     await rest(server, ada, 'POST', `${path}/members`, { principal: id, name: nameOf(id), role });
   }
-  if (Object.keys(settings).length > 0) await rest(server, ada, 'PATCH', path, { settings });
+  if (Object.keys(settings).length > 0) await rest(server, ada, 'PATCH', path, settings);
   return {
     room,
     url: tripUrl(server.url, room),

@@ -120,7 +120,7 @@ test('a trip is started over the REST by whoever is signed in, and by nobody els
   assert.equal(await stranger.locator('.day').count(), 2);
   const room = decodeURIComponent(new URL(stranger.url()).pathname.slice('/trip/'.length));
   const { role, members } = await rest(server, token, 'GET', `/rooms/${room}`);
-  assert.deepEqual([role, members.map(({ principal }) => principal)], ['owner', ['ada']]);
+  assert.deepEqual([role, members.items.map(({ principal }) => principal)], ['owner', ['ada']]);
 
   await stranger.goto(`${server.url}/#token=${tokenOf('ada', { seconds: -120 })}`);
   await stranger.getByLabel('Where to?').fill('Faro');
@@ -193,6 +193,16 @@ test('when the sign-in itself ends, that is announced, said plainly, and nothing
   await ben.getByText('ask Ada Lovelace for a new link').waitFor();
   await ben.goto(trip.link(tokenOf('ben', { name: 'Ben' })));
   await saved(ben);
+});
+
+test('a guest whose link runs out is told before, and how to stay', async () => {
+  const trip = await newTrip(server);
+  server.setTicketLife(6000);
+  const guest = await person(browser, 'Gil');
+  await guest.goto(trip.link(await trip.share('editor')));
+  await saved(guest);
+  await guest.locator('[data-test=ends]').waitFor();
+  await barred(guest, 'run-out');
 });
 
 test('a socket that turns a fresh ticket away is tried once more and then believed', async () => {

@@ -54,11 +54,11 @@ export async function startStandIn() {
   };
   const principalOf = (who) => ({ id: who.sub, kind: 'user', ...(who.name && { name: who.name }) });
   const ticketFor = (claims) => {
-    const expires = Date.now() + self.ticketMs;
+    const expires = Math.min(Date.now() + self.ticketMs, (claims.until ?? Infinity) * 1000);
     const token = sign({ ...claims, exp: expires / 1000, jti: randomUUID() }, { typ: 'triproom-ticket+jwt' });
     return { ticket: token, role: claims.role, expires_at: new Date(expires).toISOString() };
   };
-  const ownTicket = (who, role, room) => ticketFor({ sub: who.sub, name: who.name, room, role, by: who.by ?? who.sub });
+  const ownTicket = (who, role, room) => ticketFor({ sub: who.sub, name: who.name, room, role, by: who.by ?? who.sub, until: who.ticket ? who.exp : undefined });
   const memberList = (room) => [...room.members].map(([principal, { role, name }]) => ({ principal, kind: 'user', name, role }));
 
   async function api(request, url, body) {
@@ -77,13 +77,12 @@ export async function startStandIn() {
     if (part === undefined && request.method === 'GET') {
       const origin = `ws://${request.headers.host}`;
       return {
-        room: roomPart, role, principal: principalOf(who), settings: room.settings, document: { version: '1', content: {} },
-        members: memberList(room), here: [], agents: [],
+        id: roomPart, me: principalOf(who), role, settings: room.settings, document: {}, members: { items: memberList(room), next: null },
         sockets: { yjs: `${origin}/yjs/${encodeURIComponent(roomPart)}`, hocuspocus: `${origin}/hocuspocus` },
         ticket: ownTicket(who, role, roomPart),
       };
     }
-    if (part === undefined && request.method === 'PATCH') return Object.assign(room.settings, body.settings);
+    if (part === undefined && request.method === 'PATCH') return Object.assign(room.settings, body);
     if (part === undefined && request.method === 'DELETE') {
       rooms.delete(roomPart);
       follow();
