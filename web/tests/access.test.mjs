@@ -1,19 +1,21 @@
 // Coming in where people sign in: a token in the address, tickets for the socket, and what happens when either runs out.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { MON, barred, enter, newTrip, rest, roleLine, startAccessServer, tokenOf } from './access.mjs';
 import { add, holds, launch, light, person, saved, startTunnel, tripUrl } from './harness.mjs';
 
-let server, browser;
+let server, brief, browser;
 before(async () => {
   server = await startAccessServer();
+  // Here nobody's ticket holds for long.
+  brief = await startAccessServer('--ticket-ttl', '4s');
   browser = await launch();
 });
-afterEach(() => server.setTicketLife?.(null));
 after(async () => {
   await browser?.close();
   await server?.end();
+  await brief?.end();
 });
 
 /** Every address that a page asked for, sockets included. */
@@ -147,9 +149,8 @@ test('a start that got no answer is asked for again, and makes one trip', async 
 });
 
 test('a ticket that runs out is renewed without a word, to me or to the others', async () => {
-  const trip = await newTrip(server, { ben: 'editor' });
+  const trip = await newTrip(brief, { ben: 'editor' });
   const ada = await enter(browser, trip, 'ada');
-  server.setTicketLife(2500);
   const ben = await person(browser, null);
   const sockets = [];
   ben.on('websocket', (socket) => sockets.push(new URL(socket.url()).searchParams.get('token')));
@@ -183,8 +184,7 @@ test('a ticket that runs out is renewed without a word, to me or to the others',
 });
 
 test('when the sign-in itself ends, that is announced, said plainly, and nothing unsaved is lost', async () => {
-  const trip = await newTrip(server, { ben: 'editor' });
-  server.setTicketLife(6000);
+  const trip = await newTrip(brief, { ben: 'editor' });
   const ben = await person(browser, null);
   await ben.goto(trip.link(tokenOf('ben', { name: 'Ben', seconds: 3 })));
   await saved(ben);
@@ -197,9 +197,8 @@ test('when the sign-in itself ends, that is announced, said plainly, and nothing
 
 test('a guest whose link runs out is told before, and how to stay', async () => {
   const trip = await newTrip(server);
-  server.setTicketLife(6000);
   const guest = await person(browser, 'Gil');
-  await guest.goto(trip.link(await trip.share('editor')));
+  await guest.goto(trip.link(await trip.share('editor', 8)));
   await saved(guest);
   await guest.locator('[data-test=ends]').waitFor();
   await barred(guest, 'run-out');

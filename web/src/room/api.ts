@@ -52,7 +52,8 @@ export async function wantsToken(path = '/v1/rooms?limit=1'): Promise<boolean | 
   try {
     const answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS) });
     void answer.body?.cancel();
-    return answer.status === 401 ? true : answer.status < 500 ? false : null;
+    if (answer.status === 401) return true;
+    return answer.status === 429 || answer.status >= 500 ? null : false;
   } catch {
     return null;
   }
@@ -135,8 +136,13 @@ async function call(method: string, path: string, token: string, body?: object, 
     throw new ApiFailure(0, 'unreachable', 'The server does not answer.');
   }
   if (!answer.ok) throw failureFrom(answer, content);
-  const date = Date.parse(answer.headers.get('date') ?? '');
-  return { body: content, clockAhead: Number.isNaN(date) ? 0 : date - Date.now() };
+  return { body: content, clockAhead: clockAheadOf(answer) };
+}
+
+/** The header tells whole seconds: a difference that could be its rounding is none. */
+function clockAheadOf(answer: Response): number {
+  const ahead = Date.parse(answer.headers.get('date') ?? '') + 500 - Date.now();
+  return Math.abs(ahead) < 2000 || Number.isNaN(ahead) ? 0 : ahead;
 }
 
 function failureFrom(answer: Response, problem: Record<string, unknown>): ApiFailure {
