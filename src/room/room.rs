@@ -22,6 +22,7 @@ use super::request::Requests;
 use super::role::Writes;
 use super::taking::{Said, Unwritten};
 use super::view::DocumentView;
+use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
 
@@ -174,10 +175,11 @@ impl Room {
             Input::Presence { from, entries } => match self.presence.hear(now, from, entries) {
                 Ok(heard) => {
                     if !heard.cures.is_empty() {
-                        effects.replies.push((from, ServerMessage::Presence(heard.cures)));
+                        self.cure(from, heard.cures, effects);
                     }
-                    let peers = heard.peers.into_iter();
-                    effects.replies.extend(peers.map(|(to, entry)| (to, ServerMessage::Presence(vec![entry]))));
+                    for (to, entry) in heard.peers {
+                        self.cure(to, vec![entry], effects);
+                    }
                     effects.challenges.extend(heard.challenged);
                 }
                 Err(refusal) => self.refuse(from, refusal.into(), effects),
@@ -199,6 +201,15 @@ impl Room {
             Input::Request(request) => self.requests.push(request),
             Input::Stateless { from, text } => effects.texts.push((from, text)),
             Input::Join(_) | Input::Permit { .. } | Input::Update { .. } => unreachable!("they were taken first"),
+        }
+    }
+
+    /// Makes a client announce itself with a higher clock. Hocuspocus clients since version 4 raise it and say nothing, so
+    /// they are asked.
+    fn cure(&self, to: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
+        effects.replies.push((to, ServerMessage::Presence(entries)));
+        if self.clients.get(&to).is_some_and(|client| client.receipt == Receipt::Status) {
+            effects.replies.push((to, ServerMessage::QueryPresence));
         }
     }
 
