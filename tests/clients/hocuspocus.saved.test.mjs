@@ -36,8 +36,9 @@ describe('hocuspocus: saved', () => {
 
       test('a client that joins with nothing to say counts to one and back to zero', async (t) => {
         const client = await joined(t, flavour, server, `${prefix} nothing`);
-        await evens(client);
+        await client.saved();
         assert.deepEqual(client.counts, [1, 0]);
+        await evens(client);
       });
 
       test('bursts of edits, from all sides at once', async (t) => {
