@@ -223,7 +223,7 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
         .with_state(health)
         .route("/yjs/{*room}", any(yjs))
         .route("/yjs/", any(yjs))
-        .route("/d/{room}/ws/{again}", any(ysweet))
+        .route("/d/{room}/ws/{*again}", any(ysweet))
         .route("/hocuspocus", any(hocuspocus))
         .route("/hocuspocus/{*path}", any(hocuspocus))
         .with_state(sessions)
@@ -240,7 +240,8 @@ async fn yjs(State(sessions): State<Sessions>, mut request: Request<Body>) -> Re
 
 /// y-sweet's clients speak as y-websocket's do; they name the document twice.
 async fn ysweet(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
-    let path = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+    let path = request.uri().path().strip_prefix("/d/").and_then(|rest| rest.split('/').next());
+    let path = path.unwrap_or_default().to_owned();
     Ok(sessions.open_yjs(&path, &mut request)?)
 }
 

@@ -6,6 +6,7 @@ use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, descri
 use metrics::{gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::LogFormat;
 use crate::wire::close::CloseReason;
@@ -115,11 +116,19 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()
 }
 
+/// A bare level is meant for this server: its libraries would write down what comes over sockets, tokens included.
+fn own_logs(filter: &str) -> String {
+    match filter.parse::<LevelFilter>() {
+        Ok(level) if level > LevelFilter::INFO => format!("info,triproom={level}"),
+        _ => filter.to_owned(),
+    }
+}
+
 /// Installs the log writer, on standard error. Once a process.
 pub fn install_logs(format: LogFormat, filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
     // Whoever read standard error may be gone; that is no reason to fail, or to complain to the same place.
     let logs = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_env_filter(EnvFilter::try_new(own_logs(filter))?)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
     match format {

@@ -116,10 +116,17 @@ pub fn may(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Decision 
     }
 }
 
-/// The role of `who` in `room`; nothing for strangers, and for everybody in a room that was never made.
+/// The role of `who` in `room`; nothing for strangers, and in a room that was never made, unless the product says that it
+/// is there.
 pub fn role_in(who: &Identity, room: &Standing<'_>) -> Option<Role> {
     if let (Credential::Open, Grant::Everywhere(role)) = (&who.credential, &who.grant) {
         return Some(*role);
+    }
+    if let (Credential::Token | Credential::Webhook(_), Grant::Room { room: only, role, .. }, None) =
+        (&who.credential, &who.grant, room.roster)
+    {
+        // The product says that there is such a room, whether or not it was made here.
+        return (only == room.room).then_some(*role);
     }
     let roster = room.roster?;
     let own = place(roster, &who.principal.id);

@@ -190,14 +190,13 @@ impl Inner {
         if self.identity.expires_at.is_some_and(|end| end <= SystemTime::now()) {
             return Err(PassEnd::Expired);
         }
-        let is_there = self.roster.as_ref().is_none_or(|followed| {
-            let now = followed.held.now();
-            now.roster.is_some() && now.deletions == followed.deletions
-        });
-        if !is_there {
+        let now = self.roster.as_ref().map(|followed| (followed.held.now(), followed.deletions));
+        if now.as_ref().is_some_and(|(now, deletions)| now.deletions != *deletions) {
             return Err(PassEnd::RoomDeleted);
         }
-        self.with_standing(|standing| role_in(&self.identity, standing)).ok_or(PassEnd::Removed)
+        let is_made = now.is_none_or(|(now, _)| now.roster.is_some());
+        let end = if is_made { PassEnd::Removed } else { PassEnd::RoomDeleted };
+        self.with_standing(|standing| role_in(&self.identity, standing)).ok_or(end)
     }
 
     fn with_standing<T>(&self, ask: impl FnOnce(&Standing<'_>) -> T) -> T {

@@ -83,6 +83,7 @@ impl Room {
         let mut updates = VecDeque::new();
         for input in std::mem::take(inputs) {
             match input {
+                Input::Update { from, .. } if self.clients.get(&from).is_some_and(|client| client.refused) => {}
                 Input::Update { from, update, kind } => match admission {
                     Admission::Open => updates.push_back((from, update, kind)),
                     Admission::ReadOnly => self.refuse_update(from, kind, Unwritten::ForNow, &mut effects),

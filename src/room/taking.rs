@@ -38,6 +38,10 @@ impl Room {
         effects: &mut Effects,
     ) -> Result<(), Poisoned> {
         while let Some(first) = updates.pop_front() {
+            // Nothing is taken behind what its sender is closed for.
+            if effects.closes.iter().any(|(closed, _)| *closed == first.0) {
+                continue;
+            }
             if let Some(why) = self.unwritten(first.0, self.writes_of(first.0), &first.1, first.2) {
                 self.refuse_update(first.0, first.2, why, effects);
                 continue;

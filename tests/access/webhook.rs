@@ -54,12 +54,14 @@ async fn what_the_product_vouches_for_is_there() {
     let peer = Peer::start(ada(Role::Viewer)).await;
     let house = by(&peer, &["--auth-webhook-cache", "0s"]).await;
     let viewer = identify(&house, "session-1", "trip").await.unwrap();
-    let nothing = house.access.enter(&viewer, &room("trip")).await.unwrap_err();
-    assert_eq!(nothing, Refused::NoSuchRoom, "who only reads makes no room");
+    let early = house.access.enter(&viewer, &room("trip")).await.unwrap();
+    assert_eq!((early.role(), early.writes()), (Role::Viewer, Writes::Nothing));
+    assert!(early.roster().is_none(), "who only reads makes no room");
     peer.set(ada(Role::Editor));
     let editor = identify(&house, "session-1", "trip").await.unwrap();
     let pass = house.access.enter(&editor, &room("trip")).await.unwrap();
     assert_eq!((pass.role(), pass.writes()), (Role::Editor, Writes::Everything));
+    assert_eq!(early.role(), Role::Viewer, "whoever was there before stays");
     assert_eq!(house.access.enter(&viewer, &room("trip")).await.unwrap().role(), Role::Viewer);
     assert_eq!(house.access.enter(&editor, &room("other")).await.unwrap_err(), Refused::NoSuchRoom);
 }

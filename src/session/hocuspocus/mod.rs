@@ -287,13 +287,16 @@ impl Session {
                 }
             }
             (Some(Document::Open(open)), Verdict::Renewed(identity)) if open.renewal == attempt => {
+                let before = open.seat.pass().role();
                 let renewed = identity.and_then(|identity| open.seat.pass_mut().renew(identity));
                 match renewed {
                     Ok(()) => {
                         open.plan_renewal();
-                        say(connection, &open.scope(&address));
-                        let permit = open.seat.permit();
-                        deliver(connection, &open.seat, permit).await
+                        // Another role is told when the pass says so.
+                        if open.seat.pass().role() == before {
+                            say(connection, &open.scope(&address));
+                        }
+                        Ok(())
                     }
                     // What cannot be checked now is checked when the old one ends.
                     Err(Refused::StoreDown | Refused::IssuerDown) => Ok(()),
