@@ -39,5 +39,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
   },
-  server: { proxy: { '/yjs': { target: 'ws://127.0.0.1:8080', ws: true } } },
+  server: { proxy: { '/yjs': { target: 'ws://127.0.0.1:8080', ws: true }, '/v1': 'http://127.0.0.1:8080' } },
 });

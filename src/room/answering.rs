@@ -55,12 +55,15 @@ impl Room {
             let is_heal = matches!(question, Question::Heal(_));
             let counts = client.receipt == Receipt::Status;
             let mut messages = Vec::with_capacity(state.len() + 2);
-            if first || is_heal || counts || self.document.lacks(known) {
+            // To a client that counts, one for each that it sent, and one when it may have missed those.
+            let owed = if counts { client.answers() } else { 0 };
+            let asks = usize::from(is_heal || !counts && (first || self.document.lacks(known)));
+            if is_heal {
+                client.asked();
+            }
+            if owed + asks > 0 {
                 let vector = vector.get_or_insert_with(|| self.document.state_vector());
-                messages.push(ServerMessage::Step1(vector.clone()));
-                if is_heal {
-                    client.asked();
-                }
+                messages.extend((0..owed + asks).map(|_| ServerMessage::Step1(vector.clone())));
             }
             if counts {
                 messages.append(&mut state);

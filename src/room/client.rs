@@ -9,13 +9,14 @@ use super::id::ConnectionId;
 use super::input::UpdateKind;
 use super::principal::Principal;
 use super::role::Writes;
+use crate::wire::SyncStatus;
 
 /// How a client hears that what it sent is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
     /// Its own updates come back (y-websocket).
     Echo,
-    /// One `SyncStatus` for each of its updates, and one for its answer to the Step1 that follows its own (Hocuspocus).
+    /// One `SyncStatus` for each of its updates and answers (Hocuspocus). "Saved" only as often as the client counts.
     Status,
 }
 
@@ -71,10 +72,12 @@ pub(super) enum Debt {
 /// Whatever answer comes after a client's Step1 was sent after it, and says all that the client had then.
 #[derive(Debug, Default)]
 struct Statuses {
-    /// The client's Step1 counts until it answers.
+    /// Step1s of the client that were not answered.
+    unanswered: usize,
+    /// The client's Step1 counts until it answers the room's.
     counts_answer: bool,
     /// Answers that are to come to Step1s of the room, and count for nothing.
-    uncounted: u32,
+    uncounted: usize,
     /// Updates that were refused: each still counts.
     refused: u32,
 }
@@ -115,7 +118,15 @@ impl Client {
 
     /// The client sends a Step1 of its own: its counter starts anew.
     pub fn starts_anew(&mut self) {
-        self.statuses = Statuses { counts_answer: true, uncounted: self.statuses.uncounted, refused: 0 };
+        let statuses = &mut self.statuses;
+        statuses.unanswered += 1;
+        statuses.uncounted += usize::from(std::mem::replace(&mut statuses.counts_answer, true));
+        statuses.refused = 0;
+    }
+
+    /// How many Step1s answer those of the client: one each.
+    pub fn answers(&mut self) -> usize {
+        std::mem::take(&mut self.statuses.unanswered)
     }
 
     /// The room asks on its own.
@@ -123,24 +134,28 @@ impl Client {
         self.statuses.uncounted += 1;
     }
 
-    /// How many statuses an update of this kind is worth.
-    pub fn statuses(&mut self, kind: UpdateKind) -> u32 {
+    /// The status that an update of this kind is answered with when it is taken; nothing for who does not count.
+    pub fn status(&mut self, kind: UpdateKind) -> Option<SyncStatus> {
+        let statuses = &mut self.statuses;
         match (self.receipt, kind) {
-            (Receipt::Echo, _) => 0,
-            (Receipt::Status, UpdateKind::Live) => 1,
-            (Receipt::Status, UpdateKind::Answer) if std::mem::take(&mut self.statuses.counts_answer) => 1,
+            (Receipt::Echo, _) => None,
+            (Receipt::Status, UpdateKind::Live) => Some(SyncStatus::Saved),
+            (Receipt::Status, UpdateKind::Overtaken) => Some(SyncStatus::Refused),
+            (Receipt::Status, UpdateKind::Answer) if std::mem::take(&mut statuses.counts_answer) => {
+                Some(SyncStatus::Saved)
+            }
             // Nobody asked, or nobody knows any more that somebody did.
-            (Receipt::Status, UpdateKind::Answer) if self.statuses.uncounted == 0 => 1,
+            (Receipt::Status, UpdateKind::Answer) if statuses.uncounted == 0 => Some(SyncStatus::Saved),
             (Receipt::Status, UpdateKind::Answer) => {
-                self.statuses.uncounted -= 1;
-                0
+                statuses.uncounted -= 1;
+                Some(SyncStatus::Refused)
             }
         }
     }
 
-    /// So many updates were refused.
-    pub fn refuse_statuses(&mut self, count: u32) {
-        self.statuses.refused = self.statuses.refused.saturating_add(count);
+    /// An update that counts was refused.
+    pub fn refuse(&mut self) {
+        self.statuses.refused = self.statuses.refused.saturating_add(1);
     }
 
     /// All that was refused has come after all: how many statuses that is worth.

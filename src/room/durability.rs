@@ -58,10 +58,17 @@ impl Durability {
         Vec::new()
     }
 
-    /// The connection counts anew: what it waited for is in its new count.
-    pub fn forget_statuses(&mut self, connection: ConnectionId) {
-        let counts = |wait: &Wait| matches!(wait, Wait::Statuses(_));
-        self.waiting.retain(|(_, waiting, wait)| *waiting != connection || !counts(wait));
+    /// The connection counts anew: what it waited for is in its new count. Says how much that was.
+    pub fn forget_statuses(&mut self, connection: ConnectionId) -> u32 {
+        let mut forgotten = 0;
+        self.waiting.retain(|(_, waiting, wait)| match wait {
+            Wait::Statuses(count) if *waiting == connection => {
+                forgotten += *count;
+                false
+            }
+            _ => true,
+        });
+        forgotten
     }
 
     /// A probe: answered now when nothing is under way, else when all that was appended before it is durable.
@@ -179,7 +186,7 @@ mod tests {
         durability.append();
         assert_eq!(durability.reached(LogPosition(1)), [saved(ADA), saved(ADA), saved(BOB)]);
         assert!(durability.statuses(ADA, 1).is_empty() && durability.statuses(BOB, 1).is_empty());
-        durability.forget_statuses(ADA);
+        assert_eq!(durability.forget_statuses(ADA), 1);
         assert_eq!(durability.reached(LogPosition(2)), [saved(BOB)], "a client that counts anew is not told twice");
     }
 

@@ -80,6 +80,8 @@ pub enum UpdateKind {
     Answer,
     /// As it was typed.
     Live,
+    /// In either way, and a Step1 of the same client came behind it: it is in the client's new count.
+    Overtaken,
 }
 
 /// Whether updates are taken.

@@ -14,16 +14,17 @@ use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
 use super::id::ConnectionId;
-use super::input::{Admission, Input};
+use super::input::{Admission, Input, UpdateKind};
 use super::presence::{Presence, PresenceChange};
 use super::principal::Principal;
 use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
-use super::taking::Unwritten;
+use super::taking::{Said, Unwritten};
 use super::view::DocumentView;
-use crate::wire::ServerMessage;
+use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
+use crate::wire::{ServerMessage, SyncStatus};
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);
@@ -88,6 +89,10 @@ impl Room {
                 },
                 // Those who come are there before anything they say is looked at.
                 Input::Join(arrival) => self.welcome(&arrival, &mut effects),
+                Input::Step1 { from, known } => {
+                    self.count_anew(from, &mut updates, &mut effects);
+                    inputs.push_back(Input::Step1 { from, known });
+                }
                 Input::Permit { to, writes } => self.permit(to, writes, &mut effects),
                 other => inputs.push_back(other),
             }
@@ -113,6 +118,20 @@ impl Room {
             effects.replies.push((arrival.connection, everyone));
         }
         self.clients.insert(arrival.connection, Client::new(arrival));
+    }
+
+    /// A client that counts begins anew: whatever it sent before is in its new count.
+    fn count_anew(&mut self, from: ConnectionId, updates: &mut VecDeque<Said>, effects: &mut Effects) {
+        let Some(client) = self.clients.get_mut(&from).filter(|client| client.receipt == Receipt::Status) else {
+            return;
+        };
+        client.starts_anew();
+        for (_, _, kind) in updates.iter_mut().filter(|(author, ..)| *author == from) {
+            *kind = UpdateKind::Overtaken;
+        }
+        let overtaken = self.durability.forget_statuses(from);
+        let status = (from, ServerMessage::SyncStatus(SyncStatus::Refused));
+        effects.replies.extend((0..overtaken).map(|_| status.clone()));
     }
 
     /// A client that may write more than before is asked for what it could not write; one that may write less is told.
@@ -150,20 +169,17 @@ impl Room {
             }
             Input::Step1 { from, known } => {
                 self.last_join = now;
-                if let Some(client) = self.clients.get_mut(&from) {
-                    client.starts_anew();
-                    self.durability.forget_statuses(from);
-                }
                 self.questions.ask(from, Question::Step1(known));
             }
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
             Input::Presence { from, entries } => match self.presence.hear(now, from, entries) {
                 Ok(heard) => {
                     if !heard.cures.is_empty() {
-                        effects.replies.push((from, ServerMessage::Presence(heard.cures)));
+                        self.cure(from, heard.cures, effects);
                     }
-                    let peers = heard.peers.into_iter();
-                    effects.replies.extend(peers.map(|(to, entry)| (to, ServerMessage::Presence(vec![entry]))));
+                    for (to, entry) in heard.peers {
+                        self.cure(to, vec![entry], effects);
+                    }
                     effects.challenges.extend(heard.challenged);
                 }
                 Err(refusal) => self.refuse(from, refusal.into(), effects),
@@ -185,6 +201,15 @@ impl Room {
             Input::Request(request) => self.requests.push(request),
             Input::Stateless { from, text } => effects.texts.push((from, text)),
             Input::Join(_) | Input::Permit { .. } | Input::Update { .. } => unreachable!("they were taken first"),
+        }
+    }
+
+    /// Makes a client announce itself with a higher clock. Hocuspocus clients since version 4 raise it and say nothing, so
+    /// they are asked.
+    fn cure(&self, to: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
+        effects.replies.push((to, ServerMessage::Presence(entries)));
+        if self.clients.get(&to).is_some_and(|client| client.receipt == Receipt::Status) {
+            effects.replies.push((to, ServerMessage::QueryPresence));
         }
     }
 

@@ -172,10 +172,10 @@ impl Room {
             Receipt::Echo if known != debt => effects.replies.push((from, ServerMessage::Denied(why.text()))),
             Receipt::Echo => {}
             Receipt::Status => {
-                let count = client.statuses(kind);
-                client.refuse_statuses(count);
-                let refused = (0..count).map(|_| (from, ServerMessage::SyncStatus(SyncStatus::Refused)));
-                effects.replies.extend(refused);
+                if client.status(kind) == Some(SyncStatus::Saved) {
+                    client.refuse();
+                }
+                effects.replies.push((from, ServerMessage::SyncStatus(SyncStatus::Refused)));
             }
         }
     }
@@ -205,7 +205,11 @@ impl Room {
     /// The update was taken, or said nothing new: its sender hears of it when all of it is durable.
     fn acknowledge(&mut self, from: ConnectionId, kind: UpdateKind, effects: &mut Effects) {
         let Some(client) = self.clients.get_mut(&from).filter(|client| !client.refused) else { return };
-        let mut count = client.statuses(kind);
+        let status = client.status(kind);
+        if status == Some(SyncStatus::Refused) {
+            effects.replies.push((from, ServerMessage::SyncStatus(SyncStatus::Refused)));
+        }
+        let mut count = u32::from(status == Some(SyncStatus::Saved));
         let mut probe = None;
         if kind == UpdateKind::Answer && client.debt == Debt::Asked {
             client.debt = Debt::None;

@@ -71,6 +71,15 @@ pub enum ClientMessage {
 }
 
 impl ClientMessage {
+    /// Whether a client may begin with it.
+    pub fn opens_a_document(&self) -> bool {
+        match self {
+            Self::Token(_) => true,
+            Self::Common(message) => matches!(message, yjs::ClientMessage::Step1(_) | yjs::ClientMessage::Update(_)),
+            _ => false,
+        }
+    }
+
     /// Whether it begins a synchronisation.
     pub fn is_step1(&self) -> bool {
         matches!(self, Self::Common(yjs::ClientMessage::Step1(_)))

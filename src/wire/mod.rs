@@ -35,6 +35,8 @@ pub enum ServerMessage {
     Update(Bytes),
     /// Presence of some clients.
     Presence(Vec<AwarenessEntry>),
+    /// "Tell me whom you know to be here."
+    QueryPresence,
     /// A client's durability probe, sent back unchanged: all it sent before the probe is on disk.
     Probe(Bytes),
     /// What became of one update of this client, for clients that count them.

@@ -93,6 +93,9 @@ pub(super) fn encode_behind(address: &[u8], message: &ServerMessage) -> Option<F
         ServerMessage::Update(update) => with_length(&[SYNC, UPDATE], update.clone()),
         ServerMessage::Presence(entries) => with_length(&[AWARENESS], awareness::encode(entries).into()),
         ServerMessage::Denied(reason) => with_length(&[AUTH, PERMISSION_DENIED], Bytes::from_static(reason.as_bytes())),
+        ServerMessage::QueryPresence => {
+            Some(Frame::new(Opcode::Binary, address, Bytes::from_static(&[QUERY_AWARENESS])))
+        }
         ServerMessage::Probe(probe) => Some(Frame::new(Opcode::Binary, address, probe.clone())),
         ServerMessage::SyncStatus(_) | ServerMessage::Stateless(_) => None,
     }

@@ -104,9 +104,10 @@ describe('hocuspocus: documents', () => {
         const bo = await joined(t, flavour, server, `${prefix} order`, { name: 'Bo', token: 'any' });
         await bo.saved();
         const words = bo.heard.map(({ type, sub }) => (type === Type.Sync ? `Sync ${sub}` : Object.keys(Type).find((name) => Type[name] === type)));
-        // Presence may be said more than once; the rest has its order.
         assert.deepEqual([...new Set(words)].slice(0, 2), ['Auth', 'Awareness']);
-        assert.deepEqual(words.filter((word) => word !== 'Awareness'), ['Auth', 'Sync 0', 'Sync 1', 'SyncStatus']);
+        // Presence may be said more than once, and what is new may come as updates; the rest has its order.
+        const rest = words.filter((word) => !['Awareness', 'Sync 2'].includes(word));
+        assert.deepEqual(rest, ['Auth', 'Sync 0', 'Sync 1', 'SyncStatus']);
       });
 
       test('forceSync repairs what was missed', async (t) => {

@@ -2,7 +2,7 @@
 
 use yrs::types::Attrs;
 use yrs::{
-    Any, Array, ArrayPrelim, ClientID, Doc, In, Map, MapPrelim, MapRef, OffsetKind, Options, Out, Text, TextPrelim,
+    Any, Array, ArrayPrelim, ClientID, Doc, Map, MapPrelim, MapRef, OffsetKind, Options, Out, Text, TextPrelim,
     TextRef, TransactionMut, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim,
 };
 
@@ -58,9 +58,10 @@ pub fn edit(txn: &mut TransactionMut<'_>, random: &mut fastrand::Rng, place: Whe
 fn entry_edit(txn: &mut TransactionMut<'_>, random: &mut fastrand::Rng, entries: &MapRef) {
     let key = one_of(random, &["a", "b", "c", "comments", "trip"]);
     let Some(Out::YMap(entry)) = entries.get(txn, key) else {
-        let text = In::from(TextPrelim::new("words"));
-        let entry = MapPrelim::from([("text", text), ("tags", ArrayPrelim::default().into())]);
-        entries.insert(txn, key, entry);
+        // Key by key: a prelim with both would bring them in any order, and a seed would not replay.
+        let entry: MapRef = entries.insert(txn, key, MapPrelim::default());
+        entry.insert(txn, "text", TextPrelim::new("words"));
+        entry.insert(txn, "tags", ArrayPrelim::default());
         return;
     };
     match random.u8(..10) {

@@ -185,7 +185,10 @@ impl Client {
                     self.promised.set_max(own, written);
                 }
             }
-            ServerMessage::Presence(_) | ServerMessage::Denied(_) | ServerMessage::Stateless(_) => {}
+            ServerMessage::Presence(_)
+            | ServerMessage::QueryPresence
+            | ServerMessage::Denied(_)
+            | ServerMessage::Stateless(_) => {}
         }
     }
 

@@ -1,16 +1,22 @@
 // What tests of a server that asks who people are stand on: people with tokens, trips with members, links.
 
-import { person, saved, tripUrl } from './harness.mjs';
-import { sign, startStandIn } from './stand-in.mjs';
+import { createHmac } from 'node:crypto';
+import { WEEK, person, saved, startServer, tripUrl } from './harness.mjs';
 
-export const MON = '2026-05-04';
-export const WEEK = { title: 'Lisbon in May', start_date: MON, end_date: '2026-05-08' };
+export const MON = WEEK.start_date;
 
-export const startAccessServer = startStandIn;
+const SECRET = 'a secret that only these tests know';
 
-/** A token of the login for somebody; `seconds` is how long it holds. */
-export const tokenOf = (id, { name = id, seconds = 3600, ...claims } = {}) =>
-  sign({ sub: id, name, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + seconds, ...claims });
+/** A server that wants tokens, on which a token ends when it says so. */
+export const startAccessServer = (...options) => startServer('--jwt-secret', SECRET, '--jwt-leeway', '0s', ...options);
+
+/** A token as a login gives it (JWT, HS256); `seconds` is how long it holds. */
+export function tokenOf(id, { name = id, seconds = 3600 } = {}) {
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { sub: id, name, exp: Math.floor(Date.now() / 1000) + seconds };
+  const signed = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+}
 
 export async function rest(server, token, method, path, body) {
   const answer = await fetch(`${server.url}/v1${path}`, {
@@ -34,14 +40,14 @@ export async function newTrip(server, members = {}, settings = {}) {
   for (const [id, role] of Object.entries(members)) {
     await rest(server, ada, 'POST', `${path}/members`, { principal: id, name: nameOf(id), role });
   }
-  if (Object.keys(settings).length > 0) await rest(server, ada, 'PATCH', path, { settings });
+  if (Object.keys(settings).length > 0) await rest(server, ada, 'PATCH', path, settings);
   return {
     room,
     url: tripUrl(server.url, room),
     link: (token) => `${tripUrl(server.url, room)}#token=${token}`,
     setRole: (id, role) => rest(server, ada, 'PATCH', `${path}/members/${id}`, { role }),
     remove: (id) => rest(server, ada, 'DELETE', `${path}/members/${id}`),
-    share: async (role) => (await rest(server, ada, 'POST', `${path}/tickets`, { role, share: true })).ticket,
+    share: async (role, seconds = 3600) => (await rest(server, ada, 'POST', `${path}/tickets`, { role, share: true, ttl_s: seconds })).ticket,
     delete: () => rest(server, ada, 'DELETE', path),
   };
 }

@@ -34,12 +34,12 @@ export function launch() {
   });
 }
 
-/** A server on its own folder; `restart` starts it again on the same folder and port. */
-export async function startServer() {
+/** A server on its own folder, with these options; `start` starts it again on the same folder and port. */
+export async function startServer(...options) {
   const data = mkdtempSync(join(tmpdir(), 'triproom-test-'));
   const server = { url: '', process: null, port: 0 };
   server.start = async () => {
-    server.process = spawn(binary(), ['serve', '--port', String(server.port), '--data', data], {
+    server.process = spawn(binary(), ['serve', '--port', String(server.port), '--data', data, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     server.url = await readyUrl(server.process);
@@ -56,7 +56,7 @@ export async function startServer() {
     rmSync(data, { recursive: true, force: true });
   };
   await server.start();
-  if (!process.env.OTHER_PAGE) await servesThisPage(server.url);
+  await servesThisPage(server.url);
   return server;
 }
 

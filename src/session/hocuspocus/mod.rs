@@ -176,7 +176,8 @@ impl Session {
             Err(error) => return Err(malformed(error)),
         };
         if !self.documents.contains_key(&address) {
-            if matches!(message, ClientMessage::Close | ClientMessage::Unknown(_)) {
+            // Whatever else comes first is the last that a client says of a document that it has closed.
+            if !message.opens_a_document() {
                 return Ok(());
             }
             if self.documents.len() >= self.limits.documents {

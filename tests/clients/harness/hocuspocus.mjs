@@ -122,6 +122,8 @@ export class Line {
   end() {
     if (this.#ended) return;
     this.#ended = true;
+    // Version 3 has a timer that would connect again after its end.
+    this.provider.connect = async () => {};
     this.provider.destroy();
   }
 }

@@ -42,6 +42,9 @@ export class ApiFailure extends Error {
 /** A line that answers nothing must not hold the page for longer. */
 const PATIENCE_MS = 8000;
 
+/** A link should outlast the evening on which it is sent; the server says how long it really works. */
+const LINK_S = 90 * 24 * 3600;
+
 const roomPath = (room: string) => `/v1/rooms/${encodeURIComponent(room)}`;
 
 /** Does the server want a token? Null when it cannot be asked. */
@@ -49,7 +52,8 @@ export async function wantsToken(path = '/v1/rooms?limit=1'): Promise<boolean | 
   try {
     const answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS) });
     void answer.body?.cancel();
-    return answer.status === 401 ? true : answer.status < 500 ? false : null;
+    if (answer.status === 401) return true;
+    return answer.status === 429 || answer.status >= 500 ? null : false;
   } catch {
     return null;
   }
@@ -59,17 +63,29 @@ export const roomWantsToken = (room: string): Promise<boolean | null> => wantsTo
 
 export async function bootstrap(room: string, token: string): Promise<Entrance> {
   const { body, clockAhead } = await call('GET', roomPath(room), token);
-  const settings = fields(body['settings']);
+  const first = memberPageFrom(body['members']);
   return {
     standing: {
       role: roleFrom(body['role']),
-      me: principalFrom(fields(body['principal'])),
-      members: membersFrom(body['members']),
-      editorsMayInvite: settings['editors_may_invite'] === true,
+      me: principalFrom(fields(body['me'])),
+      members: [...first.members, ...(await membersAfter(room, token, first.next))],
+      editorsMayInvite: fields(body['settings'])['editors_may_invite'] === true,
     },
     ticket: body['ticket'] ? ticketFrom(fields(body['ticket']), clockAhead) : null,
     socket: text(fields(body['sockets'])['yjs']),
   };
+}
+
+/** What does not fit into the bootstrap. */
+async function membersAfter(room: string, token: string, cursor: string | null): Promise<Member[]> {
+  const members: Member[] = [];
+  for (let next = cursor; next !== null; ) {
+    const { body } = await call('GET', `${roomPath(room)}/members?limit=200&cursor=${encodeURIComponent(next)}`, token);
+    const page = memberPageFrom(body);
+    members.push(...page.members);
+    next = page.next;
+  }
+  return members;
 }
 
 /** Makes a trip of which the caller is the owner. */
@@ -81,8 +97,9 @@ export async function createRoom(token: string, room: string, trip: Record<strin
 /** A ticket for myself with the role that I have. */
 export const renewTicket = (room: string, token: string): Promise<Ticket> => issueTicket(room, token, {});
 
-/** A ticket for whoever gets the link. */
-export const shareTicket = (room: string, token: string, role: Role): Promise<Ticket> => issueTicket(room, token, { role, share: true });
+/** A ticket for whoever gets the link, for as long as the server allows. */
+export const shareTicket = (room: string, token: string, role: Role): Promise<Ticket> =>
+  issueTicket(room, token, { role, share: true, ttl_s: LINK_S });
 
 async function issueTicket(room: string, token: string, request: object): Promise<Ticket> {
   const { body, clockAhead } = await call('POST', `${roomPath(room)}/tickets`, token, request);
@@ -119,8 +136,13 @@ async function call(method: string, path: string, token: string, body?: object, 
     throw new ApiFailure(0, 'unreachable', 'The server does not answer.');
   }
   if (!answer.ok) throw failureFrom(answer, content);
-  const date = Date.parse(answer.headers.get('date') ?? '');
-  return { body: content, clockAhead: Number.isNaN(date) ? 0 : date - Date.now() };
+  return { body: content, clockAhead: clockAheadOf(answer) };
+}
+
+/** The header tells whole seconds: a difference that could be its rounding is none. */
+function clockAheadOf(answer: Response): number {
+  const ahead = Date.parse(answer.headers.get('date') ?? '') + 500 - Date.now();
+  return Math.abs(ahead) < 2000 || Number.isNaN(ahead) ? 0 : ahead;
 }
 
 function failureFrom(answer: Response, problem: Record<string, unknown>): ApiFailure {
@@ -145,12 +167,15 @@ const principalFrom = (body: Record<string, unknown>): Principal => ({
   name: text(body['name']),
 });
 
-function membersFrom(list: unknown): Member[] {
-  if (!Array.isArray(list)) return [];
-  return list.map(fields).map((body) => ({
+/** Part of the list of members; empty for those who may not see it. */
+function memberPageFrom(page: unknown): { members: Member[]; next: string | null } {
+  const { items, next } = fields(page);
+  const list = Array.isArray(items) ? items.map(fields) : [];
+  const members = list.map((body) => ({
     principal: text(body['principal']) ?? '',
     kind: kindFrom(body['kind']),
     name: text(body['name']),
     role: roleFrom(body['role']),
   }));
+  return { members, next: text(next) };
 }

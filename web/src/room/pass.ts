@@ -32,6 +32,8 @@ const RECHECK_MS = 1000;
 const REST_MS = [1000, 30_000] as const;
 /** A ticket is renewed when this much of its life is over. */
 const RENEW_AT = 0.75;
+/** A ticket that holds hardly longer than the one before says that there is an end. */
+const NO_GAIN_MS = 1500;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Pass {
@@ -226,7 +228,9 @@ export class Pass {
     try {
       const ticket = await renewTicket(this.room, this.token!);
       if (this.#closed) return;
-      this.#hold(ticket);
+      if (ticket.expires - before.expires > NO_GAIN_MS) this.#hold(ticket);
+      else this.ends = before.expires;
+      this.#tell();
       if (ticket.role !== this.standing?.role) this.recheck();
     } catch (failure) {
       if (this.#closed || before.expires <= Date.now()) return;

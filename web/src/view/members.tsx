@@ -19,12 +19,14 @@ export const memberFace = (member: Member, me: boolean) => {
 
 export function MemberList({ pass, standing }: { pass: Pass; standing: Standing }) {
   const [failure, setFailure] = useState('');
-  const run = (what: Promise<void>, done: string) => {
+  const run: Run = async (what, done) => {
     setFailure('');
-    what.then(
-      () => announce(done),
-      (why) => setFailure(wordsFor(why)),
-    );
+    try {
+      await what();
+      announce(done);
+    } catch (why) {
+      setFailure(wordsFor(why));
+    }
   };
   return (
     <section class="members" aria-labelledby="members-title">
@@ -41,11 +43,14 @@ export function MemberList({ pass, standing }: { pass: Pass; standing: Standing 
   );
 }
 
+/** Does something in the server and says so, or why not. */
+type Run = (what: () => Promise<void>, done: string) => Promise<void>;
+
 interface RowProps {
   pass: Pass;
   standing: Standing;
   member: Member;
-  run: (what: Promise<void>, done: string) => void;
+  run: Run;
 }
 
 function MemberRow({ pass, standing, member, run }: RowProps) {
@@ -53,8 +58,8 @@ function MemberRow({ pass, standing, member, run }: RowProps) {
   const name = memberName(member);
   const mine = member.principal === standing.me.id;
   if (asking) {
-    const remove = () => run(pass.remove(member), `${name} is no longer on this trip`);
-    return <AskRemove name={name} onRemove={remove} onKeep={() => setAsking(false)} />;
+    const remove = () => run(() => pass.remove(member), `${name} is no longer on this trip`);
+    return <AskRemove name={name} onRemove={() => void remove()} onKeep={() => setAsking(false)} />;
   }
   return (
     <li class="member">
@@ -63,7 +68,7 @@ function MemberRow({ pass, standing, member, run }: RowProps) {
         {name}
         {mine && ' (you)'}
       </span>
-      <MemberRole standing={standing} member={member} onChoose={(role) => run(pass.changeRole(member, role), `${name}: ${ROLE_WORDS[role]}`)} />
+      <MemberRole standing={standing} member={member} onChoose={(role) => run(() => pass.changeRole(member, role), `${name}: ${ROLE_WORDS[role]}`)} />
       {mayRemove(standing, member) && (
         <button class="button-icon" title={`Take ${name} off this trip`} onClick={() => setAsking(true)}>
           <Icon name="close" />
@@ -74,20 +79,30 @@ function MemberRow({ pass, standing, member, run }: RowProps) {
   );
 }
 
-function MemberRole({ standing, member, onChoose }: { standing: Standing; member: Member; onChoose: (role: Role) => void }) {
+function MemberRole({ standing, member, onChoose }: { standing: Standing; member: Member; onChoose: (role: Role) => Promise<void> }) {
   const roles = grantableTo(standing, member);
+  /** Shown until the server has answered; keys walk through a list and choose each role on their way. */
+  const [wanted, want] = useState<Role | null>(null);
+  const newest = useRef<Role | null>(null);
+  const now = useRef(member.role);
+  now.current = member.role;
+  const before = useRef(Promise.resolve());
+  const choose = (role: Role) => {
+    want(role);
+    newest.current = role;
+    before.current = before.current.then(async () => {
+      if (newest.current !== role) return;
+      if (role !== now.current) await onChoose(role);
+      if (newest.current === role) want(null);
+    });
+  };
   if (roles.length === 0) return <span class="member-role">{ROLE_WORDS[member.role]}</span>;
   return (
     <select
       class="field member-role"
       aria-label={`What ${memberName(member)} may do`}
-      value={member.role}
-      onChange={(event) => {
-        const chosen = event.currentTarget.value as Role;
-        // Until the server has agreed, the role is what it was.
-        event.currentTarget.value = member.role;
-        onChoose(chosen);
-      }}
+      value={wanted ?? member.role}
+      onChange={(event) => choose(event.currentTarget.value as Role)}
     >
       {roles.map((role) => (
         <option key={role} value={role}>
