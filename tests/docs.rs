@@ -1,12 +1,15 @@
-//! What the documents say about options, metrics and close codes is what the code says.
+//! What the documents say about options, metrics, close codes and codes of errors is what the code says.
 
 use std::path::Path;
 
 use clap::{Args, Command};
+use triproom::api::code::Code;
 use triproom::config::Config;
+use triproom::room::patch::PatchCode;
 use triproom::room::role::Role;
 use triproom::wire::close::CloseReason;
 
+const API: &str = include_str!("../docs/api.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 const PROTOCOLS: &str = include_str!("../docs/protocols.md");
 const ACCESS: &str = include_str!("../docs/access.md");
@@ -39,6 +42,19 @@ fn every_close_code_is_documented() {
         let come_back =
             if reason == CloseReason::Normal { "| |" } else { ["| no |", "| yes |"][usize::from(reason.come_back())] };
         assert!(row.ends_with(come_back), "{row}");
+    }
+}
+
+#[test]
+fn every_code_of_an_error_is_documented() {
+    for code in Code::ALL {
+        let row = format!("| {} | `{}` | {} |", code.status().as_u16(), code.as_str(), code.doc());
+        assert!(API.lines().any(|line| line == row), "{row} is missing");
+    }
+    let rows = API.lines().filter(|line| line.starts_with("| ") && line.contains(" | `")).count();
+    assert_eq!(rows, Code::ALL.len(), "no code is documented that does not exist");
+    for reason in PatchCode::ALL {
+        assert!(API.contains(&format!("`{}`", reason.as_str())), "{}", reason.as_str());
     }
 }
 

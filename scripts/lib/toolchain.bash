@@ -43,6 +43,12 @@ check_c_compiler() {
   cc --version | head -n 1
 }
 
+check_python() {
+  python3 -m venv --help >/dev/null 2>&1 && python3 -m ensurepip --version >/dev/null 2>&1 &&
+    command -v curl >/dev/null || install_packages python3 python3-venv curl || return
+  python3 --version
+}
+
 check_node() {
   local want have
   want="$(sed -n 's/.*"node": ">=\([0-9.]*\)".*/\1/p' web/package.json)"

@@ -147,7 +147,7 @@ pub async fn get(room: InRoom, query: Query, headers: HeaderMap) -> Result<Respo
     let state = serde_json::to_vec(&state).expect("a room's state is JSON");
     let age = ticket.as_ref().map_or(0, half_lives);
     let tag = ETag::weak(&[&state, &age.to_le_bytes()]);
-    Ok(tag.answer_json(&headers, || spliced(state, ticket.as_ref(), &view.document.json)))
+    Ok(tag.answer_secret(&headers, || spliced(state, ticket.as_ref(), &view.document.json)))
 }
 
 /// The bytes of a `Bootstrap`.

@@ -63,6 +63,13 @@ impl ETag {
         response
     }
 
+    /// The same for JSON with something secret in it, which nobody but its reader may keep.
+    pub fn answer_secret<B: Into<Body>>(&self, headers: &HeaderMap, json: impl FnOnce() -> B) -> Response {
+        let mut response = self.answer_json(headers, json);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
     /// The same for JSON.
     pub fn answer_json<B: Into<Body>>(&self, headers: &HeaderMap, json: impl FnOnce() -> B) -> Response {
         self.answer(headers, || ([(header::CONTENT_TYPE, "application/json")], json().into()).into_response())

@@ -164,7 +164,8 @@ impl InFlight {
     fn hold(&self, scope: &PrincipalId, key: &str) -> Option<Held<'_>> {
         let key = (scope.clone(), key.to_owned());
         let fresh = self.keys.lock().expect("nothing panics while it holds this").insert(key.clone());
-        fresh.then_some(Held { keys: &self.keys, key })
+        // Only who holds it may make what lets go of it.
+        fresh.then(|| Held { keys: &self.keys, key })
     }
 
     fn is_time_to_tidy(&self) -> bool {
@@ -192,7 +193,7 @@ mod tests {
         let (ada, bob) = (PrincipalId::user("ada").expect("an id"), PrincipalId::user("bob").expect("an id"));
         let flight = InFlight::default();
         let held = flight.hold(&ada, "1").expect("free");
-        assert!(flight.hold(&ada, "1").is_none());
+        assert!(flight.hold(&ada, "1").is_none() && flight.hold(&ada, "1").is_none());
         assert!(flight.hold(&bob, "1").is_some() && flight.hold(&ada, "2").is_some());
         drop(held);
         assert!(flight.hold(&ada, "1").is_some());

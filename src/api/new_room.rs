@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
@@ -99,14 +99,22 @@ impl<'de> Visitor<'de> for Members {
                 name if KNOWN.contains(&name) => {
                     room.trip.insert(key.clone(), members.next_value()?);
                 }
-                name => {
-                    members.next_value::<IgnoredAny>()?;
-                    return Err(de::Error::unknown_field(name, KNOWN.as_slice()));
-                }
+                name => members.next_value_seed(Unknown(name))?,
             }
             seen.push(key);
         }
         Ok(room)
+    }
+}
+
+/// Refuses the value of a member that nobody knows, so that the error points to it.
+struct Unknown<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Unknown<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        Err(de::Error::unknown_field(self.0, KNOWN.as_slice()))
     }
 }
 

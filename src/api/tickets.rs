@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
@@ -71,9 +71,9 @@ pub async fn issue(room: InRoom, query: Query, request: Request) -> Result<Respo
         purpose: if wish.share { Purpose::Shared } else { Purpose::Own },
     };
     let ticket = TicketView::from(room.api().access().issue_ticket(&room.pass, request)?);
-    let json = serde_json::to_vec(&ticket).expect("a ticket is JSON");
-    Ok((StatusCode::CREATED, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json)
-        .into_response())
+    // Nobody but its reader may keep it.
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, headers, axum::Json(ticket)).into_response())
 }
 
 /// A whole number of seconds, at least one. What is written as `60.0` is whole, too.

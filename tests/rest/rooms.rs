@@ -1,0 +1,180 @@
+//! Rooms are made, listed, configured and deleted.
+
+use serde_json::{Value, json};
+
+use super::house::House;
+use super::http::Caller;
+use super::people::{JWT, person, sign};
+
+#[tokio::test]
+async fn a_room_is_made_listed_configured_and_deleted() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    ada.get("/v1/rooms/lisbon").await.problem(404, "room_not_found");
+    let made =
+        ada.post("/v1/rooms", json!({ "id": "lisbon", "title": "Lisbon", "visibility": "shared" })).await.expect(201);
+    assert_eq!(made.header("location"), "/v1/rooms/lisbon");
+    let room = made.json();
+    assert_eq!(room["settings"], json!({ "visibility": "shared", "editors_may_invite": false }));
+    assert_eq!(ada.document("lisbon").await["trip"], json!({ "title": "Lisbon", "visibility": "shared" }));
+    let list = ada.get("/v1/rooms").await.expect(200).json();
+    assert_eq!((list["items"][0]["id"].as_str(), list["next"].as_str()), (Some("lisbon"), None));
+    let settings = ada.patch("/v1/rooms/lisbon", json!({ "editors_may_invite": true, "visibility": "public" })).await;
+    assert_eq!(settings.expect(200).json(), json!({ "visibility": "public", "editors_may_invite": true }));
+    assert_eq!(ada.document("lisbon").await["trip"]["visibility"], "public");
+    assert_eq!(ada.get("/v1/rooms").await.json()["items"][0]["settings"]["visibility"], "public");
+    ada.delete("/v1/rooms/lisbon").await.expect(204);
+    ada.delete("/v1/rooms/lisbon").await.problem(404, "room_not_found");
+    assert_eq!(ada.get("/v1/rooms").await.json()["items"], json!([]));
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_room_is_made_with_is_checked_and_nothing_is_made_of_what_is_wrong() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    for (body, code, field) in [
+        (json!({ "id": "a", "start_date": "2026-05-03", "end_date": "2026-05-01" }), "invalid_field", "/end_date"),
+        (json!({ "id": "a", "currency": "XXY" }), "invalid_field", "/currency"),
+        (json!({ "id": "a", "title": "x".repeat(201) }), "invalid_field", "/title"),
+        (json!({ "id": "a", "tags": ["a", 1] }), "invalid_field", "/tags"),
+        (json!({ "id": "a", "travelers": 0 }), "invalid_field", "/travelers"),
+        (json!({ "id": "a", "visibility": "secret" }), "invalid_field", "/visibility"),
+        (json!({ "id": "a", "titel": "Lisbon" }), "unknown_field", "/titel"),
+        (json!({ "id": "" }), "invalid_field", "/id"),
+        (json!({ "id": 7 }), "invalid_field", "/id"),
+        (json!({ "id": "a\0b" }), "invalid_field", "/id"),
+        (json!({ "id": "a", "editors_may_invite": "yes" }), "invalid_field", "/editors_may_invite"),
+    ] {
+        let problem = ada.post("/v1/rooms", body.clone()).await.problem(422, code);
+        assert_eq!(problem["field"], field, "{body}: {problem}");
+    }
+    assert_eq!(ada.get("/v1/rooms").await.json()["items"], json!([]));
+    let two = json!({ "currency": "x", "status": "lost" });
+    let problem = ada.post("/v1/rooms", two).await.problem(422, "invalid_field");
+    let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["/currency", "/status"]);
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_room_without_a_name_gets_one_that_nobody_guesses() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    let mut names = std::collections::HashSet::new();
+    for _ in 0..3 {
+        let room = ada.send(reqwest::Method::POST, "/v1/rooms", &[], "").await.expect(201).json();
+        let id = room["id"].as_str().unwrap().to_owned();
+        assert!(id.len() >= 20, "{id}");
+        ada.get(&format!("/v1/rooms/{id}")).await.expect(200);
+        names.insert(id);
+    }
+    assert_eq!(names.len(), 3);
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn odd_names_are_the_same_room_over_rest_and_over_a_socket() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    for (name, path) in
+        [("trips/é 1", "trips%2F%C3%A9%201"), ("100%", "100%25"), ("%2F", "%252F"), ("a?b#c", "a%3Fb%23c")]
+    {
+        let made = ada.post("/v1/rooms", json!({ "id": name })).await.expect(201);
+        assert_eq!(made.header("location"), format!("/v1/rooms/{path}"));
+        let mut bob = house.join(path, 1).await;
+        bob.write("hello").await;
+        bob.settle(1).await;
+        let room = ada.get(&format!("/v1/rooms/{path}")).await.expect(200).json();
+        assert_eq!((room["id"].as_str(), room["document"]["notes"].as_str()), (Some(name), Some("hello")));
+        assert!(room["sockets"]["yjs"].as_str().unwrap().ends_with(&format!("/yjs/{path}")));
+    }
+    ada.get("/v1/rooms/%00").await.problem(400, "bad_room_name");
+    ada.get(&format!("/v1/rooms/{}", "x".repeat(1025))).await.problem(400, "bad_room_name");
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_is_taken_by_a_room_and_by_what_was_written_without_one() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    ada.post("/v1/rooms", json!({ "id": "made" })).await.expect(201);
+    let mut bob = house.join("written", 1).await;
+    bob.write("hello").await;
+    bob.settle(1).await;
+    for id in ["made", "written"] {
+        let problem = ada.post("/v1/rooms", json!({ "id": id })).await.problem(409, "room_exists");
+        assert_eq!(problem["field"], "/id");
+    }
+    // A room that was only ever written to can be configured all the same: then it is made.
+    ada.patch("/v1/rooms/written", json!({ "editors_may_invite": true })).await.expect(200);
+    drop(bob);
+    let (ended, folder) = house.stop().await;
+    ended.unwrap();
+
+    // With authentication, what strangers wrote before it was on is nobody's to take but the operator's.
+    let mut house = House::open_in(folder, &[]).await;
+    let mut bob = house.join("orphan", 1).await;
+    bob.write("secret").await;
+    bob.settle(1).await;
+    drop(bob);
+    let (ended, folder) = house.stop().await;
+    ended.unwrap();
+    house = House::open_in(folder, &JWT).await;
+    let eve = person(&house, "eve");
+    eve.get("/v1/rooms/orphan").await.problem(404, "room_not_found");
+    eve.post("/v1/rooms", json!({ "id": "orphan" })).await.problem(409, "room_exists");
+    let service = Caller::with(&house, &sign(json!({ "role": "service_role", "exp": u32::MAX })));
+    service.post("/v1/rooms", json!({ "id": "orphan" })).await.expect(201);
+    assert_eq!(service.document("orphan").await["notes"], "secret");
+    eve.get("/v1/rooms/orphan").await.problem(404, "room_not_found");
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn lists_come_in_parts_and_hold_the_callers_rooms_alone() {
+    let house = House::open(&JWT).await;
+    let (ada, eve) = (person(&house, "ada"), person(&house, "eve"));
+    for number in 0..5 {
+        ada.post("/v1/rooms", json!({ "id": format!("trip {number}") })).await.expect(201);
+    }
+    eve.post("/v1/rooms", json!({ "id": "trip 2½" })).await.expect(201);
+    let mut seen: Vec<Value> = Vec::new();
+    let mut path = "/v1/rooms?limit=2".to_owned();
+    loop {
+        let page = ada.get(&path).await.expect(200).json();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|room| room["id"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/rooms?limit=2&cursor={next}");
+    }
+    assert_eq!(seen, ["trip 0", "trip 1", "trip 2", "trip 3", "trip 4"]);
+    assert_eq!(eve.get("/v1/rooms").await.json()["items"][0]["role"], "owner");
+    for path in ["/v1/rooms?cursor=nonsense", "/v1/rooms/trip%200/members?cursor=nonsense"] {
+        ada.get(path).await.problem(400, "bad_cursor");
+    }
+    for (path, field) in
+        [("?limit=0", "limit"), ("?limit=201", "limit"), ("?limit=1&limit=1", "limit"), ("?page=2", "page")]
+    {
+        assert_eq!(ada.get(&format!("/v1/rooms{path}")).await.problem(400, "bad_query")["field"], field);
+    }
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleting_a_room_sends_everybody_away_and_leaves_nothing_for_the_next_of_its_name() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    ada.post("/v1/rooms", json!({ "id": "lisbon", "title": "Lisbon" })).await.expect(201);
+    let mut bob = house.join("lisbon", 1).await;
+    bob.write("hello").await;
+    bob.settle(1).await;
+    ada.delete("/v1/rooms/lisbon").await.expect(204);
+    assert_eq!(bob.closed().await, 4404);
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+    assert_eq!(ada.document("lisbon").await["notes"], "");
+    let (ended, folder) = house.stop().await;
+    ended.unwrap();
+    let house = House::open_in(folder, &[]).await;
+    assert_eq!(Caller::new(&house).document("lisbon").await["trip"], json!({}));
+    house.stop().await.0.unwrap();
+}
