@@ -181,10 +181,13 @@ const SIGNED_IN = {
   async nottaken(page) {
     const other = await newTrip(guarded, { ben: 'editor' });
     await comeIn(page, other, 'ben');
+    let answer;
+    const gate = new Promise((resolve) => (answer = resolve));
+    await page.route('**/v1/**', (route) => void gate.then(() => route.continue()));
     await other.setRole('ben', 'viewer');
-    await page.locator('.add-button').nth(1).click();
-    await page.keyboard.type('Too late');
-    await page.keyboard.press('Enter');
+    await add(page, MON, 'Too late');
+    await light(page, 'held');
+    answer();
     await page.locator('[data-test=not-taken]').waitFor();
   },
   async people(page) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MON, barred, enter, newTrip, roleLine, startAccessServer, tokenOf } from './access.mjs';
-import { accessible, add, card, day, holds, launch, light, noSidewaysScroll, person, saved } from './harness.mjs';
+import { accessible, add, card, holds, launch, light, noSidewaysScroll, person, saved } from './harness.mjs';
 
 let server, browser;
 before(async () => {
@@ -109,6 +109,14 @@ test('more rights reach an open page at once, and work', async () => {
   await card(ada, 'Tram 28').getByText('Graça').waitFor();
 });
 
+test('the word of the product’s own back end reaches an open page too', async () => {
+  const { trip } = await tripWithTram({ ben: 'editor' });
+  const ben = await enter(browser, trip, 'ben');
+  await trip.setRole('ben', 'viewer');
+  await roleLine(ben).waitFor();
+  assert.deepEqual(await tools(ben), []);
+});
+
 test('fewer rights reach an open page at once; the card that was being edited is read on', async () => {
   const { trip, ada } = await tripWithTram({ ben: 'editor' });
   const ben = await enter(browser, trip, 'ben');
@@ -123,19 +131,24 @@ test('fewer rights reach an open page at once; the card that was being edited is
   assert.equal(await ben.locator('[data-test=not-taken]').count(), 0);
 });
 
-/** Adds an item with which the line to add another may be gone. */
-async function addLast(page, title) {
-  await day(page, MON).locator('.add-button').click();
-  await page.keyboard.type(title);
-  await page.keyboard.press('Enter');
+/** Adds an item with a role that was taken away a moment before, which this page is yet to hear. */
+async function addTooLate(page, trip, title) {
+  let answer;
+  const gate = new Promise((resolve) => (answer = resolve));
+  await page.route('**/v1/**', async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await trip.setRole('ben', 'viewer');
+  await add(page, MON, title);
+  await light(page, 'held');
+  answer();
 }
 
 test('a change that came too late is not called saved, and can be let go of', async () => {
   const { trip, ada } = await tripWithTram({ ben: 'editor' });
   const ben = await enter(browser, trip, 'ben');
-  // The word of the product's own back end: no page says that anything has changed.
-  await trip.setRole('ben', 'viewer');
-  await addLast(ben, 'Too late');
+  await addTooLate(ben, trip, 'Too late');
   await ben.locator('[data-test=not-taken]').getByText('were not taken').waitFor();
   await ben.locator('.light').getByText('Not taken', { exact: true }).waitFor();
   await roleLine(ben).waitFor();
@@ -154,8 +167,7 @@ test('a change that came too late is not called saved, and can be let go of', as
 test('a change that came too late goes out when one may again', async () => {
   const { trip, ada } = await tripWithTram({ ben: 'editor' });
   const ben = await enter(browser, trip, 'ben');
-  await trip.setRole('ben', 'viewer');
-  await addLast(ben, 'Early after all');
+  await addTooLate(ben, trip, 'Early after all');
   await ben.locator('[data-test=not-taken]').waitFor();
   await trip.setRole('ben', 'editor');
   await ben.reload();

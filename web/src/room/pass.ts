@@ -115,19 +115,16 @@ export class Pass {
     const wait = Math.max(0, this.#asked + RECHECK_MS - Date.now());
     this.#recheck ??= setTimeout(() => {
       this.#recheck = undefined;
-      if (!this.#closed) void this.ask();
+      void this.#answer();
     }, wait);
   }
 
   /** A way to the socket with another ticket than the one that is used up. Waits for a server that does not answer; null when barred. */
   async line(used: string | null): Promise<Line | null> {
     if (this.token === null) return this.bar ? null : { socket: null, ticket: null, role: null };
-    let ticket = this.#ticket;
-    if (ticket?.ticket === used || (ticket && ticket.expires <= Date.now())) ticket = null;
-    for (let tries = 0; !ticket && !this.#closed && !this.bar; tries++) {
-      if (tries > 0) await this.#rest(tries);
-      ticket = await this.ask();
-    }
+    const held = this.#ticket;
+    const usable = held && held.ticket !== used && held.expires > Date.now();
+    const ticket = usable ? held : await this.#answer();
     return ticket && { socket: this.#socket, ticket: ticket.ticket, role: ticket.role };
   }
 
@@ -174,6 +171,16 @@ export class Pass {
 
   async #askWhetherOpen(): Promise<void> {
     if ((await roomWantsToken(this.room)) && !this.#closed) this.barred('no-token', '');
+  }
+
+  /** Asks until there is an answer; null when it is no. */
+  async #answer(): Promise<Ticket | null> {
+    let ticket: Ticket | null = null;
+    for (let tries = 0; !ticket && !this.#closed && !this.bar; tries++) {
+      if (tries > 0) await this.#rest(tries);
+      ticket = await this.ask();
+    }
+    return ticket;
   }
 
   async #askOnce(): Promise<Ticket | null> {
