@@ -42,31 +42,47 @@ struct Section {
 struct NewBlock {
     end: u32,
     names: Names,
+    /// It has several elements that live.
+    is_plural: bool,
 }
 
 /// What a block says about its place.
 #[derive(Debug, Clone, Copy)]
 enum Names {
-    /// It is directly below a root, or nowhere.
-    Area(Area),
-    /// Its parent or a neighbour.
-    One(Id),
-    /// Both neighbours.
-    Two(Id, Id),
+    /// Nothing.
+    Nothing,
+    /// That it is directly below a root.
+    Root {
+        is_ours: bool,
+        has_key: bool,
+    },
+    /// A block that holds it.
+    Parent {
+        parent: Id,
+        has_key: bool,
+    },
+    /// The neighbours that it has.
+    Left(Id),
+    Right(Id),
+    Both(Id, Id),
 }
 
 impl Names {
     /// What a block names of which everything before `reached` is known: what is new of it stands behind that.
     fn of(block: &Block, reached: u32, raw: &[u8], root: &str) -> Self {
+        let has_key = block.has_key;
         let before = (block.clock < reached).then(|| (block.client, reached - 1));
         match (before.or(block.left), block.right, block.place) {
-            (.., Place::Nowhere) => Self::Area(Area::Gone),
-            (Some(left), Some(right), _) => Self::Two(left, right),
-            (Some(id), None, _) | (None, Some(id), _) => Self::One(id),
-            (None, None, Place::Inside(client, clock) | Place::Beside(client, clock)) => Self::One((client, clock)),
+            (.., Place::Nowhere) => Self::Nothing,
+            (Some(left), Some(right), _) => Self::Both(left, right),
+            (Some(left), None, _) => Self::Left(left),
+            (None, Some(right), _) => Self::Right(right),
+            (None, None, Place::Inside(client, clock) | Place::Beside(client, clock)) => {
+                Self::Parent { parent: (client, clock), has_key }
+            }
             (None, None, Place::Root { name_end, name_length }) => {
                 let name = &raw[name_end - name_length as usize..name_end];
-                Self::Area(if name == root.as_bytes() { Area::Inside } else { Area::Outside })
+                Self::Root { is_ours: name == root.as_bytes(), has_key }
             }
         }
     }
@@ -122,7 +138,8 @@ impl Placing {
             });
         }
         let section = self.sections.last_mut().expect("there is one for this client");
-        section.blocks.push(NewBlock { end, names: Names::of(block, reached, raw, roots.root()) });
+        let is_plural = end - reached > 1 && block.content != Content::Deleted;
+        section.blocks.push(NewBlock { end, names: Names::of(block, reached, raw, roots.root()), is_plural });
         section.end = end;
         Ok(())
     }
@@ -156,14 +173,34 @@ impl Placing {
     }
 
     fn area(&self, block: &NewBlock, roots: &Roots) -> Result<Area, Missing> {
-        Ok(match block.names {
-            Names::Area(area) => area,
-            Names::One(id) => self.area_of(id, roots)?,
-            Names::Two(left, right) => {
-                let (left, right) = (self.area_of(left, roots)?, self.area_of(right, roots)?);
-                if left == right { left } else { Area::Outside }
+        let inside = |has_key| if has_key { Area::Entry } else { Area::Element };
+        let area = match block.names {
+            Names::Nothing => Area::Gone,
+            Names::Root { is_ours, has_key } => {
+                if is_ours {
+                    inside(has_key)
+                } else {
+                    Area::Outside
+                }
             }
-        })
+            Names::Parent { parent, has_key } => match self.area_of(parent, roots)? {
+                Area::Element | Area::Entry => inside(has_key),
+                elsewhere => elsewhere,
+            },
+            Names::Left(left) => self.area_of(left, roots)?,
+            // Nothing is ever put before an entry: a map's newest is its last.
+            Names::Right(right) => match self.area_of(right, roots)? {
+                Area::Entry => Area::Outside,
+                area => area,
+            },
+            Names::Both(left, right) => match (self.area_of(left, roots)?, self.area_of(right, roots)?) {
+                (Area::Element, Area::Element) => Area::Element,
+                (Area::Gone, Area::Gone) => Area::Gone,
+                _ => Area::Outside,
+            },
+        };
+        // The library frees memory too early when several living elements are one entry, and the process may die of it.
+        Ok(if area == Area::Entry && block.is_plural { Area::Outside } else { area })
     }
 
     fn area_of(&self, id: Id, roots: &Roots) -> Result<Area, Missing> {

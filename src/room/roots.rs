@@ -14,9 +14,11 @@ use super::scan::Id;
 /// Where a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Area {
-    /// Below the root.
-    Inside,
-    /// Below another one; or what it names is in several areas, so that it depends on the reader where it is.
+    /// Below the root, in an array, a text or a fragment.
+    Element,
+    /// Below the root, as what a map has, or had, at a key.
+    Entry,
+    /// Below another root; or no honest client would have made it, and where it is depends on the reader.
     Outside,
     /// It was collected before it was looked at: nothing is left of it, and what is put beside or into it is nothing.
     Gone,

@@ -54,6 +54,8 @@ pub(super) struct Block {
     pub(super) length: u32,
     pub(super) content: Content,
     pub(super) place: Place,
+    /// Whether it says that it is the entry of a map; a block with neighbours is what they are.
+    pub(super) has_key: bool,
     /// The blocks that it was put between.
     pub(super) left: Option<Id>,
     pub(super) right: Option<Id>,
@@ -95,8 +97,13 @@ pub(super) fn scan_all(
             if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
                 return Err(Malformed::OutOfRange);
             }
-            let ReadBlock { standing: Standing { place, left, right, position }, content, reference, payload, .. } =
-                block;
+            let ReadBlock {
+                standing: Standing { place, has_key, left, right, position },
+                content,
+                reference,
+                payload,
+                ..
+            } = block;
             let (bytes, clock32, length32) = (start..reader.position(), narrow(clock), narrow(length));
             each(&Block {
                 bytes,
@@ -105,6 +112,7 @@ pub(super) fn scan_all(
                 length: length32,
                 content,
                 place,
+                has_key,
                 left,
                 right,
                 position,
@@ -181,12 +189,13 @@ struct ReadBlock {
 /// Where a block says that it belongs.
 struct Standing {
     place: Place,
+    has_key: bool,
     left: Option<Id>,
     right: Option<Id>,
     position: u64,
 }
 
-const NOWHERE: Standing = Standing { place: Place::Nowhere, left: None, right: None, position: 0 };
+const NOWHERE: Standing = Standing { place: Place::Nowhere, has_key: false, left: None, right: None, position: 0 };
 
 fn read_block(reader: &mut Reader<'_>, own: Id) -> Result<ReadBlock, Malformed> {
     let info = reader.byte()?;
@@ -214,7 +223,7 @@ fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing,
     let right = if info & HAS_RIGHT_ORIGIN != 0 { Some(read_older(reader, own)?) } else { None };
     if let Some((client, clock)) = left.or(right) {
         let place = Place::Beside(client, clock);
-        return Ok(Standing { place, left, right, position: hash(&(left, right)) });
+        return Ok(Standing { place, has_key: false, left, right, position: hash(&(left, right)) });
     }
     let (place, parent) = if reader.number()? == 1 {
         let name = reader.text()?;
@@ -225,8 +234,9 @@ fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing,
         let place = Place::Inside(client, clock);
         (place, hash(&place))
     };
-    let position = if info & HAS_KEY != 0 { hash(&(parent, reader.text()?)) } else { parent };
-    Ok(Standing { place, left, right, position })
+    let has_key = info & HAS_KEY != 0;
+    let position = if has_key { hash(&(parent, reader.text()?)) } else { parent };
+    Ok(Standing { place, has_key, left, right, position })
 }
 
 /// The content of a block and its length in clocks. The numbers are Yjs' content references. Two kinds are

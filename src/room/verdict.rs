@@ -63,7 +63,7 @@ pub(super) fn verdict<'d>(
         while clock < range.end {
             let Some((area, end)) = placing.find((client, clock), roots) else { return Verdict::Unknown };
             clock = match area {
-                Area::Inside | Area::Gone => end,
+                Area::Element | Area::Entry | Area::Gone => end,
                 Area::Outside => match deleted_until(deleted(), client, clock) {
                     Some(end) => end,
                     None => return Verdict::Outside,
