@@ -10,10 +10,10 @@ import { current } from './flavours.mjs';
 export class Bystanders {
   #round = 0;
 
-  static async in(t, server, room) {
+  static async in(t, server, room, flavour = current, options = {}) {
     const pair = new Bystanders();
-    pair.ada = await joined(t, current, server, room, { name: 'Ada' });
-    pair.bo = await joined(t, current, server, room, { name: 'Bo' });
+    pair.ada = await joined(t, flavour, server, room, { name: 'Ada', ...options });
+    pair.bo = await joined(t, flavour, server, room, { name: 'Bo', ...options });
     await pair.goOn();
     return pair;
   }

@@ -16,8 +16,8 @@ export class RawClient {
   #code = null;
   #probes = 0;
 
-  constructor(t, url) {
-    this.socket = new WebSocket(url);
+  constructor(t, url, options) {
+    this.socket = new WebSocket(url, options);
     this.socket.binaryType = 'nodebuffer';
     this.socket.on('open', tick);
     this.socket.on('error', tick);
@@ -31,8 +31,8 @@ export class RawClient {
   }
 
   /** A socket that is open. */
-  static async open(t, server, room) {
-    const client = new RawClient(t, `${server.socketUrl}/${encodeURIComponent(room)}`);
+  static async open(t, server, room, query = '') {
+    const client = new RawClient(t, `${server.socketUrl}/${encodeURIComponent(room)}${query}`);
     await until('the socket to open', () => client.socket.readyState === WebSocket.OPEN || client.isClosed);
     return client;
   }

@@ -23,7 +23,7 @@ export const isReference = process.env.SERVER === 'reference';
 export const onlyHere = isReference ? { skip: 'the reference server does otherwise' } : {};
 
 /** TRIPROOM_BIN, or the newest binary that cargo built here. */
-function binary() {
+export function binary() {
   if (process.env.TRIPROOM_BIN) return process.env.TRIPROOM_BIN;
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
   const built = ['debug', 'release']
@@ -119,6 +119,11 @@ export class Server {
     return this.#log.slice(-40).join('\n');
   }
 
+  /** Everything of what the server logged that is kept. */
+  get wholeLog() {
+    return this.#log.join('\n');
+  }
+
   /** Asks the server to end (SIGTERM) and gives its exit code. */
   async stop() {
     return (await this.#end('SIGTERM')).code;
@@ -167,6 +172,6 @@ export class Server {
   #note(text) {
     if (process.env.VERBOSE) process.stderr.write(text);
     this.#log.push(...text.trimEnd().split('\n'));
-    this.#log.splice(0, this.#log.length - 400);
+    this.#log.splice(0, this.#log.length - 4_000);
   }
 }
