@@ -78,7 +78,7 @@ async fn the_page_is_in_the_binary_and_may_load_nothing_from_elsewhere() {
     let page = ada.get("/docs/").await.expect(200);
     let text = String::from_utf8(page.body.clone()).unwrap();
     assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self';"));
-    for file in text.split(['"', '\'']).filter(|piece| piece.ends_with(".js") || piece.ends_with(".css")) {
+    for file in text.split(['"', '\'']).filter(|piece| is_script_or_style(piece)) {
         let path = format!("/docs/{}", file.trim_start_matches("./"));
         let file = ada.get(&path).await.expect(200);
         assert!(!file.body.is_empty());
@@ -89,4 +89,8 @@ async fn the_page_is_in_the_binary_and_may_load_nothing_from_elsewhere() {
     ada.get("/docs/nothing.js").await.problem(404, "not_found");
     assert!(!text.contains("http://") && !text.contains("https://"));
     house.stop().await.0.unwrap();
+}
+
+fn is_script_or_style(name: &str) -> bool {
+    matches!(std::path::Path::new(name).extension().and_then(std::ffi::OsStr::to_str), Some("js" | "css"))
 }

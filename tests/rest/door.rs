@@ -12,7 +12,7 @@ use super::people::{JWT, lisbon, person, seconds, sign, token};
 async fn without_a_good_token_nobody_gets_in() {
     let house = lisbon().await;
     let hour = Duration::from_hours(1);
-    let expired = sign(json!({ "sub": "owner", "exp": seconds(SystemTime::now() - hour) }));
+    let expired = sign(&json!({ "sub": "owner", "exp": seconds(SystemTime::now() - hour) }));
     let eve = |token: &str| Caller::with(&house, token);
     for path in ["/v1/rooms", "/v1/rooms/lisbon", "/v1/rooms/lisbon/document", "/v1/rooms/lisbon/members"] {
         let none = Caller::new(&house).get(path).await;

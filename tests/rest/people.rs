@@ -14,11 +14,13 @@ pub const JWT: [&str; 2] = ["--jwt-secret", SECRET];
 
 /// A token of the product's login that holds for an hour.
 pub fn token(sub: &str) -> String {
-    sign(json!({ "sub": sub, "name": sub.to_uppercase(), "exp": seconds(SystemTime::now() + Duration::from_hours(1)) }))
+    sign(
+        &json!({ "sub": sub, "name": sub.to_uppercase(), "exp": seconds(SystemTime::now() + Duration::from_hours(1)) }),
+    )
 }
 
-pub fn sign(claims: Value) -> String {
-    encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+pub fn sign(claims: &Value) -> String {
+    encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
 pub fn seconds(time: SystemTime) -> u64 {

@@ -124,7 +124,7 @@ async fn a_name_is_taken_by_a_room_and_by_what_was_written_without_one() {
     let eve = person(&house, "eve");
     eve.get("/v1/rooms/orphan").await.problem(404, "room_not_found");
     eve.post("/v1/rooms", json!({ "id": "orphan" })).await.problem(409, "room_exists");
-    let service = Caller::with(&house, &sign(json!({ "role": "service_role", "exp": u32::MAX })));
+    let service = Caller::with(&house, &sign(&json!({ "role": "service_role", "exp": u32::MAX })));
     service.post("/v1/rooms", json!({ "id": "orphan" })).await.expect(201);
     assert_eq!(service.document("orphan").await["notes"], "secret");
     eve.get("/v1/rooms/orphan").await.problem(404, "room_not_found");
