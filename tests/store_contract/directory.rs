@@ -192,10 +192,11 @@ pub(crate) async fn a_write_goes_on_without_its_caller<H: House>(house: H) {
     make(&directory, "r", "ada").await;
     let (r, bob, as_editor) = (room("r"), who("bob"), member(Role::Editor));
     house.fault().set(Fault::Stall);
+    let struck = until_struck(house.fault(), 1);
     let mut left = Box::pin(directory.add_member(&r, &bob, &as_editor, MANY));
     tokio::select! {
         _ = left.as_mut() => panic!("it stalls"),
-        () = until_struck(house.fault(), 1) => {}
+        () = struck => {}
     }
     house.fault().set(Fault::None);
     // Nobody polls it any more.

@@ -135,8 +135,11 @@ pub(crate) async fn until_healthy(store: &Store) {
 }
 
 /// Waits until `count` further commits met a fault.
-pub(crate) async fn until_struck(fault: &FaultSwitch, count: u64) {
+pub(crate) fn until_struck(fault: &FaultSwitch, count: u64) -> impl Future<Output = ()> {
+    // Counted from now on, and not from when somebody waits.
     let mut struck = fault.struck();
     let target = *struck.borrow() + count;
-    struck.wait_for(|struck| *struck >= target).await.unwrap();
+    async move {
+        struck.wait_for(|struck| *struck >= target).await.unwrap();
+    }
 }

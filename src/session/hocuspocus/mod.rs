@@ -33,8 +33,9 @@ use crate::wire::lib0::Malformed;
 use document::{Document, Open, Waiting};
 use texts::Texts;
 
-/// The most bytes of a session behind a document's name.
-const SESSION_BYTES: usize = 256;
+/// The most bytes of a document's name with its session, before the name is looked at: what is longer than a room's name
+/// may be is denied by itself, what is longer than this ends the socket.
+const ADDRESS_BYTES: usize = 16 * 1024;
 
 /// Limits of one socket.
 #[derive(Debug, Clone, Copy)]
@@ -166,7 +167,7 @@ impl Session {
         metrics.frames_in.increment(1);
         metrics.bytes_in.increment(frame.len() as u64);
         let bytes = frame.len();
-        let (address, message) = match decode(&frame, self.limits.name_bytes + SESSION_BYTES) {
+        let (address, message) = match decode(&frame, ADDRESS_BYTES) {
             Ok(ClientFrame::Message(address, message)) => (address, message),
             Ok(ClientFrame::Ping) => {
                 say(connection, &pong());
