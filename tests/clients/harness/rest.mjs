@@ -16,7 +16,7 @@ export class Caller {
       method,
       headers: {
         ...this.#token && { authorization: `Bearer ${this.#token}` },
-        ...body !== undefined && { 'content-type': isBinary ? 'application/octet-stream' : 'application/json' },
+        ...body !== undefined && { 'content-type': typeOf(method, body) },
       },
       body: body === undefined || isBinary ? body : JSON.stringify(body),
     });
@@ -59,3 +59,8 @@ export class Caller {
 
 /** A room's address. */
 export const of = (room) => `/v1/rooms/${encodeURIComponent(room)}`;
+
+function typeOf(method, body) {
+  if (body instanceof Uint8Array) return 'application/octet-stream';
+  return method === 'PATCH' && Array.isArray(body) ? 'application/json-patch+json' : 'application/json';
+}
