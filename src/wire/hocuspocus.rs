@@ -37,6 +37,12 @@ impl Address {
         Self(encoded.into())
     }
 
+    /// Bytes of it on the wire.
+    #[expect(clippy::len_without_is_empty, reason = "its length is never nothing")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The document's name, without the session.
     pub fn document(&self) -> &str {
         let text = Reader::new(&self.0).text().expect("an address is made of a text");
@@ -86,17 +92,15 @@ impl ClientMessage {
     }
 }
 
-/// Reads one binary frame. `address_limit` is the most bytes of a document's name with its session.
-pub fn decode(frame: &Bytes, address_limit: usize) -> Result<ClientFrame, Malformed> {
+/// Reads one binary frame.
+pub fn decode(frame: &Bytes) -> Result<ClientFrame, Malformed> {
     match frame[..] {
         [PING] => return Ok(ClientFrame::Ping),
         [PONG] => return Ok(ClientFrame::Pong),
         _ => {}
     }
     let mut reader = Reader::new(frame);
-    if reader.text()?.len() > address_limit {
-        return Err(Malformed::OutOfRange);
-    }
+    reader.text()?;
     let address = Address(Bytes::copy_from_slice(&frame[..reader.position()]));
     let kind = reader.number()?;
     let message = match u8::try_from(kind) {
@@ -179,10 +183,8 @@ fn small(address: &Address, kind: &[u8], text: Option<&[u8]>) -> Frame {
 mod tests {
     use super::*;
 
-    const LIMIT: usize = 100;
-
     fn decoded(bytes: &[u8]) -> Result<ClientFrame, Malformed> {
-        decode(&Bytes::copy_from_slice(bytes), LIMIT)
+        decode(&Bytes::copy_from_slice(bytes))
     }
 
     fn message(bytes: &[u8]) -> ClientMessage {
@@ -239,8 +241,6 @@ mod tests {
         {
             assert!(decoded(bytes).is_err(), "{bytes:?}");
         }
-        let long = [&[101u8][..], &[b'x'; 101], &[3]].concat();
-        assert_eq!(decoded(&long), Err(Malformed::OutOfRange));
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn mangled_bytes_never_panic(bytes in proptest::collection::vec(0u8.., 0..64)) {
-            if let Ok(ClientFrame::Message(address, _)) = decode(&bytes.into(), LIMIT) {
+            if let Ok(ClientFrame::Message(address, _)) = decode(&bytes.into()) {
                 address.document();
             }
         }
@@ -275,7 +275,7 @@ mod tests {
             let address = Address::new(&text);
             let frame = token_wanted(&address);
             let bytes = Bytes::copy_from_slice(&frame.head[2..]);
-            let Ok(ClientFrame::Message(read, _)) = decode(&[&bytes[..bytes.len() - 2], &[3]].concat().into(), 200) else {
+            let Ok(ClientFrame::Message(read, _)) = decode(&[&bytes[..bytes.len() - 2], &[3]].concat().into()) else {
                 panic!("an address and a query")
             };
             proptest::prop_assert_eq!(read, address);

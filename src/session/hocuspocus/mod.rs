@@ -33,9 +33,8 @@ use crate::wire::lib0::Malformed;
 use document::{Document, Open, Waiting};
 use texts::Texts;
 
-/// The most bytes of a document's name with its session, before the name is looked at: what is longer than a room's name
-/// may be is denied by itself, what is longer than this ends the socket.
-const ADDRESS_BYTES: usize = 16 * 1024;
+/// The most bytes of a session behind a document's name.
+const SESSION_BYTES: usize = 256;
 
 /// Limits of one socket.
 #[derive(Debug, Clone, Copy)]
@@ -167,7 +166,7 @@ impl Session {
         metrics.frames_in.increment(1);
         metrics.bytes_in.increment(frame.len() as u64);
         let bytes = frame.len();
-        let (address, message) = match decode(&frame, ADDRESS_BYTES) {
+        let (address, message) = match decode(&frame) {
             Ok(ClientFrame::Message(address, message)) => (address, message),
             Ok(ClientFrame::Ping) => {
                 say(connection, &pong());
@@ -176,6 +175,11 @@ impl Session {
             Ok(ClientFrame::Pong) => return Ok(()),
             Err(error) => return Err(malformed(error)),
         };
+        if address.len() > self.limits.name_bytes + SESSION_BYTES {
+            // Nothing of it is kept, and the socket's other documents go on.
+            say(connection, &permission_denied(&address, CloseReason::BadRoomName.text()));
+            return Ok(());
+        }
         if !self.documents.contains_key(&address) {
             // Whatever else comes first is the last that a client says of a document that it has closed.
             if !message.opens_a_document() {
