@@ -30,6 +30,8 @@ pub const ANY: &[Code] = &[
 /// And a request about one room.
 pub const IN_ROOM: &[Code] =
     &[Code::BadRoomName, Code::RoomNotFound, Code::RoomLimit, Code::Draining, Code::PermissionDenied];
+/// And one that changes something.
+pub const CHANGE: &[Code] = &[Code::Busy];
 /// And one with a body.
 pub const BODY: &[Code] = &[Code::MalformedBody, Code::MessageTooLarge, Code::UnsupportedMediaType];
 /// And one whose body is an object.

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::caller::InRoom;
 use super::code::Code;
-use super::describe::{ANY, BODY, IN_ROOM, ONCE, problems};
+use super::describe::{ANY, BODY, CHANGE, IN_ROOM, ONCE, problems};
 use super::etag::{ETag, IfMatch};
 use super::media::{self, JSON, JSON_PATCH, YJS_UPDATE};
 use super::parameters::{IfMatchParam, OnceParam, ReadParams, RoomParam, StateVectorParam};
@@ -48,11 +48,11 @@ pub struct Saved {
 
 problems!(ReadProblems: ANY, IN_ROOM, &[Code::NoJson]);
 problems!(
-    UpdateProblems: ANY, IN_ROOM, BODY, ONCE,
+    UpdateProblems: ANY, CHANGE, IN_ROOM, BODY, ONCE,
     &[Code::MalformedUpdate, Code::DocumentTooLarge, Code::ReadOnly],
 );
 problems!(
-    PatchProblems: ANY, IN_ROOM, BODY,
+    PatchProblems: ANY, CHANGE, IN_ROOM, BODY,
     &[
         Code::BadHeader, Code::NoJson, Code::PatchConflict, Code::VersionMismatch, Code::DocumentTooLarge,
         Code::InvalidField, Code::InvalidPatch, Code::ReadOnly,

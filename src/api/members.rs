@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::caller::{InRoom, Subject};
 use super::code::Code;
 use super::cursor::{Cursor, List};
-use super::describe::{ANY, BODY, FIELDS, IN_ROOM, ONCE, problems};
+use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
 use super::etag::ETag;
 use super::parameters::{MembersPageParams, OnceParam, PrincipalParam, ReadParams, RoomParam};
 use super::problem::Problem;
@@ -47,12 +47,12 @@ pub struct MemberChange {
 }
 
 problems!(ListProblems: ANY, IN_ROOM, &[Code::BadCursor]);
-problems!(AddProblems: ANY, IN_ROOM, BODY, FIELDS, ONCE, &[Code::AlreadyMember, Code::TooManyMembers]);
+problems!(AddProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, ONCE, &[Code::AlreadyMember, Code::TooManyMembers]);
 problems!(
-    ChangeProblems: ANY, IN_ROOM, BODY, FIELDS,
+    ChangeProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS,
     &[Code::BadPrincipal, Code::MemberNotFound, Code::OwnRole, Code::LastOwner],
 );
-problems!(RemoveProblems: ANY, IN_ROOM, &[Code::BadPrincipal, Code::MemberNotFound, Code::LastOwner]);
+problems!(RemoveProblems: ANY, CHANGE, IN_ROOM, &[Code::BadPrincipal, Code::MemberNotFound, Code::LastOwner]);
 
 /// List members
 ///

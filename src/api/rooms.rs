@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::caller::{Caller, InRoom, is_untouched};
 use super::code::Code;
 use super::cursor::{Cursor, List};
-use super::describe::{ANY, BODY, FIELDS, IN_ROOM, ONCE, problems};
+use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
 use super::etag::ETag;
 use super::new_room::NewRoom;
 use super::parameters::{OnceParam, ReadParams, RoomParam, RoomsPageParams};
@@ -75,11 +75,11 @@ pub struct SettingsChange {
 
 problems!(ListProblems: ANY, &[Code::BadCursor]);
 problems!(
-    CreateProblems: ANY, BODY, FIELDS, ONCE,
+    CreateProblems: ANY, CHANGE, BODY, FIELDS, ONCE,
     &[Code::PermissionDenied, Code::RoomExists, Code::RoomLimit, Code::Draining, Code::ReadOnly],
 );
-problems!(ConfigureProblems: ANY, IN_ROOM, BODY, FIELDS, &[Code::ReadOnly]);
-problems!(DeleteProblems: ANY, IN_ROOM);
+problems!(ConfigureProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, &[Code::ReadOnly]);
+problems!(DeleteProblems: ANY, CHANGE, IN_ROOM);
 
 /// List rooms
 ///
@@ -141,10 +141,15 @@ pub async fn create(
         match visit.patch(Writes::Everything, patch, None).await {
             Ok(written) => version = written,
             Err(error) => {
+                let problem = Problem::from(error).below("/trip");
                 // A room without the trip that was asked for is not what was asked for.
-                api.access().delete_room(&pass).await?;
-                visit.delete().await?;
-                return Err(error.into());
+                return match api.access().delete_room(&pass).await {
+                    Ok(()) => {
+                        visit.delete().await?;
+                        Err(problem)
+                    }
+                    Err(_) => Err(problem.hint("The room is made all the same; write the trip's fields with a patch.")),
+                };
             }
         }
     }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::caller::InRoom;
-use super::describe::{ANY, BODY, FIELDS, IN_ROOM, ONCE, problems};
+use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
 use super::parameters::{OnceParam, RoomParam};
 use super::problem::Problem;
 use super::query::Query;
@@ -46,7 +46,7 @@ pub struct Wish {
     share: bool,
 }
 
-problems!(TicketProblems: ANY, IN_ROOM, BODY, FIELDS, ONCE);
+problems!(TicketProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, ONCE);
 
 /// Get a ticket
 ///

@@ -11,6 +11,7 @@ use super::house::House;
 
 pub const JSON: &str = "application/json";
 pub const PATCH: &str = "application/json-patch+json";
+pub const PROBLEM: &str = "application/problem+json";
 pub const UPDATE: &str = "application/vnd.yjs.update";
 
 #[derive(Clone)]
@@ -39,7 +40,8 @@ impl Caller {
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address)).body(body.into());
+        let mut request =
+            self.client.request(method.clone(), format!("http://{}{path}", self.address)).body(body.into());
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -49,7 +51,37 @@ impl Caller {
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, body: response.bytes().await.unwrap().into() }
+        let answer = Answer { status, headers, body: response.bytes().await.unwrap().into() };
+        if method != Method::HEAD && path.starts_with("/v1/") && answer.header("content-type") == PROBLEM {
+            let code = answer.json()["code"].as_str().unwrap().to_owned();
+            // An address or a method that is not there has no description.
+            if !matches!(&*code, "not_found" | "method_not_allowed") {
+                self.is_described(&method, path, &code).await;
+            }
+        }
+        answer
+    }
+
+    /// Fails if the server does not describe that the operation may be answered with this code.
+    async fn is_described(&self, method: &Method, path: &str, code: &str) {
+        let description = self.client.get(format!("http://{}/openapi.json", self.address)).send().await.unwrap();
+        let description: Value = serde_json::from_slice(&description.bytes().await.unwrap()).unwrap();
+        let asked: Vec<_> = path.split(['?', '#']).next().unwrap().split('/').collect();
+        let fits = |template: &str| {
+            let pieces: Vec<_> = template.split('/').collect();
+            pieces.len() == asked.len()
+                && pieces.iter().zip(&asked).all(|(piece, had)| piece.starts_with('{') || piece == had)
+        };
+        let paths = description["paths"].as_object().unwrap();
+        let (_, operations) = paths.iter().find(|(template, _)| fits(template)).unwrap();
+        let method = method.as_str().to_lowercase();
+        let responses = operations[&*method]["responses"].as_object().unwrap();
+        let examples =
+            responses.values().filter_map(|response| response.pointer("/content/application~1problem+json/examples"));
+        assert!(
+            examples.flat_map(|examples| examples.as_object().unwrap().keys()).any(|known| known == code),
+            "{method} {path}: {code} is not described"
+        );
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -101,7 +133,7 @@ impl Answer {
     /// The problem, if it has this code.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
-        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("content-type"), PROBLEM);
         let problem = self.json();
         assert_eq!((self.status, problem["code"].as_str().unwrap()), (status, code), "{problem}");
         assert_eq!(problem["status"], status);
