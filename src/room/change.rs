@@ -13,6 +13,7 @@ use yrs::{ReadTxn, StateVector, TransactionMut, Update, WriteTxn};
 use super::judge::Judge;
 use super::nesting;
 use super::orphans::{Need, Orphan, Orphans};
+use super::placing::Placing;
 use super::state::CachedState;
 use super::update::{BlockRange, CheckedUpdate};
 use super::verdict::{Holder, Verdict};
@@ -40,6 +41,9 @@ pub enum Refusal {
     /// It puts something into a block that can hold nothing. What stands before that in it was taken.
     #[error("the update names an impossible parent")]
     Impossible,
+    /// It puts something where no Yjs client does, and the library would not bear it (see `placing`).
+    #[error("the update has several values at one key, or an entry of a map among elements")]
+    Unsound,
 }
 
 /// What became of one update.
@@ -76,8 +80,6 @@ pub struct Change<'d> {
     mixed: bool,
     /// Something was taken of an update that was then refused.
     partial: bool,
-    /// Of some update a part was taken that is known only when all is done.
-    unjudged: bool,
     /// When the server writes itself, nobody has reckoned yet what that does to size and nesting.
     author: Author,
     /// Sources of orphans that were given up.
@@ -111,6 +113,8 @@ enum Attempt {
     Whole,
     Missing(SmallVec<[Need; 2]>),
     Impossible,
+    /// Nothing of it was taken.
+    Unsound,
 }
 
 /// Whose a change is.
@@ -125,8 +129,8 @@ enum Author {
 impl<'d> Change<'d> {
     pub(super) fn new(txn: TransactionMut<'d>, parts: Parts<'d>, state: &'d mut CachedState) -> Self {
         let (applied, impossible) = (SmallVec::new(), Vec::new());
-        let (mixed, partial, unjudged) = (false, false, false);
-        Self { txn: Some(txn), parts, state, applied, mixed, partial, unjudged, author: Author::Clients, impossible }
+        let (mixed, partial) = (false, false);
+        Self { txn: Some(txn), parts, state, applied, mixed, partial, author: Author::Clients, impossible }
     }
 
     /// An update without what is known of it already. A sender may show that as it never was, and who joins is sent what
@@ -164,10 +168,10 @@ impl<'d> Change<'d> {
         let may_wait = self.parts.checks == Checks::Stored || self.parts.orphans.has_space(source, raw.len());
         let needs = match gap {
             Some(_) if !may_wait => return Ok(Outcome::Refused(Refusal::TooManyOrphans)),
-            Some(need) => {
-                self.integrate_fitting(&update)?;
-                SmallVec::from_elem(need, 1)
-            }
+            Some(need) => match self.integrate_fitting(&update)? {
+                Attempt::Unsound => return Ok(Outcome::Refused(Refusal::Unsound)),
+                _ => SmallVec::from_elem(need, 1),
+            },
             None => match self.integrate(update)? {
                 // Deletes alone are news when the library says that something changed; in a change that has other
                 // news already they are taken for news.
@@ -179,6 +183,7 @@ impl<'d> Change<'d> {
                 }
                 Attempt::Missing(needs) => needs,
                 Attempt::Impossible => return Ok(Outcome::Refused(Refusal::Impossible)),
+                Attempt::Unsound => return Ok(Outcome::Refused(Refusal::Unsound)),
             },
         };
         *self.parts.size += raw.len();
@@ -216,10 +221,8 @@ impl<'d> Change<'d> {
         self.parts.judge.deleted(txn.delete_set());
         if let Some(update) = &update {
             self.state.changed(update);
-            if self.unjudged || self.author == Author::Server {
-                self.parts.judge.applied(update);
-            }
             if self.author == Author::Server {
+                self.parts.judge.applied(update, None, |_| u32::MAX);
                 let written = nesting::of_update(update).expect("the library writes valid updates");
                 *self.parts.nesting = written.on_top_of(*self.parts.nesting);
                 *self.parts.size += update.len();
@@ -253,41 +256,77 @@ impl<'d> Change<'d> {
         (update.nesting.on_top_of(*parts.nesting) > nesting::DEEPEST).then_some(Refusal::TooDeep)
     }
 
-    /// Hands an update without gaps to the library.
+    /// Hands an update without gaps to the library, if that can bear it.
     fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
-        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
-        let result = self.guarded(|txn| apply_whole(txn, decoded))?;
-        *self.parts.nesting = nesting.on_top_of(*self.parts.nesting);
-        let txn = self.txn.as_mut().expect("the guarded work went well");
-        if result.is_err() {
-            self.partial = true;
-            self.unjudged = true;
-            txn.prune_pending();
-            *self.parts.clocks = clocks_of(&txn.state_vector());
-            return Ok(Attempt::Impossible);
+        let txn = self.txn.as_ref().expect("a change that failed is not used again");
+        let placing = update.may_be_unsound.then(|| self.parts.judge.place(txn, &update));
+        if placing.as_ref().is_some_and(Placing::is_unsound) {
+            return Ok(Attempt::Unsound);
         }
-        if !txn.has_missing_updates() {
-            for range in &ranges {
+        // The library stops at an impossible parent, and what it took before that must not live if it was not to.
+        let deletes = (update.may_be_unsound && update.deletes).then(|| update.deletes_alone());
+        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
+        let attempt = self.guarded(|txn| {
+            if apply_whole(txn, decoded).is_err() {
+                txn.prune_pending();
+                if let Some(deletes) = deletes {
+                    txn.apply_update(deletes).expect("only blocks have parents");
+                    txn.prune_pending();
+                }
+                return Attempt::Impossible;
+            }
+            if !txn.has_missing_updates() {
+                return Attempt::Whole;
+            }
+            let needs = pending_needs(txn);
+            txn.prune_pending();
+            Attempt::Missing(needs)
+        })?;
+        *self.parts.nesting = nesting.on_top_of(*self.parts.nesting);
+        self.integrated(&raw, placing, &ranges, &attempt)?;
+        Ok(match attempt {
+            Attempt::Missing(needs) => Attempt::Missing(self.not_reached(needs)),
+            attempt => attempt,
+        })
+    }
+
+    /// Takes note of what the library took.
+    fn integrated(
+        &mut self,
+        raw: &[u8],
+        placing: Option<Placing>,
+        ranges: &[BlockRange],
+        attempt: &Attempt,
+    ) -> Result<(), Poisoned> {
+        if matches!(attempt, Attempt::Whole) {
+            for range in ranges {
                 let known = self.parts.clocks.entry(range.client).or_insert(0);
                 *known = (*known).max(range.end);
             }
-            self.parts.judge.applied(&raw);
-            return Ok(Attempt::Whole);
+        } else {
+            self.partial |= matches!(attempt, Attempt::Impossible);
+            *self.parts.clocks = clocks_of(&self.txn().state_vector());
         }
-        let needs = pending_needs(txn);
-        txn.prune_pending();
-        // A part of it may have found its place.
-        *self.parts.clocks = clocks_of(&txn.state_vector());
-        self.unjudged = true;
-        Ok(Attempt::Missing(self.not_reached(needs)))
+        let clocks = &*self.parts.clocks;
+        let went_on = |range: &BlockRange| {
+            let placed = placing.as_ref().and_then(|placing| placing.placed(range.client));
+            placed.is_some_and(|placed| placed < clock(clocks, range.client))
+        };
+        if ranges.iter().any(went_on) {
+            // It took what nobody looked at, and must not commit it.
+            std::mem::forget(self.txn.take());
+            return Err(Poisoned);
+        }
+        self.parts.judge.applied(raw, placing, |client| clock(clocks, client));
+        Ok(())
     }
 
     /// Of an update with gaps, takes what needs not wait: one client's hole holds up nobody else's blocks.
-    fn integrate_fitting(&mut self, update: &CheckedUpdate) -> Result<(), Poisoned> {
-        if let Some(fitting) = update.fitting(|client| clock(self.parts.clocks, client)) {
-            self.integrate(fitting)?;
+    fn integrate_fitting(&mut self, update: &CheckedUpdate) -> Result<Attempt, Poisoned> {
+        match update.fitting(|client| clock(self.parts.clocks, client)) {
+            Some(fitting) => self.integrate(fitting),
+            None => Ok(Attempt::Whole),
         }
-        Ok(())
     }
 
     fn adopt_orphans(&mut self) -> Result<(), Poisoned> {
@@ -311,7 +350,7 @@ impl<'d> Change<'d> {
                     Attempt::Whole => continue,
                     Attempt::Missing(needs) => needs,
                     // Nothing that comes will make it possible; its row stays in the log.
-                    Attempt::Impossible => {
+                    Attempt::Impossible | Attempt::Unsound => {
                         self.impossible.push(orphan.source);
                         continue;
                     }

@@ -24,6 +24,8 @@ use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
 /// The roots that a trip has, declared so that they read as what they are.
 pub(super) const MAP_ROOTS: [&str; 5] = ["trip", "budget", "destinations", "items", "comments"];
 pub(super) const TEXT_ROOT: &str = "notes";
+/// The root below which commenters write.
+pub(super) const COMMENTS: &str = "comments";
 
 /// Bytes of an update that says nothing.
 const EMPTY_UPDATE_BYTES: usize = 2;
@@ -167,7 +169,7 @@ impl Document {
 
     /// Whether an update would change nothing outside of `root`; `holder` says whose the client ids are under which it
     /// writes. Nothing is applied. The cost is that of the update, after an index was built: that costs as much as
-    /// encoding the document, and the index is kept until `forget_roots`. In the middle of a change ask
+    /// encoding the document, and the index is kept until `forget_unasked`. In the middle of a change ask
     /// [`Change::only_touches`].
     pub fn only_touches(&mut self, update: &CheckedUpdate, root: &str, holder: impl Fn(u64) -> Holder) -> Verdict {
         self.judge.only_touches(&self.doc.transact(), update, root, holder)
@@ -178,9 +180,9 @@ impl Document {
         self.judge.brings_nothing(&self.doc.transact(), &self.clocks, update)
     }
 
-    /// Gives back the memory that `only_touches` and `brings_nothing` use.
-    pub fn forget_roots(&mut self) {
-        self.judge.forget();
+    /// Gives back the memory of what updates are judged by, when none was since this was called last.
+    pub fn forget_unasked(&mut self) {
+        self.judge.forget_unasked();
     }
 
     /// Updates that wait for something missing, oldest first.

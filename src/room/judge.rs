@@ -1,5 +1,5 @@
 //! What a document keeps to judge updates before they are applied: where its blocks are, and what is deleted. Made
-//! when it is first asked for, kept up to date by each `Change`, given back by `forget`. Owned by `document`.
+//! when it is first asked for, kept up to date by each `Change`, given back when nobody asks any more. Owned by `document`.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -7,15 +7,21 @@ use std::sync::OnceLock;
 use yrs::{ID, IdSet, ReadTxn, StateVector};
 
 use super::change::clock;
+use super::document::COMMENTS;
+use super::placing::Placing;
 use super::roots::Roots;
 use super::update::CheckedUpdate;
 use super::verdict::{self, Holder, Verdict};
+
+const SCANNED: &str = "the library writes what can be scanned, and the update was scanned when it was parsed";
 
 /// What is known of a document's blocks beside the library's own knowledge, which it shares with nobody.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     roots: Option<Roots>,
     deleted: OnceLock<IdSet>,
+    /// Since somebody last wanted to forget.
+    asked: bool,
 }
 
 impl Judge {
@@ -27,11 +33,19 @@ impl Judge {
         root: &str,
         holder: impl Fn(u64) -> Holder,
     ) -> Verdict {
-        if self.roots.as_ref().is_none_or(|roots| roots.root() != root) {
-            self.roots = Roots::of_state(&txn.encode_state_as_update_v1(&StateVector::default()), root).ok();
+        self.asked = true;
+        if self.roots.as_ref().is_some_and(|roots| roots.root() != root) {
+            self.roots = None;
         }
-        let Some(roots) = &self.roots else { return Verdict::Unknown };
-        verdict::verdict(update, roots, || self.delete_set(txn), holder)
+        let roots = self.roots.get_or_insert_with(|| index(txn, root));
+        verdict::verdict(update, roots, || self.deleted.get_or_init(|| txn.snapshot().delete_set), holder)
+    }
+
+    /// Finds out where an update's blocks will be.
+    pub(super) fn place(&mut self, txn: &impl ReadTxn, update: &CheckedUpdate) -> Placing {
+        self.asked = true;
+        let roots = self.roots.get_or_insert_with(|| index(txn, COMMENTS));
+        Placing::of(&update.raw, roots).expect(SCANNED)
     }
 
     /// See [`super::document::Document::brings_nothing`].
@@ -41,14 +55,19 @@ impl Judge {
         clocks: &HashMap<u64, u32>,
         update: &CheckedUpdate,
     ) -> bool {
-        verdict::brings_nothing(update, |client| clock(clocks, client), || self.delete_set(txn))
+        verdict::brings_nothing(
+            update,
+            |client| clock(clocks, client),
+            || self.deleted.get_or_init(|| txn.snapshot().delete_set),
+        )
     }
 
-    /// The document took this update, or has at least all that is in it.
-    pub(super) fn applied(&mut self, raw: &[u8]) {
-        if self.roots.as_mut().is_some_and(|roots| roots.extend(raw).is_err()) {
-            self.roots = None;
-        }
+    /// The document took this update, of each client up to some clock, which `reached` tells; `placing` says where it is,
+    /// if that was asked.
+    pub(super) fn applied(&mut self, raw: &[u8], placing: Option<Placing>, reached: impl Fn(u64) -> u32) {
+        let Some(roots) = &mut self.roots else { return };
+        let placing = placing.unwrap_or_else(|| Placing::of(raw, roots).expect(SCANNED));
+        roots.extend(placing, reached);
     }
 
     /// This is deleted now.
@@ -61,12 +80,14 @@ impl Judge {
         }
     }
 
-    /// Gives back the memory.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
+    /// Gives back the memory when nobody asked since this was called last.
+    pub(super) fn forget_unasked(&mut self) {
+        if !std::mem::take(&mut self.asked) {
+            *self = Self::default();
+        }
     }
+}
 
-    fn delete_set(&self, txn: &impl ReadTxn) -> &IdSet {
-        self.deleted.get_or_init(|| txn.snapshot().delete_set)
-    }
+fn index(txn: &impl ReadTxn, root: &str) -> Roots {
+    Roots::of_state(&txn.encode_state_as_update_v1(&StateVector::default()), root).expect(SCANNED)
 }

@@ -1,5 +1,9 @@
-//! Finds out where the blocks of an update will be that the document does not have: below a root or elsewhere.
-//! Used by `roots` to grow, and by `verdict` to look at an update before it is applied.
+//! Finds out where the blocks of an update will be that the document does not have: below a root or elsewhere, among
+//! elements or as what a map has at a key. Used by `roots` to grow, by `judge` to tell what the library must not be given,
+//! and by `verdict` to look at an update before it is applied.
+//! The library frees memory too early, and the process may die of it, when several living elements are one entry (a part
+//! of them outlives the map), and when an element gets a key from the neighbour at its right (it hides the entry that is
+//! there). No Yjs client makes either; npm yjs throws when the first is collected.
 //! Where a block lands depends on the reader: npm yjs (`Item.getMissing`) and the library (`Update::missing_dependency`)
 //! ask the left neighbour for the parent, else the right one, else take what is written; beside a collected neighbour
 //! yjs drops the block, and the library asks the other one. So here a block is in an area only when *all* that it
@@ -8,12 +12,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::roots::{Area, Areas, Roots};
 use super::scan::{Block, Content, Id, Place, scan_all};
-
-/// An update builds on something that is not there, or on itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unplaced;
+use crate::wire::lib0::Malformed;
 
 /// What an update brings to a document, and what it deletes.
 #[derive(Debug, Default)]
@@ -21,12 +24,17 @@ pub(super) struct Placing {
     sections: Vec<Section>,
     by_client: HashMap<u64, usize>,
     deletes: Vec<(u64, Range<u32>)>,
+    /// Some client's blocks do not continue what is known.
+    has_holes: bool,
+    is_unsound: bool,
 }
 
 /// The new blocks of one client.
 #[derive(Debug)]
 struct Section {
     client: u64,
+    /// How far this client's blocks were known before.
+    start: u32,
     /// One past the last clock of them.
     end: u32,
     /// In the order of their clocks.
@@ -34,15 +42,25 @@ struct Section {
     /// So many of them have their area.
     placed: usize,
     areas: Areas,
+    state: State,
+}
+
+/// How far the placing of one client's blocks is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing is known to hinder it.
+    Open,
     /// It waits for a block of another client to be placed.
-    waits: bool,
+    Waits,
+    /// The next block builds on something that is not there, or on itself.
+    Stuck,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct NewBlock {
     end: u32,
     names: Names,
-    /// It has several elements that live.
+    /// It has several elements, and some are still there when the update is applied.
     is_plural: bool,
 }
 
@@ -97,110 +115,135 @@ enum Missing {
 }
 
 impl Placing {
-    /// Finds the area of everything that is new in a well-formed update.
-    pub(super) fn of(raw: &[u8], roots: &Roots) -> Result<Self, Unplaced> {
+    /// Finds the areas of what is new in an update. Blocks that build on something missing have none, nor has what
+    /// follows them.
+    pub(super) fn of(raw: &[u8], roots: &Roots) -> Result<Self, Malformed> {
         let mut placing = Self::default();
-        let (mut gap, mut deletes) = (false, Vec::new());
-        let each_block =
-            |block: &Block| gap = gap || (block.content != Content::Skip && placing.take(block, raw, roots).is_err());
-        scan_all(raw, each_block, |client, range| deletes.push((client, range))).map_err(|_| Unplaced)?;
-        if gap {
-            return Err(Unplaced);
-        }
-        placing.deletes = deletes;
+        let (mut holes, mut deletes) = (SmallVec::<[u64; 1]>::new(), Vec::new());
+        let each_block = |block: &Block| {
+            if holes.last() != Some(&block.client) && !placing.take(block, raw, roots) {
+                holes.push(block.client);
+            }
+        };
+        scan_all(raw, each_block, |client, range| deletes.push((client, range)))?;
+        placing.has_holes = !holes.is_empty();
+        placing.deletes = without_overlaps(deletes);
+        placing.forgive_what_is_deleted();
         for section in 0..placing.sections.len() {
-            placing.place(section, roots)?;
+            placing.place(section, roots);
         }
         Ok(placing)
     }
 
-    /// Takes one block of the update, in the order of the bytes.
-    fn take(&mut self, block: &Block, raw: &[u8], roots: &Roots) -> Result<(), Unplaced> {
+    /// Takes one block of the update, in the order of the bytes. Says no when there is a hole before it.
+    fn take(&mut self, block: &Block, raw: &[u8], roots: &Roots) -> bool {
         let end = block.clock + block.length;
         // An update names each client in one run.
         let last = self.sections.last().filter(|section| section.client == block.client);
         let reached = last.map_or_else(|| roots.end(block.client), |section| section.end);
-        if block.clock > reached {
-            return Err(Unplaced);
+        if block.content == Content::Skip || end <= reached {
+            return true;
         }
-        if end <= reached {
-            return Ok(());
+        if block.clock > reached {
+            return false;
         }
         if last.is_none() {
             self.by_client.insert(block.client, self.sections.len());
             self.sections.push(Section {
                 client: block.client,
+                start: reached,
                 end: 0,
                 blocks: Vec::new(),
                 placed: 0,
                 areas: Areas::default(),
-                waits: false,
+                state: State::Open,
             });
         }
         let section = self.sections.last_mut().expect("there is one for this client");
-        let is_plural = end - reached > 1 && block.content != Content::Deleted;
+        let is_plural = end - reached > 1 && block.is_plural();
         section.blocks.push(NewBlock { end, names: Names::of(block, reached, raw, roots.root()), is_plural });
         section.end = end;
-        Ok(())
+        true
+    }
+
+    /// What npm yjs' undo manager keeps of a key that was set several times is one block, all of it deleted by the
+    /// update that brings it.
+    fn forgive_what_is_deleted(&mut self) {
+        for section in &mut self.sections {
+            let mut start = section.start;
+            for block in &mut section.blocks {
+                if block.is_plural {
+                    let after = self
+                        .deletes
+                        .partition_point(|(client, range)| (*client, range.start) <= (section.client, start));
+                    let before = after.checked_sub(1).map(|at| &self.deletes[at]);
+                    block.is_plural =
+                        !before.is_some_and(|(client, range)| *client == section.client && block.end <= range.end);
+                }
+                start = block.end;
+            }
+        }
     }
 
     /// Finds the areas of one client's blocks, and of those of others on which they build. A client's blocks are
     /// placed in their order, as they are applied.
-    fn place(&mut self, start: usize, roots: &Roots) -> Result<(), Unplaced> {
-        let mut path = vec![(start, u32::MAX)];
+    fn place(&mut self, start: usize, roots: &Roots) {
+        let mut path: SmallVec<[(usize, u32); 2]> = smallvec![(start, u32::MAX)];
         while let Some(&(at, until)) = path.last() {
             let section = &self.sections[at];
-            let block = section.blocks.get(section.placed).filter(|_| section.areas.end() <= until).copied();
-            let Some(block) = block else {
-                self.sections[at].waits = false;
+            let more = section.state != State::Stuck && section.areas.end() <= until;
+            let Some(block) = section.blocks.get(section.placed).filter(|_| more).copied() else {
+                if self.sections[at].state == State::Waits {
+                    self.sections[at].state = State::Open;
+                }
                 path.pop();
                 continue;
             };
-            match self.area(&block, roots) {
+            let found = self.area(&block, roots);
+            match found {
                 Ok(area) => {
                     let section = &mut self.sections[at];
                     section.areas.push(block.end, area);
                     section.placed += 1;
+                    self.is_unsound |= area == Area::Unsound;
                 }
-                Err(Missing::Other(other, clock)) if !self.sections[other].waits && other != at => {
-                    self.sections[at].waits = true;
+                Err(Missing::Other(other, clock)) if self.sections[other].state == State::Open && other != at => {
+                    self.sections[at].state = State::Waits;
                     path.push((other, clock));
                 }
-                Err(_) => return Err(Unplaced),
+                Err(_) => self.sections[at].state = State::Stuck,
             }
         }
-        Ok(())
     }
 
     fn area(&self, block: &NewBlock, roots: &Roots) -> Result<Area, Missing> {
         let inside = |has_key| if has_key { Area::Entry } else { Area::Element };
+        let outside = |has_key| if has_key { Area::OutsideEntry } else { Area::Outside };
         let area = match block.names {
             Names::Nothing => Area::Gone,
-            Names::Root { is_ours, has_key } => {
-                if is_ours {
-                    inside(has_key)
-                } else {
-                    Area::Outside
-                }
-            }
+            Names::Root { is_ours: true, has_key } => inside(has_key),
+            Names::Root { is_ours: false, has_key } => outside(has_key),
             Names::Parent { parent, has_key } => match self.area_of(parent, roots)? {
                 Area::Element | Area::Entry => inside(has_key),
-                elsewhere => elsewhere,
+                Area::Outside | Area::OutsideEntry => outside(has_key),
+                Area::Gone => Area::Gone,
+                Area::Unsound => Area::Unsound,
             },
             Names::Left(left) => self.area_of(left, roots)?,
             // Nothing is ever put before an entry: a map's newest is its last.
             Names::Right(right) => match self.area_of(right, roots)? {
-                Area::Entry => Area::Outside,
+                area if area.is_entry() => Area::Unsound,
                 area => area,
             },
             Names::Both(left, right) => match (self.area_of(left, roots)?, self.area_of(right, roots)?) {
                 (Area::Element, Area::Element) => Area::Element,
                 (Area::Gone, Area::Gone) => Area::Gone,
+                (Area::Unsound, _) | (_, Area::Unsound) => Area::Unsound,
+                (left, right) if left.is_entry() || right.is_entry() => Area::Unsound,
                 _ => Area::Outside,
             },
         };
-        // The library frees memory too early when several living elements are one entry, and the process may die of it.
-        Ok(if area == Area::Entry && block.is_plural { Area::Outside } else { area })
+        Ok(if area.is_entry() && block.is_plural { Area::Unsound } else { area })
     }
 
     fn area_of(&self, id: Id, roots: &Roots) -> Result<Area, Missing> {
@@ -218,6 +261,22 @@ impl Placing {
         roots.find(id).or_else(|| self.sections[*self.by_client.get(&id.0)?].areas.find(id.1))
     }
 
+    /// Whether all that it brings has its area.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.has_holes && self.sections.iter().all(|section| section.state != State::Stuck)
+    }
+
+    /// Whether it holds something that the library must not be given.
+    pub(super) fn is_unsound(&self) -> bool {
+        self.is_unsound
+    }
+
+    /// Up to which clock a client's blocks have their areas, if it brings any of that client.
+    pub(super) fn placed(&self, client: u64) -> Option<u32> {
+        let section = &self.sections[*self.by_client.get(&client)?];
+        Some(section.areas.end().max(section.start))
+    }
+
     /// The clients of which it brings something.
     pub(super) fn writers(&self) -> impl Iterator<Item = u64> {
         self.sections.iter().map(|section| section.client)
@@ -229,21 +288,25 @@ impl Placing {
     }
 
     /// What it deletes, by client and clock and without overlaps.
-    pub(super) fn take_deletes(&mut self) -> Vec<(u64, Range<u32>)> {
-        let mut deletes = std::mem::take(&mut self.deletes);
-        deletes.sort_unstable_by_key(|(client, range)| (*client, range.start));
-        deletes.dedup_by(|(client, next), (before, range)| {
-            let touches = client == before && next.start <= range.end;
-            if touches {
-                range.end = range.end.max(next.end);
-            }
-            touches
-        });
-        deletes
+    pub(super) fn deletes(&self) -> &[(u64, Range<u32>)] {
+        &self.deletes
     }
 
     /// What it brings, by client.
     pub(super) fn into_areas(self) -> impl Iterator<Item = (u64, Areas)> {
         self.sections.into_iter().map(|section| (section.client, section.areas))
     }
+}
+
+/// Ranges by client and clock, joined where they touch.
+fn without_overlaps(mut ranges: Vec<(u64, Range<u32>)>) -> Vec<(u64, Range<u32>)> {
+    ranges.sort_unstable_by_key(|(client, range)| (*client, range.start));
+    ranges.dedup_by(|(client, next), (before, range)| {
+        let touches = client == before && next.start <= range.end;
+        if touches {
+            range.end = range.end.max(next.end);
+        }
+        touches
+    });
+    ranges
 }

@@ -240,9 +240,7 @@ impl Room {
         if now.duration_since(self.last_join) > STATE_KEPT {
             self.document.forget_state();
         }
-        if self.clients.values().all(|client| client.writes == Writes::Everything) {
-            self.document.forget_roots();
-        }
+        self.document.forget_unasked();
         let mut messages = Vec::new();
         if admission == Admission::Open {
             let mut vector = None;

@@ -1,5 +1,5 @@
-//! Which blocks of a document are below one of its roots, by client and clock: what `verdict` asks about everything
-//! that an update names. Built from an encoded state and told of each update that is applied afterwards; owned by
+//! Which blocks of a document are below one of its roots, and which are entries of maps, by client and clock: what
+//! `verdict` and `placing` ask about everything that an update names. Built from an encoded state and told of each update that is applied afterwards; owned by
 //! `judge`.
 //! A block keeps its area when the document collects it: nobody can move it, so what was said of it stays true. It
 //! must never say "inside" of a block that is elsewhere.
@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::placing::{Placing, Unplaced};
+use super::placing::Placing;
 use super::scan::Id;
+use crate::wire::lib0::Malformed;
 
 /// Where a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +19,26 @@ pub(super) enum Area {
     Element,
     /// Below the root, as what a map has, or had, at a key.
     Entry,
-    /// Below another root; or no honest client would have made it, and where it is depends on the reader.
+    /// Below another root, in an array, a text or a fragment; or where it is depends on the reader.
     Outside,
+    /// Below another root, as what a map has, or had, at a key.
+    OutsideEntry,
     /// It was collected before it was looked at: nothing is left of it, and what is put beside or into it is nothing.
     Gone,
+    /// No honest client would have made it, and the library must not be given it.
+    Unsound,
+}
+
+impl Area {
+    /// Whether a map has it, or had it.
+    pub(super) fn is_entry(self) -> bool {
+        matches!(self, Self::Entry | Self::OutsideEntry)
+    }
+
+    /// Whether it is not below the root, or may not be.
+    pub(super) fn is_outside(self) -> bool {
+        matches!(self, Self::Outside | Self::OutsideEntry | Self::Unsound)
+    }
 }
 
 /// Where each block of a document is, seen from one root. Eight bytes for each run of blocks of one client in one
@@ -34,22 +51,22 @@ pub(super) struct Roots {
 
 impl Roots {
     /// Reads a whole state. Costs about as much as decoding it.
-    pub(super) fn of_state(encoded: &[u8], root: &str) -> Result<Self, Unplaced> {
+    pub(super) fn of_state(encoded: &[u8], root: &str) -> Result<Self, Malformed> {
         let mut roots = Self { root: root.into(), clients: HashMap::new() };
-        roots.extend(encoded)?;
+        let placing = Placing::of(encoded, &roots)?;
+        roots.extend(placing, |_| u32::MAX);
         Ok(roots)
     }
 
-    /// The document took this update. When that fails, nothing was taken of it here, and the index is of no use any
-    /// more.
-    pub(super) fn extend(&mut self, raw: &[u8]) -> Result<(), Unplaced> {
-        for (client, areas) in Placing::of(raw, self)?.into_areas() {
+    /// The document took what was placed here, of each client up to some clock.
+    pub(super) fn extend(&mut self, placing: Placing, reached: impl Fn(u64) -> u32) {
+        for (client, areas) in placing.into_areas() {
+            let reached = reached(client);
             let known = self.clients.entry(client).or_default();
             for (end, area) in areas.ranges {
-                known.push(end, area);
+                known.push(end.min(reached), area);
             }
         }
-        Ok(())
     }
 
     /// The root that it is about.
@@ -90,7 +107,10 @@ impl Areas {
 
     /// Everything from the present end to `end` is in `area`.
     pub(super) fn push(&mut self, end: u32, area: Area) {
-        self.outside |= area == Area::Outside;
+        if end <= self.end() {
+            return;
+        }
+        self.outside |= area.is_outside();
         match self.ranges.last_mut() {
             Some(last) if last.1 == area => last.0 = end,
             _ => self.ranges.push((end, area)),

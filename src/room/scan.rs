@@ -66,6 +66,18 @@ pub(super) struct Block {
     pub(super) payload: Range<usize>,
 }
 
+impl Block {
+    /// Whether it has several elements that live when it comes; it may be deleted right away.
+    pub(super) fn is_plural(&self) -> bool {
+        self.length > 1 && !matches!(self.content, Content::Deleted | Content::Skip)
+    }
+
+    /// Whether it depends on what is where if an honest client can have made it (see `placing`).
+    pub(super) fn may_be_unsound(&self) -> bool {
+        self.right.is_some() || (self.is_plural() && (self.has_key || self.left.is_some()))
+    }
+}
+
 /// One element of a document: a client and its clock.
 pub(super) type Id = (u64, u32);
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::change::{Finished, Outcome, Poisoned, Refusal};
 use super::client::{Debt, Receipt};
-use super::document::Document;
+use super::document::{COMMENTS, Document};
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::{Input, UpdateKind};
@@ -20,9 +20,6 @@ use super::update::CheckedUpdate;
 use super::verdict::{Holder, Verdict};
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
-
-/// The root that those who only comment may write.
-const COMMENTS: &str = "comments";
 
 /// The author of what no connection wrote.
 pub(super) const NOBODY: ConnectionId = ConnectionId(0);
@@ -300,7 +297,7 @@ impl From<Refusal> for CloseReason {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooLarge => Self::TooLarge,
-            Refusal::TooDeep | Refusal::TooManyOrphans | Refusal::Impossible => Self::Malformed,
+            Refusal::TooDeep | Refusal::TooManyOrphans | Refusal::Impossible | Refusal::Unsound => Self::Malformed,
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct CheckedUpdate {
     pub(super) deletes: bool,
     /// How deep its shared types are.
     pub(super) nesting: Nesting,
+    /// Whether the library may be given it only when it is known where its blocks will be.
+    pub(super) may_be_unsound: bool,
 }
 
 impl CheckedUpdate {
@@ -63,9 +65,10 @@ impl CheckedUpdate {
     /// part of it.
     pub fn parse_stored(raw: Bytes) -> Result<Self, Malformed> {
         let mut ranges = SmallVec::<[BlockRange; 1]>::new();
-        let mut types = false;
+        let (mut types, mut may_be_unsound) = (false, false);
         let deletes = scan(&raw, |block| {
             types |= block.content == Content::SharedType;
+            may_be_unsound |= block.may_be_unsound();
             if block.content != Content::Skip {
                 extend(&mut ranges, block);
             }
@@ -75,7 +78,7 @@ impl CheckedUpdate {
             Ok(decoded) => decoded,
             Err(_) => Update::decode_v1(&whole_surrogates(&raw)?).map_err(|_| Malformed::Undecodable)?,
         };
-        Ok(Self { raw, decoded, ranges, deletes, nesting })
+        Ok(Self { raw, decoded, ranges, deletes, nesting, may_be_unsound })
     }
 
     /// The part of it that continues what is known, going by how far each client's blocks are known: each client's
@@ -125,6 +128,14 @@ impl CheckedUpdate {
         }
         raw.extend_from_slice(&self.raw[blocks_end..]);
         Some(Self::parse_stored(raw.into()).expect("a part of a valid update is one"))
+    }
+
+    /// What it deletes, and nothing else.
+    pub(super) fn deletes_alone(&self) -> Update {
+        let mut blocks_end = 1;
+        scan(&self.raw, |block| blocks_end = block.bytes.end).expect("it was scanned when it was parsed");
+        let raw = [&[0], &self.raw[blocks_end..]].concat();
+        Update::decode_v1(&raw).expect("a part of a valid update is one")
     }
 
     /// The client whose blocks are in it, if they are all of one.

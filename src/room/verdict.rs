@@ -46,7 +46,10 @@ pub(super) fn verdict<'d>(
     deleted: impl Fn() -> &'d IdSet,
     holder: impl Fn(u64) -> Holder,
 ) -> Verdict {
-    let Ok(mut placing) = Placing::of(&update.raw, roots) else { return Verdict::Unknown };
+    let Ok(placing) = Placing::of(&update.raw, roots) else { return Verdict::Unknown };
+    if !placing.is_whole() {
+        return Verdict::Unknown;
+    }
     if placing.has_outside() {
         return Verdict::Outside;
     }
@@ -58,13 +61,13 @@ pub(super) fn verdict<'d>(
     if !placing.writers().all(own) {
         return Verdict::Forged;
     }
-    for (client, range) in placing.take_deletes() {
+    for (client, range) in placing.deletes() {
         let mut clock = range.start;
         while clock < range.end {
-            let Some((area, end)) = placing.find((client, clock), roots) else { return Verdict::Unknown };
+            let Some((area, end)) = placing.find((*client, clock), roots) else { return Verdict::Unknown };
             clock = match area {
                 Area::Element | Area::Entry | Area::Gone => end,
-                Area::Outside => match deleted_until(deleted(), client, clock) {
+                Area::Outside | Area::OutsideEntry | Area::Unsound => match deleted_until(deleted(), *client, clock) {
                     Some(end) => end,
                     None => return Verdict::Outside,
                 },

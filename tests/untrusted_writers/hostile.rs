@@ -1,6 +1,6 @@
 //! Random bytes-on-purpose: well-formed updates whose blocks name anything anywhere, by a commenter who knows the whole
 //! document. Whatever is called inside must make no difference elsewhere: not now, and not after what the editors do
-//! next, whether they have heard of it or not. `SEED=7 cargo test --test comment_writers` replays one run.
+//! next, whether they have heard of it or not. `SEED=7 cargo test --test untrusted_writers` replays one run.
 
 use bytes::Bytes;
 use triproom::room::change::Outcome;
@@ -173,7 +173,7 @@ fn what_is_inside_makes_no_difference_elsewhere_now_or_later() {
                     let raw = session.edit_by(at, place);
                     twins.both(&raw);
                 }
-                1 => twins.with.forget_roots(),
+                1 => twins.with.forget_unasked(),
                 2 => twins.with = copy(&twins.with),
                 _ => {}
             }

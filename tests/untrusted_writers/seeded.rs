@@ -1,6 +1,6 @@
 //! Seeded random sessions: editors write everywhere, commenters honestly or not, in documents that are garbage-collected,
 //! loaded anew and asked in the middle of changes. Which elements are below `comments` is known from the edits that made
-//! them. `SEED=7 cargo test --test comment_writers` replays one run.
+//! them. `SEED=7 cargo test --test untrusted_writers` replays one run.
 
 use triproom::room::change::Outcome;
 use triproom::room::document::Document;
@@ -112,7 +112,7 @@ impl Session {
         let doc = self.clients[at].clone();
         match self.random.u8(..12) {
             0..3 => self.sync(&doc),
-            3 => self.document.forget_roots(),
+            3 => self.document.forget_unasked(),
             4 if self.random.u8(..4) == 0 => self.document = copy(&self.document),
             4 => self.answer(&doc),
             5 => self.trespass(&doc),

@@ -24,6 +24,8 @@ pub enum At<'a> {
 pub enum Of<'a> {
     Text(&'a str),
     Value(&'a str),
+    /// The same value so many times, less than 128.
+    Values(&'a str, u8),
     Mark(&'a str, &'a str),
     Map,
     TextType,
@@ -68,11 +70,8 @@ impl Crafted {
                 content.push(2);
                 7
             }
-            Of::Value(text) => {
-                content.extend([1, 119]);
-                put_byte_string(&mut content, text.as_bytes());
-                8
-            }
+            Of::Value(text) => values(&mut content, text, 1),
+            Of::Values(text, count) => values(&mut content, text, count),
         };
         let out = self.next();
         let mut parent = |flags: u8, id: Option<Id>, root: &str, key: Option<&str>| {
@@ -161,6 +160,16 @@ impl Crafted {
         *count += 1;
         blocks
     }
+}
+
+/// Writes plain values; gives the number of that kind of content.
+fn values(content: &mut Vec<u8>, text: &str, count: u8) -> u8 {
+    content.push(count);
+    for _ in 0..count {
+        content.push(119);
+        put_byte_string(content, text.as_bytes());
+    }
+    8
 }
 
 fn put_id(out: &mut Vec<u8>, (client, clock): Id) {
