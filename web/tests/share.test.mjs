@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MON, barred, comeIn, enter, newTrip, roleLine, startAccessServer } from './access.mjs';
-import { add, holds, launch, newRoom, person, saved, startServer, tripUrl } from './harness.mjs';
+import { add, hears, holds, launch, newRoom, person, saved, startServer, tripUrl } from './harness.mjs';
 
 let server, browser;
 before(async () => {
@@ -141,7 +141,7 @@ test('an owner changes what members may do and takes them off; an admin only tho
   assert.deepEqual(await roles.locator('option').allTextContents(), ['Can look', 'Can comment', 'Can edit', 'Admin', 'Owner']);
   assert.equal(await sheet(ada).getByLabel('What Ada Lovelace may do').count(), 0, 'nobody changes their own role');
   await roles.selectOption('commenter');
-  await ada.waitForFunction(() => document.querySelector('[data-test=spoken]').textContent.includes('Ben: Can comment'));
+  await hears(ada, 'Ben: Can comment');
 
   const cleo = await enter(browser, trip, 'cleo');
   await shareButton(cleo).click();

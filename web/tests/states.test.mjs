@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { WEEK, accessible, add, card, holds, launch, light, newRoom, noSidewaysScroll, person, saved, seed, seedTrip, startServer, tripUrl } from './harness.mjs';
+import { WEEK, accessible, add, card, hears, holds, launch, light, newRoom, noSidewaysScroll, person, saved, seed, seedTrip, startServer, tripUrl } from './harness.mjs';
 
 const MON = '2026-05-04';
 let server, browser;
@@ -191,13 +191,12 @@ test('a screen reader is told what others do, in plain words', async () => {
   await seed(ana, server.url, room, (doc) => seedTrip(doc, WEEK));
   await ana.goto(tripUrl(server.url, room));
   await saved(ana);
-  const hears = (words) => ana.waitForFunction((want) => document.querySelector('[data-test=spoken]').textContent.includes(want), words);
   await ben.goto(tripUrl(server.url, room));
-  await hears('Ben is here');
+  await hears(ana, 'Ben is here');
   await add(ben, MON, 'Miradouro');
-  await hears('Ben added Miradouro');
+  await hears(ana, 'Ben added Miradouro');
   await ben.context().close();
-  await hears('Ben left');
+  await hears(ana, 'Ben left');
 });
 
 test('no screen breaks a rule of the accessibility checker, light or dark, wide or narrow', async () => {
