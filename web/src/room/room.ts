@@ -179,6 +179,8 @@ export class Room {
     };
     provider.messageHandlers[MESSAGE_SAVED] = (_encoder, decoder) => {
       const body = decoding.readVarUint8Array(decoder);
+      // The echo comes last: who is here was told before it.
+      this.people.lineBack();
       this.light.echoed(decoding.readVarUint(decoding.createDecoder(body)));
     };
 
@@ -193,7 +195,10 @@ export class Room {
       if (synced) this.#turnedAway = false;
       exchanged();
     });
-    provider.on('connection-close', (event) => this.light.socketClosed(event?.code ?? null));
+    provider.on('connection-close', (event) => {
+      this.people.lineCut();
+      this.light.socketClosed(event?.code ?? null);
+    });
     provider.on('closed', (refusal) => {
       if (CODES_OF_ACCESS.includes(refusal.code) && this.pass.token !== null) this.#comeBack(refusal);
       else this.#refuse(refusal);
