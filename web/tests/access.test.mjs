@@ -184,10 +184,10 @@ test('a ticket that runs out is renewed without a word, to me or to the others',
 });
 
 test('when the sign-in itself ends, that is announced, said plainly, and nothing unsaved is lost', async () => {
-  const trip = await newTrip(server, { ben: 'editor' });
+  const trip = await newTrip(brief, { ben: 'editor' });
   const ben = await person(browser, null);
-  // Long enough for a slow machine to open the page, and to show for a while that the end is near.
-  await ben.goto(trip.link(tokenOf('ben', { name: 'Ben', seconds: 10 })));
+  // Long enough for a slow machine to open the page.
+  await ben.goto(trip.link(tokenOf('ben', { name: 'Ben', seconds: 8 })));
   await saved(ben);
   await ben.locator('[data-test=ends]').waitFor();
   await barred(ben, 'run-out');
