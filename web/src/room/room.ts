@@ -167,6 +167,8 @@ export class Room {
         this.#fromOtherTab = false;
       }
       if (!asked) return;
+      // Asked once more out of the blue: what I may do may have changed.
+      if (gaveOurs) this.pass.recheck();
       // Our answer is sent when this handler has returned; only then may the question follow it.
       queueMicrotask(() => {
         gaveOurs = true;
