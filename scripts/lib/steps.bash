@@ -2,12 +2,12 @@
 #
 #   step NAME [--after STEP]… COMMAND…    must exit with 0
 #   tests NAME [--after STEP]… COMMAND…   the same, and its output must say how many tests ran
-#   summary                               prints what happened and ends the run
+#   summary                               prints what happened, which tests failed and why, and ends the run
 #
 # A step whose `--after` step did not succeed is not run, and counts as failed.
 
 step_names=()
-declare -A step_result=() step_seconds=()
+declare -A step_result=() step_seconds=() step_failures=()
 tests_passed=0
 tests_failed=0
 tests_skipped=0
@@ -42,6 +42,7 @@ tests() {
   if [ -n "$counts" ]; then
     local passed failed skipped
     read -r passed failed skipped <<<"$counts"
+    step_failures[$1]="$(failed_tests <"$step_log")"
     tests_passed=$((tests_passed + passed))
     tests_failed=$((tests_failed + failed))
     tests_skipped=$((tests_skipped + skipped))
@@ -63,6 +64,19 @@ count_tests() {
     END { if (seen) print passed + 0, failed + 0, skipped + 0 }'
 }
 
+# Reads the same, prints each test that failed, once, and below it the first lines of the reason where TAP tells one.
+failed_tests() {
+  sed 's/\x1b\[[0-9;]*m//g' | awk '
+    function name(what) { if (!named[what]++) print what }
+    sub(/^ *not ok [0-9]+ - /, "")                             { name($0); tap = 1; next }
+    tap && /^ *error: /                                        { reason = 12 }
+    tap && /^ *(code|name|stack|expected): |^ *\.\.\.$/        { reason = tap = 0 }
+    reason > 0 && NF                                           { reason--; print "    " $0 }
+    sub(/^ *(FAIL|ABORT|TIMEOUT|SIG[A-Z]+) \[[^]]*s\] +/, "")  { sub(/^\([ 0-9\/]+\) +/, ""); name($0); next }
+    /^test .* \.\.\. FAILED$/                                  { name($2); next }
+    sub(/^ *✖ /, "") && sub(/ \([0-9.]+ms\).*$/, "")           { name($0) }'
+}
+
 duration() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 
 summary() {
@@ -73,6 +87,9 @@ summary() {
     [ "${step_result[$name]}" = ok ] || broken=$((broken + 1))
   done
   printf '%7s  in all\n' "$(duration "$SECONDS")"
+  for name in "${step_names[@]}"; do
+    [ -z "${step_failures[$name]:-}" ] || printf '\nFailed in %s:\n%s\n' "$name" "${step_failures[$name]}"
+  done
   if [ "$broken" -gt 0 ]; then
     printf '\n%d of %d steps failed; of the tests that ran, %d passed and %d failed.\n' \
       "$broken" "${#step_names[@]}" "$tests_passed" "$tests_failed"

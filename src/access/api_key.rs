@@ -52,6 +52,8 @@ impl NewKey {
 pub(super) struct Keys {
     directory: Directory,
     found: Cache<[u8; 32], (Instant, Arc<Identity>)>,
+    /// When keys were found not to be revoked of which only their tickets are seen.
+    standing: Cache<KeyId, Instant>,
     revoked: watch::Sender<HashSet<KeyId>>,
     in_use: Notify,
 }
@@ -59,7 +61,8 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(directory: Directory) -> Self {
         let revoked = watch::Sender::new(HashSet::new());
-        Self { directory, found: Cache::new(REMEMBERED), revoked, in_use: Notify::new() }
+        let (found, standing) = (Cache::new(REMEMBERED), Cache::new(REMEMBERED));
+        Self { directory, found, standing, revoked, in_use: Notify::new() }
     }
 
     /// Whether a token is meant to be a key.
@@ -68,7 +71,7 @@ impl Keys {
     }
 
     /// Whose a key is.
-    pub(super) async fn find(&self, token: &str, effort: Effort) -> Result<Arc<Identity>, Refused> {
+    pub(super) async fn find(&self, token: &str, effort: Effort<'_>) -> Result<Arc<Identity>, Refused> {
         let hash = hash(token);
         if let Some((since, identity)) = self.found.get(&hash)
             && since.elapsed() < MEMORY
@@ -76,13 +79,29 @@ impl Keys {
         {
             return Ok(identity);
         }
-        effort.spend()?;
+        let _asking = effort.spend().await?;
         let asked = Instant::now();
         let record = self.directory.key_by_hash(hash).await?;
         let record = record.filter(|record| record.revoked_at.is_none()).ok_or(BadToken::NoSuchKey)?;
         let identity = Arc::new(identity(record));
         self.found.insert(hash, (asked, Arc::clone(&identity)));
         Ok(identity)
+    }
+
+    /// Whether a key is in force that only its ticket tells of.
+    pub(super) async fn stands(&self, key: &KeyId) -> Result<(), Refused> {
+        if self.revoked.borrow().contains(key) {
+            return Err(BadToken::NoSuchKey.into());
+        }
+        if self.standing.get(key).is_some_and(|since| since.elapsed() < MEMORY) {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        if self.directory.revoked_keys().await?.contains(key) {
+            return Err(BadToken::NoSuchKey.into());
+        }
+        self.standing.insert(key.clone(), asked);
+        Ok(())
     }
 
     /// Done when the key is revoked.

@@ -51,7 +51,11 @@ impl Access {
         }
         match (jwt::header(text), tokens, webhook) {
             (Some(header), _, _) if ticket::is_ticket(&header) => {
-                tickets.verify(text).map(|identity| Arc::new(named(identity, presented)))
+                let identity = tickets.verify(text)?;
+                if let Credential::KeysTicket(key) = &identity.credential {
+                    keys.stands(key).await?;
+                }
+                Ok(Arc::new(named(identity, presented)))
             }
             (Some(header), Some(tokens), _) => tokens.verify(text, &header, effort).await.map(Arc::new),
             (_, _, Some(webhook)) => webhook.identify(Question::new(token, room, from), effort).await,

@@ -34,8 +34,17 @@ pub enum Credential {
     Key(KeyId),
     /// A ticket of this server.
     Ticket,
+    /// The same, asked for with an API key, with which it ends.
+    KeysTicket(KeyId),
     /// The product's webhook, which is asked again while the identity is in use.
     Webhook(Question),
+}
+
+impl Credential {
+    /// Whether it is a ticket.
+    pub fn is_ticket(&self) -> bool {
+        matches!(self, Self::Ticket | Self::KeysTicket(_))
+    }
 }
 
 /// What an identity brings along.

@@ -53,7 +53,7 @@ impl Access {
         let AccessOptions { ticket_ttl, ticket_ttl_max, .. } = self.shared.options;
         let ttl = request.ttl.unwrap_or(ticket_ttl).clamp(Duration::from_secs(1), ticket_ttl_max);
         let mut until = SystemTime::now() + ttl;
-        if identity.credential == Credential::Ticket {
+        if identity.credential.is_ticket() {
             // Nobody lives for ever on tickets for tickets.
             until = identity.expires_at.map_or(until, |end| end.min(until));
         }
@@ -63,11 +63,13 @@ impl Access {
 
 /// On whose word a ticket stands that somebody with this identity asks for.
 fn behind(identity: &Identity) -> Behind {
+    if let Credential::Key(key) | Credential::KeysTicket(key) = &identity.credential {
+        return Behind::Key(key.clone());
+    }
     match &identity.grant {
         Grant::Member { .. } => Behind::Member(identity.principal.id.clone()),
         Grant::Room { issuer: Some(issuer), .. } => Behind::Member(issuer.clone()),
         Grant::Room { issuer: None, .. } => Behind::Other("grant"),
-        Grant::Rooms { .. } => Behind::Other("key"),
-        Grant::Everywhere(_) => Behind::Other("service"),
+        Grant::Rooms { .. } | Grant::Everywhere(_) => Behind::Other("service"),
     }
 }

@@ -44,7 +44,7 @@ impl Tokens {
     }
 
     /// Who a token is of.
-    pub(super) async fn verify(&self, token: &str, header: &Header, effort: Effort) -> Result<Identity, Refused> {
+    pub(super) async fn verify(&self, token: &str, header: &Header, effort: Effort<'_>) -> Result<Identity, Refused> {
         let claims: Claims = match (header.alg, &self.secret, &self.keys) {
             (Algorithm::HS256, Some(secret), _) => self.decode(token, secret, Algorithm::HS256)?,
             (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA, _, Some(keys)) => {
@@ -60,11 +60,11 @@ impl Tokens {
         token: &str,
         header: &Header,
         keys: &KeySet,
-        effort: Effort,
+        effort: Effort<'_>,
     ) -> Result<Claims, Refused> {
         let mut candidates = keys.known(header.alg, header.kid.as_deref());
         if candidates.is_empty() {
-            effort.spend()?;
+            let _asking = effort.spend().await?;
             let fresh = keys.fresh(header.alg, header.kid.as_deref()).await;
             candidates = fresh.map_err(|error| match error {
                 NoKey::Unknown => BadToken::UnknownKey.into(),

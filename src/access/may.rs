@@ -3,7 +3,7 @@
 //! credential still holds is not decided here (see `pass`).
 
 use crate::room::id::RoomId;
-use crate::room::principal::PrincipalId;
+use crate::room::principal::{PrincipalId, PrincipalKind};
 use crate::room::role::{Role, Writes};
 use crate::store::directory::{KeyRecord, KeyScope, Roster, Visibility};
 
@@ -133,11 +133,12 @@ pub fn role_in(who: &Identity, room: &Standing<'_>) -> Option<Role> {
     match &who.grant {
         Grant::Rooms { rooms, .. } if !rooms.includes(room.room) => None,
         Grant::Room { room: only, .. } if only != room.room => None,
+        Grant::Room { role, issuer: None, .. } if matches!(who.credential, Credential::KeysTicket(_)) => {
+            Some(no_more_than_its_place(roster, who, *role))
+        }
         Grant::Everywhere(role) | Grant::Room { role, issuer: None, .. } => Some(*role),
         Grant::Member { cap: most } => own.map(|own| own.min(*most)),
-        Grant::Rooms { role, .. } => {
-            Some(roster.members.get(&who.principal.id).map_or(*role, |member| member.role.min(*role)))
-        }
+        Grant::Rooms { role, .. } => Some(no_more_than_its_place(roster, who, *role)),
         // A link lets its guest do what its maker still may, and never look after the room.
         Grant::Room { role, issuer: Some(issuer), .. } if who.principal.id.is_guest() => {
             place(roster, issuer).map(|issuers| issuers.min(*role).min(Role::Editor))
@@ -185,6 +186,11 @@ pub fn role_of_key(key: &KeyRecord) -> Role {
     key.role.min(reaches)
 }
 
+/// The role that a key gives an agent, lowered by the agent's place in the room, if it has one.
+fn no_more_than_its_place(roster: &Roster, agent: &Identity, role: Role) -> Role {
+    roster.members.get(&agent.principal.id).map_or(role, |member| member.role.min(role))
+}
+
 /// A principal's role by the room's own word.
 fn place(roster: &Roster, who: &PrincipalId) -> Option<Role> {
     let anybody = (roster.settings.visibility == Visibility::Public).then_some(Role::Viewer);
@@ -209,7 +215,11 @@ fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(),
         Action::Invite(wanted) | Action::Share(wanted) => inviter(wanted, room),
         Action::ChangeMember { who, .. } if who == own => return Err(Denial::OwnRole),
         Action::ChangeMember { from, to, .. } => manager(from.max(to)),
-        // Everybody may leave.
+        // An agent's key gives it a role without a place: the place only limits it.
+        Action::RemoveMember { who, .. } if who == own && own.kind() == PrincipalKind::Agent => {
+            return Err(Denial::OwnRole);
+        }
+        // Everybody else may leave.
         Action::RemoveMember { who, .. } if who == own => Role::Viewer,
         Action::RemoveMember { role, .. } => manager(role),
     };
@@ -230,14 +240,14 @@ fn role_for_new(who: &Identity, room: &RoomId) -> Option<Role> {
     match &who.grant {
         Grant::Everywhere(role) | Grant::Member { cap: role } => Some(*role),
         Grant::Rooms { rooms, role } => rooms.includes(room).then_some(*role),
-        Grant::Room { .. } if who.credential == Credential::Ticket => None,
+        Grant::Room { .. } if who.credential.is_ticket() => None,
         Grant::Room { room: only, role, .. } => (only == room).then_some(*role),
     }
 }
 
 /// Whether it is a link that lets them in, and not their own name.
 fn came_by_link(who: &Identity) -> bool {
-    who.credential == Credential::Ticket && who.principal.id.is_guest()
+    who.credential.is_ticket() && who.principal.id.is_guest()
 }
 
 /// The least role that looks after members of this role.

@@ -193,7 +193,7 @@ impl Access {
     /// Resolves when the credential stands for something else, or for nothing.
     async fn credential_news(&self, identity: &Identity) -> Result<Arc<Identity>, PassEnd> {
         match (&identity.credential, &self.shared.webhook) {
-            (Credential::Key(key), _) => {
+            (Credential::Key(key) | Credential::KeysTicket(key), _) => {
                 self.shared.keys.revoked(key).await;
                 Err(PassEnd::Revoked)
             }

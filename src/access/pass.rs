@@ -32,6 +32,8 @@ struct Inner {
     credential: Option<Mutex<News>>,
     /// The role that the holder was told of last.
     role: Role,
+    /// The member's own role then, which may be more than a ticket gives.
+    own: Option<Role>,
     ended: Option<PassEnd>,
 }
 
@@ -47,7 +49,7 @@ type News = Pin<Box<dyn Future<Output = Result<Arc<Identity>, PassEnd>> + Send>>
 /// What happened to a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassChange {
-    /// The role is another one.
+    /// The role is another one, or what the holder is as a member: then another credential may give more.
     Role(Role),
     /// It is over.
     Ended(PassEnd),
@@ -83,8 +85,10 @@ impl Pass {
             Followed { news: held.watch(), held, deletions }
         });
         let (access, identity, room) = (access.clone(), Arc::clone(who), room.clone());
-        let mut inner = Inner { access, identity, room, roster, credential: None, role: Role::Viewer, ended: None };
+        let (role, own, credential, ended) = (Role::Viewer, None, None, None);
+        let mut inner = Inner { access, identity, room, roster, credential, role, own, ended };
         inner.role = inner.standing().map_err(|_| Denial::NoSuchRoom)?;
+        inner.own = inner.own_role();
         inner.follow_credential();
         Ok(Self(Box::new(inner)))
     }
@@ -148,16 +152,39 @@ impl Pass {
                     inner.ended = Some(end);
                     return PassChange::Ended(end);
                 }
-                Ok(role) if role != inner.role => {
-                    inner.role = role;
-                    return PassChange::Role(role);
+                Ok(role) => {
+                    let own = inner.own_role();
+                    if (role, own) != (inner.role, inner.own) {
+                        (inner.role, inner.own) = (role, own);
+                        return PassChange::Role(role);
+                    }
                 }
-                Ok(_) => {}
             }
             tokio::select! {
                 biased;
                 news = credential_news(inner.credential.as_mut()) => inner.take(news),
                 () = roster_news(inner.roster.as_mut()) => {}
+            }
+        }
+    }
+
+    /// Resolves when the pass is over, for those who wait for something else meanwhile.
+    pub fn over(&self) -> impl Future<Output = PassEnd> + Send + use<> {
+        let Inner { access, identity, room, roster, role, own, ended, .. } = &*self.0;
+        let roster = roster.as_ref().map(|Followed { held, deletions, .. }| {
+            let held = Arc::clone(held);
+            Followed { news: held.watch(), held, deletions: *deletions }
+        });
+        let (access, identity, room) = (access.clone(), Arc::clone(identity), room.clone());
+        let (role, own, ended) = (*role, *own, *ended);
+        let mut twin = Inner { access, identity, room, roster, credential: None, role, own, ended };
+        twin.follow_credential();
+        let mut twin = Self(Box::new(twin));
+        async move {
+            loop {
+                if let PassChange::Ended(end) = twin.changed().await {
+                    return end;
+                }
             }
         }
     }
@@ -199,6 +226,13 @@ impl Inner {
         self.with_standing(|standing| role_in(&self.identity, standing)).ok_or(end)
     }
 
+    /// What the room's members say of the holder, whatever the credential gives.
+    fn own_role(&self) -> Option<Role> {
+        self.with_standing(|standing| {
+            standing.roster?.members.get(&self.identity.principal.id).map(|member| member.role)
+        })
+    }
+
     fn with_standing<T>(&self, ask: impl FnOnce(&Standing<'_>) -> T) -> T {
         let now = self.roster.as_ref().map(|followed| followed.held.now());
         let roster = now.as_ref().and_then(|now| now.roster.as_deref());
@@ -219,7 +253,7 @@ impl Inner {
 
     fn follow_credential(&mut self) {
         let news: Option<News> = match (&self.identity.credential, self.identity.expires_at) {
-            (Credential::Key(_) | Credential::Webhook(_), _) => {
+            (Credential::Key(_) | Credential::KeysTicket(_) | Credential::Webhook(_), _) => {
                 Some(Box::pin(follow(self.access.clone(), Arc::clone(&self.identity))))
             }
             // Most connections: nothing but a timer.

@@ -16,7 +16,7 @@ use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::role::Role;
 use crate::store::StoreError;
-use crate::store::directory::Directory;
+use crate::store::directory::{Directory, KeyId};
 
 /// The type in a ticket's header (RFC 8725 §3.11).
 const TYPE: &str = "triproom-ticket+jwt";
@@ -45,6 +45,8 @@ impl fmt::Debug for Ticket {
 pub enum Behind {
     /// A member: what they may not any more, the ticket gives no more.
     Member(PrincipalId),
+    /// An agent's API key: when it is revoked the ticket is.
+    Key(KeyId),
     /// Somebody whose role does not come from the room's members; for people who read the ticket. Only time ends it.
     Other(&'static str),
 }
@@ -71,6 +73,8 @@ struct Claims {
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 impl Tickets {
@@ -85,9 +89,10 @@ impl Tickets {
 
     /// Signs a ticket. It ends on a whole second, at `until` or just before.
     pub fn sign(&self, holder: &Principal, room: &RoomId, role: Role, until: SystemTime, behind: &Behind) -> Ticket {
-        let (by, via) = match behind {
-            Behind::Member(id) => (Some(id.to_string()), None),
-            Behind::Other(word) => (None, Some((*word).to_owned())),
+        let (by, via, key) = match behind {
+            Behind::Member(id) => (Some(id.to_string()), None, None),
+            Behind::Key(id) => (None, Some("key".to_owned()), Some(id.to_string())),
+            Behind::Other(word) => (None, Some((*word).to_owned()), None),
         };
         let exp = seconds(until);
         let claims = Claims {
@@ -101,6 +106,7 @@ impl Tickets {
             jti: random_text(),
             by,
             via,
+            key,
         };
         let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
         let token = encode(&header, &claims, &self.signing).expect("texts and numbers are JSON, and any secret signs");
@@ -135,7 +141,11 @@ impl Claims {
         let room = RoomId::parse(&self.room, ROOM_NAME_CEILING).ok()?;
         let grant = Grant::Room { room, role: self.role.parse().ok()?, issuer };
         let expires_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.exp));
-        Some(Identity { principal, grant, credential: Credential::Ticket, expires_at: Some(expires_at?) })
+        let credential = match self.key {
+            Some(key) => Credential::KeysTicket(KeyId::parse(&key).ok()?),
+            None => Credential::Ticket,
+        };
+        Some(Identity { principal, grant, credential, expires_at: Some(expires_at?) })
     }
 }
 

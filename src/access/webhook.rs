@@ -67,12 +67,12 @@ impl Webhook {
     }
 
     /// Who the endpoint says this is. Several who ask the same at once get one answer.
-    pub(super) async fn identify(&self, question: Question, effort: Effort) -> Result<Arc<Identity>, Refused> {
+    pub(super) async fn identify(&self, question: Question, effort: Effort<'_>) -> Result<Arc<Identity>, Refused> {
         let hash = question.0.hash;
         let is_stale = |asked: Instant| asked.elapsed() >= self.options.cache;
         self.answers.remove_if(&hash, |(asked, _)| is_stale(*asked));
         let answer = self.answers.get_or_insert_async(&hash, async {
-            effort.spend()?;
+            let _asking = effort.spend().await?;
             let asked = Instant::now();
             Ok((asked, Arc::new(self.ask(question).await?)))
         });

@@ -19,7 +19,18 @@ pub struct Lane {
 
 /// The right of one heavy message to lie in a room's queue; it bounds how many there are in the whole process.
 #[derive(Debug)]
-pub struct Entrance(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub struct Entrance(#[expect(dead_code, reason = "held, not read")] [OwnedSemaphorePermit; 2]);
+
+/// One room's turn at the entrance. A room has one heavy message under way at a time: a slow one keeps out its own
+/// people and nobody else's.
+#[derive(Debug, Clone)]
+pub struct RoomTurn(Arc<Semaphore>);
+
+impl Default for RoomTurn {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
 
 /// The work panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +43,11 @@ impl Lane {
         Self { entrance: Arc::new(Semaphore::new(cores * 2)), work: Arc::new(Semaphore::new(cores * 2)) }
     }
 
-    /// Waits until a heavy message may be queued.
-    pub async fn enter(&self) -> Entrance {
-        Entrance(Arc::clone(&self.entrance).acquire_owned().await.expect("the lane is never closed"))
+    /// Waits until a heavy message may be queued for a room.
+    pub async fn enter(&self, room: &RoomTurn) -> Entrance {
+        // In this order: who waits for their room holds no entrance.
+        let turn = Arc::clone(&room.0).acquire_owned().await.expect("it is never closed");
+        Entrance([Arc::clone(&self.entrance).acquire_owned().await.expect("the lane is never closed"), turn])
     }
 
     /// Waits for a turn of the lane; heavy work that a library runs on threads of its own holds it meanwhile.
@@ -46,5 +59,23 @@ impl Lane {
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
         let _permit = self.permit().await;
         tokio::task::spawn_blocking(work).await.map_err(|_| Panicked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_room_with_many_heavy_messages_keeps_nobody_else_out() {
+        let lane = Lane::new(1);
+        let (busy, calm) = (RoomTurn::default(), RoomTurn::default());
+        let first = lane.enter(&busy).now_or_never().expect("nobody is there");
+        assert!(lane.enter(&busy).now_or_never().is_none(), "one at a time");
+        assert!(lane.enter(&calm).now_or_never().is_some());
+        drop(first);
+        assert!(lane.enter(&busy).now_or_never().is_some());
     }
 }

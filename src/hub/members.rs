@@ -68,7 +68,10 @@ impl Members {
 
     /// A connection is gone.
     pub fn remove(&mut self, connection: ConnectionId) {
-        self.all.remove(&connection);
+        if let Some(member) = self.all.remove(&connection) {
+            // Its socket may go on with other documents.
+            member.line.outbox().forget_line(connection);
+        }
     }
 
     /// One connection.

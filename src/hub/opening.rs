@@ -20,7 +20,7 @@ use crate::wire::close::CloseReason;
 
 /// Starts the task of a room that was just put into the registry.
 pub(super) fn start(shared: Arc<Shared>, room: RoomId, opening: Opening) {
-    let span = tracing::info_span!("room", room = %room);
+    let span = tracing::info_span!("room", room = %room.for_log());
     // Taken here and not in the task: a drain waits for every receiver.
     let drain = shared.drain.subscribe();
     let task = async move {

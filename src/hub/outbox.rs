@@ -523,3 +523,6 @@ fn slices<'a>(frames: impl Iterator<Item = &'a Frame>, skip: usize) -> SmallVec<
     }
     slices
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::mpsc;
 
+use super::lane::RoomTurn;
 use super::mail::Mail;
 use crate::room::id::RoomId;
 
@@ -26,6 +27,7 @@ pub struct Registry {
 struct Place {
     generation: Generation,
     mailbox: mpsc::Sender<Mail>,
+    turn: RoomTurn,
     leases: Arc<AtomicUsize>,
 }
 
@@ -37,6 +39,7 @@ pub struct Generation(u64);
 #[derive(Debug)]
 pub struct Lease {
     mailbox: mpsc::Sender<Mail>,
+    turn: RoomTurn,
     leases: Arc<AtomicUsize>,
 }
 
@@ -70,7 +73,8 @@ impl Registry {
                 }
                 let generation = Generation(self.generations.fetch_add(1, Ordering::Relaxed));
                 let (mailbox, mail) = mpsc::channel(limits.mailbox);
-                let place = Place { generation, mailbox, leases: Arc::new(AtomicUsize::new(0)) };
+                let turn = RoomTurn::default();
+                let place = Place { generation, mailbox, turn, leases: Arc::new(AtomicUsize::new(0)) };
                 let lease = place.lease();
                 vacant.insert(place);
                 open(Opening { generation, mail });
@@ -125,11 +129,16 @@ pub struct Limits {
 impl Place {
     fn lease(&self) -> Lease {
         self.leases.fetch_add(1, Ordering::Relaxed);
-        Lease { mailbox: self.mailbox.clone(), leases: Arc::clone(&self.leases) }
+        Lease { mailbox: self.mailbox.clone(), turn: self.turn.clone(), leases: Arc::clone(&self.leases) }
     }
 }
 
 impl Lease {
+    /// The room's turn at the lane for heavy messages.
+    pub fn turn(&self) -> &RoomTurn {
+        &self.turn
+    }
+
     /// Sends mail to the room, waiting while its mailbox is full. An error means that the room failed.
     pub async fn send(&self, mail: Mail) -> Result<(), RoomFailed> {
         self.mailbox.send(mail).await.map_err(|_| RoomFailed)

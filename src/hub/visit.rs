@@ -96,7 +96,7 @@ impl Visit {
     }
 
     async fn ask(&self, ask: Ask, bytes: usize) -> Result<Answer, VisitError> {
-        let entrance = if bytes > HEAVY_BYTES { Some(self.hub.lane().enter().await) } else { None };
+        let entrance = if bytes > HEAVY_BYTES { Some(self.hub.lane().enter(self.lease.turn()).await) } else { None };
         let (reply, answer) = oneshot::channel();
         self.send(Mail::Ask(ask, reply, entrance)).await?;
         match answer.await.map_err(|_| VisitError::Failed)? {

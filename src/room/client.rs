@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::id::ConnectionId;
 use super::input::UpdateKind;
@@ -48,8 +47,6 @@ pub(super) struct Client {
     pub refused: bool,
     /// A probe that came while the room had not taken all that the client sent before it.
     pub probe: Option<Bytes>,
-    /// The client ids under which it wrote lately, the last one last.
-    ids: SmallVec<[u64; 2]>,
     statuses: Statuses,
 }
 
@@ -82,9 +79,6 @@ struct Statuses {
     refused: u32,
 }
 
-/// A tab writes under one id, and under another after each reload of its document.
-const IDS_MAX: usize = 8;
-
 impl Client {
     /// A connection that has just come.
     pub fn new(arrival: &Arrival) -> Self {
@@ -97,23 +91,8 @@ impl Client {
             curious: false,
             refused: false,
             probe: None,
-            ids: SmallVec::new(),
             statuses: Statuses::default(),
         }
-    }
-
-    /// It wrote under this client id.
-    pub fn writes_as(&mut self, id: u64) {
-        if self.ids.last() != Some(&id) {
-            self.ids.retain(|known| *known != id);
-            self.ids.truncate(IDS_MAX - 1);
-            self.ids.push(id);
-        }
-    }
-
-    /// Whether it wrote under this client id.
-    pub fn wrote(&self, id: u64) -> bool {
-        self.ids.contains(&id)
     }
 
     /// The client sends a Step1 of its own: its counter starts anew.

@@ -49,6 +49,11 @@ impl RoomId {
         Ok(Self(name.into()))
     }
 
+    /// The name for a line of a log: line breaks and escapes in it are written out, so that it is nothing but a name.
+    pub fn for_log(&self) -> impl fmt::Display + '_ {
+        self.0.escape_debug()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,3 +75,14 @@ impl fmt::Debug for RoomId {
 /// One connected socket, for the life of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_piece_of_a_line_of_the_log() {
+        let room = RoomId::parse("x\n2026-01-01 ERROR forged \u{1b}[31m 日本", 100).expect("a name");
+        assert_eq!(room.for_log().to_string(), r"x\n2026-01-01 ERROR forged \u{1b}[31m 日本");
+    }
+}

@@ -36,3 +36,4 @@ pub mod update;
 pub mod verdict;
 pub mod version;
 pub mod view;
+mod writers;

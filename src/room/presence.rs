@@ -129,7 +129,7 @@ impl Presence {
     ) -> Result<Heard, PresenceRefusal> {
         let mut heard = Heard::default();
         // A client first speaks for itself alone; whatever else comes first is an echo of others.
-        let first = !self.owned.contains_key(&from) && entries.len() == 1;
+        let first = !self.knows(from) && entries.len() == 1;
         let manner = if first { Manner::Introduction } else { Manner::Talk };
         self.owned.entry(from).or_default();
         for entry in entries {
@@ -318,6 +318,11 @@ impl Presence {
                 Some(AwarenessEntry { client: *client, clock: entry.clock, state: Some(state) })
             })
             .collect()
+    }
+
+    /// Whether a connection has said anything yet.
+    pub fn knows(&self, connection: ConnectionId) -> bool {
+        self.owned.contains_key(&connection)
     }
 
     /// The connection that speaks for a client.

@@ -22,6 +22,7 @@ use super::request::Requests;
 use super::role::Writes;
 use super::taking::{Said, Unwritten};
 use super::view::DocumentView;
+use super::writers::Writers;
 use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
@@ -40,14 +41,13 @@ pub struct RoomLimits {
     pub presence_clients: usize,
 }
 
-pub(super) type Clients = HashMap<ConnectionId, Client>;
-
 /// A live room.
 pub struct Room {
     pub(super) document: Document,
     pub(super) presence: Presence,
     pub(super) durability: Durability,
-    pub(super) clients: Clients,
+    pub(super) clients: HashMap<ConnectionId, Client>,
+    pub(super) writers: Writers,
     pub(super) questions: Questions,
     pub(super) requests: Requests,
     /// The document for readers, until it changes.
@@ -67,6 +67,7 @@ impl Room {
             presence: Presence::new(now, limits.presence_clients),
             durability: Durability::default(),
             clients: HashMap::new(),
+            writers: Writers::default(),
             questions: Questions::default(),
             requests: Requests::default(),
             view: None,
@@ -136,14 +137,19 @@ impl Room {
     }
 
     /// A client that may write more than before is asked for what it could not write; one that may write less is told.
+    /// y-websocket has no word for more: its clients are asked for what they have, whatever it is.
     fn permit(&mut self, connection: ConnectionId, writes: Writes, effects: &mut Effects) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
-        if writes < client.writes && client.receipt == Receipt::Echo {
-            let why = if writes == Writes::Nothing { Unwritten::ReadOnly } else { Unwritten::OnlyComments };
-            effects.replies.push((connection, ServerMessage::Denied(why.text())));
-        }
         if writes > client.writes && client.debt == Debt::Forbidden {
             client.debt = Debt::ForNow;
+        } else if client.receipt == Receipt::Echo {
+            let message = if writes >= client.writes {
+                ServerMessage::Step1(self.document.state_vector())
+            } else {
+                let why = if writes == Writes::Nothing { Unwritten::ReadOnly } else { Unwritten::OnlyComments };
+                ServerMessage::Denied(why.text())
+            };
+            effects.replies.push((connection, message));
         }
         client.writes = writes;
     }
@@ -173,18 +179,10 @@ impl Room {
                 self.questions.ask(from, Question::Step1(known));
             }
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
-            Input::Presence { from, entries } => match self.presence.hear(now, from, entries) {
-                Ok(heard) => {
-                    if !heard.cures.is_empty() {
-                        self.cure(from, heard.cures, effects);
-                    }
-                    for (to, entry) in heard.peers {
-                        self.cure(to, vec![entry], effects);
-                    }
-                    effects.challenges.extend(heard.challenged);
-                }
-                Err(refusal) => self.refuse(from, refusal.into(), effects),
-            },
+            Input::Presence { from, entries } => {
+                self.note_introduction(from, &entries);
+                self.hear(now, from, entries, effects);
+            }
             Input::QueryPresence(from) => {
                 if let Some(client) = self.clients.get_mut(&from) {
                     client.curious = true;
@@ -202,6 +200,31 @@ impl Room {
             Input::Request(request) => self.requests.push(request),
             Input::Stateless { from, text } => effects.texts.push((from, text)),
             Input::Join(_) | Input::Permit { .. } | Input::Update { .. } => unreachable!("they were taken first"),
+        }
+    }
+
+    /// Who introduces themselves keeps others from writing in their name, also when they are away.
+    fn note_introduction(&mut self, from: ConnectionId, entries: &[AwarenessEntry]) {
+        if let (Some(client), [said]) = (self.clients.get(&from), entries)
+            && said.state.is_some()
+            && !self.presence.knows(from)
+        {
+            self.writers.announces(said.client.0, &client.principal.id);
+        }
+    }
+
+    fn hear(&mut self, now: Instant, from: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
+        match self.presence.hear(now, from, entries) {
+            Ok(heard) => {
+                if !heard.cures.is_empty() {
+                    self.cure(from, heard.cures, effects);
+                }
+                for (to, entry) in heard.peers {
+                    self.cure(to, vec![entry], effects);
+                }
+                effects.challenges.extend(heard.challenged);
+            }
+            Err(refusal) => self.refuse(from, refusal.into(), effects),
         }
     }
 

@@ -13,11 +13,11 @@ use super::document::{COMMENTS, Document};
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::{Input, UpdateKind};
-use super::presence::Presence;
 use super::role::Writes;
-use super::room::{Clients, Room};
+use super::room::Room;
 use super::update::CheckedUpdate;
 use super::verdict::{Holder, Verdict};
+use super::writers::Claim;
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
 
@@ -130,8 +130,8 @@ impl Room {
             self.durability.echo(author, update);
         }
         for (from, kind, writer) in std::mem::take(&mut applied.taken) {
-            if let (Some(client), Some(writer)) = (self.clients.get_mut(&from), writer) {
-                client.writes_as(writer);
+            if let (Some(client), Some(writer)) = (self.clients.get(&from), writer) {
+                self.writers.wrote(writer, &client.principal.id);
             }
             self.acknowledge(from, kind, effects);
         }
@@ -195,9 +195,15 @@ impl Room {
             Writes::Nothing if kind == UpdateKind::Answer && self.document.brings_nothing(update) => None,
             Writes::Nothing => Some(Unwritten::ReadOnly),
             Writes::Comments => {
-                let (document, clients, presence) = (&mut self.document, &self.clients, &self.presence);
-                let holder = |id| holder(id, from, clients, presence);
-                let verdict = document.only_touches(update, COMMENTS, holder);
+                let (known, presence) = (&self.writers, &self.presence);
+                let principal = self.clients.get(&from).map(|client| &client.principal.id);
+                let holder = |id| match (known.owner(id), presence.speaker_of(id)) {
+                    (Some((owner, Claim::Wrote)), _) if Some(owner) == principal => Holder::Writer,
+                    (Some((owner, _)), _) if Some(owner) != principal => Holder::Other,
+                    (_, Some(speaker)) if speaker != from => Holder::Other,
+                    _ => Holder::Nobody,
+                };
+                let verdict = self.document.only_touches(update, COMMENTS, holder);
                 (verdict != Verdict::Inside).then_some(Unwritten::OnlyComments)
             }
         }
@@ -224,26 +230,13 @@ impl Room {
     }
 }
 
-/// Whose a client id is in the eyes of `writer`: blocks in the name of somebody else would make everybody ignore what
-/// they write themselves.
-fn holder(id: u64, writer: ConnectionId, clients: &Clients, presence: &Presence) -> Holder {
-    let principal = clients.get(&writer).map(|client| &client.principal.id);
-    let wrote = clients.values().find(|client| client.wrote(id)).map(|client| &client.principal.id);
-    match (wrote, presence.speaker_of(id)) {
-        (Some(author), _) if Some(author) == principal => Holder::Writer,
-        (Some(_), _) => Holder::Other,
-        (None, Some(speaker)) if speaker != writer => Holder::Other,
-        (None, _) => Holder::Nobody,
-    }
-}
-
 /// What became of the updates of one change.
 #[derive(Default)]
 struct Applied {
     authors: SmallVec<[(ConnectionId, Bytes); 1]>,
     orphans: Vec<(ConnectionId, Bytes)>,
     refused: Vec<(ConnectionId, CloseReason)>,
-    /// Whose updates were not refused, one by one, and under which client id each was written, if it is one.
+    /// Whose updates were not refused, one by one, and under which client id something new was written, if it is one.
     taken: SmallVec<[(ConnectionId, UpdateKind, Option<u64>); 1]>,
 }
 
@@ -272,7 +265,7 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
     let mut change = document.change();
     for (from, update, kind) in group {
         let raw = update.raw.clone();
-        let writer = update.sole_client();
+        let mut writer = update.sole_client();
         match change.apply(*update, from.0)? {
             Outcome::Applied => applied.authors.push((from, raw)),
             Outcome::Orphaned => applied.orphans.push((from, raw)),
@@ -280,7 +273,8 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
                 applied.refused.push((from, refusal.into()));
                 continue;
             }
-            Outcome::Known => {}
+            // Anybody can repeat what somebody else wrote.
+            Outcome::Known => writer = None,
         }
         applied.taken.push((from, kind, writer));
     }

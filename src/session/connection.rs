@@ -21,6 +21,8 @@ use crate::wire::close::CloseReason;
 
 /// Tungstenite's buffer, owned by each connection; reading ahead is the socket's business.
 const READ_BUFFER: usize = 256;
+/// Messages up to this size are copied out of the buffer that they were read into.
+const READ_AHEAD_KEPT: usize = 64 * 1024;
 /// How long a peer has to take its close frame and to go.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -102,7 +104,7 @@ impl Connection {
             };
             self.outbox.hear(Instant::now());
             match message {
-                Message::Binary(bytes) => return Ok(Event::Message(bytes)),
+                Message::Binary(bytes) => return Ok(Event::Message(own(bytes))),
                 Message::Text(_) => return Err(CloseReason::UnsupportedData),
                 Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
             }
@@ -144,6 +146,11 @@ impl Connection {
     }
 }
 
+/// A message that is kept must not keep what was read beside it, which may be much more.
+fn own(message: Bytes) -> Bytes {
+    if message.len() <= READ_AHEAD_KEPT { Bytes::copy_from_slice(&message) } else { message }
+}
+
 /// What a round of waiting came to.
 enum Heard {
     Message(Message),
@@ -157,5 +164,17 @@ fn reason(error: &Error) -> CloseReason {
         Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => CloseReason::Normal,
         Error::Utf8(_) => CloseReason::UnsupportedData,
         _ => CloseReason::ProtocolError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_message_keeps_nothing_of_the_buffer_that_it_came_in() {
+        let buffer = Bytes::from(vec![7; 1 << 20]);
+        let message = own(buffer.slice(..100));
+        assert!(message.is_unique() && message == buffer.slice(..100));
     }
 }

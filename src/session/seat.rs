@@ -2,9 +2,11 @@
 //! session of each protocol.
 //! Bytes are decoded and checked here, in the client's own task, so that a room is never kept busy by garbage.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use crate::access::{Credential, Pass, PassChange, PassEnd};
 use crate::hub::Hub;
@@ -101,6 +103,19 @@ impl Seat {
         }
     }
 
+    /// Does something for which others may have to be waited for: no longer than the client may be here.
+    pub async fn while_here<T>(&self, work: impl Future<Output = T>) -> Result<T, CloseReason> {
+        let mut work = pin!(work);
+        if let Some(done) = work.as_mut().now_or_never() {
+            return Ok(done);
+        }
+        tokio::select! {
+            biased;
+            end = self.pass.over() => Err(end.into()),
+            done = work => Ok(done),
+        }
+    }
+
     /// What tells the room what the client may write.
     pub fn permit(&self) -> Mail {
         Mail::Said(Input::Permit { to: self.id, writes: self.pass.writes() })
@@ -135,7 +150,7 @@ impl Seat {
         if bytes <= HEAVY_BYTES {
             return Ok(Mail::Said(input));
         }
-        Ok(Mail::Heavy(input, self.hub.lane().enter().await))
+        Ok(Mail::Heavy(input, self.hub.lane().enter(self.lease.turn()).await))
     }
 
     async fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
@@ -152,7 +167,7 @@ impl Seat {
     }
 
     async fn read_heavy_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
-        let entrance = self.hub.lane().enter().await;
+        let entrance = self.hub.lane().enter(self.lease.turn()).await;
         let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;
         let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(malformed)?;
         Ok(Some(Mail::Heavy(Input::Update { from: self.id, update: Box::new(update), kind }, entrance)))

@@ -1,6 +1,7 @@
 //! A y-websocket client in its one room: shown in by what came with the request, then each of its messages becomes a
 //! piece of the room's mail. It must never let anything of a client reach a room before the client was shown in.
 
+use std::convert::identity;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ async fn converse(seat: &mut Seat, connection: &mut Connection) -> CloseReason {
             Ok(None) => continue,
             Err(reason) => return reason,
         };
-        match connection.during(seat.send(mail)).await {
+        match connection.during(seat.while_here(seat.send(mail))).await.and_then(identity) {
             Ok(Ok(())) => {}
             Ok(Err(RoomFailed)) => return CloseReason::TryAgain,
             Err(reason) => return reason,
@@ -68,7 +69,7 @@ async fn next_mail(seat: &mut Seat, connection: &mut Connection) -> Result<Optio
         Event::Message(frame) => {
             seat.count(frame.len());
             let message = decode(&frame).map_err(malformed)?;
-            connection.during(seat.read(message, frame.len())).await?
+            connection.during(seat.while_here(seat.read(message, frame.len()))).await??
         }
     }
 }

@@ -126,7 +126,7 @@ fn check_rows(
         if i64::from(checksum) == row.try_get::<i64, _>(2)? {
             file.rows.push(StoredRow { sequence, data: Bytes::copy_from_slice(data) });
         } else {
-            tracing::error!(%room, sequence = sequence.0, "a row of the log fails its checksum; it is left out and kept in the file");
+            tracing::error!(room = %room.for_log(), sequence = sequence.0, "a row of the log fails its checksum; it is left out and kept in the file");
             file.damaged.push(sequence);
         }
     }
@@ -138,7 +138,7 @@ fn check_rows(
 async fn decode_snapshot(room: &RoomId, row: &SqliteRow) -> Result<Bytes, StoreError> {
     let older: Option<i64> = row.try_get(4)?;
     let damaged = |detail| {
-        tracing::error!(%room, detail, "the snapshot of a room is damaged");
+        tracing::error!(room = %room.for_log(), detail, "the snapshot of a room is damaged");
         StoreError::DamagedSnapshot { room: room.clone(), detail, older: older.map(i64::cast_unsigned) }
     };
     let encoded = Encoded {

@@ -93,7 +93,7 @@ impl SqliteStore {
         let mut file = reader.read(room, &view.committed).await?;
         let lost = ledger.still_there(room, &file.missing);
         if !lost.is_empty() {
-            tracing::error!(%room, rows = lost.len(), "rows of a room are gone from the log without a compaction");
+            tracing::error!(room = %room.for_log(), rows = lost.len(), "rows of a room are gone from the log without a compaction");
             metrics::counter!("triproom_store_damaged_rows_total").increment(lost.len() as u64);
         }
         file.rows.extend(view.unsaved.into_iter().map(|(sequence, data)| StoredRow { sequence, data }));

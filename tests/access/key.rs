@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use triproom::access::api_key::NewKey;
-use triproom::access::{Action, BadToken, Decision, Denial, PassChange, PassEnd, Refused};
+use triproom::access::{Action, BadToken, Decision, Denial, PassChange, PassEnd, Purpose, Refused, TicketRequest};
 use triproom::room::principal::PrincipalKind;
 use triproom::room::role::Role;
 use triproom::store::directory::{KeyId, KeyRecord, KeyScope, RoomScope, RoomSettings};
@@ -111,4 +111,37 @@ async fn no_other_text_is_a_key() {
         assert!(matches!(house.identify(text).await, Err(Refused::BadToken(_))), "{text}");
     }
     house.identify(&key).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_agents_ticket_opens_ends_with_the_key_and_shrinks_with_the_agents_place() {
+    let house = House::new().await;
+    let olga = house.room("trip", "olga").await;
+    let (key, key_id) = make(&house, only(&["trip"]), Role::Owner, &KeyScope::ALL).await;
+    let agent = house.access.enter(&house.identify(&key).await.unwrap(), &room("trip")).await.unwrap();
+    let ask =
+        |role, purpose| house.access.issue_ticket(&agent, TicketRequest { role, ttl: None, purpose }).unwrap().token;
+    let (own, link) = (ask(None, Purpose::Own), ask(Some(Role::Editor), Purpose::Shared));
+    let mut passes = Vec::new();
+    for ticket in [&own, &link] {
+        let who = house.identify(ticket).await.unwrap();
+        passes.push(house.access.enter(&who, &room("trip")).await.unwrap());
+    }
+    assert_eq!([passes[0].role(), passes[1].role()], [Role::Owner, Role::Editor]);
+    let again = house.access.issue_ticket(&passes[0], TicketRequest { role: None, ttl: None, purpose: Purpose::Own });
+    let again = house.identify(&again.unwrap().token).await.unwrap();
+    passes.push(house.access.enter(&again, &room("trip")).await.unwrap());
+
+    house.access.add_member(&olga, id("agent:planner"), None, Role::Viewer).await.unwrap();
+    assert_eq!(change(&mut passes[0]).await, PassChange::Role(Role::Viewer));
+    let leaving = house.access.remove_member(&passes[0], &id("agent:planner")).await;
+    assert_eq!(leaving.unwrap_err(), Refused::Forbidden(Denial::OwnRole), "it would be an owner again");
+
+    house.directory.revoke_key(&key_id).await.unwrap();
+    for pass in &mut passes {
+        while change(pass).await != PassChange::Ended(PassEnd::Revoked) {}
+    }
+    for ticket in [&own, &link] {
+        assert_eq!(house.identify(ticket).await.unwrap_err(), Refused::BadToken(BadToken::NoSuchKey));
+    }
 }

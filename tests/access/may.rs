@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use triproom::access::may::{makes_on_entry, role_of_key};
 use triproom::access::{Action, Credential, Decision, Denial, Grant, Identity, Standing, may, role_in, writes_in};
 use triproom::room::id::RoomId;
-use triproom::room::principal::{Principal, PrincipalId};
+use triproom::room::principal::{Principal, PrincipalId, PrincipalKind};
 use triproom::room::role::{Role, Writes};
 use triproom::store::directory::{KeyId, KeyRecord, KeyScope, Member, RoomScope, RoomSettings, Roster, Visibility};
 
@@ -39,6 +39,10 @@ fn ticket(role: Role, issuer: Option<&str>) -> Grant {
 fn key(rooms: &[&str], role: Role) -> (Grant, Credential) {
     let rooms = RoomScope::Only(rooms.iter().map(|name| room(name)).collect());
     (Grant::Rooms { rooms, role }, Credential::Key(KeyId::parse("k1").unwrap()))
+}
+
+fn keys_ticket() -> Credential {
+    Credential::KeysTicket(KeyId::parse("k1").unwrap())
 }
 
 /// One kind of principal: the caller, the caller's own row in the roster beside the owners `olga` and `otto`, and the
@@ -120,6 +124,27 @@ const KINDS: &[Kind] = &[
         row: Some,
         comes_to: Some,
         is_guest: false,
+    },
+    Kind {
+        name: "the ticket of an agent's key",
+        caller: |role| identity("agent:planner", ticket(role, None), keys_ticket()),
+        row: |_| None,
+        comes_to: Some,
+        is_guest: false,
+    },
+    Kind {
+        name: "the ticket of an agent's key, lowered by the agent's place in the room",
+        caller: |_| identity("agent:planner", ticket(Role::Owner, None), keys_ticket()),
+        row: Some,
+        comes_to: Some,
+        is_guest: false,
+    },
+    Kind {
+        name: "a guest by the link of an agent",
+        caller: |role| identity("guest:1", ticket(role, None), keys_ticket()),
+        row: |_| None,
+        comes_to: Some,
+        is_guest: true,
     },
     Kind {
         name: "an agent's key for other rooms",
@@ -233,6 +258,10 @@ fn every_kind_of_principal_in_every_role_with_every_action() {
                 let expected = match (has, needs) {
                     (None, _) => Decision::Denied(Denial::NoSuchRoom),
                     (Some(_), _) if kind.is_guest && lets_in => Decision::Denied(Denial::LinksOnly),
+                    // An agent that was lowered would have its key's role again.
+                    (Some(_), _) if who.principal.id.kind() == PrincipalKind::Agent && name == "leave" => {
+                        Decision::Denied(Denial::OwnRole)
+                    }
                     (Some(_), Err(denial)) => Decision::Denied(denial),
                     (Some(has), Ok(needs)) if has < needs => Decision::Denied(Denial::Forbidden { needs }),
                     (Some(_), Ok(_)) => Decision::Allowed,
@@ -350,7 +379,7 @@ fn who_may_write_somewhere_may_make_a_room() {
             let most = match &who.grant {
                 Grant::Everywhere(role) | Grant::Member { cap: role } => Some(*role),
                 Grant::Rooms { rooms, role } => rooms.includes(here.room).then_some(*role),
-                Grant::Room { role, .. } => (who.credential != Credential::Ticket).then_some(*role),
+                Grant::Room { role, .. } => (!who.credential.is_ticket()).then_some(*role),
             };
             let expected = match most {
                 None => Decision::Denied(Denial::OtherRooms),

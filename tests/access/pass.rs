@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use triproom::access::{Access, Action, BadToken, Decision, Denial, Pass, PassChange, PassEnd, Refused};
+use triproom::access::{
+    Access, Action, BadToken, Decision, Denial, Pass, PassChange, PassEnd, Purpose, Refused, TicketRequest,
+};
 use triproom::room::role::{Role, Writes};
 use triproom::store::directory::{RoomSettings, Visibility};
 
@@ -62,6 +64,36 @@ async fn what_does_not_concern_a_pass_is_not_told() {
     house.access.change_member(&olga, &id("ada"), Role::Viewer).await.unwrap();
     assert_eq!(change(&mut ada).await, PassChange::Role(Role::Viewer), "the first that it hears");
     assert_eq!(ada.roster().unwrap().settings, settings);
+}
+
+#[tokio::test]
+async fn who_came_with_a_ticket_hears_that_they_became_more_and_has_what_the_ticket_gives() {
+    let house = House::new().await;
+    let olga = house.room("trip", "olga").await;
+    let ada = house.member(&olga, "ada", Role::Viewer).await;
+    let own = TicketRequest { role: None, ttl: None, purpose: Purpose::Own };
+    let ticket = house.access.issue_ticket(&ada, own).unwrap();
+    let ticket = house.identify(&ticket.token).await.unwrap();
+    let mut socket = house.access.enter(&ticket, &room("trip")).await.unwrap();
+    for role in [Role::Editor, Role::Admin] {
+        house.access.change_member(&olga, &id("ada"), role).await.unwrap();
+        assert_eq!(change(&mut socket).await, PassChange::Role(Role::Viewer));
+    }
+    house.access.change_member(&olga, &id("ada"), Role::Viewer).await.unwrap();
+    assert_eq!(change(&mut socket).await, PassChange::Role(Role::Viewer));
+}
+
+#[tokio::test]
+async fn the_end_of_a_pass_is_heard_by_who_waits_for_something_else() {
+    let house = House::new().await;
+    let olga = house.room("trip", "olga").await;
+    let ada = house.member(&olga, "ada", Role::Editor).await;
+    let waiting = tokio::spawn(ada.over());
+    house.access.change_member(&olga, &id("ada"), Role::Viewer).await.unwrap();
+    house.access.remove_member(&olga, &id("ada")).await.unwrap();
+    let end = tokio::time::timeout(DEADLINE, waiting).await.expect("the pass ends").unwrap();
+    assert_eq!(end, PassEnd::Removed);
+    assert_eq!(ada.over().await, PassEnd::Removed, "also for who asks late");
 }
 
 #[tokio::test]

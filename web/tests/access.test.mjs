@@ -186,7 +186,8 @@ test('a ticket that runs out is renewed without a word, to me or to the others',
 test('when the sign-in itself ends, that is announced, said plainly, and nothing unsaved is lost', async () => {
   const trip = await newTrip(brief, { ben: 'editor' });
   const ben = await person(browser, null);
-  await ben.goto(trip.link(tokenOf('ben', { name: 'Ben', seconds: 3 })));
+  // Long enough for a slow machine to open the page.
+  await ben.goto(trip.link(tokenOf('ben', { name: 'Ben', seconds: 8 })));
   await saved(ben);
   await ben.locator('[data-test=ends]').waitFor();
   await barred(ben, 'run-out');
@@ -198,7 +199,7 @@ test('when the sign-in itself ends, that is announced, said plainly, and nothing
 test('a guest whose link runs out is told before, and how to stay', async () => {
   const trip = await newTrip(server);
   const guest = await person(browser, 'Gil');
-  await guest.goto(trip.link(await trip.share('editor', 8)));
+  await guest.goto(trip.link(await trip.share('editor', 10)));
   await saved(guest);
   await guest.locator('[data-test=ends]').waitFor();
   await barred(guest, 'run-out');

@@ -118,7 +118,32 @@ export async function person(browser, name, options = {}) {
   page.setDefaultTimeout(30_000);
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(error));
+  await page.addInitScript(keepWhatIsSpoken);
   return page;
+}
+
+/** Runs in the page: a sentence for screen readers gives way to the next one, so each is kept for `hears`. */
+function keepWhatIsSpoken() {
+  globalThis.spoken = [];
+  let last = '';
+  new MutationObserver(() => {
+    const words = document.querySelector('[data-test=spoken]')?.textContent ?? '';
+    if (words !== '' && words !== last) globalThis.spoken.push(words);
+    last = words;
+  }).observe(document, { subtree: true, childList: true, characterData: true });
+}
+
+/** Waits until a screen reader was told this, after whatever was heard before; all of what it was told then. */
+export async function hears(page, words) {
+  try {
+    const told = await page.waitForFunction((want) => {
+      const at = globalThis.spoken.findIndex((sentence) => sentence.includes(want));
+      return at >= 0 && globalThis.spoken.splice(0, at + 1).at(-1);
+    }, words);
+    return await told.jsonValue();
+  } catch {
+    throw new Error(`should hear ${JSON.stringify(words)}, heard ${JSON.stringify(await page.evaluate(() => globalThis.spoken))}`);
+  }
 }
 
 let rooms = 0;
@@ -177,10 +202,11 @@ export async function seed(page, base, room, fill) {
           socket.send(new Uint8Array([0, 2, ...length, ...bytes]));
           socket.send(new Uint8Array([102, 1, 1]));
         };
+        socket.onclose = ({ code, reason }) => reject(new Error(`the seeding socket was closed: ${code} ${reason}`));
         socket.onmessage = ({ data }) => {
           if (new Uint8Array(data)[0] !== 102) return;
-          socket.close();
           resolve();
+          socket.close();
         };
       }),
     [`${base.replace('http', 'ws')}/yjs/${encodeURIComponent(room)}?name=Seed`, update],

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { card, day, holds, launch, openTogether, startServer } from './harness.mjs';
+import { card, day, hears, holds, launch, openTogether, startServer } from './harness.mjs';
 
 const [MON, TUE, WED] = ['2026-05-04', '2026-05-05', '2026-05-06'];
 const NO_DAY = '';
@@ -71,9 +71,10 @@ test('a finger that swipes over cards scrolls and moves nothing', async () => {
   const [ana] = await together(many, [phone]);
   const from = await centre(card(ana, 'Stop 3').locator('.card-face'));
   const send = await finger(ana);
-  await send('touchStart', from.x, from.y);
-  for (let y = 20; y <= 200; y += 20) await send('touchMove', from.x, from.y - y);
-  await send('touchEnd');
+  // All at once: a finger that swipes does not wait for the page, and a page that is late must not take it for a press.
+  const swipe = [send('touchStart', from.x, from.y)];
+  for (let y = 20; y <= 200; y += 20) swipe.push(send('touchMove', from.x, from.y - y));
+  await Promise.all([...swipe, send('touchEnd')]);
   await ana.waitForFunction(() => document.querySelector('.plan').scrollTop > 100);
   assert.equal(await ana.locator('.ghost').count(), 0);
   await holds(ana, MON, many.map((item) => item.title));
@@ -81,7 +82,7 @@ test('a finger that swipes over cards scrolls and moves nothing', async () => {
 
 test('keys move a card, and say where it is', async () => {
   const [ana, ben] = await together(three());
-  const says = (words) => ana.waitForFunction((want) => document.querySelector('[data-test=spoken]').textContent.includes(want), words);
+  const says = (words) => hears(ana, words);
   await card(ana, 'Alfama').locator('.grip').focus();
   await ana.keyboard.press('Space');
   await says('Alfama lifted');
@@ -108,7 +109,9 @@ test('keys move a card, and say where it is', async () => {
 
 test('two people who move different cards at once lose and double nothing', async () => {
   const [ana, ben] = await together(three());
-  await Promise.all([dragTo(ana, 'Alfama', day(ana, WED), 'inside'), dragTo(ben, 'Chiado', day(ben, WED), 'inside')]);
+  // Both have a card in hand before either lets go.
+  await Promise.all([carry(ana, 'Alfama', day(ana, WED), 'inside'), carry(ben, 'Chiado', day(ben, WED), 'inside')]);
+  await Promise.all([ana.mouse.up(), ben.mouse.up()]);
   for (const page of [ana, ben]) {
     await holds(page, MON, ['Belém']);
     await page.waitForFunction((wed) => document.querySelectorAll(`.day[data-day="${wed}"] .card`).length === 2, WED);
@@ -131,6 +134,12 @@ async function pointIn(target, where) {
 }
 
 async function dragTo(page, title, target, where) {
+  await carry(page, title, target, where);
+  await page.mouse.up();
+}
+
+/** Takes a card to a place without letting go of it. */
+async function carry(page, title, target, where) {
   const from = await centre(card(page, title).locator('.card-face'));
   const to = await pointIn(target, where);
   await page.mouse.move(from.x, from.y);
@@ -138,7 +147,6 @@ async function dragTo(page, title, target, where) {
   await page.mouse.move(from.x + 8, from.y + 8);
   await page.mouse.move(to.x, to.y, { steps: 4 });
   await page.locator('[data-over]').waitFor();
-  await page.mouse.up();
 }
 
 async function finger(page) {

@@ -115,6 +115,14 @@ test('the word of the product’s own back end reaches an open page too', async 
   await trip.setRole('ben', 'viewer');
   await roleLine(ben).waitFor();
   assert.deepEqual(await tools(ben), []);
+  await trip.setRole('ben', 'editor');
+  await roleLine(ben).waitFor({ state: 'detached' });
+  await add(ben, MON, 'Castle');
+  await saved(ben);
+  // What is not about the document is heard of, too.
+  await trip.setRole('ben', 'admin');
+  await ben.getByRole('button', { name: 'Share' }).waitFor();
+  assert.deepEqual(ben.errors, []);
 });
 
 test('fewer rights reach an open page at once; the card that was being edited is read on', async () => {

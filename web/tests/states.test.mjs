@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { WEEK, accessible, add, card, holds, launch, light, newRoom, noSidewaysScroll, person, saved, seed, seedTrip, startServer, tripUrl } from './harness.mjs';
+import { WEEK, accessible, add, card, hears, holds, launch, light, newRoom, noSidewaysScroll, person, saved, seed, seedTrip, startServer, tripUrl } from './harness.mjs';
 
 const MON = '2026-05-04';
 let server, browser;
@@ -191,13 +191,48 @@ test('a screen reader is told what others do, in plain words', async () => {
   await seed(ana, server.url, room, (doc) => seedTrip(doc, WEEK));
   await ana.goto(tripUrl(server.url, room));
   await saved(ana);
-  const hears = (words) => ana.waitForFunction((want) => document.querySelector('[data-test=spoken]').textContent.includes(want), words);
   await ben.goto(tripUrl(server.url, room));
-  await hears('Ben is here');
+  await hears(ana, 'Ben is here');
   await add(ben, MON, 'Miradouro');
-  await hears('Ben added Miradouro');
+  await hears(ana, 'Ben added Miradouro');
   await ben.context().close();
-  await hears('Ben left');
+  await hears(ana, 'Ben left');
+});
+
+test('when my own line is cut, nobody else is said to have left or come', async () => {
+  const room = newRoom();
+  const [ana, ben] = [await person(browser, 'Ana'), await person(browser, 'Ben')];
+  let cut = false;
+  const sockets = [];
+  await ana.routeWebSocket(/\/yjs\//, (socket) => {
+    if (cut) return void socket.close({ code: 1013, reason: 'no line' });
+    sockets.push(socket);
+    socket.connectToServer();
+  });
+  await ana.clock.install();
+  await seed(ben, server.url, room, (doc) => seedTrip(doc, WEEK));
+  await ana.goto(tripUrl(server.url, room));
+  await saved(ana);
+  await ben.goto(tripUrl(server.url, room));
+  await ana.getByLabel('Here now: Ben').waitFor();
+  await ana.clock.fastForward(3000);
+  assert.equal(await hears(ana, 'Ben is here'), 'Ben is here', 'and nothing of oneself');
+
+  cut = true;
+  await sockets[0].close({ code: 1013, reason: 'no line' });
+  await light(ana, 'offline');
+  // Long enough for faces to go and for everything to be said.
+  for (let second = 0; second < 10; second++) await ana.clock.fastForward(1000);
+  await ana.getByLabel('Here now: Ben').waitFor({ state: 'detached' });
+  cut = false;
+  await saved(ana);
+  await ana.getByLabel('Here now: Ben').waitFor();
+  await add(ben, MON, 'Miradouro');
+  await card(ana, 'Miradouro').waitFor();
+  await ana.clock.fastForward(3000);
+  await ana.waitForFunction(() => globalThis.spoken.some((words) => words.includes('Ben added Miradouro')));
+  const heard = await ana.evaluate(() => globalThis.spoken);
+  assert.deepEqual(heard.filter((words) => /Ana|Ben (left|is here)/.test(words)), []);
 });
 
 test('no screen breaks a rule of the accessibility checker, light or dark, wide or narrow', async () => {

@@ -69,8 +69,8 @@ test('a room’s link leads back to the room, whatever its name', async () => {
 });
 
 test('the light says saved only for what was echoed', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const { SaveLight } = await source('room/save-light.ts');
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const marks = { inherited: false, count: 0, set: (count) => (marks.count = count), clear: () => (marks.count = 0) };
   const asked = [];
   const light = new SaveLight(marks, (version) => asked.push(version));
@@ -126,8 +126,8 @@ test('the light says saved only for what was echoed', async (t) => {
 });
 
 test('a socket that comes back with a new ticket leaves what was saved saved, and nothing else', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const { SaveLight } = await source('room/save-light.ts');
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const light = new SaveLight({ inherited: false, set() {}, clear() {} }, () => {});
   const renew = () => {
     light.socketClosed(4401);

@@ -23,8 +23,17 @@ fn update(from: ConnectionId, raw: Bytes) -> Input {
 }
 
 fn arrives(connection: ConnectionId, writes: Writes, receipt: Receipt) -> Input {
-    let principal = Arc::new(Principal::new(PrincipalId::user("ada").expect("an id"), None));
+    arrives_as("ada", connection, writes, receipt)
+}
+
+fn arrives_as(who: &str, connection: ConnectionId, writes: Writes, receipt: Receipt) -> Input {
+    let principal = Arc::new(Principal::new(PrincipalId::user(who).expect("an id"), None));
     Input::Join(Arrival { connection, principal, writes, receipt })
+}
+
+fn announces(from: ConnectionId, client: u64) -> Input {
+    let state = Some(Bytes::from_static(b"{}"));
+    Input::Presence { from, entries: vec![AwarenessEntry { client: ClientId(client), clock: 1, state }] }
 }
 
 fn letter(client: u64) -> Bytes {
@@ -249,12 +258,50 @@ fn a_commenter_writes_comments_and_nothing_else() {
 fn nobody_comments_in_the_name_of_somebody_who_is_here() {
     let now = Instant::now();
     let mut room = room_with(now, Writes::Comments, Receipt::Echo);
-    let state = Some(Bytes::from_static(b"{}"));
-    let presence =
-        Input::Presence { from: ADA, entries: vec![AwarenessEntry { client: ClientId(9), clock: 1, state }] };
-    room.turn(now, &mut [presence].into(), Admission::Open);
+    room.turn(now, &mut [announces(ADA, 9)].into(), Admission::Open);
     let effects = room.turn(now, &mut [update(VIEWER, entry(9, "comments"))].into(), Admission::Open);
     assert!(left_no_trace(&effects), "Ada's own block with this clock would be ignored by everybody");
+}
+
+#[test]
+fn nobody_comments_in_the_name_of_somebody_who_is_away_for_a_moment() {
+    let now = Instant::now();
+    let mut room = room(now);
+    let (mallory, bob) = (ConnectionId(5), ConnectionId(6));
+    let joins = [
+        arrives_as("mallory", mallory, Writes::Comments, Receipt::Echo),
+        arrives_as("bob", bob, Writes::Comments, Receipt::Echo),
+    ];
+    room.turn(now, &mut joins.into(), Admission::Open);
+    // An editor who wrote, one who only said that they are here, and somebody who commented.
+    let said = [update(ADA, letter(7)), announces(BOB, 8), update(bob, entry(9, "comments"))];
+    assert_eq!(room.turn(now, &mut said.into(), Admission::Open).log.len(), 2);
+    // What is in the document already is no proof of having written it.
+    room.turn(now, &mut [update(mallory, letter(7))].into(), Admission::Open);
+    room.turn(now, &mut [ADA, BOB, bob].map(Input::Leave).into(), Admission::Open);
+    for (away, of) in [(7, 1), (8, 0), (9, 1)] {
+        let doc = Doc::with_client_id(away);
+        // As many blocks as they have written themselves, and one more.
+        let known = yrs::StateVector::from_iter([(yrs::ClientID::new(away), of)]);
+        (0..=of).for_each(|at| {
+            let mut txn = doc.transact_mut();
+            txn.get_or_insert_map("comments").insert(&mut txn, at.to_string(), "forged");
+        });
+        let forged = doc.transact().encode_state_as_update_v1(&known);
+        let effects = room.turn(now, &mut [update(mallory, forged.into())].into(), Admission::Open);
+        assert!(left_no_trace(&effects), "client {away}");
+    }
+    // They are known again when they are back.
+    room.turn(now, &mut [arrives_as("bob", bob, Writes::Comments, Receipt::Echo)].into(), Admission::Open);
+    let doc = Doc::with_client_id(9);
+    let mut second = Vec::new();
+    for key in ["key", "more"] {
+        let mut txn = doc.transact_mut();
+        txn.get_or_insert_map("comments").insert(&mut txn, key, "value");
+        second = txn.encode_update_v1();
+    }
+    let effects = room.turn(now, &mut [update(bob, second.into())].into(), Admission::Open);
+    assert_eq!(effects.log.len(), 1);
 }
 
 #[test]
@@ -288,6 +335,20 @@ fn an_editor_who_may_only_comment_now_comments_under_the_same_client_id() {
         let effects = room.turn(now, &mut [permit, set("comments")].into(), Admission::Open);
         assert_eq!(effects.log.len(), 1, "{kind:?}");
     }
+}
+
+#[test]
+fn a_y_websocket_client_hears_of_every_change_of_its_role() {
+    let now = Instant::now();
+    let mut room = room_with(now, Writes::Nothing, Receipt::Echo);
+    let told = |room: &mut Room, writes| {
+        let permit = Input::Permit { to: VIEWER, writes };
+        room.turn(now, &mut [permit].into(), Admission::Open).replies
+    };
+    for more in [Writes::Comments, Writes::Everything, Writes::Everything] {
+        assert!(matches!(told(&mut room, more)[..], [(VIEWER, ServerMessage::Step1(_))]), "{more:?}");
+    }
+    assert!(matches!(told(&mut room, Writes::Nothing)[..], [(VIEWER, ServerMessage::Denied(_))]));
 }
 
 #[test]

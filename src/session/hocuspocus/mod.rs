@@ -8,7 +8,7 @@ mod texts;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,7 @@ impl Session {
             Happened::Event(Event::Message(frame)) => self.hear(connection, frame).await,
             Happened::Event(Event::Stale) => {
                 for open in self.documents.values().filter_map(Document::open) {
-                    deliver(connection, &open.seat, open.seat.drained()).await?;
+                    deliver(connection, &self.documents, &open.seat, open.seat.drained()).await?;
                 }
                 Ok(())
             }
@@ -154,7 +154,7 @@ impl Session {
                 let Some(Document::Open(open)) = self.documents.get(&address) else { return Ok(()) };
                 say(connection, &open.scope(&address));
                 say(connection, &Texts::of_role(&address, open.seat.pass().role()));
-                deliver(connection, &open.seat, permit).await
+                deliver(connection, &self.documents, &open.seat, permit).await
             }
             Happened::Answered(answer) => self.take_answer(connection, answer).await,
             Happened::Time => self.keep_time(connection),
@@ -201,10 +201,13 @@ impl Session {
                     let needs_none =
                         waiting.is_new() && (self.door.access.is_open() || self.door.presented.token.is_some());
                     let has_none = waiting.is_new() && message.is_step1();
-                    waiting.keep(message, bytes);
+                    // What waits is counted by its own bytes, so it must keep no others.
+                    if let Ok(ClientFrame::Message(_, message)) = decode(&Bytes::copy_from_slice(&frame)) {
+                        waiting.keep(message, bytes);
+                    }
                     if needs_none || has_none {
                         // Each provider says who it is before its Step1, if it has a token at all.
-                        self.knock(&address, None);
+                        self.knock(&address, None)?;
                     }
                     self.bound_waiting()?;
                 }
@@ -223,12 +226,14 @@ impl Session {
     ) -> Result<(), CloseReason> {
         let Some(Document::Open(open)) = self.documents.get(address) else { return Ok(()) };
         let mail = match message {
-            ClientMessage::Common(message) => connection.during(open.seat.read(message, bytes)).await?,
+            ClientMessage::Common(message) => {
+                during(connection, &self.documents, open.seat.read(message, bytes)).await?
+            }
             ClientMessage::Stateless(text) => Ok(self.texts.admit(&open.seat, text)),
             ClientMessage::Token(_) | ClientMessage::Close | ClientMessage::Unknown(_) => Ok(None),
         };
         match mail {
-            Ok(Some(mail)) => deliver(connection, &open.seat, mail).await,
+            Ok(Some(mail)) => deliver(connection, &self.documents, &open.seat, mail).await,
             Ok(None) => Ok(()),
             Err(reason) => self.end(connection, address, reason).await,
         }
@@ -238,27 +243,26 @@ impl Session {
     fn present(&mut self, address: &Address, token: &Bytes) -> Result<(), CloseReason> {
         let token = std::str::from_utf8(token).map_err(|_| malformed(Malformed::NotUtf8))?;
         let token = Token::new(token);
+        if let Some(Document::Open(_)) = self.documents.get(address) {
+            self.renew(address, token)
+        } else {
+            self.knock(address, token)
+        }
+    }
+
+    fn next_attempt(&mut self) -> Result<u64, CloseReason> {
         // An honest client has one token a document under way.
         if self.answers.len() > self.limits.documents {
             return Err(CloseReason::ProtocolError);
         }
-        if let Some(Document::Open(_)) = self.documents.get(address) {
-            self.renew(address, token);
-        } else {
-            self.knock(address, token);
-        }
-        Ok(())
-    }
-
-    fn next_attempt(&mut self) -> u64 {
         self.attempts += 1;
-        self.attempts
+        Ok(self.attempts)
     }
 
     /// Asks whether the client may open the document.
-    fn knock(&mut self, address: &Address, token: Option<Token>) {
-        let attempt = self.next_attempt();
-        let Some(Document::Waiting(waiting)) = self.documents.get_mut(address) else { return };
+    fn knock(&mut self, address: &Address, token: Option<Token>) -> Result<(), CloseReason> {
+        let attempt = self.next_attempt()?;
+        let Some(Document::Waiting(waiting)) = self.documents.get_mut(address) else { return Ok(()) };
         waiting.knock(attempt);
         let (door, address, limit) = (Arc::clone(&self.door), address.clone(), self.limits.name_bytes);
         self.answers.push(Box::pin(async move {
@@ -268,18 +272,20 @@ impl Session {
             };
             Answer { address, attempt, verdict: Verdict::Admitted(Box::new(admitted)) }
         }));
+        Ok(())
     }
 
     /// Looks at a newer token of a document that is open.
-    fn renew(&mut self, address: &Address, token: Option<Token>) {
-        let attempt = self.next_attempt();
-        let Some(Document::Open(open)) = self.documents.get_mut(address) else { return };
+    fn renew(&mut self, address: &Address, token: Option<Token>) -> Result<(), CloseReason> {
+        let attempt = self.next_attempt()?;
+        let Some(Document::Open(open)) = self.documents.get_mut(address) else { return Ok(()) };
         open.renewal = attempt;
         let (door, address, room) = (Arc::clone(&self.door), address.clone(), open.seat.pass().room().clone());
         self.answers.push(Box::pin(async move {
             let identity = door.identify(&room, token).await;
             Answer { address, attempt, verdict: Verdict::Renewed(identity) }
         }));
+        Ok(())
     }
 
     async fn take_answer(&mut self, connection: &mut Connection, answer: Answer) -> Result<(), CloseReason> {
@@ -304,7 +310,7 @@ impl Session {
                         Ok(())
                     }
                     // What cannot be checked now is checked when the old one ends.
-                    Err(Refused::StoreDown | Refused::IssuerDown) => Ok(()),
+                    Err(Refused::StoreDown | Refused::IssuerDown | Refused::TooManyFailures { .. }) => Ok(()),
                     Err(refused) => self.end(connection, &address, (&TurnedAway::Refused(refused)).into()).await,
                 }
             }
@@ -330,7 +336,7 @@ impl Session {
             self.pass_on(connection, address, message, bytes).await?;
         }
         if let (true, Some(Document::Open(open))) = (catches_up, self.documents.get(address)) {
-            deliver(connection, &open.seat, open.seat.drained()).await?;
+            deliver(connection, &self.documents, &open.seat, open.seat.drained()).await?;
         }
         Ok(())
     }
@@ -458,9 +464,41 @@ fn say(connection: &Connection, frame: &Frame) {
     connection.outbox().control(Instant::now(), frame);
 }
 
-async fn deliver(connection: &mut Connection, seat: &Seat, mail: Mail) -> Result<(), CloseReason> {
-    match connection.during(seat.send(mail)).await? {
+async fn deliver(
+    connection: &mut Connection,
+    documents: &HashMap<Address, Document>,
+    seat: &Seat,
+    mail: Mail,
+) -> Result<(), CloseReason> {
+    match during(connection, documents, seat.send(mail)).await? {
         Ok(()) => Ok(()),
         Err(RoomFailed) => Err(CloseReason::TryAgain),
     }
+}
+
+/// Does something for one document for which others may have to be waited for: no longer than the client may be in all
+/// of its documents. When one of these rights ends meanwhile the socket does; the client comes back with it for what it
+/// still may.
+async fn during<T>(
+    connection: &mut Connection,
+    documents: &HashMap<Address, Document>,
+    work: impl Future<Output = T>,
+) -> Result<T, CloseReason> {
+    let mut work = pin!(work);
+    if let Some(done) = work.as_mut().now_or_never() {
+        return Ok(done);
+    }
+    let open = documents.values().filter_map(Document::open).filter(|open| open.seat.may_change());
+    let ends: Vec<_> = open.map(|open| Box::pin(open.seat.pass().over())).collect();
+    let work = async {
+        if ends.is_empty() {
+            return Ok(work.await);
+        }
+        tokio::select! {
+            biased;
+            _ = select_all(ends) => Err(CloseReason::TryAgain),
+            done = work => Ok(done),
+        }
+    };
+    connection.during(work).await?
 }

@@ -13,7 +13,8 @@ export interface Ticket {
 
 /** What one learns on coming in; the trip itself comes over the socket. */
 export interface Entrance {
-  standing: Standing;
+  /** Null where nobody is asked who they are: everybody may do everything. */
+  standing: Standing | null;
   ticket: Ticket | null;
   /** Where the socket is, as the server calls itself. */
   socket: string | null;
@@ -63,6 +64,7 @@ export const roomWantsToken = (room: string): Promise<boolean | null> => wantsTo
 
 export async function bootstrap(room: string, token: string): Promise<Entrance> {
   const { body, clockAhead } = await call('GET', roomPath(room), token);
+  if (body['settings'] === null) return { standing: null, ticket: null, socket: null };
   const first = memberPageFrom(body['members']);
   return {
     standing: {

@@ -37,7 +37,8 @@ const NO_GAIN_MS = 1500;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Pass {
-  readonly token: string | null;
+  /** Null: this tab has none, or the server asks for none. */
+  token: string | null;
   /** What I may do; kept from earlier in this tab until the server answers. Null: nobody said, all may do all. */
   standing: Standing | null;
   bar: Bar | null = null;
@@ -100,7 +101,7 @@ export class Pass {
   start(): void {
     this.bar = null;
     if (this.token === null) void this.#askWhetherOpen();
-    else void this.line(null);
+    else void this.#answer();
     this.#tell();
   }
 
@@ -121,11 +122,11 @@ export class Pass {
 
   /** A way to the socket with another ticket than the one that is used up. Waits for a server that does not answer; null when barred. */
   async line(used: string | null): Promise<Line | null> {
-    if (this.token === null) return this.bar ? null : { socket: null, ticket: null, role: null };
     const held = this.#ticket;
     const usable = held && held.ticket !== used && held.expires > Date.now();
     const ticket = usable ? held : await this.#answer();
-    return ticket && { socket: this.#socket, ticket: ticket.ticket, role: ticket.role };
+    if (ticket) return { socket: this.#socket, ticket: ticket.ticket, role: ticket.role };
+    return this.token !== null || this.bar ? null : { socket: null, ticket: null, role: null };
   }
 
   /** Stops waiting for a server that did not answer: perhaps it does now. */
@@ -176,7 +177,7 @@ export class Pass {
   /** Asks until there is an answer; null when it is no. */
   async #answer(): Promise<Ticket | null> {
     let ticket: Ticket | null = null;
-    for (let tries = 0; !ticket && !this.#closed && !this.bar; tries++) {
+    for (let tries = 0; !ticket && this.token !== null && !this.#closed && !this.bar; tries++) {
       if (tries > 0) await this.#rest(tries);
       ticket = await this.ask();
     }
@@ -188,6 +189,7 @@ export class Pass {
     this.#asked = Date.now();
     try {
       const entrance = await bootstrap(this.room, this.token!);
+      if (!entrance.standing) return this.#openToAll();
       const ticket = entrance.ticket ?? (await renewTicket(this.room, this.token!));
       if (this.#closed) return null;
       this.bar = null;
@@ -199,6 +201,8 @@ export class Pass {
       return ticket;
     } catch (failure) {
       if (!(failure instanceof ApiFailure)) throw failure;
+      // A trip that nobody has written to yet is not there, also where everybody may write.
+      if (failure.status === 404 && (await roomWantsToken(this.room)) === false) return this.#openToAll();
       if (this.#closed) return null;
       this.#restAtLeast = failure.retryAfterMs ?? 0;
       if (failure.passing) this.#setAway(true);
@@ -207,6 +211,14 @@ export class Pass {
     } finally {
       clearTimeout(slow);
     }
+  }
+
+  /** The server asks nobody who they are: a token is not wanted. */
+  #openToAll(): null {
+    this.token = this.standing = null;
+    this.away = false;
+    this.#tell();
+    return null;
   }
 
   /** Does something in the server; a no may mean that my rights are not what I think. */

@@ -20,6 +20,8 @@ export interface Person {
 const SEND_EVERY_MS = 100;
 /** Who comes back within this time, on a new socket, was never gone to those who look. */
 const LINGER_MS = 1000;
+/** The same for everybody while my own line is cut. */
+const CUT_LINGER_MS = 3000;
 
 type State = Record<string, unknown>;
 
@@ -59,6 +61,7 @@ export class People {
   readonly #listeners = new Map<string, Set<() => void>>();
   /** Everybody's last state, also of those who have just gone. */
   readonly #seen = new Map<number, State>();
+  #cut = false;
 
   /** `onRightsChanged`: another page says that what people may do here has changed. Only a hint: anybody can say it. */
   constructor(doc: Y.Doc, onRightsChanged: () => void) {
@@ -67,10 +70,15 @@ export class People {
       const states = this.awareness.getStates();
       const rightsChanged = updated.some((client) => this.#saysNewRights(client, states.get(client)!));
       for (const client of [...added, ...updated]) this.#seen.set(client, states.get(client)!);
-      for (const client of removed) setTimeout(() => this.#forget(client), LINGER_MS);
+      for (const client of removed) setTimeout(() => this.#forget(client), this.#cut ? CUT_LINGER_MS : LINGER_MS);
       this.#index();
       if (rightsChanged) onRightsChanged();
     });
+  }
+
+  /** Is it known who is here? Not while my own line is cut: then nobody can be said to have left. */
+  get known(): boolean {
+    return !this.#cut;
   }
 
   get all(): Person[] {
@@ -95,8 +103,22 @@ export class People {
     this.awareness.setLocalStateField('user', { name, color, colorLight: `${color}40`, ...(id && { id }) });
   }
 
-  /** On a new socket: a newer clock, or those who saw this tab leave would take it for old news. */
+  lineCut(): void {
+    this.#cut = true;
+  }
+
+  /** Everybody who is here has been heard on the new line. */
+  lineBack(): void {
+    this.#cut = false;
+  }
+
+  /**
+   * On a new socket: a newer clock, or those who saw this tab leave would take it for old news. Their clocks are
+   * forgotten, too: who stayed while I was away is heard with the clock that they had.
+   */
   renew(): void {
+    const { meta, states } = this.awareness;
+    for (const client of meta.keys()) if (!states.has(client)) meta.delete(client);
     this.awareness.setLocalState(this.awareness.getLocalState());
   }
 

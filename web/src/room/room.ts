@@ -167,6 +167,8 @@ export class Room {
         this.#fromOtherTab = false;
       }
       if (!asked) return;
+      // Asked once more out of the blue: what I may do may have changed.
+      if (gaveOurs) this.pass.recheck();
       // Our answer is sent when this handler has returned; only then may the question follow it.
       queueMicrotask(() => {
         gaveOurs = true;
@@ -179,6 +181,8 @@ export class Room {
     };
     provider.messageHandlers[MESSAGE_SAVED] = (_encoder, decoder) => {
       const body = decoding.readVarUint8Array(decoder);
+      // The echo comes last: who is here was told before it.
+      this.people.lineBack();
       this.light.echoed(decoding.readVarUint(decoding.createDecoder(body)));
     };
 
@@ -193,7 +197,10 @@ export class Room {
       if (synced) this.#turnedAway = false;
       exchanged();
     });
-    provider.on('connection-close', (event) => this.light.socketClosed(event?.code ?? null));
+    provider.on('connection-close', (event) => {
+      this.people.lineCut();
+      this.light.socketClosed(event?.code ?? null);
+    });
     provider.on('closed', (refusal) => {
       if (CODES_OF_ACCESS.includes(refusal.code) && this.pass.token !== null) this.#comeBack(refusal);
       else this.#refuse(refusal);

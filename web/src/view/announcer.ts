@@ -14,7 +14,8 @@ const MOST_AT_ONCE = 3;
 export function attachAnnouncer(room: Room): () => void {
   const waiting = new Map<string, string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let here = new Set(room.people.all.map((person) => person.name));
+  const others = () => new Set(room.people.all.filter((person) => !person.me).map((person) => person.name));
+  let here = others();
 
   const soon = () => {
     timer ??= setTimeout(() => {
@@ -29,10 +30,14 @@ export function attachAnnouncer(room: Room): () => void {
     soon();
   };
 
-  /** Who came and who left since this was last asked: somebody who blinked did neither. */
+  /** Who came and who left since this was last asked: somebody who blinked did neither, and while I am cut off nobody did. */
   const comings = (): string[] => {
+    if (!room.people.known) {
+      soon();
+      return [];
+    }
     const before = here;
-    here = new Set(room.people.all.map((person) => person.name));
+    here = others();
     const came = [...here].filter((name) => !before.has(name)).map((name) => `${name} is here`);
     return [...came, ...[...before].filter((name) => !here.has(name)).map((name) => `${name} left`)];
   };

@@ -19,17 +19,20 @@ export const memberFace = (member: Member, me: boolean) => {
 
 export function MemberList({ pass, standing }: { pass: Pass; standing: Standing }) {
   const [failure, setFailure] = useState('');
+  const list = useRef<HTMLElement>(null);
   const run: Run = async (what, done) => {
     setFailure('');
     try {
       await what();
       announce(done);
+      // The row that had the focus may be gone.
+      requestAnimationFrame(() => document.activeElement === document.body && list.current?.focus());
     } catch (why) {
       setFailure(wordsFor(why));
     }
   };
   return (
-    <section class="members" aria-labelledby="members-title">
+    <section class="members" aria-labelledby="members-title" tabIndex={-1} ref={list}>
       <h2 id="members-title">On this trip</h2>
       <ul>
         {standing.members.map((member) => (
@@ -55,11 +58,16 @@ interface RowProps {
 
 function MemberRow({ pass, standing, member, run }: RowProps) {
   const [asking, setAsking] = useState(false);
+  const backToButton = useRef(false);
   const name = memberName(member);
   const mine = member.principal === standing.me.id;
   if (asking) {
     const remove = () => run(() => pass.remove(member), `${name} is no longer on this trip`);
-    return <AskRemove name={name} onRemove={() => void remove()} onKeep={() => setAsking(false)} />;
+    const keep = () => {
+      backToButton.current = true;
+      setAsking(false);
+    };
+    return <AskRemove name={name} onRemove={() => void remove()} onKeep={keep} />;
   }
   return (
     <li class="member">
@@ -70,7 +78,15 @@ function MemberRow({ pass, standing, member, run }: RowProps) {
       </span>
       <MemberRole standing={standing} member={member} onChoose={(role) => run(() => pass.changeRole(member, role), `${name}: ${ROLE_WORDS[role]}`)} />
       {mayRemove(standing, member) && (
-        <button class="button-icon" title={`Take ${name} off this trip`} onClick={() => setAsking(true)}>
+        <button
+          class="button-icon"
+          title={`Take ${name} off this trip`}
+          onClick={() => setAsking(true)}
+          ref={(node) => {
+            if (node && backToButton.current) node.focus();
+            if (node) backToButton.current = false;
+          }}
+        >
           <Icon name="close" />
           <span class="sr-only">Take {name} off this trip</span>
         </button>
