@@ -176,7 +176,7 @@ impl Document {
     }
 
     /// Whether an update says nothing new: as the answer of a client that has nothing to say, but the whole delete set.
-    pub fn brings_nothing(&self, update: &CheckedUpdate) -> bool {
+    pub fn brings_nothing(&mut self, update: &CheckedUpdate) -> bool {
         self.judge.brings_nothing(&self.doc.transact(), &self.clocks, update)
     }
 

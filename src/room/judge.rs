@@ -1,5 +1,6 @@
 //! What a document keeps to judge updates before they are applied: where its blocks are, and what is deleted. Made
-//! when it is first asked for, kept up to date by each `Change`, given back when nobody asks any more. Owned by `document`.
+//! when it is first asked for, kept up to date by each `Change`, given back when nobody asks any more. Owned by
+//! `document`.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -38,7 +39,7 @@ impl Judge {
             self.roots = None;
         }
         let roots = self.roots.get_or_insert_with(|| index(txn, root));
-        verdict::verdict(update, roots, || self.deleted.get_or_init(|| txn.snapshot().delete_set), holder)
+        verdict::verdict(update, roots, || delete_set(&self.deleted, txn), holder)
     }
 
     /// Finds out where an update's blocks will be.
@@ -50,16 +51,13 @@ impl Judge {
 
     /// See [`super::document::Document::brings_nothing`].
     pub(super) fn brings_nothing(
-        &self,
+        &mut self,
         txn: &impl ReadTxn,
         clocks: &HashMap<u64, u32>,
         update: &CheckedUpdate,
     ) -> bool {
-        verdict::brings_nothing(
-            update,
-            |client| clock(clocks, client),
-            || self.deleted.get_or_init(|| txn.snapshot().delete_set),
-        )
+        self.asked = true;
+        verdict::brings_nothing(update, |client| clock(clocks, client), || delete_set(&self.deleted, txn))
     }
 
     /// The document took this update, of each client up to some clock, which `reached` tells; `placing` says where it is,
@@ -86,6 +84,10 @@ impl Judge {
             *self = Self::default();
         }
     }
+}
+
+fn delete_set<'d>(known: &'d OnceLock<IdSet>, txn: &impl ReadTxn) -> &'d IdSet {
+    known.get_or_init(|| txn.snapshot().delete_set)
 }
 
 fn index(txn: &impl ReadTxn, root: &str) -> Roots {

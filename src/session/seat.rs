@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::select_all;
 
 use crate::access::{Credential, Pass, PassChange, PassEnd};
 use crate::hub::Hub;
@@ -103,19 +104,6 @@ impl Seat {
         }
     }
 
-    /// Does something for which others may have to be waited for: no longer than the client may be here.
-    pub async fn while_here<T>(&self, work: impl Future<Output = T>) -> Result<T, CloseReason> {
-        let mut work = pin!(work);
-        if let Some(done) = work.as_mut().now_or_never() {
-            return Ok(done);
-        }
-        tokio::select! {
-            biased;
-            end = self.pass.over() => Err(end.into()),
-            done = work => Ok(done),
-        }
-    }
-
     /// What tells the room what the client may write.
     pub fn permit(&self) -> Mail {
         Mail::Said(Input::Permit { to: self.id, writes: self.pass.writes() })
@@ -171,6 +159,24 @@ impl Seat {
         let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;
         let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(malformed)?;
         Ok(Some(Mail::Heavy(Input::Update { from: self.id, update: Box::new(update), kind }, entrance)))
+    }
+}
+
+/// Does something for one seat for which others may have to be waited for: no longer than the client may be in all of
+/// these. Nothing is allocated when there is nothing to wait for.
+pub async fn while_here<T>(seats: impl Iterator<Item = &Seat>, work: impl Future<Output = T>) -> Result<T, PassEnd> {
+    let mut work = pin!(work);
+    if let Some(done) = work.as_mut().now_or_never() {
+        return Ok(done);
+    }
+    let ends: Vec<_> = seats.filter(|seat| seat.may_change()).map(|seat| Box::pin(seat.pass.over())).collect();
+    if ends.is_empty() {
+        return Ok(work.await);
+    }
+    tokio::select! {
+        biased;
+        (end, ..) = select_all(ends) => Err(end),
+        done = work => Ok(done),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A y-websocket client in its one room: shown in by what came with the request, then each of its messages becomes a
 //! piece of the room's mail. It must never let anything of a client reach a room before the client was shown in.
 
-use std::convert::identity;
+use std::iter::once;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use super::connection::{Connection, Event};
 use super::door::Door;
-use super::seat::{Seat, malformed};
+use super::seat::{Seat, malformed, while_here};
 use crate::hub::mail::Mail;
 use crate::hub::registry::RoomFailed;
 use crate::room::client::Receipt;
@@ -48,9 +48,10 @@ async fn converse(seat: &mut Seat, connection: &mut Connection) -> CloseReason {
             Ok(None) => continue,
             Err(reason) => return reason,
         };
-        match connection.during(seat.while_here(seat.send(mail))).await.and_then(identity) {
-            Ok(Ok(())) => {}
-            Ok(Err(RoomFailed)) => return CloseReason::TryAgain,
+        match connection.during(while_here(once(&*seat), seat.send(mail))).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(RoomFailed))) => return CloseReason::TryAgain,
+            Ok(Err(end)) => return end.into(),
             Err(reason) => return reason,
         }
     }
@@ -69,7 +70,7 @@ async fn next_mail(seat: &mut Seat, connection: &mut Connection) -> Result<Optio
         Event::Message(frame) => {
             seat.count(frame.len());
             let message = decode(&frame).map_err(malformed)?;
-            connection.during(seat.while_here(seat.read(message, frame.len()))).await??
+            connection.during(while_here(once(&*seat), seat.read(message, frame.len()))).await??
         }
     }
 }

@@ -1,10 +1,10 @@
 //! An editor may write everywhere, and still nothing that no Yjs client would build: the library frees memory too early
 //! when a map has two living values at one key or an entry stands among a list's elements, and the process may die of it.
 //! `SEED=7 cargo test --test untrusted_writers` replays one run; `scripts/sanitize` runs all of it under
-//! AddressSanitizer, which sees what luck hides.
+//! `AddressSanitizer`, which sees what luck hides.
 
 use bytes::Bytes;
-use triproom::room::change::{Outcome, Poisoned, Refusal};
+use triproom::room::change::{Outcome, Refusal};
 use triproom::room::document::Document;
 use triproom::room::fold;
 use triproom::room::update::CheckedUpdate;
@@ -205,17 +205,13 @@ fn apply_or_rebuild(document: &mut Document, log: &mut Vec<Bytes>, crafted: &Cra
     let update = CheckedUpdate::parse(crafted.bytes()).ok()?;
     let mut change = document.change();
     let done = change.apply(update, log.len() as u64).and_then(|outcome| Ok((outcome, change.finish()?)));
-    match done {
-        Ok((outcome, finished)) => {
-            let taken = matches!(outcome, Outcome::Applied | Outcome::Orphaned);
-            log.extend(if taken { Some(crafted.bytes()) } else { finished.update.filter(|_| finished.partial) });
-            Some(outcome)
-        }
-        Err(Poisoned) => {
-            *document = fold::open(None, log, 1 << 20).expect("no snapshot").document;
-            None
-        }
-    }
+    let Ok((outcome, finished)) = done else {
+        *document = fold::open(None, log, 1 << 20).expect("no snapshot").document;
+        return None;
+    };
+    let taken = matches!(outcome, Outcome::Applied | Outcome::Orphaned);
+    log.extend(if taken { Some(crafted.bytes()) } else { finished.update.filter(|_| finished.partial) });
+    Some(outcome)
 }
 
 #[test]
@@ -244,7 +240,7 @@ fn whatever_an_editor_builds_the_document_stays_whole() {
                 None => broken += 1,
                 Some(_) => {}
             }
-            // Some of it may be in the document; then its clock is told by the next refusals.
+            // Some of it may be in the document all the same.
             mallory.known.truncate(before);
             let vector = StateVector::decode_v1(&document.state_vector()).expect("valid");
             for (client, end) in &mut mallory.ends {

@@ -8,7 +8,7 @@ mod texts;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::connection::{Connection, Event};
 use super::door::{Door, TurnedAway};
-use super::seat::{Seat, malformed};
+use super::seat::{Seat, malformed, while_here};
 use crate::access::{Identity, Refused, Token};
 use crate::hub::alarm::Alarm;
 use crate::hub::mail::Mail;
@@ -484,21 +484,6 @@ async fn during<T>(
     documents: &HashMap<Address, Document>,
     work: impl Future<Output = T>,
 ) -> Result<T, CloseReason> {
-    let mut work = pin!(work);
-    if let Some(done) = work.as_mut().now_or_never() {
-        return Ok(done);
-    }
-    let open = documents.values().filter_map(Document::open).filter(|open| open.seat.may_change());
-    let ends: Vec<_> = open.map(|open| Box::pin(open.seat.pass().over())).collect();
-    let work = async {
-        if ends.is_empty() {
-            return Ok(work.await);
-        }
-        tokio::select! {
-            biased;
-            _ = select_all(ends) => Err(CloseReason::TryAgain),
-            done = work => Ok(done),
-        }
-    };
-    connection.during(work).await?
+    let seats = documents.values().filter_map(Document::open).map(|open| &open.seat);
+    connection.during(while_here(seats, work)).await?.map_err(|_| CloseReason::TryAgain)
 }
