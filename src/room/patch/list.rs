@@ -1,14 +1,13 @@
-//! What changed in a list, as few and small replacements. Pure.
+//! What changed in a list, as few and small replacements. Pure. The search is Myers' as git bounds it, so that even lists
+//! that have nothing in common take little more than linear time.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
-
-/// Lists with more elements than this between their first and last difference are replaced there as a whole: finding
-/// out what moved costs the product of the lengths.
-const ELEMENTS_MAX: usize = 2_000;
 
 /// Elements that took the place of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +16,26 @@ pub(super) struct Hunk {
     pub(super) new: Range<usize>,
 }
 
-/// What to replace in `old` to get `new`: at most `most` hunks, in order, that do not touch each other.
-pub(super) fn hunks(old: &[Value], new: &[Value], most: usize) -> Vec<Hunk> {
+/// How much is looked for: whatever of it is used up, coarser changes are found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// Places of one list or text that change.
+    pub(super) places: usize,
+    /// Elements, words or lines that may still be compared.
+    pub(super) compared: usize,
+}
+
+impl Effort {
+    /// Whether so many may be compared; then they are.
+    pub(super) fn spend(&mut self, elements: usize) -> bool {
+        let left = self.compared.checked_sub(elements);
+        self.compared = left.unwrap_or(self.compared);
+        left.is_some()
+    }
+}
+
+/// What to replace in `old` to get `new`, in order, and nothing that touches.
+pub(super) fn hunks(old: &[Value], new: &[Value], effort: &mut Effort) -> Vec<Hunk> {
     let prefix = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let rest = old[prefix..].iter().rev().zip(new[prefix..].iter().rev());
     let suffix = rest.take_while(|(old, new)| old == new).count();
@@ -26,7 +43,7 @@ pub(super) fn hunks(old: &[Value], new: &[Value], most: usize) -> Vec<Hunk> {
     if whole.old.is_empty() && whole.new.is_empty() {
         return Vec::new();
     }
-    if whole.old.is_empty() || whole.new.is_empty() || whole.old.len() + whole.new.len() > ELEMENTS_MAX {
+    if whole.old.is_empty() || whole.new.is_empty() || !effort.spend(whole.old.len() + whole.new.len()) {
         return vec![whole];
     }
     let mut numbers = HashMap::new();
@@ -36,16 +53,17 @@ pub(super) fn hunks(old: &[Value], new: &[Value], most: usize) -> Vec<Hunk> {
     };
     let before: Vec<usize> = old[whole.old.clone()].iter().map(&mut number).collect();
     let after: Vec<usize> = new[whole.new.clone()].iter().map(number).collect();
-    let hunks: Vec<Hunk> = replacements(&before, &after)
+    replacements(&before, &after, effort.places)
         .into_iter()
         .map(|(old, new)| Hunk { old: old.start + prefix..old.end + prefix, new: new.start + prefix..new.end + prefix })
-        .collect();
-    if hunks.len() > most { vec![whole] } else { hunks }
+        .collect()
 }
 
-/// Which elements of `old` are replaced by which of `new`, neighbours as one.
-pub(super) fn replacements<T: Eq + std::hash::Hash>(old: &[T], new: &[T]) -> Vec<(Range<usize>, Range<usize>)> {
-    let mut found: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+type Replacement = (Range<usize>, Range<usize>);
+
+/// Which elements of `old` are replaced by which of `new`, in `most` places at most.
+pub(super) fn replacements<T: Eq + Hash>(old: &[T], new: &[T], most: usize) -> Vec<Replacement> {
+    let mut found: Vec<Replacement> = Vec::new();
     for change in capture_diff_slices(Algorithm::Myers, old, new) {
         let (old, new) = match change {
             DiffOp::Equal { .. } => continue,
@@ -62,7 +80,28 @@ pub(super) fn replacements<T: Eq + std::hash::Hash>(old: &[T], new: &[T]) -> Vec
             _ => found.push((old, new)),
         }
     }
-    found
+    joined(found, most)
+}
+
+/// The same in `most` places at most: those that have the least between them become one.
+fn joined(found: Vec<Replacement>, most: usize) -> Vec<Replacement> {
+    if found.len() <= most {
+        return found;
+    }
+    let gap = |at: usize| found[at].0.start - found[at - 1].0.end;
+    let mut gaps: Vec<usize> = (1..found.len()).collect();
+    gaps.sort_by_key(|at| Reverse(gap(*at)));
+    gaps.truncate(most.saturating_sub(1));
+    gaps.sort_unstable();
+    let starts = || std::iter::once(0).chain(gaps.iter().copied());
+    let ends = gaps.iter().copied().chain([found.len()]);
+    starts()
+        .zip(ends)
+        .map(|(start, end)| {
+            let (first, last) = (&found[start], &found[end - 1]);
+            (first.0.start..last.0.end, first.1.start..last.1.end)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -72,7 +111,10 @@ mod tests {
 
     fn changed(old: &Value, new: &Value) -> Vec<(Range<usize>, Range<usize>)> {
         let (old, new) = (old.as_array().expect("a list"), new.as_array().expect("a list"));
-        hunks(old, new, 9).into_iter().map(|hunk| (hunk.old, hunk.new)).collect()
+        hunks(old, new, &mut Effort { places: 2, compared: 6_000 })
+            .into_iter()
+            .map(|hunk| (hunk.old, hunk.new))
+            .collect()
     }
 
     #[test]
@@ -81,7 +123,18 @@ mod tests {
         assert_eq!(changed(&json!([1, 2, 3]), &json!([1, 3])), [(1..2, 1..1)]);
         assert_eq!(changed(&json!([]), &json!([1])), [(0..0, 0..1)]);
         assert_eq!(changed(&json!([1, 2, 3, 4, 5]), &json!([0, 2, 3, 9, 9, 5])), [(0..1, 0..1), (3..4, 3..5)]);
-        let many = |from: usize| Value::from((from..from + 3_000).map(|n| json!(n)).collect::<Vec<_>>());
-        assert_eq!(changed(&many(0), &many(1)), [(0..3_000, 0..3_000)]);
+    }
+
+    #[test]
+    fn long_lists_change_where_they_changed() {
+        let many = |from: usize, count: usize| Value::from((from..from + count).map(|n| json!(n)).collect::<Vec<_>>());
+        assert_eq!(changed(&many(0, 2_999), &many(1, 2_999)), [(0..1, 0..0), (2_999..2_999, 2_998..2_999)]);
+        assert_eq!(changed(&many(0, 9_000), &many(1, 9_000)), [(0..9_000, 0..9_000)], "more than may be compared");
+    }
+
+    #[test]
+    fn of_too_many_places_the_near_ones_are_joined() {
+        let changed = changed(&json!([1, 2, 3, 4, 5, 6, 7, 8, 9]), &json!([0, 2, 0, 4, 5, 6, 7, 8, 0]));
+        assert_eq!(changed, [(0..3, 0..3), (8..9, 8..9)]);
     }
 }

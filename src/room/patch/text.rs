@@ -2,11 +2,7 @@
 
 use std::ops::Range;
 
-use super::list::replacements;
-
-/// Texts of more words (or else lines) than this between their first and last difference are replaced there as a
-/// whole: finding out what moved costs the product of the lengths.
-const TOKENS_MAX: usize = 2_000;
+use super::list::{Effort, replacements};
 
 /// One place of a text that changes. Places are counted in UTF-16 units, as JavaScript does, in the old text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,26 +12,23 @@ pub(super) struct Edit<'n> {
     pub(super) insert: &'n str,
 }
 
-/// What to do to `old` to get `new`: at most `most` edits (one is always allowed), in order, that do not overlap.
-pub(super) fn edits<'n>(old: &str, new: &'n str, most: usize) -> Vec<Edit<'n>> {
+/// What to do to `old` to get `new`, in order, and nothing that overlaps. Words are compared, or lines where there are
+/// too many words; where there are too many lines, all between the first and the last difference is replaced.
+pub(super) fn edits<'n>(old: &str, new: &'n str, effort: &mut Effort) -> Vec<Edit<'n>> {
     let whole = trimmed(old, new, 0..old.len(), 0..new.len());
     if whole.0.is_empty() && whole.1.is_empty() {
         return Vec::new();
     }
     let mut places = vec![whole.clone()];
-    if most > 1 && !whole.0.is_empty() && !whole.1.is_empty() {
+    if effort.places > 1 && !whole.0.is_empty() && !whole.1.is_empty() {
         let (before, after) = (&old[whole.0.clone()], &new[whole.1.clone()]);
-        let tokens = [words, lines].into_iter().map(|cut| (cut(before), cut(after)));
-        if let Some((before, after)) =
-            tokens.into_iter().find(|(before, after)| before.len() + after.len() <= TOKENS_MAX)
-        {
-            let found = replacements(&before, &after).into_iter().map(|(from, to)| {
-                trimmed(old, new, bytes(&before, from, whole.0.start), bytes(&after, to, whole.1.start))
-            });
-            let found: Vec<_> = found.collect();
-            if found.len() <= most {
-                places = found;
-            }
+        let mut tokens = [words, lines].into_iter().map(|cut| (cut(before), cut(after)));
+        if let Some((before, after)) = tokens.find(|(before, after)| effort.spend(before.len() + after.len())) {
+            let (old_at, new_at) = (bounds(&before, whole.0.start), bounds(&after, whole.1.start));
+            let found = replacements(&before, &after, effort.places).into_iter();
+            let in_bytes = |at: &[usize], range: Range<usize>| at[range.start]..at[range.end];
+            places =
+                found.map(|(from, to)| trimmed(old, new, in_bytes(&old_at, from), in_bytes(&new_at, to))).collect();
         }
     }
     let (mut at, mut done) = (0, 0);
@@ -92,17 +85,23 @@ fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
 
-/// The bytes of some tokens that stand one behind the other from `start` on.
-fn bytes(tokens: &[&str], range: Range<usize>, start: usize) -> Range<usize> {
-    let length = |tokens: &[&str]| tokens.iter().map(|token| token.len()).sum::<usize>();
-    let from = start + length(&tokens[..range.start]);
-    from..from + length(&tokens[range])
+/// Where each of some tokens begins that stand one behind the other from `start` on, and where the last ends.
+fn bounds(tokens: &[&str], start: usize) -> Vec<usize> {
+    let ends = tokens.iter().scan(start, |end, token| {
+        *end += token.len();
+        Some(*end)
+    });
+    std::iter::once(start).chain(ends).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn effort(places: usize) -> Effort {
+        Effort { places, compared: 100_000 }
+    }
 
     fn edited(old: &str, edits: &[Edit<'_>]) -> String {
         let mut text: Vec<u16> = old.encode_utf16().collect();
@@ -116,27 +115,37 @@ mod tests {
     #[test]
     fn only_what_changed_is_edited() {
         let one = |at, delete, insert| vec![Edit { at, delete, insert }];
-        assert_eq!(edits("same", "same", 9), []);
-        assert_eq!(edits("colour", "color", 9), one(4, 1, ""));
-        assert_eq!(edits("", "new", 9), one(0, 0, "new"));
-        assert_eq!(edits("🏝 beach", "🏝 sandy beach", 9), one(3, 0, "sandy "));
-        assert_eq!(edits("🏝", "🏖", 9), one(0, 2, "🏖"));
-        let far = edits("Meet at noon in the hall.\nBring water.", "Meet at ten in the hall.\nBring bread.", 9);
+        assert_eq!(edits("same", "same", &mut effort(9)), []);
+        assert_eq!(edits("colour", "color", &mut effort(9)), one(4, 1, ""));
+        assert_eq!(edits("", "new", &mut effort(9)), one(0, 0, "new"));
+        assert_eq!(edits("🏝 beach", "🏝 sandy beach", &mut effort(9)), one(3, 0, "sandy "));
+        assert_eq!(edits("🏝", "🏖", &mut effort(9)), one(0, 2, "🏖"));
+        let far =
+            edits("Meet at noon in the hall.\nBring water.", "Meet at ten in the hall.\nBring bread.", &mut effort(9));
         assert_eq!(far.len(), 2, "{far:?}");
-        assert_eq!(edits("Meet at noon. Bring water.", "Meet at ten. Bring bread.", 1).len(), 1);
+        assert_eq!(edits("Meet at noon. Bring water.", "Meet at ten. Bring bread.", &mut effort(1)).len(), 1);
+    }
+
+    #[test]
+    fn long_texts_change_where_they_changed() {
+        let text: String = (0..9_000).map(|at| format!("word{} ", at % 500)).collect();
+        let changed = text.replacen("word1 ", "first ", 1) + "last";
+        let edits = edits(&text, &changed, &mut effort(9));
+        assert_eq!(edits.len(), 2, "{edits:?}");
+        assert!(edits.iter().map(|edit| edit.delete as usize + edit.insert.len()).sum::<usize>() < 20);
     }
 
     #[test]
     fn long_texts_end() {
         let text = |word: &str| format!("{word} 🏝\n").repeat(300_000);
-        assert_eq!(edits(&text("a"), &text("b"), 9).len(), 1);
+        assert_eq!(edits(&text("a"), &text("b"), &mut effort(9)).len(), 1);
         assert_eq!(words("ab  c,d\n\n"), ["ab", "  ", "c", ",", "d", "\n", "\n"]);
     }
 
     proptest! {
         #[test]
         fn the_edits_lead_to_the_new_text(old in "[ab 🏝é\n.]{0,40}", new in "[ab 🏝é\n.]{0,40}", most in 1usize..6) {
-            let edits = edits(&old, &new, most);
+            let edits = edits(&old, &new, &mut effort(most));
             prop_assert!(edits.len() <= most);
             prop_assert_eq!(edited(&old, &edits), new);
         }

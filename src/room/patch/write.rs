@@ -12,7 +12,7 @@ use yrs::{
     TextRef, TransactionMut, WriteTxn,
 };
 
-use super::list::{self, Hunk};
+use super::list::{self, Effort, Hunk};
 use super::text::{self, units};
 use crate::room::json::{merged, to_any};
 use crate::room::scan::scan;
@@ -25,6 +25,8 @@ const WALK_MAX: usize = 5_000_000;
 const BLOCK_BYTES: usize = 8;
 /// A list or a text is changed in so many places at most.
 const HUNKS_MAX: usize = 256;
+/// So many elements, words and lines are compared for one patch to find out where something changed.
+const COMPARED_MAX: usize = 200_000;
 /// Reading a text with embedded values costs the product of its length and the marks in it, at most this.
 const MARKED_MAX: usize = 20_000_000;
 /// What a block takes beside its content, from above.
@@ -68,7 +70,8 @@ impl Difference {
 
     /// Writes it into a document of `size` bytes.
     pub(super) fn write(&self, txn: &mut TransactionMut<'_>, size: usize) {
-        let mut writer = Writer { txn, walks: WALK_MAX / (size / BLOCK_BYTES + 1), marks: None };
+        let mut writer =
+            Writer { txn, walks: WALK_MAX / (size / BLOCK_BYTES + 1), compared: COMPARED_MAX, marks: None };
         let removed = self.before.iter().filter(|(name, _)| !self.after.contains_key(*name));
         for (name, before) in removed {
             let empty = match before {
@@ -159,6 +162,8 @@ struct Writer<'t, 'd> {
     txn: &'t mut TransactionMut<'d>,
     /// How often a list may still be walked over from its start.
     walks: usize,
+    /// How many elements, words and lines may still be compared.
+    compared: usize,
     /// How many marks the whole document has, once somebody asked.
     marks: Option<usize>,
 }
@@ -262,7 +267,8 @@ impl Writer<'_, '_> {
             return InPlace::Impossible;
         }
         let shape = shape.within("");
-        for Hunk { old, new } in list::hunks(before, after, self.affordable()).into_iter().rev() {
+        let hunks = self.find(|effort| list::hunks(before, after, effort));
+        for Hunk { old, new } in hunks.into_iter().rev() {
             self.walks = self.walks.saturating_sub(2);
             let (old_values, new_values) = (&before[old.clone()], &after[new]);
             if self.elements(list, old.start, old_values, new_values, shape) == InPlace::Done {
@@ -347,7 +353,7 @@ impl Writer<'_, '_> {
         // How many embedded values stand before a place, or up to it.
         let before_place = |at: u32| narrow(embedded.partition_point(|place| *place < at));
         let up_to_place = |at: u32| narrow(embedded.partition_point(|place| *place <= at));
-        for edit in text::edits(&before, after, self.affordable()).into_iter().rev() {
+        for edit in self.find(|effort| text::edits(&before, after, effort)).into_iter().rev() {
             let mut end = edit.at + edit.delete;
             while end > edit.at {
                 // From behind, the text up to the embedded value before it.
@@ -395,9 +401,13 @@ impl Writer<'_, '_> {
         self.marks.unwrap_or(usize::MAX)
     }
 
-    /// In how many places something may be changed.
-    fn affordable(&self) -> usize {
-        (self.walks / 2).clamp(1, HUNKS_MAX)
+    /// Looks for what changed, with as much effort as is left.
+    fn find<T>(&mut self, search: impl FnOnce(&mut Effort) -> T) -> T {
+        let places = (self.walks / 2).clamp(1, HUNKS_MAX);
+        let mut effort = Effort { places, compared: self.compared };
+        let found = search(&mut effort);
+        self.compared = effort.compared;
+        found
     }
 }
 
