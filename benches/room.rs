@@ -17,10 +17,15 @@ use triproom::room::principal::{Principal, PrincipalId};
 use triproom::room::role::Writes;
 use triproom::room::room::{Room, RoomLimits};
 use triproom::room::update::CheckedUpdate;
+use triproom::room::view::ViewLimits;
 use triproom::wire::awareness::{AwarenessEntry, ClientId};
 use yrs::{Doc, Text, Transact, WriteTxn};
 
-const LIMITS: RoomLimits = RoomLimits { document_bytes: 1 << 30, presence_clients: 1 };
+const LIMITS: RoomLimits = RoomLimits {
+    document_bytes: 1 << 30,
+    presence_clients: 1,
+    json: ViewLimits { values: 1_000_000, bytes: 32 << 20 },
+};
 const AUTHOR: ConnectionId = ConnectionId(1);
 
 /// A client that has typed so many letters, one by one.

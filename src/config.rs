@@ -69,6 +69,15 @@ pub struct Config {
     /// Bytes of one JSON body over REST, patches included
     #[arg(long, env = "TRIPROOM_MAX_REQUEST", default_value = "1MiB", value_name = "SIZE")]
     pub max_request: ByteSize,
+    /// Operations of one JSON Patch
+    #[arg(long, env = "TRIPROOM_MAX_PATCH_OPERATIONS", default_value_t = 1_000, value_name = "COUNT")]
+    pub max_patch_operations: usize,
+    /// Bytes of the JSON of one document; a larger one can be had as a Yjs update alone
+    #[arg(long, env = "TRIPROOM_MAX_JSON", default_value = "32MiB", value_name = "SIZE")]
+    pub max_json: ByteSize,
+    /// Values in the JSON of one document, members of objects and elements of lists included
+    #[arg(long, env = "TRIPROOM_MAX_JSON_VALUES", default_value_t = 1_000_000, value_name = "COUNT")]
+    pub max_json_values: usize,
     /// How long a change over REST may take to be saved before its caller is told that this is open
     #[arg(long, env = "TRIPROOM_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub request_timeout: Duration,

@@ -34,6 +34,7 @@ use crate::hub::registry::Limits;
 use crate::hub::saving::CompactionTriggers;
 use crate::hub::{Hub, HubOptions};
 use crate::room::room::RoomLimits;
+use crate::room::view::ViewLimits;
 use crate::session::connection::ConnectionLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
@@ -176,7 +177,11 @@ impl Server {
 fn hub_options(config: &Config) -> HubOptions {
     HubOptions {
         limits: Limits { rooms: config.max_rooms, mailbox: config.mailbox.max(1) },
-        room: RoomLimits { document_bytes: bytes(config.max_document), presence_clients: config.max_presence_clients },
+        room: RoomLimits {
+            document_bytes: bytes(config.max_document),
+            presence_clients: config.max_presence_clients,
+            json: ViewLimits { values: config.max_json_values, bytes: bytes(config.max_json) },
+        },
         room_idle: config.room_idle,
         patience: Patience { ping: config.ping, slow: config.slow_client },
         unsaved_budget: config.unsaved_budget.as_u64(),
@@ -207,6 +212,7 @@ fn api_options(config: &Config) -> ApiOptions {
     ApiOptions {
         room_name_bytes: bytes(config.max_room_name),
         request_bytes: bytes(config.max_request),
+        patch_operations: config.max_patch_operations,
         message_bytes: bytes(config.max_message),
         document_bytes: bytes(config.max_document),
         presence_bytes: bytes(config.max_presence),

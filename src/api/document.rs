@@ -22,7 +22,7 @@ use super::query::{Query, shortened};
 use super::{body, patch_schema};
 use crate::access::Action;
 use crate::hub::visit::Visit;
-use crate::room::patch::{PATCH_BYTES_MAX, Patch};
+use crate::room::patch::Patch;
 use crate::room::role::Writes;
 use crate::room::version::Version;
 use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
@@ -111,7 +111,7 @@ pub async fn update(room: InRoom, query: Query, request: Request) -> Result<Resp
     let (parts, body) = request.into_parts();
     media::require(&parts.headers, YJS_UPDATE)?;
     let update = body::bytes(&parts.headers, body, room.api().options().message_bytes).await?;
-    let version = room.find().await?.apply(writes, update).await?;
+    let version = room.find().await?.apply(room.pass.principal().id.clone(), writes, update).await?;
     Ok(saved(version))
 }
 
@@ -136,8 +136,9 @@ pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Respo
     let (parts, body) = request.into_parts();
     media::require(&parts.headers, JSON_PATCH)?;
     let if_match = IfMatch::read(&parts.headers)?;
-    let most = room.api().options().request_bytes.min(PATCH_BYTES_MAX);
-    let patch = Patch::parse(&body::bytes(&parts.headers, body, most).await?)?;
+    let options = room.api().options();
+    let patch = body::bytes(&parts.headers, body, options.request_bytes).await?;
+    let patch = Patch::parse(&patch, options.patch_operations)?;
     let visit = room.find().await?;
     let wanted = wanted(&visit, if_match).await?;
     Ok(saved(visit.patch(writes, patch, wanted).await?))

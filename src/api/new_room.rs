@@ -67,7 +67,7 @@ impl NewRoom {
         if !wrong.is_empty() {
             return Err(Problem::wrong_fields(&wrong).below("/trip"));
         }
-        Patch::parse(operations.as_bytes()).map(Some).map_err(|error| Problem::from(error).below("/trip"))
+        Patch::parse(operations.as_bytes(), usize::MAX).map(Some).map_err(|error| Problem::from(error).below("/trip"))
     }
 }
 

@@ -7,8 +7,6 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::room::patch::PATCH_OPERATIONS_MAX;
-
 /// A list of operations.
 pub struct JsonPatch;
 
@@ -26,7 +24,6 @@ impl PartialSchema for JsonPatch {
             );
         ArrayBuilder::new()
             .items(operations)
-            .max_items(Some(PATCH_OPERATIONS_MAX))
             .description(Some("Operations in order; all are done, or none."))
             .examples([json!([
                 { "op": "test", "path": "/trip/title", "value": "Lisbon" },

@@ -255,7 +255,7 @@ fn adopts(who: &Identity) -> bool {
 /// Writes the visibility into the trip.
 fn show(visibility: &str) -> Patch {
     let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility }]);
-    Patch::parse(operation.to_string().as_bytes()).expect("an operation on a trip's field")
+    Patch::parse(operation.to_string().as_bytes(), 1).expect("an operation on a trip's field")
 }
 
 /// A name that nobody guesses.

@@ -130,6 +130,6 @@ async fn update(room: InRoom, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let update = body::bytes(&parts.headers, body, room.api().options().message_bytes).await?;
     let visit = room.api().hub().visit(room.pass.room())?;
-    visit.apply(room.pass.writes(), update).await?;
+    visit.apply(room.pass.principal().id.clone(), room.pass.writes(), update).await?;
     Ok(Json(json!({})).into_response())
 }

@@ -10,6 +10,7 @@ use super::registry::{Lease, RoomFailed};
 use super::{EnterError, Hub};
 use crate::room::id::RoomId;
 use crate::room::patch::Patch;
+use crate::room::principal::PrincipalId;
 use crate::room::request::{Answer, Ask, RequestRefusal, RoomView};
 use crate::room::role::Writes;
 use crate::room::update::CheckedUpdate;
@@ -65,14 +66,14 @@ impl Visit {
 
     /// Takes a Yjs update of somebody who may write `writes`; done when it is durable. The version is the document's
     /// right after it.
-    pub async fn apply(&self, writes: Writes, raw: Bytes) -> Result<Version, VisitError> {
+    pub async fn apply(&self, by: PrincipalId, writes: Writes, raw: Bytes) -> Result<Version, VisitError> {
         let bytes = raw.len();
         let update = if bytes > HEAVY_BYTES {
             self.hub.lane().run(move || CheckedUpdate::parse(raw)).await.map_err(|_| VisitError::Failed)??
         } else {
             CheckedUpdate::parse(raw)?
         };
-        self.change(Ask::Apply { writes, update: Box::new(update) }, bytes).await
+        self.change(Ask::Apply { by, writes, update: Box::new(update) }, bytes).await
     }
 
     /// Takes a patch of somebody who may write `writes`; done when it is durable. The version is the document's right

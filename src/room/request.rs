@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::durability::LogPosition;
 use super::patch::{Patch, PatchError};
-use super::principal::Principal;
+use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
 use super::update::CheckedUpdate;
 use super::version::Version;
@@ -38,6 +38,8 @@ pub enum Ask {
     State(Bytes),
     /// To take an update.
     Apply {
+        /// Its author.
+        by: PrincipalId,
         /// What its author may write.
         writes: Writes,
         /// The update.
@@ -136,6 +138,11 @@ impl Requests {
 
     pub fn has_open(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// Whether the next one is dear by itself, whatever the document is like.
+    pub fn next_is_heavy(&self) -> bool {
+        self.open.front().is_some_and(|request| matches!(&request.ask, Ask::Patch { patch, .. } if patch.is_heavy()))
     }
 
     /// A change was made, the last row of which is at `position`.

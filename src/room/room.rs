@@ -21,7 +21,7 @@ use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
 use super::taking::{Said, Unwritten};
-use super::view::DocumentView;
+use super::view::{DocumentView, ViewLimits};
 use super::writers::Writers;
 use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
@@ -39,6 +39,8 @@ pub struct RoomLimits {
     pub document_bytes: usize,
     /// Clients that one connection may speak for.
     pub presence_clients: usize,
+    /// How much JSON the document may come to for those who read or patch it.
+    pub json: ViewLimits,
 }
 
 /// A live room.
@@ -52,6 +54,7 @@ pub struct Room {
     pub(super) requests: Requests,
     /// The document for readers, until it changes.
     pub(super) view: Option<Arc<DocumentView>>,
+    pub(super) view_limits: ViewLimits,
     /// Some client asked who is here.
     curious: bool,
     /// So many of the next updates are applied one by one: one of them broke the document.
@@ -71,6 +74,7 @@ impl Room {
             questions: Questions::default(),
             requests: Requests::default(),
             view: None,
+            view_limits: limits.json,
             curious: false,
             suspects: 0,
             last_join: now,

@@ -13,10 +13,10 @@ use super::principal::PrincipalId;
 use super::request::{Answer, Ask, Present, RequestId, RequestRefusal, RoomView};
 use super::role::Writes;
 use super::room::{Room, SMALL_DOCUMENT};
-use super::taking::NOBODY;
+use super::taking::{Author, NOBODY};
 use super::update::CheckedUpdate;
 use super::version::Version;
-use super::view::{DocumentView, ViewLimits};
+use super::view::DocumentView;
 
 impl Room {
     /// Whether some request waits for `serve`.
@@ -26,7 +26,7 @@ impl Room {
 
     /// Whether `serve` may take long enough to be kept away from other rooms' tasks.
     pub fn serve_is_heavy(&self) -> bool {
-        self.document().size() > SMALL_DOCUMENT
+        self.document().size() > SMALL_DOCUMENT || self.requests.next_is_heavy()
     }
 
     /// Does one request. Apart from `turn` because it may be dear.
@@ -39,7 +39,7 @@ impl Room {
             }
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
             Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
-            Ask::Apply { writes, update } => self.take_update(request.id, writes, update, &mut effects),
+            Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
             Ask::Patch { writes, patch, if_match } => self.patch(request.id, writes, &patch, if_match, &mut effects),
         };
         match answer {
@@ -55,7 +55,7 @@ impl Room {
         if let Some(view) = &self.view {
             return Ok(Arc::clone(view));
         }
-        let view = Arc::new(self.document().view(&ViewLimits::default())?);
+        let view = Arc::new(self.document().view(&self.view_limits)?);
         self.view = Some(Arc::clone(&view));
         Ok(view)
     }
@@ -76,17 +76,22 @@ impl Room {
     fn take_update(
         &mut self,
         id: RequestId,
+        by: &PrincipalId,
         writes: Writes,
         update: Box<CheckedUpdate>,
         effects: &mut Effects,
     ) -> Result<Option<Answer>, RequestRefusal> {
-        if self.unwritten(NOBODY, writes, &update, UpdateKind::Live).is_some() {
+        if self.unwritten(Author::Visiting(by), writes, &update, UpdateKind::Live).is_some() {
             return Err(RequestRefusal::Forbidden);
         }
+        let (client, logged) = (update.sole_client(), effects.log.len());
         let result = self.apply(smallvec![(NOBODY, update, UpdateKind::Live)], effects);
         effects.document_lost = result.is_err();
         if let Some(at) = effects.closes.iter().position(|(connection, _)| *connection == NOBODY) {
             return Err(effects.closes.remove(at).1.into());
+        }
+        if let Some(client) = client.filter(|_| effects.log.len() > logged) {
+            self.writers.wrote(client, by);
         }
         Ok(self.save(id))
     }
@@ -105,7 +110,7 @@ impl Room {
                 return Err(RequestRefusal::OtherVersion(version));
             }
         }
-        match patch.apply(&mut self.document, writes, &ViewLimits::default()) {
+        match patch.apply(&mut self.document, writes, &self.view_limits) {
             Ok(None) => {}
             Ok(Some(update)) => {
                 self.view = None;

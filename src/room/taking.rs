@@ -13,6 +13,7 @@ use super::document::{COMMENTS, Document};
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::{Input, UpdateKind};
+use super::principal::PrincipalId;
 use super::role::Writes;
 use super::room::Room;
 use super::update::CheckedUpdate;
@@ -39,7 +40,8 @@ impl Room {
             if effects.closes.iter().any(|(closed, _)| *closed == first.0) {
                 continue;
             }
-            if let Some(why) = self.unwritten(first.0, self.writes_of(first.0), &first.1, first.2) {
+            let author = Author::Connected(first.0);
+            if let Some(why) = self.unwritten(author, self.writes_of(first.0), &first.1, first.2) {
                 self.refuse_update(first.0, first.2, why, effects);
                 continue;
             }
@@ -184,7 +186,7 @@ impl Room {
     /// Whether the sender of an update may write it. What it says is in the document already is no write.
     pub(super) fn unwritten(
         &mut self,
-        from: ConnectionId,
+        author: Author<'_>,
         writes: Writes,
         update: &CheckedUpdate,
         kind: UpdateKind,
@@ -196,11 +198,19 @@ impl Room {
             Writes::Nothing => Some(Unwritten::ReadOnly),
             Writes::Comments => {
                 let (known, presence) = (&self.writers, &self.presence);
-                let principal = self.clients.get(&from).map(|client| &client.principal.id);
+                let principal_of = |id| self.clients.get(&id).map(|client| &client.principal.id);
+                let by = match author {
+                    Author::Connected(id) => principal_of(id),
+                    Author::Visiting(principal) => Some(principal),
+                };
+                let is_author = |speaker| match author {
+                    Author::Connected(id) => speaker == id,
+                    Author::Visiting(_) => principal_of(speaker) == by,
+                };
                 let holder = |id| match (known.owner(id), presence.speaker_of(id)) {
-                    (Some((owner, Claim::Wrote)), _) if Some(owner) == principal => Holder::Writer,
-                    (Some((owner, _)), _) if Some(owner) != principal => Holder::Other,
-                    (_, Some(speaker)) if speaker != from => Holder::Other,
+                    (Some((owner, Claim::Wrote)), _) if Some(owner) == by => Holder::Writer,
+                    (Some((owner, _)), _) if Some(owner) != by => Holder::Other,
+                    (_, Some(speaker)) if !is_author(speaker) => Holder::Other,
                     _ => Holder::Nobody,
                 };
                 let verdict = self.document.only_touches(update, COMMENTS, holder);
@@ -228,6 +238,14 @@ impl Room {
         let probe = probe.and_then(|probe| self.durability.probe(from, probe));
         effects.replies.extend(probe.map(|message| (from, message)));
     }
+}
+
+/// Who sent an update.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Author<'a> {
+    Connected(ConnectionId),
+    /// Somebody without a connection, over REST.
+    Visiting(&'a PrincipalId),
 }
 
 /// What became of the updates of one change.

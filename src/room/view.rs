@@ -27,12 +27,6 @@ pub struct ViewLimits {
     pub bytes: usize,
 }
 
-impl Default for ViewLimits {
-    fn default() -> Self {
-        Self { values: 1_000_000, bytes: 32 << 20 }
-    }
-}
-
 /// Why a document is not given as JSON. It can still be had as a Yjs update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
@@ -207,7 +201,8 @@ impl<T: ReadTxn> Reader<'_, T> {
 
     fn plain(&mut self, any: &Any, depth: usize) -> Result<Option<Value>, ViewError> {
         match any {
-            Any::Undefined => Ok(None),
+            // It is left out of JSON, or null in a list, and yet costs time and space.
+            Any::Undefined => self.count().map(|()| None),
             Any::Array(values) => {
                 self.enter(depth)?;
                 let mut array = Vec::new();

@@ -9,9 +9,14 @@ use triproom::room::effects::Effects;
 use triproom::room::fold;
 use triproom::room::input::{Admission, Input};
 use triproom::room::room::{Room, RoomLimits};
+use triproom::room::view::ViewLimits;
 use triproom::wire::ServerMessage;
 
-const LIMITS: RoomLimits = RoomLimits { document_bytes: 1 << 20, presence_clients: 4 };
+const LIMITS: RoomLimits = RoomLimits {
+    document_bytes: 1 << 20,
+    presence_clients: 4,
+    json: ViewLimits { values: 1_000_000, bytes: 32 << 20 },
+};
 
 pub struct Server {
     pub room: Room,

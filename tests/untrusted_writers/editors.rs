@@ -247,10 +247,10 @@ fn whatever_an_editor_builds_the_document_stays_whole() {
                 *end = vector.get(&ClientID::new(*client));
             }
             if step % 10 == 0 {
-                drop(document.view(&ViewLimits::default()));
+                drop(document.view(&ViewLimits { values: 1_000_000, bytes: 32 << 20 }));
             }
         }
-        drop(document.view(&ViewLimits::default()));
+        drop(document.view(&ViewLimits { values: 1_000_000, bytes: 32 << 20 }));
         let folded = fold::fold(None, &log).expect("the log can be read");
         let again = fold::open(Some(&folded.snapshot), &[], 1 << 20).expect("a snapshot").document;
         assert_eq!(again.version(), fold::open(None, &log, 1 << 20).expect("no snapshot").document.version());

@@ -29,10 +29,8 @@ use super::view::{Entries, Roots, ViewError, ViewLimits};
 
 pub use error::{PatchCode, PatchError};
 
-/// The most operations of one patch.
-pub const PATCH_OPERATIONS_MAX: usize = 1_000;
-/// The most bytes of one patch.
-pub const PATCH_BYTES_MAX: usize = 1 << 20;
+/// A patch of more operations than this, or one that copies, may take long whatever the document's size.
+const FEW_OPERATIONS: usize = 64;
 
 /// A JSON Patch of which every operation is well-formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +56,10 @@ pub enum PatchFailure {
 }
 
 impl Patch {
-    /// The patch itself.
-    pub fn operations(&self) -> &[PatchOperation] {
-        &self.operations
+    /// Whether to apply it may take long enough to be kept away from other rooms' tasks, even in a small document.
+    pub fn is_heavy(&self) -> bool {
+        let copies = |operation: &PatchOperation| matches!(operation, PatchOperation::Copy(_));
+        self.operations.len() > FEW_OPERATIONS || self.operations.iter().any(copies)
     }
 
     /// Applies it in the name of somebody who may write `writes`. Gives the update for everybody, which is to be logged

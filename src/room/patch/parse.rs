@@ -6,46 +6,42 @@ use json_patch::jsonptr::{Pointer, PointerBuf};
 use json_patch::{
     AddOperation, CopyOperation, MoveOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation,
 };
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::Patch;
 use super::error::{Fault, PatchCode, PatchError};
-use super::{PATCH_BYTES_MAX, PATCH_OPERATIONS_MAX, Patch};
 use crate::room::json::{excerpt, normalize};
 
 const OPERATIONS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
 
 impl Patch {
-    /// Reads a patch of at most [`PATCH_BYTES_MAX`] bytes and [`PATCH_OPERATIONS_MAX`] operations.
-    pub fn parse(raw: &[u8]) -> Result<Self, Box<PatchError>> {
-        if raw.len() > PATCH_BYTES_MAX {
-            let fault = Fault::new(PatchCode::TooLarge, "")
-                .expected(format!("at most {PATCH_BYTES_MAX} bytes"))
-                .received(format!("{} bytes", raw.len()))
-                .hint("Send it in several patches.");
-            return Err(fault.of(None, None));
-        }
-        let operations: Operations = serde_json::from_slice(raw).map_err(|error| {
+    /// Reads a patch of at most so many operations.
+    pub fn parse(raw: &[u8], operations_max: usize) -> Result<Self, Box<PatchError>> {
+        let mut reading = serde_json::Deserializer::from_slice(raw);
+        let operations = Operations(operations_max).deserialize(&mut reading);
+        let operations = operations.and_then(|operations| reading.end().map(|()| operations)).map_err(|error| {
             let fault = Fault::new(PatchCode::NotAPatch, "")
                 .expected("a JSON array of operations, as RFC 6902 defines it")
                 .received(error.to_string())
                 .hint(r#"Send for example [{"op":"replace","path":"/trip/title","value":"Rome"}]."#);
             fault.of(None, None)
         })?;
-        if operations.too_many {
-            return Err(too_many());
-        }
-        let read = |(at, members): (usize, OperationMembers)| {
-            operation(&members).map_err(|(fault, operation)| fault.of(Some(at), operation))
+        let Some(operations) = operations else {
+            let fault = Fault::new(PatchCode::TooLarge, "")
+                .expected(format!("at most {operations_max} operations"))
+                .received("more")
+                .hint("Send them in several patches.");
+            return Err(fault.of(Some(operations_max), None));
         };
-        Self::new(operations.all.into_iter().enumerate().map(read).collect::<Result<_, _>>()?)
+        let read = |(at, mut members): (usize, OperationMembers)| {
+            operation(&mut members).map_err(|(fault, operation)| fault.of(Some(at), operation))
+        };
+        Self::new(operations.into_iter().enumerate().map(read).collect::<Result<_, _>>()?)
     }
 
     /// A patch of these operations. Brings their numbers into one form.
-    pub fn new(mut operations: Vec<PatchOperation>) -> Result<Self, Box<PatchError>> {
-        if operations.len() > PATCH_OPERATIONS_MAX {
-            return Err(too_many());
-        }
+    fn new(mut operations: Vec<PatchOperation>) -> Result<Self, Box<PatchError>> {
         for (at, operation) in operations.iter_mut().enumerate() {
             let known = name(operation);
             let (path, value) = match operation {
@@ -68,14 +64,6 @@ impl Patch {
         }
         Ok(Self { operations })
     }
-}
-
-fn too_many() -> Box<PatchError> {
-    let fault = Fault::new(PatchCode::TooLarge, "")
-        .expected(format!("at most {PATCH_OPERATIONS_MAX} operations"))
-        .received("more")
-        .hint("Send them in several patches.");
-    fault.of(Some(PATCH_OPERATIONS_MAX), None)
 }
 
 /// Where a `move` or a `copy` takes its value from.
@@ -102,7 +90,7 @@ pub(super) fn name(operation: &PatchOperation) -> &'static str {
 
 type Wrong = (Fault, Option<&'static str>);
 
-fn operation(operation: &OperationMembers) -> Result<PatchOperation, Wrong> {
+fn operation(operation: &mut OperationMembers) -> Result<PatchOperation, Wrong> {
     if let Some(twice) = &operation.twice {
         let fault = Fault::new(PatchCode::InvalidOperation, "").expected("each member once");
         return Err((fault.received(format!("{twice:?} twice")).hint("Leave one of them out."), None));
@@ -115,14 +103,13 @@ fn operation(operation: &OperationMembers) -> Result<PatchOperation, Wrong> {
     };
     let wrong = |fault| (fault, Some(name));
     let path = pointer(operation, "path").map_err(wrong)?;
-    let value = || operation.get("value").cloned().ok_or_else(|| wrong(missing("value")));
-    let from = || pointer(operation, "from").map_err(wrong);
+    let mut value = || operation.take("value").ok_or_else(|| wrong(missing("value")));
     Ok(match name {
         "add" => PatchOperation::Add(AddOperation { value: value()?, path }),
         "remove" => PatchOperation::Remove(RemoveOperation { path }),
         "replace" => PatchOperation::Replace(ReplaceOperation { value: value()?, path }),
-        "move" => PatchOperation::Move(MoveOperation { from: from()?, path }),
-        "copy" => PatchOperation::Copy(CopyOperation { from: from()?, path }),
+        "move" => PatchOperation::Move(MoveOperation { from: pointer(operation, "from").map_err(wrong)?, path }),
+        "copy" => PatchOperation::Copy(CopyOperation { from: pointer(operation, "from").map_err(wrong)?, path }),
         _ => PatchOperation::Test(TestOperation { value: value()?, path }),
     })
 }
@@ -158,38 +145,35 @@ fn pointer(operation: &OperationMembers, member: &str) -> Result<PointerBuf, Fau
     })
 }
 
-/// All operations, read without a look into them.
-struct Operations {
-    all: Vec<OperationMembers>,
-    too_many: bool,
-}
+/// Reads so many operations at most, without a look into them; gives nothing when there are more.
+struct Operations(usize);
 
-impl<'de> Deserialize<'de> for Operations {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(OperationsVisitor)
+impl<'de> DeserializeSeed<'de> for Operations {
+    type Value = Option<Vec<OperationMembers>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
     }
 }
 
-struct OperationsVisitor;
-
-impl<'de> Visitor<'de> for OperationsVisitor {
-    type Value = Operations;
+impl<'de> Visitor<'de> for Operations {
+    type Value = Option<Vec<OperationMembers>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of operations")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Operations, A::Error> {
-        let mut operations = Operations { all: Vec::new(), too_many: false };
-        while let Some(operation) = array.next_element()? {
-            if operations.all.len() == PATCH_OPERATIONS_MAX {
-                operations.too_many = true;
-                while array.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                break;
-            }
-            operations.all.push(operation);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut operations = Vec::new();
+        while operations.len() < self.0 {
+            let Some(operation) = array.next_element()? else { return Ok(Some(operations)) };
+            operations.push(operation);
         }
-        Ok(operations)
+        let mut rest = 0;
+        while array.next_element::<IgnoredAny>()?.is_some() {
+            rest += 1;
+        }
+        Ok((rest == 0).then_some(operations))
     }
 }
 
@@ -202,6 +186,10 @@ struct OperationMembers {
 impl OperationMembers {
     fn get(&self, member: &str) -> Option<&Value> {
         self.all.iter().find(|(key, _)| key == member).map(|(_, value)| value)
+    }
+
+    fn take(&mut self, member: &str) -> Option<Value> {
+        self.all.iter_mut().find(|(key, _)| key == member).map(|(_, value)| std::mem::take(value))
     }
 }
 
@@ -224,7 +212,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
         let mut members = OperationMembers { all: Vec::new(), twice: None };
         while let Some(key) = map.next_key::<String>()? {
             if !["op", "path", "from", "value"].contains(&key.as_str()) {
-                map.next_value::<serde::de::IgnoredAny>()?;
+                map.next_value::<IgnoredAny>()?;
                 continue;
             }
             if members.get(&key).is_some() {

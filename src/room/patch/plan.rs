@@ -15,10 +15,14 @@ use crate::room::role::Writes;
 use crate::room::trip;
 use crate::room::view::{self, Reading, RootKind, VIEW_DEPTH_MAX, declared};
 
-/// So many bytes may be copied or moved about in memory for one patch.
-const WORK_MAX: usize = 256 << 20;
-/// Bytes that one value takes, about.
+/// So many bytes may be shifted in memory for one patch.
+const SHIFTS_MAX: usize = 256 << 20;
+/// Bytes that one value takes in memory, beside what it holds.
 const VALUE_BYTES: usize = 32;
+/// Bytes that an object takes that is not empty, however few members it has.
+const OBJECT_BYTES: usize = 640;
+/// Bytes that a member of an object takes, beside its key and value, rather too many than too few.
+const MEMBER_BYTES: usize = 96;
 /// The root that a commenter may write.
 const COMMENTS: &str = "comments";
 /// So many neighbours are named when something is not found.
@@ -32,7 +36,8 @@ impl Patch {
         writes: Writes,
         limits: &ViewLimits,
     ) -> Result<Map<String, Value>, Box<PatchError>> {
-        let mut plan = Plan { root: before.json.clone().into(), partial: &before.partial, work: WORK_MAX };
+        let root = before.json.clone().into();
+        let mut plan = Plan { root, partial: &before.partial, shifts: SHIFTS_MAX, copies: limits.bytes };
         for (at, operation) in self.operations.iter().enumerate() {
             let done = may_write(operation, writes).and_then(|()| plan.step(operation));
             done.map_err(|fault| fault.of(Some(at), Some(name(operation))))?;
@@ -160,7 +165,10 @@ struct Plan<'b> {
     root: Value,
     /// Roots of which there may be more.
     partial: &'b BTreeSet<String>,
-    work: usize,
+    /// Bytes that may still be shifted.
+    shifts: usize,
+    /// Bytes that may still be copied: no more than a whole document may have, because copies of copies grow without end.
+    copies: usize,
 }
 
 impl Plan<'_> {
@@ -176,10 +184,10 @@ impl Plan<'_> {
             PatchOperation::Move(MoveOperation { from, path }) => self.relocate(from, path),
             PatchOperation::Copy(CopyOperation { from, path }) => {
                 let found = self.find(from)?;
-                let mut left = self.work;
+                let mut left = self.copies;
                 weigh(found, &mut left).map_err(|()| too_dear(path))?;
                 let value = found.clone();
-                self.work = left;
+                self.copies = left;
                 self.add(path, value)
             }
             PatchOperation::Test(TestOperation { path, value }) => {
@@ -303,7 +311,7 @@ impl Plan<'_> {
     }
 
     fn charge(&mut self, bytes: usize, path: &Pointer) -> Result<(), Fault> {
-        self.work = self.work.checked_sub(bytes).ok_or_else(|| too_dear(path))?;
+        self.shifts = self.shifts.checked_sub(bytes).ok_or_else(|| too_dear(path))?;
         Ok(())
     }
 }
@@ -315,7 +323,7 @@ fn not_found(path: &Pointer) -> Fault {
 fn too_dear(path: &Pointer) -> Fault {
     Fault::new(PatchCode::TooLarge, path)
         .expected("a patch that copies and shifts less")
-        .received(format!("more than {WORK_MAX} bytes to copy"))
+        .received("one that would copy more than a document may hold")
         .hint("Send it in several patches, or replace the list as a whole.")
 }
 
@@ -368,7 +376,8 @@ fn check_depth(path: &Pointer, value: &Value) -> Result<(), Fault> {
 fn weigh(value: &Value, work: &mut usize) -> Result<(), ()> {
     let own = match value {
         Value::String(text) => text.len(),
-        Value::Object(members) => members.keys().map(String::len).sum(),
+        Value::Object(members) if members.is_empty() => 0,
+        Value::Object(members) => OBJECT_BYTES + members.keys().map(|key| MEMBER_BYTES + key.len()).sum::<usize>(),
         _ => 0,
     };
     *work = work.checked_sub(VALUE_BYTES + own).ok_or(())?;

@@ -10,7 +10,7 @@ use yrs::{
     TextRef, Transact, TransactionMut, WriteTxn, XmlElementPrelim, XmlTextPrelim,
 };
 
-use super::tests::{LIMITS, all, loaded, opened};
+use super::tests::{LIMITS, OPERATIONS, all, loaded, opened};
 use super::{Patch, PatchCode, PatchFailure, Writes};
 use crate::room::json::to_any;
 use crate::room::update::CheckedUpdate;
@@ -265,7 +265,7 @@ fn check(initial: Bytes, patch: &[Value]) -> Result<(), TestCaseError> {
     let mut document = loaded(std::slice::from_ref(&initial));
     let (before, version) = (all(&document), document.version());
     let expected = expected(&before, patch);
-    let parsed = Patch::parse(Value::from(patch).to_string().as_bytes()).expect("well-formed operations");
+    let parsed = Patch::parse(Value::from(patch).to_string().as_bytes(), OPERATIONS).expect("well-formed operations");
     match parsed.apply(&mut document, Writes::Everything, &LIMITS) {
         Ok(update) => {
             prop_assert_eq!(Some(all(&document)), expected.clone());
@@ -323,7 +323,7 @@ proptest! {
         for steps in [mine, theirs] {
             let mut document = loaded(std::slice::from_ref(&initial));
             let patch = patch(&all(&document), &steps, Faults::None);
-            let patch = Patch::parse(Value::from(patch).to_string().as_bytes()).expect("well-formed operations");
+            let patch = Patch::parse(Value::from(patch).to_string().as_bytes(), OPERATIONS).expect("well-formed operations");
             updates.extend(patch.apply(&mut document, Writes::Everything, &LIMITS).ok().flatten());
         }
         let there: Vec<Bytes> = [initial.clone()].into_iter().chain(updates.iter().cloned()).collect();

@@ -110,5 +110,5 @@ fn what_fails() {
     }
     // A.13: the same member twice.
     let twice = br#"[{"op": "add", "path": "/baz", "value": "qux", "op": "remove"}]"#;
-    assert_eq!(Patch::parse(twice).map_err(|error| error.code), Err(PatchCode::InvalidOperation));
+    assert_eq!(Patch::parse(twice, 9).map_err(|error| error.code), Err(PatchCode::InvalidOperation));
 }

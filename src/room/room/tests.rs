@@ -8,6 +8,7 @@ use crate::room::principal::{Principal, PrincipalId};
 use crate::room::request::{Answer, Ask, Request, RequestId, RequestRefusal};
 use crate::room::update::CheckedUpdate;
 use crate::room::version::Version;
+use crate::room::view::ViewLimits;
 use crate::wire::SyncStatus;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
@@ -15,7 +16,11 @@ use yrs::{Array, Doc, Map, ReadTxn, Text, Transact, WriteTxn};
 const ADA: ConnectionId = ConnectionId(1);
 const BOB: ConnectionId = ConnectionId(2);
 const MALLORY: ConnectionId = ConnectionId(3);
-const LIMITS: RoomLimits = RoomLimits { document_bytes: 1 << 20, presence_clients: 2 };
+const LIMITS: RoomLimits = RoomLimits {
+    document_bytes: 1 << 20,
+    presence_clients: 2,
+    json: ViewLimits { values: 1_000_000, bytes: 32 << 20 },
+};
 
 fn update(from: ConnectionId, raw: Bytes) -> Input {
     let update = Box::new(CheckedUpdate::parse(raw).expect("well-formed"));
@@ -34,6 +39,10 @@ fn arrives_as(who: &str, connection: ConnectionId, writes: Writes, receipt: Rece
 fn announces(from: ConnectionId, client: u64) -> Input {
     let state = Some(Bytes::from_static(b"{}"));
     Input::Presence { from, entries: vec![AwarenessEntry { client: ClientId(client), clock: 1, state }] }
+}
+
+fn person(name: &str) -> PrincipalId {
+    PrincipalId::user(name).expect("an id")
 }
 
 fn letter(client: u64) -> Bytes {
@@ -373,7 +382,7 @@ fn served(room: &mut Room, ask: Ask) -> Effects {
 }
 
 fn patch(writes: Writes, json: &str, if_match: Option<Version>) -> Ask {
-    let patch = Box::new(Patch::parse(json.as_bytes()).expect("a patch"));
+    let patch = Box::new(Patch::parse(json.as_bytes(), 9).expect("a patch"));
     Ask::Patch { writes, patch, if_match }
 }
 
@@ -409,7 +418,7 @@ fn a_patch_of_another_version_or_of_a_lesser_role_changes_nothing() {
         let effects = served(&mut room, patch(writes, SET_TITLE, None));
         assert!(left_no_trace(&effects) && matches!(effects.answers[..], [(_, Answer::Refused(_))]), "{writes:?}");
         let update = Box::new(CheckedUpdate::parse(entry(9, "trip")).expect("well-formed"));
-        let effects = served(&mut room, Ask::Apply { writes, update });
+        let effects = served(&mut room, Ask::Apply { by: person("eve"), writes, update });
         assert!(left_no_trace(&effects));
         assert!(matches!(effects.answers[..], [(_, Answer::Refused(RequestRefusal::Forbidden))]), "{writes:?}");
     }
@@ -419,7 +428,31 @@ fn a_patch_of_another_version_or_of_a_lesser_role_changes_nothing() {
 fn an_update_without_a_connection_goes_the_way_of_all() {
     let mut room = room(Instant::now());
     let update = Box::new(CheckedUpdate::parse(entry(9, "comments")).expect("well-formed"));
-    let effects = served(&mut room, Ask::Apply { writes: Writes::Comments, update });
+    let effects = served(&mut room, Ask::Apply { by: person("eve"), writes: Writes::Comments, update });
     assert_eq!((effects.log.len(), effects.fanouts.len(), effects.answers.len()), (1, 1, 0));
     assert!(matches!(room.durable(LogPosition(1)).answers[..], [(_, Answer::Saved(_))]));
+}
+
+/// What one client writes below `comments` in two steps.
+fn comments(client: u64) -> [Bytes; 2] {
+    let doc = Doc::with_client_id(client);
+    ["one", "two"].map(|key| {
+        let mut txn = doc.transact_mut();
+        txn.get_or_insert_map("comments").insert(&mut txn, key, "value");
+        txn.encode_update_v1().into()
+    })
+}
+
+#[test]
+fn who_comments_without_a_connection_goes_on_under_the_same_client_id_and_nobody_else_does() {
+    let mut room = room(Instant::now());
+    let [first, second] = comments(9);
+    let mut comment = |by: &str, raw: &Bytes| {
+        let update = Box::new(CheckedUpdate::parse(raw.clone()).expect("well-formed"));
+        let ask = Ask::Apply { by: person(by), writes: Writes::Comments, update };
+        served(&mut room, ask).log.len()
+    };
+    assert_eq!(comment("eve", &first), 1);
+    assert_eq!(comment("mallory", &second), 0, "the client is another's");
+    assert_eq!(comment("eve", &second), 1);
 }

@@ -187,6 +187,11 @@ fn what_is_too_much_is_an_error_and_not_a_hang() {
         list.insert_range(txn, 0, 0..2_000i64);
     });
     assert_eq!(many.view(&tight), Err(ViewError::TooManyValues(1_000)));
+    let holes = document(|txn| {
+        let list = Any::Array(vec![Any::Undefined; 2_000].into());
+        txn.get_or_insert_map("trip").insert(txn, "holes", list);
+    });
+    assert_eq!(holes.view(&tight), Err(ViewError::TooManyValues(1_000)), "what JSON leaves out is read, too");
     let long = document(|txn| txn.get_or_insert_text("notes").insert(txn, 0, &"x".repeat(20_000)));
     assert_eq!(long.view(&tight), Err(ViewError::TooManyBytes(10_000)));
     let escaped = document(|txn| txn.get_or_insert_text("notes").insert(txn, 0, &"\u{1}".repeat(3_000)));
