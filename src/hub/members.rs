@@ -1,16 +1,21 @@
-//! The connections of one room, as its task sees them: their lines, what each of them surely has, and whether they
-//! still live. Owned by the room task.
+//! The connections of one room, as its task sees them: their lines, what each of them is told and surely has, and
+//! whether they still live. Owned by the room task.
 //! Timers are the room's, not the connections': a quiet room wakes once for all of them.
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::line::Line;
+use super::outbox::Delivered;
 use crate::room::id::ConnectionId;
+use crate::telemetry::Metrics;
+use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
+use crate::wire::frame::Frame;
 
 /// Clients reconnect after 30 s without a message; half of that leaves time for a slow network.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -33,6 +38,7 @@ pub struct Members {
     all: HashMap<ConnectionId, Member>,
     patience: Patience,
     next_check: Instant,
+    metrics: Arc<Metrics>,
 }
 
 /// One connection.
@@ -55,8 +61,8 @@ struct Challenge {
 
 impl Members {
     /// Nobody yet.
-    pub fn new(now: Instant, patience: Patience) -> Self {
-        Self { all: HashMap::new(), patience, next_check: now + CHECK_MIN }
+    pub fn new(now: Instant, patience: Patience, metrics: Arc<Metrics>) -> Self {
+        Self { all: HashMap::new(), patience, next_check: now + CHECK_MIN, metrics }
     }
 
     /// A connection joins.
@@ -92,6 +98,59 @@ impl Members {
     /// Whether nobody is there.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Says something to one connection.
+    pub fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
+        let Some(line) = self.all.get(&to).map(|member| &member.line) else { return };
+        let Some(frame) = line.protocol().frame(message) else { return };
+        let bytes = frame.len();
+        // A difference makes up for everything but these.
+        let delivered = if matches!(message, ServerMessage::Probe(_) | ServerMessage::SyncStatus(_)) {
+            line.outbox().control(now, &frame);
+            Delivered::Written
+        } else {
+            line.deliver(now, &[frame], None)
+        };
+        self.count(now, delivered, bytes);
+    }
+
+    /// Answers a connection that asked for the document; one that was stale is whole again.
+    pub fn answer(&mut self, now: Instant, to: ConnectionId, messages: &[ServerMessage]) {
+        let Some(member) = self.all.get_mut(&to) else { return };
+        let line = &mut member.line;
+        let frames: Vec<Frame> = messages.iter().filter_map(|message| line.protocol().frame(message)).collect();
+        let delivered = if std::mem::take(&mut member.healing) {
+            self.metrics.heals.increment(1);
+            line.heal(now, &frames)
+        } else {
+            line.deliver(now, &frames, None)
+        };
+        self.count(now, delivered, frames.iter().map(Frame::len).sum());
+    }
+
+    /// Says a client's text to all others who speak a protocol that has such a thing.
+    pub fn pass_on(&mut self, now: Instant, from: ConnectionId, text: Bytes) {
+        let message = ServerMessage::Stateless(text);
+        for line in self.lines().filter(|line| line.id() != from) {
+            line.control(now, &message);
+        }
+        self.watch(now);
+    }
+
+    /// Counts one delivery to one connection, and keeps an eye on that connection if it did not take all of it.
+    fn count(&mut self, now: Instant, delivered: Delivered, bytes: usize) {
+        match delivered {
+            Delivered::Dropped => return,
+            Delivered::Written => {}
+            Delivered::Queued => self.watch(now),
+            Delivered::Overflowed => {
+                self.metrics.overflows.increment(1);
+                self.watch(now);
+            }
+        }
+        self.metrics.deliveries.increment(1);
+        self.metrics.bytes_out.increment(bytes as u64);
     }
 
     /// Somebody else says to be this connection's client: it is closed unless it is heard of soon.

@@ -64,7 +64,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) lane: Lane,
     pub(crate) options: HubOptions,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) drain: watch::Sender<Option<Arc<Drain>>>,
     connections: AtomicUsize,
 }
@@ -106,7 +106,7 @@ impl Hub {
             store,
             lane: Lane::new(options.cores),
             options,
-            metrics,
+            metrics: Arc::new(metrics),
             drain: watch::Sender::new(None),
             connections: AtomicUsize::new(0),
         };

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::alarm::Alarm;
@@ -15,7 +14,6 @@ use super::leaving::Leaving;
 use super::loading::load_document;
 use super::mail::Mail;
 use super::members::Members;
-use super::outbox::Delivered;
 use super::pace::Pace;
 use super::registry::Generation;
 use super::saving::Saving;
@@ -30,7 +28,6 @@ use crate::room::request::{Answer, RequestId};
 use crate::room::room::Room;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
-use crate::wire::frame::Frame;
 
 /// The most mail of one turn.
 const TURN_MAX: usize = 1_024;
@@ -95,7 +92,7 @@ impl RoomTask {
         let now = Instant::now();
         Self {
             room: Some(Room::new(now, document, shared.options.room)),
-            members: Members::new(now, shared.options.patience),
+            members: Members::new(now, shared.options.patience, Arc::clone(&shared.metrics)),
             saving,
             mail,
             waiting: Vec::new(),
@@ -290,7 +287,7 @@ impl RoomTask {
             self.saving.append(effects.log);
         }
         for (from, text) in effects.texts {
-            self.pass_on(now, from, text);
+            self.members.pass_on(now, from, text);
         }
         self.tell(now, effects.replies, effects.answers);
         for (connection, reason) in effects.closes {
@@ -336,48 +333,9 @@ impl RoomTask {
     /// Says what the room has to say to single connections and visitors.
     fn tell(&mut self, now: Instant, replies: Vec<(ConnectionId, ServerMessage)>, answers: Vec<(RequestId, Answer)>) {
         for (to, message) in replies {
-            self.send(now, to, &message);
+            self.members.send(now, to, &message);
         }
         self.visitors.answer(answers);
-    }
-
-    fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
-        let Some(line) = self.members.get_mut(to).map(|member| &member.line) else { return };
-        let Some(frame) = line.protocol().frame(message) else { return };
-        let bytes = frame.len();
-        // A difference makes up for everything but these.
-        let delivered = if matches!(message, ServerMessage::Probe(_) | ServerMessage::SyncStatus(_)) {
-            line.outbox().control(now, &frame);
-            Delivered::Written
-        } else {
-            line.deliver(now, &[frame], None)
-        };
-        self.count(now, delivered, bytes);
-    }
-
-    /// Says a client's text to all others who speak a protocol that has such a thing.
-    fn pass_on(&mut self, now: Instant, from: ConnectionId, text: Bytes) {
-        let message = ServerMessage::Stateless(text);
-        for line in self.members.lines().filter(|line| line.id() != from) {
-            line.control(now, &message);
-        }
-        self.members.watch(now);
-    }
-
-    /// Counts one delivery to one connection, and keeps an eye on that connection if it did not take all of it.
-    fn count(&mut self, now: Instant, delivered: Delivered, bytes: usize) {
-        let metrics = &self.shared.metrics;
-        match delivered {
-            Delivered::Dropped => return,
-            Delivered::Written => {}
-            Delivered::Queued => self.members.watch(now),
-            Delivered::Overflowed => {
-                metrics.overflows.increment(1);
-                self.members.watch(now);
-            }
-        }
-        metrics.deliveries.increment(1);
-        metrics.bytes_out.increment(bytes as u64);
     }
 
     /// Answers those who asked for the document, in the lane when that is dear.
@@ -385,16 +343,7 @@ impl RoomTask {
         while self.room().has_questions() {
             let heavy = self.room().answer_is_heavy();
             for (connection, messages) in self.with_room(heavy, Room::answer).await? {
-                let Some(member) = self.members.get_mut(connection) else { continue };
-                let line = &mut member.line;
-                let frames: Vec<Frame> = messages.iter().filter_map(|message| line.protocol().frame(message)).collect();
-                let delivered = if std::mem::take(&mut member.healing) {
-                    self.shared.metrics.heals.increment(1);
-                    line.heal(now, &frames)
-                } else {
-                    line.deliver(now, &frames, None)
-                };
-                self.count(now, delivered, frames.iter().map(Frame::len).sum());
+                self.members.answer(now, connection, &messages);
             }
         }
         Ok(())
@@ -467,7 +416,7 @@ impl RoomTask {
         self.saving.hand_over();
         let admission = self.saving.admission(0);
         for (to, message) in self.room().tick(now, admission) {
-            self.send(now, to, &message);
+            self.members.send(now, to, &message);
         }
         self.expiry = self.room().next_tick();
         self.flush(now, &Effects::default());

@@ -6,6 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::hub::members::{Members, Patience};
+use crate::telemetry::Metrics;
 use crate::wire::hocuspocus::Address;
 
 #[tokio::test]
@@ -19,7 +20,8 @@ async fn what_waits_for_a_document_that_was_closed_is_given_back() {
     while outbox.lock().queue.is_empty() {
         outbox.control(now, &filler);
     }
-    let mut members = Members::new(now, Patience { ping: Duration::from_mins(1), slow: Duration::from_mins(1) });
+    let patience = Patience { ping: Duration::from_mins(1), slow: Duration::from_mins(1) };
+    let mut members = Members::new(now, patience, Arc::new(Metrics::new()));
     let entries = [AwarenessEntry { client: ClientId(1), clock: 1, state: Some(Bytes::from_static(b"{}")) }];
     for id in [1, 2].map(ConnectionId) {
         let line = Line::new(id, Protocol::Hocuspocus(Address::new("a")), Arc::clone(&outbox));
