@@ -2,15 +2,16 @@
 //! Read once at the start by `main`; the parts get what concerns them.
 
 pub mod access;
+pub mod place;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
 use access::AccessConfig;
+use place::StorePlace;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,9 +31,9 @@ pub struct Config {
     /// Port to listen on; 0 lets the system choose
     #[arg(long, env = "TRIPROOM_PORT", default_value_t = 8080)]
     pub port: u16,
-    /// Folder that holds the rooms
-    #[arg(long, env = "TRIPROOM_DATA", default_value = "./triproom-data", value_name = "FOLDER")]
-    pub data: PathBuf,
+    /// Where the rooms are.
+    #[command(flatten)]
+    pub store: StorePlace,
     /// Listen beyond loopback although everybody who can connect may read and write every room
     #[arg(long, env = "TRIPROOM_I_KNOW_THIS_IS_OPEN")]
     pub i_know_this_is_open: bool,

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{CommandError, DataFolder};
+use super::CommandError;
 use crate::access::api_key::NewKey;
 use crate::access::may::role_of_key;
+use crate::config::place::StorePlace;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::principal::{PrincipalId, PrincipalIdError};
 use crate::room::role::Role;
@@ -25,7 +26,7 @@ pub enum KeyCommand {
     List {
         /// Where.
         #[command(flatten)]
-        data: DataFolder,
+        store: StorePlace,
     },
     /// Take a key back: whoever uses it is out within a second
     Revoke {
@@ -34,7 +35,7 @@ pub enum KeyCommand {
         id: KeyId,
         /// Where.
         #[command(flatten)]
-        data: DataFolder,
+        store: StorePlace,
     },
 }
 
@@ -57,23 +58,23 @@ pub struct Create {
     #[arg(long, value_parser = PrincipalId::user, value_name = "PERSON")]
     on_behalf_of: Option<PrincipalId>,
     #[command(flatten)]
-    data: DataFolder,
+    store: StorePlace,
 }
 
 /// Does it. The key, or the list, goes to `out`; what happened to `notes`.
 pub async fn run(command: KeyCommand, out: &mut impl Write, notes: &mut impl Write) -> Result<(), CommandError> {
     match command {
         KeyCommand::Create(create) => make(create, out, notes).await,
-        KeyCommand::List { data } => {
-            let directory = Directory::open_read_only(&data.folder).await?;
+        KeyCommand::List { store } => {
+            let directory = Directory::open_read_only(store.place()).await?;
             let keys = directory.keys().await;
             directory.close().await;
             Ok(list(&keys?, out)?)
         }
-        KeyCommand::Revoke { id, data } => {
+        KeyCommand::Revoke { id, store } => {
             // A folder without a database has no keys; looking into it makes none.
-            Directory::open_read_only(&data.folder).await?.close().await;
-            let directory = Directory::open(&data.folder).await?;
+            Directory::open_read_only(store.place()).await?.close().await;
+            let directory = Directory::open(store.place()).await?;
             let revoked = directory.revoke_key(&id).await;
             directory.close().await;
             let key = revoked?.ok_or(CommandError::NoSuchKey(id))?;
@@ -96,7 +97,7 @@ async fn make(create: Create, out: &mut impl Write, notes: &mut impl Write) -> R
         created_at: SystemTime::now(),
         revoked_at: None,
     };
-    let directory = Directory::open(&create.data.folder).await?;
+    let directory = Directory::open(create.store.place()).await?;
     let kept = directory.add_key(&record, key.hash).await;
     directory.close().await;
     kept?;

@@ -5,20 +5,9 @@ pub mod key;
 pub mod token;
 
 use std::io;
-use std::path::PathBuf;
-
-use clap::Args;
 
 use crate::store::StoreError;
 use crate::store::directory::KeyId;
-
-/// Where the rooms are kept.
-#[derive(Debug, Clone, Args)]
-pub struct DataFolder {
-    /// Folder that holds the rooms
-    #[arg(long = "data", env = "TRIPROOM_DATA", default_value = "./triproom-data", value_name = "FOLDER")]
-    pub folder: PathBuf,
-}
 
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]

@@ -8,10 +8,11 @@ use clap::Args;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Map, Value, json};
 
-use super::{CommandError, DataFolder};
+use super::CommandError;
 use crate::access::options::Secret;
 use crate::access::ticket::{Behind, Tickets};
 use crate::config::access::{secret, ticket_time};
+use crate::config::place::StorePlace;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::role::Role;
@@ -48,7 +49,7 @@ pub struct TokenCommand {
     #[arg(long)]
     ticket: bool,
     #[command(flatten)]
-    data: DataFolder,
+    store: StorePlace,
 }
 
 /// Signs it and writes it to `out`.
@@ -66,7 +67,7 @@ async fn ticket(command: TokenCommand, room: Option<RoomId>, until: SystemTime) 
     let role =
         role.map_err(|_| CommandError::Options("--role: a ticket's is viewer, commenter, editor, admin or owner"))?;
     let holder = Principal::new(command.sub, command.name.as_deref());
-    let directory = Directory::open(&command.data.folder).await?;
+    let directory = Directory::open(command.store.place()).await?;
     let tickets = Tickets::open(&directory).await;
     directory.close().await;
     Ok(tickets?.sign(&holder, &room, role, until, &Behind::Other("command")).token)

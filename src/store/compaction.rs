@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::job::Job;
 use super::ledger::Ledger;
 use super::life::Life;
-use super::reader::{FileRoom, Reader};
+use super::reader::{ReadRoom, Reader};
 use super::snapshot::Encoded;
 use super::{Compaction, Folded, Sequence, StoredRoom};
 use crate::room::id::RoomId;
@@ -65,8 +65,8 @@ where
 {
     let started = Instant::now();
     let life = ledger.life(room);
-    let file = reader.read(room, &ledger.view(room).committed).await?;
-    let thread = tokio::task::spawn_blocking(move || fold_room(life, file, fold, level)).await;
+    let stored = reader.read(room, &ledger.view(room)).await?;
+    let thread = tokio::task::spawn_blocking(move || fold_room(life, stored, fold, level)).await;
     let write = thread.unwrap_or_else(|panic| Err(StoreError::Fold { room: room.clone(), source: panic.into() }))?;
     let (reply, answer) = oneshot::channel();
     jobs.send(Job::Compact(CompactionJob { write, reply })).await.map_err(|_| StoreError::Closed)?;
@@ -76,12 +76,12 @@ where
     Ok(outcome)
 }
 
-fn fold_room<F, E>(life: Arc<Life>, file: FileRoom, fold: F, level: i32) -> Result<CompactionWrite, StoreError>
+fn fold_room<F, E>(life: Arc<Life>, stored: ReadRoom, fold: F, level: i32) -> Result<CompactionWrite, StoreError>
 where
     F: FnOnce(StoredRoom) -> Result<Folded, E>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    let FileRoom { generation, snapshot, rows, damaged, .. } = file;
+    let ReadRoom { generation, snapshot, rows, damaged, .. } = stored;
     let lengths: Vec<(Sequence, u64)> = rows.iter().map(|row| (row.sequence, row.data.len() as u64)).collect();
     let result = fold(StoredRoom { snapshot, rows, damaged: damaged.len() });
     let Folded { snapshot, folded } =

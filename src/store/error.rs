@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::room::id::RoomId;
 
@@ -80,7 +81,30 @@ pub enum StoreError {
         /// The mode that SQLite chose.
         mode: String,
     },
-    /// SQLite refused a statement.
+    /// The tables in Postgres are those of an earlier version, and nothing may be changed.
+    #[error("the tables are those of an earlier version of triproom; `triproom serve` brings them up to date")]
+    OlderTables,
+    /// A later version of the program has migrated them.
+    #[error(
+        "the tables have migration {version}, which this version of triproom does not know; run the version that made it, or a later one"
+    )]
+    NewerTables {
+        /// The unknown migration.
+        version: i64,
+    },
+    /// A migration failed, or one that was applied differs from the one built in.
+    #[error("the tables could not be brought up to date: {source}")]
+    Tables {
+        /// What the migrator said.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The database server does not answer.
+    #[error("the database did not answer within {patience:?}")]
+    TimedOut {
+        /// How long was waited.
+        patience: Duration,
+    },
+    /// The database refused a statement.
     #[error("the database refused: {0}")]
     Database(#[from] sqlx::Error),
     /// The file has rows that this process did not write.

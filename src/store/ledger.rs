@@ -69,8 +69,10 @@ pub(super) struct Ledger {
 }
 
 /// What to load of one room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RoomView {
+    /// Of this process, all rows up to here were committed, and none behind it is to be looked for.
+    pub(super) settled: Sequence,
     pub(super) committed: Vec<Sequence>,
     pub(super) unsaved: Vec<(Sequence, Bytes)>,
 }
@@ -92,6 +94,17 @@ impl Ledger {
     /// Books a room's rows that were found in the file at the start; `sequences` rise.
     pub(super) fn found(&self, room: RoomId, id: i64, sequences: Vec<Sequence>, bytes: u64) {
         self.lock().rooms.insert(room, Account { id: Some(id), committed: sequences, bytes, queued: 0 });
+    }
+
+    /// Books a room's rows as the database has them, where others write them, too; `sequences` rise.
+    pub(super) fn loaded(&self, room: &RoomId, sequences: Vec<Sequence>, bytes: u64) {
+        let mut state = self.lock();
+        if let Some(account) = state.rooms.get_mut(room) {
+            (account.committed, account.bytes) = (sequences, bytes);
+        } else if !sequences.is_empty() {
+            let account = Account { id: None, committed: sequences, bytes, queued: 0 };
+            state.rooms.insert(room.clone(), account);
+        }
     }
 
     /// The present life of `room`, to hold while something is on its way to be written.
@@ -191,20 +204,24 @@ impl Ledger {
         ids
     }
 
-    /// The batch in flight is in the file: books its rows, frees its budget, then tells its handles.
+    /// The batch in flight is in the database: books its rows, frees its budget, then tells its handles. Rooms without an id
+    /// were deleted by somebody else: their lives end, and what they said is not durable.
     pub(super) fn settle(&self, batch: &Batch, ids: &HashMap<RoomId, i64>) {
         let mut groups: HashMap<&RoomId, (Vec<Sequence>, u64)> = HashMap::with_capacity(ids.len());
-        let mut moved: HashMap<*const Progress, (&Progress, LogPosition)> = HashMap::new();
-        let mut freed = 0;
+        let mut moved: HashMap<*const Progress, (&Progress, LogPosition, &RoomId)> = HashMap::new();
+        let (mut freed, mut gone) = (0, Vec::new());
         for row in batch.iter() {
             let (sequences, bytes) = groups.entry(&row.room).or_default();
             sequences.push(row.sequence);
             *bytes += row.data.len() as u64;
             freed += row.data.len() as u64 + ROW_OVERHEAD;
-            moved.insert(Arc::as_ptr(&row.progress), (&row.progress, row.position));
+            moved.insert(Arc::as_ptr(&row.progress), (&row.progress, row.position, &row.room));
         }
         let mut state = self.lock();
         for (room, (sequences, bytes)) in groups {
+            if !ids.contains_key(room) {
+                gone.push(room.clone());
+            }
             let account = state.rooms.get_mut(room).expect("a room with queued rows has an account");
             account.id = ids.get(room).copied();
             account.queued -= sequences.len();
@@ -214,8 +231,12 @@ impl Ledger {
         state.unsaved -= freed;
         state.in_flight = None;
         drop(state);
+        for room in &gone {
+            self.deleted(room);
+        }
+        moved.retain(|_, (_, _, room)| ids.contains_key(*room));
         // One announcement a handle and commit, after the account is right.
-        for (progress, position) in moved.into_values() {
+        for (progress, position, _) in moved.into_values() {
             progress.send_replace(position);
         }
     }
@@ -254,14 +275,18 @@ impl Ledger {
     /// The room's rows: where the committed ones are, and the others themselves.
     pub(super) fn view(&self, room: &RoomId) -> RoomView {
         let state = self.lock();
-        let Some(account) = state.rooms.get(room) else { return RoomView::default() };
+        let waiting = state.in_flight.iter().flat_map(|batch| batch.first()).chain(state.queue.front()).next();
+        let settled = Sequence(waiting.map_or(state.next, |row| row.sequence.0) - 1);
+        let Some(account) = state.rooms.get(room) else {
+            return RoomView { settled, committed: Vec::new(), unsaved: Vec::new() };
+        };
         let mut unsaved = Vec::with_capacity(account.queued);
         if account.queued > 0 {
             let in_flight = state.in_flight.iter().flat_map(|batch| batch.iter());
             let rows = in_flight.chain(&state.queue).filter(|row| row.room == *room);
             unsaved.extend(rows.map(|row| (row.sequence, row.data.clone())));
         }
-        RoomView { committed: account.committed.clone(), unsaved }
+        RoomView { settled, committed: account.committed.clone(), unsaved }
     }
 
     /// Which of `sequences` are still in the account of `room`.

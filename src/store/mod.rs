@@ -4,9 +4,8 @@
 //! It must never look into an update's bytes.
 //!
 //! `ledger` is the account in memory, `log` a room's handle on it in one `life` of the room, `writer` the one task that
-//! commits, and does the jobs that `compaction` and `deletion` give it, `sqlite` the database behind it (`schema` opens it,
-//! `sink` writes it by the transactions in `rows`, `replace` and `deletion`, `reader` reads it).
-//! `directory` is beside all this: who may be in the rooms.
+//! commits, and does the jobs that `compaction` and `deletion` give it. The database behind them is `sqlite` or `postgres`:
+//! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
 
 mod compaction;
 mod deletion;
@@ -18,23 +17,23 @@ mod ledger;
 mod life;
 mod log;
 mod moment;
+mod place;
+mod postgres;
 mod reader;
-mod replace;
-mod rows;
-mod schema;
+mod seal;
 mod sink;
 mod snapshot;
 mod sqlite;
-mod turn;
 mod writer;
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 pub use directory::Directory;
 pub use error::{AppendError, StoreError};
@@ -42,15 +41,20 @@ pub use fault::{Fault, FaultSwitch};
 pub use log::RoomLog;
 
 pub use crate::room::durability::LogPosition;
-pub use sqlite::SqliteStore;
+pub use place::{Place, PostgresOptions};
 
 use crate::room::id::RoomId;
+use job::Job;
+use ledger::Ledger;
+use reader::Reader;
+use sink::Sink;
+use writer::{Deadline, Writer};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// Where the database lies; made when it is not there.
-    pub folder: PathBuf,
+    /// Where the database is.
+    pub place: Place,
     /// Bytes of rows (and some 70 a row beside them) that may wait to be written before appends are refused.
     pub unsaved_budget: u64,
     /// The most rows of one commit.
@@ -68,10 +72,10 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// The defaults, for the database in `folder`.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
+    /// The defaults, for the database in this place.
+    pub fn new(place: impl Into<Place>) -> Self {
         Self {
-            folder: folder.into(),
+            place: place.into(),
             unsaved_budget: 64 << 20,
             commit_rows: 5_000,
             commit_bytes: 4 << 20,
@@ -159,31 +163,94 @@ pub struct RoomRows {
     pub bytes: u64,
 }
 
+/// Jobs that may wait for the writer; a compaction holds a snapshot.
+const WAITING_JOBS: usize = 4;
+
 /// Where rooms are kept. A cheap handle: clones share one store.
 #[derive(Debug, Clone)]
-pub enum Store {
-    /// A SQLite file in a folder of its own.
-    Sqlite(SqliteStore),
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ledger: Arc<Ledger>,
+    reader: Reader,
+    directory: Directory,
+    jobs: mpsc::Sender<Job>,
+    health: watch::Receiver<StoreHealth>,
+    closing: watch::Sender<Deadline>,
+    writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+    snapshot_level: i32,
+    close_patience: Duration,
+}
+
+/// What a database gives for a store to be made of it.
+struct Opened {
+    ledger: Ledger,
+    sink: Sink,
+    reader: Reader,
+    directory: Directory,
 }
 
 impl Store {
-    /// Opens the store in the configured folder, which this process has for itself until it closes.
+    /// Opens the store in the configured place. A folder belongs to this process until it closes.
     pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        SqliteStore::open(config).await.map(Self::Sqlite)
+        let Opened { ledger, sink, reader, directory } = match &config.place {
+            Place::Folder(folder) => sqlite::open(&config, folder).await?,
+            Place::Postgres(options) => postgres::open(&config, options).await?,
+        };
+        let ledger = Arc::new(ledger);
+        let (jobs, job_queue) = mpsc::channel(WAITING_JOBS);
+        let (health, healthy) = watch::channel(StoreHealth::Healthy);
+        let (closing, deadline) = watch::channel(None);
+        let writer = Writer {
+            ledger: Arc::clone(&ledger),
+            sink,
+            jobs: job_queue,
+            health,
+            closing: deadline,
+            commit_rows: config.commit_rows,
+            commit_bytes: config.commit_bytes,
+            next_commit: Instant::now(),
+        };
+        let shared = Shared {
+            ledger,
+            reader,
+            directory,
+            jobs,
+            health: healthy,
+            closing,
+            writer: Mutex::new(Some(tokio::spawn(writer.run()))),
+            snapshot_level: config.snapshot_level,
+            close_patience: config.close_patience,
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// All that is stored of `room`, rows that were appended but not committed included.
     pub async fn load(&self, room: &RoomId) -> Result<StoredRoom, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.load(room).await,
+        let Shared { ledger, reader, .. } = &*self.shared;
+        // First the account, then the database: a row that is committed in between is in the account as unsaved, and one
+        // that is folded in between is in the snapshot.
+        let view = ledger.view(room);
+        let mut stored = reader.read(room, &view).await?;
+        if reader.is_shared() {
+            let (sequences, bytes) = stored.rows();
+            ledger.loaded(room, sequences, bytes);
         }
+        let lost = ledger.still_there(room, &stored.missing);
+        if !lost.is_empty() {
+            tracing::error!(room = %room.for_log(), rows = lost.len(), "rows of a room are gone from the log without a compaction");
+            metrics::counter!("triproom_store_damaged_rows_total").increment(lost.len() as u64);
+        }
+        stored.rows.extend(view.unsaved.into_iter().map(|(sequence, data)| StoredRow { sequence, data }));
+        Ok(StoredRoom { snapshot: stored.snapshot, rows: stored.rows, damaged: stored.damaged.len() + lost.len() })
     }
 
     /// The append handle of one open room. Leaves nothing behind until something is appended.
     pub fn log(&self, room: &RoomId) -> RoomLog {
-        match self {
-            Self::Sqlite(store) => store.log(room),
-        }
+        RoomLog::new(room, Arc::clone(&self.shared.ledger))
     }
 
     /// Folds a room's snapshot and committed rows into a new snapshot. `fold` runs on a thread where it may take its time.
@@ -195,9 +262,8 @@ impl Store {
         F: FnOnce(StoredRoom) -> Result<Folded, E> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
     {
-        match self {
-            Self::Sqlite(store) => store.compact(room, fold).await,
-        }
+        let Shared { ledger, reader, jobs, snapshot_level, .. } = &*self.shared;
+        compaction::compact(room, fold, *snapshot_level, ledger, reader, jobs).await
     }
 
     /// Deletes all that is stored of `room`: snapshots, rows, rows that wait to be written. All of it or, on an error,
@@ -207,57 +273,69 @@ impl Store {
     /// and a compaction that is under way is lost. A log taken afterwards belongs to a new room, which starts empty.
     /// Whoever opens a room takes its log before loading it, so that an old document cannot come into the new room.
     pub async fn delete_room(&self, room: &RoomId) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.delete_room(room).await,
-        }
+        deletion::delete_room(room, &self.shared.jobs).await
     }
 
     /// Who may be in the rooms of this store.
     pub fn directory(&self) -> Directory {
-        match self {
-            Self::Sqlite(store) => Directory::Sqlite(store.directory()),
-        }
+        self.shared.directory.clone()
     }
 
     /// Whether commits succeed, to read and to wait on.
     pub fn health(&self) -> watch::Receiver<StoreHealth> {
-        match self {
-            Self::Sqlite(store) => store.health(),
-        }
+        self.shared.health.clone()
     }
 
     /// What waits to be written, as the budget counts it.
     pub fn unsaved_bytes(&self) -> u64 {
-        match self {
-            Self::Sqlite(store) => store.unsaved_bytes(),
-        }
+        self.shared.ledger.unsaved().1
     }
 
-    /// Committed rows of `room` that no snapshot holds, damaged ones included.
+    /// Committed rows of `room` that no snapshot holds, as far as this process knows, damaged ones included.
     pub fn row_count(&self, room: &RoomId) -> usize {
-        match self {
-            Self::Sqlite(store) => store.rows(room).0,
-        }
+        self.shared.ledger.rows(room).0
     }
 
     /// Bytes of these rows.
     pub fn row_bytes(&self, room: &RoomId) -> u64 {
-        match self {
-            Self::Sqlite(store) => store.rows(room).1,
-        }
+        self.shared.ledger.rows(room).1
     }
 
     /// All rooms that have such rows, in no order.
     pub fn rooms_with_rows(&self) -> Vec<RoomRows> {
-        match self {
-            Self::Sqlite(store) => store.rooms_with_rows(),
-        }
+        self.shared.ledger.rooms()
     }
 
     /// Writes all that waits and closes the database, for all clones. The error says how much could not be written.
     pub async fn close(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.close().await,
+        let writer = self.shared.writer.lock().await.take().ok_or(StoreError::Closed)?;
+        // The others first: a checkpoint at the end wants the database for itself.
+        self.shared.reader.close().await;
+        // A write in the directory that hangs must not keep what else waits from being written.
+        let _ = timeout(self.shared.close_patience, self.shared.directory.clone().close()).await;
+        self.shared.close_by(Instant::now() + self.shared.close_patience);
+        match writer.await {
+            Ok(result) => result,
+            Err(error) => {
+                let (rows, bytes) = self.shared.ledger.unsaved();
+                Err(StoreError::Unsaved { rows, bytes, cause: error.to_string() })
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn close_by(&self, deadline: Instant) {
+        self.closing.send_replace(Some(deadline));
+        self.ledger.close();
+    }
+}
+
+impl Drop for Shared {
+    /// Without a close the writer still commits what is queued, on its own, if the disk is willing.
+    fn drop(&mut self) {
+        if self.closing.borrow().is_none() {
+            self.close_by(Instant::now() + self.close_patience);
         }
     }
 }

@@ -3,7 +3,6 @@
 //! than every few milliseconds, because a commit costs as much as dozens of rows. A batch that fails is kept and tried
 //! again until it succeeds; nothing overtakes it. It must never drop a row, and never wait for a room.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +14,7 @@ use super::deletion::DeletionJob;
 use super::error::StoreError;
 use super::job::Job;
 use super::ledger::{Batch, Ledger};
-use super::rows::Attempt;
-use super::sink::Sink;
+use super::sink::{Attempt, Sink};
 use super::{Compaction, StoreHealth};
 
 /// Pause after the first failure; doubles up to [`LONGEST_PAUSE`].
@@ -42,8 +40,6 @@ pub(super) struct Writer {
     pub(super) commit_bytes: usize,
     /// When the next commit may begin.
     pub(super) next_commit: Instant,
-    /// Held as long as anything may be written.
-    pub(super) _lock: File,
 }
 
 /// The closing deadline passed while the store failed.

@@ -93,7 +93,7 @@ impl House for SqliteHouse {
     }
 
     async fn open_directory(&self) -> Directory {
-        Directory::open(&self.folder.path().join("data")).await.expect("the directory opens")
+        Directory::open(self.folder.path().join("data")).await.expect("the directory opens")
     }
 }
 

@@ -9,6 +9,7 @@ mod deletion;
 mod directory;
 mod failure;
 mod house;
+mod postgres_house;
 mod rosters;
 mod seeded;
 
@@ -97,3 +98,4 @@ macro_rules! contract_for {
 }
 
 contract_for!(sqlite, crate::house::SqliteHouse);
+contract_for!(postgres, crate::postgres_house::PostgresHouse);

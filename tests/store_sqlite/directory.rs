@@ -1,7 +1,7 @@
 //! The directory's file: opened by several processes at once, of another version, not there, readable by its owner alone.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -138,7 +138,7 @@ async fn opens_with_the_others() {
     let Some(folder) = std::env::var_os("STORE_TOGETHER_FOLDER") else { return };
     let part = std::env::var("STORE_TOGETHER_PART").unwrap();
     let secret = if part == "server" {
-        let store = Store::open(StoreConfig::new(folder)).await.unwrap();
+        let store = Store::open(StoreConfig::new(PathBuf::from(folder))).await.unwrap();
         write_numbers(&store, "r", 20).await;
         let secret = store.directory().secret("tickets").await.unwrap();
         store.close().await.unwrap();

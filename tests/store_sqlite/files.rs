@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use triproom::store::{LogPosition, Store, StoreConfig, StoreError, StoreHealth};
@@ -38,7 +38,7 @@ async fn a_second_opener_is_refused() {
 #[tokio::test]
 async fn opens_the_folder_it_is_given() {
     let Some(folder) = std::env::var_os("STORE_OTHER_FOLDER") else { return };
-    match Store::open(StoreConfig::new(folder)).await {
+    match Store::open(StoreConfig::new(PathBuf::from(folder))).await {
         Ok(store) => {
             println!("opened");
             store.close().await.unwrap();

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use triproom::store::{Folded, Store, StoreConfig, StoredRoom};
@@ -106,7 +107,7 @@ fn numbers(stored: &StoredRoom) -> Vec<usize> {
 #[tokio::test]
 async fn appends_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let store = Store::open(StoreConfig::new(folder)).await.unwrap();
+    let store = Store::open(StoreConfig::new(PathBuf::from(folder))).await.unwrap();
     let r = room("r");
     let mut next = numbers(&store.load(&r).await.unwrap()).len();
     let mut log = store.log(&r);
@@ -144,7 +145,7 @@ async fn check_one_life(folder: &std::path::Path) -> (usize, usize) {
 async fn deletes_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let first: usize = std::env::var(FIRST_LIFE).unwrap().parse().unwrap();
-    let store = Store::open(StoreConfig::new(folder)).await.unwrap();
+    let store = Store::open(StoreConfig::new(PathBuf::from(folder))).await.unwrap();
     let (r, mut out) = (room("r"), std::io::stdout());
     store.delete_room(&r).await.unwrap();
     for life in first.. {

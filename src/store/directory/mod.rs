@@ -7,17 +7,19 @@
 //! again. Times are kept to the millisecond.
 
 mod key;
+mod postgres;
 mod roster;
 mod sqlite;
 
-use std::path::Path;
 use std::time::Duration;
 
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
+pub use postgres::EngineDirectory as PostgresDirectory;
 pub use roster::{Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, Visibility};
-pub use sqlite::SqliteDirectory;
+pub use sqlite::EngineDirectory as SqliteDirectory;
 
 use super::error::StoreError;
+use super::place::Place;
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
@@ -33,37 +35,51 @@ pub struct Remembered {
     pub body: Vec<u8>,
 }
 
+/// Asks whichever it is.
+macro_rules! each {
+    ($directory:expr, $name:ident => $call:expr) => {
+        match $directory {
+            Self::Sqlite($name) => $call,
+            Self::Postgres($name) => $call,
+        }
+    };
+}
+
 /// See the module. A cheap handle: clones share one.
 #[derive(Debug, Clone)]
 pub enum Directory {
     /// Tables in the store's SQLite file, over connections of its own.
     Sqlite(SqliteDirectory),
+    /// Tables in the store's Postgres database.
+    Postgres(PostgresDirectory),
 }
 
 impl Directory {
-    /// Opens the directory in `folder`, which a server may be using; made when it is not there, and brought up to date.
+    /// Opens the directory in this place, which a server may be using; made when it is not there, and brought up to date.
     /// A server has its own already: [`Store::directory`](super::Store::directory).
-    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        SqliteDirectory::open(folder).await.map(Self::Sqlite)
+    pub async fn open(place: impl Into<Place>) -> Result<Self, StoreError> {
+        match place.into() {
+            Place::Folder(folder) => SqliteDirectory::open(&folder).await.map(Self::Sqlite),
+            Place::Postgres(options) => PostgresDirectory::open(&options).await.map(Self::Postgres),
+        }
     }
 
-    /// Opens what is in `folder` to look at it: makes nothing, migrates nothing, and every write is refused.
-    pub async fn open_read_only(folder: &Path) -> Result<Self, StoreError> {
-        SqliteDirectory::open_read_only(folder).await.map(Self::Sqlite)
+    /// Opens what is in this place to look at it: makes nothing, migrates nothing, and every write is refused.
+    pub async fn open_read_only(place: impl Into<Place>) -> Result<Self, StoreError> {
+        match place.into() {
+            Place::Folder(folder) => SqliteDirectory::open_read_only(&folder).await.map(Self::Sqlite),
+            Place::Postgres(options) => PostgresDirectory::open_read_only(&options).await.map(Self::Postgres),
+        }
     }
 
     /// Waits for what runs and closes, for all clones. A server's own is closed by closing its store.
     pub async fn close(self) {
-        match self {
-            Self::Sqlite(directory) => directory.close().await,
-        }
+        each!(self, directory => directory.close().await)
     }
 
     /// Settings and members of `room`, in one round trip; nothing when nobody made a room of this name.
     pub async fn roster(&self, room: &RoomId) -> Result<Option<Roster>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.roster(room).await,
-        }
+        each!(self, directory => directory.roster(room).await)
     }
 
     /// Makes a room. `owner` becomes its first member, as an owner whatever role is in it; without one the room has no
@@ -74,9 +90,7 @@ impl Directory {
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
     ) -> Result<Created, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.create_room(room, settings, owner).await,
-        }
+        each!(self, directory => directory.create_room(room, settings, owner).await)
     }
 
     /// Gives `who` a place in `room`, which has at most `most` members afterwards.
@@ -87,39 +101,29 @@ impl Directory {
         member: &Member,
         most: usize,
     ) -> Result<MemberWrite, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.add_member(room, who, member, most).await,
-        }
+        each!(self, directory => directory.add_member(room, who, member, most).await)
     }
 
     /// Gives a member another role. The last owner stays one.
     pub async fn change_role(&self, room: &RoomId, who: &PrincipalId, role: Role) -> Result<MemberWrite, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.change_role(room, who, role).await,
-        }
+        each!(self, directory => directory.change_role(room, who, role).await)
     }
 
     /// Takes a member's place away. The last owner stays.
     pub async fn remove_member(&self, room: &RoomId, who: &PrincipalId) -> Result<MemberWrite, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.remove_member(room, who).await,
-        }
+        each!(self, directory => directory.remove_member(room, who).await)
     }
 
     /// Changes what `room` allows; `false` when there is no room of this name.
     pub async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.configure(room, settings).await,
-        }
+        each!(self, directory => directory.configure(room, settings).await)
     }
 
     /// Deletes the roster of `room`; `false` when there is none. The document is deleted by
     /// [`Store::delete_room`](super::Store::delete_room). Until that is done, and at the latest when the store is opened
     /// again, no room of this name can be made: its maker would find the old document in it.
     pub async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.delete_room(room).await,
-        }
+        each!(self, directory => directory.delete_room(room).await)
     }
 
     /// At most `limit` rooms that `who` is a member of, in the order of their names, from the one behind `after` on.
@@ -129,78 +133,56 @@ impl Directory {
         after: Option<&RoomId>,
         limit: usize,
     ) -> Result<Vec<RoomEntry>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.rooms_of(who, after, limit).await,
-        }
+        each!(self, directory => directory.rooms_of(who, after, limit).await)
     }
 
     /// The same over all rooms that have a roster or something written in them.
     pub async fn all_rooms(&self, after: Option<&RoomId>, limit: usize) -> Result<Vec<RoomEntry>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.all_rooms(after, limit).await,
-        }
+        each!(self, directory => directory.all_rooms(after, limit).await)
     }
 
     /// Keeps a new key. `hash` is the SHA-256 of the key, by which it is found.
     pub async fn add_key(&self, key: &KeyRecord, hash: [u8; 32]) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.add_key(key, hash).await,
-        }
+        each!(self, directory => directory.add_key(key, hash).await)
     }
 
     /// The key with this hash, revoked ones too.
     pub async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.key_by_hash(hash).await,
-        }
+        each!(self, directory => directory.key_by_hash(hash).await)
     }
 
     /// All keys, revoked ones too, the oldest first.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.keys().await,
-        }
+        each!(self, directory => directory.keys().await)
     }
 
     /// Revokes a key for good and gives its record; nothing when there is no such key. The first revocation's time stays.
     pub async fn revoke_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.revoke_key(id).await,
-        }
+        each!(self, directory => directory.revoke_key(id).await)
     }
 
     /// The ids of all revoked keys. Cheap: it is asked several times a second.
     pub async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.revoked_keys().await,
-        }
+        each!(self, directory => directory.revoked_keys().await)
     }
 
     /// 32 random bytes under this name: made at the first use, the same for everybody afterwards.
     pub async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.secret(name).await,
-        }
+        each!(self, directory => directory.secret(name).await)
     }
 
     /// What was answered to the request with this idempotency key of this principal.
     pub async fn recall(&self, scope: &PrincipalId, key: &str) -> Result<Option<Remembered>, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.recall(scope, key).await,
-        }
+        each!(self, directory => directory.recall(scope, key).await)
     }
 
     /// Keeps an answer for [`recall`](Self::recall). The first one under a key stays.
     pub async fn remember(&self, scope: &PrincipalId, key: &str, answer: &Remembered) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.remember(scope, key, answer).await,
-        }
+        each!(self, directory => directory.remember(scope, key, answer).await)
     }
 
     /// Forgets the answers that were kept longer than `age` ago, and says how many.
     pub async fn forget_older_than(&self, age: Duration) -> Result<u64, StoreError> {
-        match self {
-            Self::Sqlite(directory) => directory.forget_older_than(age).await,
-        }
+        each!(self, directory => directory.forget_older_than(age).await)
     }
 }

@@ -1,37 +1,38 @@
 //! The directory in the store's SQLite file, over a few connections of its own: some read, one writes.
-//! The tables' statements are in `rooms`, `members`, `keys` and `memory`. It must never hold the file's write lock longer
-//! than a transaction of a few lines: the writer of the log waits for it.
+//! The statements are in `tables`. It must never hold the file's write lock longer than a transaction of a few lines: the
+//! writer of the log waits for it.
 
-mod keys;
-mod members;
-mod memory;
-mod rooms;
+#[path = "../tables/mod.rs"]
+mod tables;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::time::timeout;
 
-use crate::room::id::{ROOM_NAME_CEILING, RoomId};
-use crate::room::principal::PrincipalId;
 use crate::store::error::StoreError;
 use crate::store::fault::FaultSwitch;
-use crate::store::schema;
-use crate::store::turn::Turn;
+use crate::store::sqlite::schema;
+use crate::store::sqlite::turn::Turn;
 
 /// Connections that read at the same time.
 const READERS: u32 = 2;
 /// How long a call waits for a connection, and for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+type EngineConnection = SqliteConnection;
+type EngineRow = SqliteRow;
+
+/// The transaction that writes has the file for itself already.
+const LOCK_ROSTER: &str = "SELECT 1 FROM rosters WHERE room = $1";
+
 /// See the module. Clones share the connections.
 #[derive(Debug, Clone)]
-pub struct SqliteDirectory {
+pub struct EngineDirectory {
     readers: SqlitePool,
     /// One connection: whoever wants to write in this process queues for it.
     writer: SqlitePool,
@@ -43,7 +44,7 @@ pub struct SqliteDirectory {
 /// The statements of one transaction, and what came of them.
 type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
 
-impl SqliteDirectory {
+impl EngineDirectory {
     pub(super) async fn open(folder: &Path) -> Result<Self, StoreError> {
         schema::make_folder(folder)?;
         let options = schema::options(folder);
@@ -139,24 +140,4 @@ fn clear(error: sqlx::Error, file: &Path) -> StoreError {
         sqlx::Error::PoolClosed => StoreError::Closed,
         error => StoreError::Database(error).in_file(file),
     }
-}
-
-/// A text column that one of our types can be read from.
-fn word<T>(row: &SqliteRow, column: usize) -> Result<T, sqlx::Error>
-where
-    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    row.try_get::<&str, _>(column)?.parse().map_err(unreadable)
-}
-
-fn principal(id: &str) -> Result<PrincipalId, sqlx::Error> {
-    PrincipalId::parse(id).map_err(unreadable)
-}
-
-fn room_name(name: &str) -> Result<RoomId, sqlx::Error> {
-    RoomId::parse(name, ROOM_NAME_CEILING).map_err(unreadable)
-}
-
-fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
 }

@@ -1,25 +1,24 @@
 //! Rosters as wholes: making, reading, configuring, deleting, listing.
-//! Part of [`SqliteDirectory`]. It must never touch a document's tables, but may look whether there is one.
+//! Part of [`EngineDirectory`]. It must never touch a document's tables, but may look whether there is one.
 
 use std::collections::BTreeMap;
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster};
 use super::members::{insert_member, read_member};
-use super::{SqliteDirectory, room_name, word};
+use super::{EngineDirectory, EngineRow, room_name, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
+use crate::store::directory::roster::{Created, Member, RoomEntry, RoomSettings, Roster};
 use crate::store::error::StoreError;
 use crate::store::moment::{from_millis, now};
 
-impl SqliteDirectory {
-    pub(in super::super) async fn roster(&self, room: &RoomId) -> Result<Option<Roster>, StoreError> {
+impl EngineDirectory {
+    pub(in crate::store::directory) async fn roster(&self, room: &RoomId) -> Result<Option<Roster>, StoreError> {
         let rows = sqlx::query(
             "SELECT visibility, editors_may_invite, created_at, principal, role, name, added_by, added_at
-             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = ?",
+             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = $1",
         )
         .bind(room.as_str())
         .fetch_all(&self.readers)
@@ -27,7 +26,7 @@ impl SqliteDirectory {
         rows.and_then(|rows| read_roster(&rows)).map_err(|error| self.clear(error))
     }
 
-    pub(in super::super) async fn create_room(
+    pub(in crate::store::directory) async fn create_room(
         &self,
         room: &RoomId,
         settings: RoomSettings,
@@ -38,7 +37,7 @@ impl SqliteDirectory {
             Box::pin(async move {
                 let made = sqlx::query(
                     "INSERT INTO rosters (room, visibility, editors_may_invite, created_at)
-                     SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = ?1)
+                     SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)
                      ON CONFLICT (room) DO NOTHING",
                 )
                 .bind(room.as_str())
@@ -59,27 +58,32 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
+    pub(in crate::store::directory) async fn configure(
+        &self,
+        room: &RoomId,
+        settings: RoomSettings,
+    ) -> Result<bool, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let changed = sqlx::query("UPDATE rosters SET visibility = ?, editors_may_invite = ? WHERE room = ?")
-                    .bind(settings.visibility.as_str())
-                    .bind(settings.editors_may_invite)
-                    .bind(room.as_str())
-                    .execute(connection)
-                    .await?;
+                let changed =
+                    sqlx::query("UPDATE rosters SET visibility = $1, editors_may_invite = $2 WHERE room = $3")
+                        .bind(settings.visibility.as_str())
+                        .bind(settings.editors_may_invite)
+                        .bind(room.as_str())
+                        .execute(connection)
+                        .await?;
                 Ok(changed.rows_affected() > 0)
             })
         })
         .await
     }
 
-    pub(in super::super) async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
+    pub(in crate::store::directory) async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let roster = sqlx::query("DELETE FROM rosters WHERE room = ?")
+                let roster = sqlx::query("DELETE FROM rosters WHERE room = $1")
                     .bind(room.as_str())
                     .execute(&mut *connection)
                     .await?;
@@ -87,8 +91,8 @@ impl SqliteDirectory {
                     return Ok(false);
                 }
                 for statement in [
-                    "DELETE FROM members WHERE room = ?",
-                    "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = ?
+                    "DELETE FROM members WHERE room = $1",
+                    "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = $1
                      ON CONFLICT (room) DO NOTHING",
                 ] {
                     sqlx::query(statement).bind(room.as_str()).execute(&mut *connection).await?;
@@ -99,7 +103,7 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn rooms_of(
+    pub(in crate::store::directory) async fn rooms_of(
         &self,
         who: &PrincipalId,
         after: Option<&RoomId>,
@@ -108,7 +112,7 @@ impl SqliteDirectory {
         let rows = sqlx::query(
             "SELECT members.room, created_at, visibility, editors_may_invite, role
              FROM members JOIN rosters ON rosters.room = members.room
-             WHERE principal = ? AND members.room > ? ORDER BY members.room LIMIT ?",
+             WHERE principal = $1 AND members.room > $2 ORDER BY members.room LIMIT $3",
         )
         .bind(who.as_str())
         .bind(behind(after))
@@ -118,18 +122,18 @@ impl SqliteDirectory {
         rows.and_then(|rows| rows.iter().map(read_entry).collect()).map_err(|error| self.clear(error))
     }
 
-    pub(in super::super) async fn all_rooms(
+    pub(in crate::store::directory) async fn all_rooms(
         &self,
         after: Option<&RoomId>,
         limit: usize,
     ) -> Result<Vec<RoomEntry>, StoreError> {
         let rows = sqlx::query(
-            "SELECT room, created_at, visibility, editors_may_invite, NULL FROM rosters WHERE room > ?1
+            "SELECT room, created_at, visibility, editors_may_invite, NULL FROM rosters WHERE room > $1
              UNION ALL
-             SELECT name, created_at, NULL, NULL, NULL FROM rooms WHERE name > ?1
+             SELECT name, created_at, NULL, NULL, NULL FROM rooms WHERE name > $1
                  AND NOT EXISTS (SELECT 1 FROM rosters WHERE rosters.room = name)
                  AND NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE deleted_rooms.room = name)
-             ORDER BY 1 LIMIT ?2",
+             ORDER BY 1 LIMIT $2",
         )
         .bind(behind(after))
         .bind(most(limit))
@@ -149,7 +153,7 @@ fn most(limit: usize) -> i64 {
 }
 
 /// One row a member, or one without a member.
-fn read_roster(rows: &[SqliteRow]) -> Result<Option<Roster>, sqlx::Error> {
+fn read_roster(rows: &[EngineRow]) -> Result<Option<Roster>, sqlx::Error> {
     let Some(first) = rows.first() else { return Ok(None) };
     let settings = RoomSettings { visibility: word(first, 0)?, editors_may_invite: first.try_get(1)? };
     let mut members = BTreeMap::new();
@@ -159,7 +163,7 @@ fn read_roster(rows: &[SqliteRow]) -> Result<Option<Roster>, sqlx::Error> {
     Ok(Some(Roster { settings, members, created_at: from_millis(first.try_get(2)?) }))
 }
 
-fn read_entry(row: &SqliteRow) -> Result<RoomEntry, sqlx::Error> {
+fn read_entry(row: &EngineRow) -> Result<RoomEntry, sqlx::Error> {
     let settings = match row.try_get::<Option<&str>, _>(2)? {
         Some(_) => Some(RoomSettings { visibility: word(row, 2)?, editors_may_invite: row.try_get(3)? }),
         None => None,

@@ -1,4 +1,4 @@
-//! The transaction that writes a batch of rows, and what makes a row whole: its room's id and its checksum.
+//! The transaction that writes a batch of rows.
 //! Only the sink calls it. It must never write a row twice, nor take another process's row for its own.
 
 use std::collections::HashMap;
@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::Sequence;
-use super::error::StoreError;
-use super::fault::FaultSwitch;
-use super::ledger::{Batch, QueuedRow};
-use super::moment::now;
-use super::sink::signed;
 use crate::room::id::RoomId;
+use crate::store::error::StoreError;
+use crate::store::fault::FaultSwitch;
+use crate::store::ledger::Batch;
+use crate::store::moment::now;
+use crate::store::seal::{SealedRow, signed};
+use crate::store::sink::Attempt;
 
 /// Rows of the prepared INSERTs, largest first: a batch is cut into these. Each is a hop to SQLite's thread and back,
 /// so small batches should not fall apart into single rows.
@@ -25,16 +25,7 @@ static INSERTS: LazyLock<[String; 6]> = LazyLock::new(|| {
     })
 });
 
-/// Whether a batch is tried for the first time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attempt {
-    /// None of its rows can be in the file.
-    First,
-    /// An earlier commit failed, or said that it did: its rows may be there.
-    Again,
-}
-
-/// One transaction for a batch, see [`Sink::commit_rows`](super::sink::Sink::commit_rows).
+/// One transaction for a batch, see [`Sink::commit_rows`](crate::store::sink::Sink::commit_rows).
 pub(super) async fn commit_rows(
     connection: &mut SqliteConnection,
     batch: &Batch,
@@ -56,28 +47,6 @@ pub(super) async fn commit_rows(
         fault.after_commit()?;
     }
     Ok(ids)
-}
-
-/// A queued row with what its table adds.
-struct SealedRow<'a> {
-    row: &'a QueuedRow,
-    room: i64,
-    checksum: u32,
-}
-
-impl<'a> SealedRow<'a> {
-    fn new(row: &'a QueuedRow, room: i64) -> Self {
-        Self { row, room, checksum: row_checksum(row.sequence, room, &row.data) }
-    }
-}
-
-/// Covers the row's place too, so that a row of another room is not taken for one of this.
-pub(super) fn row_checksum(sequence: Sequence, room: i64, data: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&sequence.0.to_le_bytes());
-    hasher.update(&room.to_le_bytes());
-    hasher.update(data);
-    hasher.finalize()
 }
 
 /// The ids of all these rooms; those without one get one.

@@ -15,10 +15,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection};
 use tokio::time::sleep;
 
-use super::Sequence;
-use super::error::{StoreError, is_busy};
-use super::ledger::Ledger;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+use crate::store::Sequence;
+use crate::store::error::{StoreError, is_busy};
+use crate::store::ledger::Ledger;
 
 const DATABASE: &str = "triproom.sqlite";
 const LOCK: &str = "triproom.lock";
@@ -31,7 +31,7 @@ const MIGRATIONS: &str = "_sqlx_migrations";
 
 /// Makes the folder, and in it an empty database that nobody but this user can read: it will hold secrets.
 /// What is there stays as it is.
-pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     let refused = |source| StoreError::Folder { folder: folder.to_owned(), source };
     let is_new = !folder.exists();
     std::fs::create_dir_all(folder).map_err(refused)?;
@@ -50,7 +50,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Takes the folder for this process, until the file is dropped.
-pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
+pub(in crate::store) fn take_folder(folder: &Path) -> Result<File, StoreError> {
     let refused = |source| StoreError::Folder { folder: folder.to_owned(), source };
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(refused)?;
     match lock.try_lock() {
@@ -61,7 +61,7 @@ pub(super) fn take_folder(folder: &Path) -> Result<File, StoreError> {
 }
 
 /// How everybody connects.
-pub(super) fn options(folder: &Path) -> SqliteConnectOptions {
+pub(in crate::store) fn options(folder: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(folder.join(DATABASE))
         .journal_mode(SqliteJournalMode::Wal)
@@ -80,7 +80,7 @@ pub(super) fn options(folder: &Path) -> SqliteConnectOptions {
 }
 
 /// Connects and brings the tables up to date. Several processes may do so at the same time.
-pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+pub(in crate::store) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let file = options.get_filename();
     let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
     let mut connection = connect_patiently(options).await.map_err(clear)?;
@@ -114,7 +114,7 @@ async fn connect_patiently(options: &SqliteConnectOptions) -> Result<SqliteConne
 }
 
 /// Whether there is a database whose tables are those of this version. Changes nothing.
-pub(super) async fn check(options: &SqliteConnectOptions) -> Result<(), StoreError> {
+pub(in crate::store) async fn check(options: &SqliteConnectOptions) -> Result<(), StoreError> {
     let file = options.get_filename();
     if !file.exists() {
         return Err(StoreError::NoDatabase { file: file.to_owned() });
@@ -164,13 +164,13 @@ fn migrations() -> Vec<Migration> {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
     vec![
-        migration(1, "store", include_str!("../../migrations/sqlite/0001_store.sql")),
-        migration(2, "directory", include_str!("../../migrations/sqlite/0002_directory.sql")),
+        migration(1, "store", include_str!("../../../migrations/sqlite/0001_store.sql")),
+        migration(2, "directory", include_str!("../../../migrations/sqlite/0002_directory.sql")),
     ]
 }
 
 /// Scans the log once and books every row that is in the file.
-pub(super) async fn scan(connection: &mut SqliteConnection, budget: u64) -> Result<Ledger, StoreError> {
+pub(in crate::store) async fn scan(connection: &mut SqliteConnection, budget: u64) -> Result<Ledger, StoreError> {
     let mut last: i64 = sqlx::query_scalar("SELECT last FROM sequences").fetch_one(&mut *connection).await?;
     let mut found: HashMap<i64, (Vec<Sequence>, u64)> = HashMap::new();
     let mut rows = sqlx::query("SELECT seq, room, length(data) FROM log ORDER BY seq").fetch(&mut *connection);
@@ -207,7 +207,7 @@ pub(super) async fn scan(connection: &mut SqliteConnection, budget: u64) -> Resu
 }
 
 /// Writes all of the write-ahead log into the database file and closes it.
-pub(super) async fn close(mut connection: SqliteConnection) -> Result<(), StoreError> {
+pub(in crate::store) async fn close(mut connection: SqliteConnection) -> Result<(), StoreError> {
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
     connection.close().await?;
     Ok(())

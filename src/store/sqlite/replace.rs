@@ -5,16 +5,16 @@ use std::collections::HashMap;
 
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::Sequence;
-use super::compaction::CompactionWrite;
-use super::error::StoreError;
-use super::fault::FaultSwitch;
-use super::moment::now;
 use super::rows::room_ids;
-use super::sink::signed;
-use super::snapshot::Encoded;
+use crate::store::Sequence;
+use crate::store::compaction::CompactionWrite;
+use crate::store::error::StoreError;
+use crate::store::fault::FaultSwitch;
+use crate::store::moment::now;
+use crate::store::seal::signed;
+use crate::store::snapshot::Encoded;
 
-/// See [`Sink::commit_compaction`](super::sink::Sink::commit_compaction).
+/// See [`Sink::commit_compaction`](crate::store::sink::Sink::commit_compaction).
 pub(super) async fn commit_compaction(
     connection: &mut SqliteConnection,
     write: &CompactionWrite,

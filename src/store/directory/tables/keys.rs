@@ -1,16 +1,15 @@
 //! The records of agents' API keys.
-//! Part of [`SqliteDirectory`].
+//! Part of [`EngineDirectory`].
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use super::super::key::{KeyId, KeyRecord, KeyScope, RoomScope};
-use super::{SqliteDirectory, principal, room_name, unreadable, word};
+use super::{EngineDirectory, EngineRow, principal, room_name, unreadable, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
+use crate::store::directory::key::{KeyId, KeyRecord, KeyScope, RoomScope};
 use crate::store::error::StoreError;
 use crate::store::moment::{from_millis, millis, now};
 
@@ -21,8 +20,8 @@ macro_rules! select_key {
     };
 }
 
-impl SqliteDirectory {
-    pub(in super::super) async fn add_key(&self, key: &KeyRecord, hash: [u8; 32]) -> Result<(), StoreError> {
+impl EngineDirectory {
+    pub(in crate::store::directory) async fn add_key(&self, key: &KeyRecord, hash: [u8; 32]) -> Result<(), StoreError> {
         let key = key.clone();
         self.write(move |connection| {
             Box::pin(async move {
@@ -32,7 +31,7 @@ impl SqliteDirectory {
                 };
                 sqlx::query(
                     "INSERT INTO api_keys (id, hash, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 )
                 .bind(key.id.as_str())
                 .bind(&hash[..])
@@ -51,22 +50,25 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
-        let row = sqlx::query(select_key!("WHERE hash = ?")).bind(&hash[..]).fetch_optional(&self.readers).await;
+    pub(in crate::store::directory) async fn key_by_hash(
+        &self,
+        hash: [u8; 32],
+    ) -> Result<Option<KeyRecord>, StoreError> {
+        let row = sqlx::query(select_key!("WHERE hash = $1")).bind(&hash[..]).fetch_optional(&self.readers).await;
         row.and_then(|row| row.as_ref().map(read_key).transpose()).map_err(|error| self.clear(error))
     }
 
-    pub(in super::super) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+    pub(in crate::store::directory) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = sqlx::query(select_key!("ORDER BY created_at, id")).fetch_all(&self.readers).await;
         rows.and_then(|rows| rows.iter().map(read_key).collect()).map_err(|error| self.clear(error))
     }
 
-    pub(in super::super) async fn revoke_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+    pub(in crate::store::directory) async fn revoke_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let id = id.clone();
         self.write(move |connection| {
             Box::pin(async move {
                 let row = sqlx::query(
-                    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?
+                    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2
                      RETURNING id, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at",
                 )
                 .bind(now())
@@ -79,14 +81,14 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {
+    pub(in crate::store::directory) async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {
         let rows = sqlx::query("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL").fetch_all(&self.readers).await;
         let ids = rows.and_then(|rows| rows.iter().map(|row| key_id(row.try_get(0)?)).collect());
         ids.map_err(|error| self.clear(error))
     }
 }
 
-fn read_key(row: &SqliteRow) -> Result<KeyRecord, sqlx::Error> {
+fn read_key(row: &EngineRow) -> Result<KeyRecord, sqlx::Error> {
     let rooms = match row.try_get::<Option<&str>, _>(2)? {
         None => RoomScope::All,
         Some(rooms) => RoomScope::Only(list(rooms, room_name)?),

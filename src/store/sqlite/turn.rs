@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// See the module. Clones share one turn.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turn(Arc<Mutex<()>>);
+pub(in crate::store) struct Turn(Arc<Mutex<()>>);
 
 impl Turn {
     /// Waits for the turn, which lasts until the answer is dropped.
-    pub(super) async fn take(&self) -> OwnedMutexGuard<()> {
+    pub(in crate::store) async fn take(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.0).lock_owned().await
     }
 }

@@ -1,14 +1,13 @@
 //! Members of rooms, and the guards that hold whoever writes: a room keeps its owner, and does not overflow.
-//! Part of [`SqliteDirectory`]. Each guard looks inside the transaction that writes.
+//! Part of [`EngineDirectory`]. Each guard looks inside the transaction that writes.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use super::super::roster::{Member, MemberWrite};
-use super::{SqliteDirectory, principal, unreadable, word};
+use super::{EngineConnection, EngineDirectory, EngineRow, LOCK_ROSTER, principal, unreadable, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
+use crate::store::directory::roster::{Member, MemberWrite};
 use crate::store::error::StoreError;
 use crate::store::moment::{from_millis, millis};
 
@@ -21,15 +20,17 @@ struct Census {
 }
 
 impl Census {
-    /// Counts; nothing when there is no room of this name.
+    /// Counts, and nobody else changes the room's members before the transaction ends; nothing when there is no room of this
+    /// name.
     async fn take(
-        connection: &mut SqliteConnection,
+        connection: &mut EngineConnection,
         room: &RoomId,
         who: &PrincipalId,
     ) -> Result<Option<Self>, sqlx::Error> {
+        sqlx::query(LOCK_ROSTER).bind(room.as_str()).fetch_optional(&mut *connection).await?;
         let row = sqlx::query(
-            "SELECT count(principal), count(*) FILTER (WHERE role = 'owner'), max(role) FILTER (WHERE principal = ?2)
-             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = ?1 GROUP BY rosters.room",
+            "SELECT count(principal), count(*) FILTER (WHERE role = 'owner'), max(role) FILTER (WHERE principal = $2)
+             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = $1 GROUP BY rosters.room",
         )
         .bind(room.as_str())
         .bind(who.as_str())
@@ -47,8 +48,8 @@ impl Census {
     }
 }
 
-impl SqliteDirectory {
-    pub(in super::super) async fn add_member(
+impl EngineDirectory {
+    pub(in crate::store::directory) async fn add_member(
         &self,
         room: &RoomId,
         who: &PrincipalId,
@@ -71,7 +72,7 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn change_role(
+    pub(in crate::store::directory) async fn change_role(
         &self,
         room: &RoomId,
         who: &PrincipalId,
@@ -86,7 +87,7 @@ impl SqliteDirectory {
                     Some(census) if role != Role::Owner && census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
                     Some(_) => {}
                 }
-                sqlx::query("UPDATE members SET role = ? WHERE room = ? AND principal = ?")
+                sqlx::query("UPDATE members SET role = $1 WHERE room = $2 AND principal = $3")
                     .bind(role.as_str())
                     .bind(room.as_str())
                     .bind(who.as_str())
@@ -98,7 +99,7 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn remove_member(
+    pub(in crate::store::directory) async fn remove_member(
         &self,
         room: &RoomId,
         who: &PrincipalId,
@@ -112,7 +113,7 @@ impl SqliteDirectory {
                     Some(census) if census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
                     Some(_) => {}
                 }
-                sqlx::query("DELETE FROM members WHERE room = ? AND principal = ?")
+                sqlx::query("DELETE FROM members WHERE room = $1 AND principal = $2")
                     .bind(room.as_str())
                     .bind(who.as_str())
                     .execute(connection)
@@ -125,25 +126,27 @@ impl SqliteDirectory {
 }
 
 pub(super) async fn insert_member(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     room: &RoomId,
     who: &PrincipalId,
     member: &Member,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO members (room, principal, role, name, added_by, added_at) VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(room.as_str())
-        .bind(who.as_str())
-        .bind(member.role.as_str())
-        .bind(member.name.as_deref())
-        .bind(member.added_by.as_ref().map(PrincipalId::as_str))
-        .bind(millis(member.added_at))
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO members (room, principal, role, name, added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(room.as_str())
+    .bind(who.as_str())
+    .bind(member.role.as_str())
+    .bind(member.name.as_deref())
+    .bind(member.added_by.as_ref().map(PrincipalId::as_str))
+    .bind(millis(member.added_at))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// The member in the columns 3 to 7 of a roster's row, if there is one.
-pub(super) fn read_member(row: &SqliteRow) -> Result<Option<(PrincipalId, Member)>, sqlx::Error> {
+pub(super) fn read_member(row: &EngineRow) -> Result<Option<(PrincipalId, Member)>, sqlx::Error> {
     let Some(who) = row.try_get::<Option<&str>, _>(3)? else { return Ok(None) };
     let member = Member {
         role: word(row, 4)?,

@@ -1,0 +1,52 @@
+//! Where a store is: a folder of its own, or a database on a Postgres server. Made by the command line; opened by `Store`
+//! and `Directory`. It must never show a password.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A folder with a SQLite file in it; made when it is not there.
+    Folder(PathBuf),
+    /// A Postgres database, in which the tables are made when they are not there.
+    Postgres(PostgresOptions),
+}
+
+/// How a Postgres database is reached.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// Server, database, user, TLS.
+    pub connect: PgConnectOptions,
+    /// Connections that read rooms and the directory at the same time. One more writes the log.
+    pub connections: u32,
+    /// How long a connection, a statement or a commit may take before it counts as a failure and is tried again.
+    pub patience: Duration,
+}
+
+impl From<&Path> for Place {
+    fn from(folder: &Path) -> Self {
+        Self::Folder(folder.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Place {
+    fn from(folder: &PathBuf) -> Self {
+        Self::Folder(folder.clone())
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Postgres at {}:{}", self.connect.get_host(), self.connect.get_port())
+    }
+}

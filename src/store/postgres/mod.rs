@@ -1,0 +1,39 @@
+//! The store in a Postgres database: one connection that writes the log, a pool that reads rooms and the directory.
+//! `schema` opens it, `sink` writes it by the transactions in `replace` and its own, `reader` reads it.
+//! Several servers may use one database. None of them may trust its memory about what others wrote.
+
+mod reader;
+mod replace;
+pub(super) mod schema;
+mod sink;
+
+pub(super) use reader::PostgresReader;
+pub(super) use sink::PostgresSink;
+
+use super::directory::{Directory, PostgresDirectory};
+use super::error::StoreError;
+use super::ledger::Ledger;
+use super::{Opened, PostgresOptions, Reader, Sequence, Sink, StoreConfig};
+
+/// Sequences of one block. A server that has used its block up takes the next one when it starts anew.
+const BLOCK_BITS: u32 = 40;
+
+/// Which server took a row, and at which of its starts.
+fn block(sequence: Sequence) -> u64 {
+    sequence.0 >> BLOCK_BITS
+}
+
+/// Opens the database and brings its tables up to date.
+pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Result<Opened, StoreError> {
+    let mut connection = schema::connect(options).await?;
+    let block: i64 = sqlx::query_scalar("SELECT nextval('log_blocks')").fetch_one(&mut connection).await?;
+    sink::finish_deletions(&mut connection).await?;
+    let pool = schema::pool(options).await?;
+    let directory = PostgresDirectory::new(pool.clone(), config.fault.clone());
+    Ok(Opened {
+        ledger: Ledger::new(config.unsaved_budget, Sequence(block.cast_unsigned() << BLOCK_BITS)),
+        sink: Sink::Postgres(PostgresSink::new(options.clone(), connection, config.fault.clone())),
+        reader: Reader::Postgres(PostgresReader::new(pool)),
+        directory: Directory::Postgres(directory),
+    })
+}

@@ -1,0 +1,94 @@
+//! The transaction that replaces a room's snapshot and deletes the rows in it.
+//! Only the sink calls it. It must never delete for a snapshot that does not read back as it was written.
+
+use std::collections::HashMap;
+
+use sqlx::{Connection, PgConnection, Row};
+
+use super::sink::room_ids;
+use crate::store::compaction::CompactionWrite;
+use crate::store::error::StoreError;
+use crate::store::fault::FaultSwitch;
+use crate::store::moment::now;
+use crate::store::seal::signed;
+use crate::store::snapshot::Encoded;
+
+/// See [`Sink::commit_compaction`](crate::store::sink::Sink::commit_compaction).
+pub(super) async fn commit_compaction(
+    connection: &mut PgConnection,
+    write: &CompactionWrite,
+    fault: Option<&FaultSwitch>,
+) -> Result<bool, StoreError> {
+    let mut transaction = connection.begin().await?;
+    let ids = room_ids(&mut transaction, &HashMap::from([(write.room().clone(), None)])).await?;
+    let Some(id) = ids.get(write.room()).copied() else { return Ok(false) };
+    // One server at a time, and whoever writes rows goes on meanwhile.
+    let locked: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM snapshots WHERE room = $1")
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if locked.is_none() || generation.unwrap_or(0) != signed(write.read_generation) {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
+    replace_snapshot(&mut transaction, id, write.generation(), &write.snapshot).await?;
+    let folded: Vec<i64> = write.folded.iter().map(|sequence| signed(sequence.0)).collect();
+    let deleted = sqlx::query("DELETE FROM log WHERE room = $1 AND seq = ANY($2)")
+        .bind(id)
+        .bind(&folded)
+        .execute(&mut *transaction)
+        .await?;
+    if deleted.rows_affected() != folded.len() as u64 {
+        let source = format!("{} of {} folded rows are in the log", deleted.rows_affected(), folded.len()).into();
+        return Err(StoreError::Fold { room: write.room().clone(), source });
+    }
+    if let Some(fault) = fault {
+        fault.before_commit().await?;
+    }
+    transaction.commit().await?;
+    if let Some(fault) = fault {
+        fault.after_commit()?;
+    }
+    Ok(true)
+}
+
+/// Writes the snapshot, keeps the one before it, and reads it back before anything may be deleted for it.
+async fn replace_snapshot(
+    connection: &mut PgConnection,
+    room: i64,
+    generation: u64,
+    snapshot: &Encoded,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO older_snapshots (room, generation, checksum, raw_length, data, written_at)
+         SELECT room, generation, checksum, raw_length, data, written_at FROM snapshots WHERE room = $1
+         ON CONFLICT (room) DO UPDATE SET generation = excluded.generation, checksum = excluded.checksum,
+             raw_length = excluded.raw_length, data = excluded.data, written_at = excluded.written_at",
+    )
+    .bind(room)
+    .execute(&mut *connection)
+    .await?;
+    let row = sqlx::query(
+        "INSERT INTO snapshots (room, generation, checksum, raw_length, data, written_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (room) DO UPDATE SET generation = excluded.generation, checksum = excluded.checksum,
+             raw_length = excluded.raw_length, data = excluded.data, written_at = excluded.written_at
+         RETURNING checksum, raw_length, sha256(data)",
+    )
+    .bind(room)
+    .bind(signed(generation))
+    .bind(i64::from(snapshot.checksum))
+    .bind(signed(snapshot.raw_length))
+    .bind(&snapshot.data[..])
+    .bind(now())
+    .fetch_one(&mut *connection)
+    .await?;
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(&snapshot.data);
+    let same = row.try_get::<i64, _>(0)? == i64::from(snapshot.checksum)
+        && row.try_get::<i64, _>(1)? == signed(snapshot.raw_length)
+        && row.try_get::<&[u8], _>(2)? == hash.as_slice();
+    if same { Ok(()) } else { Err(sqlx::Error::Protocol("the snapshot reads back differently".to_owned()).into()) }
+}

@@ -1,0 +1,95 @@
+//! The database on the server: connecting, migrations, pools. Only opening a store or a directory comes here.
+//! It must never change tables that it does not understand.
+
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
+use tokio::time::timeout;
+
+use crate::store::PostgresOptions;
+use crate::store::error::StoreError;
+
+/// Where sqlx keeps what was applied.
+const MIGRATIONS: &str = "_sqlx_migrations";
+/// Whoever migrates holds the advisory lock of this number. It is one that nobody else is likely to use.
+const MIGRATION_LOCK: i64 = 0x7472_6970_726f_6f6d;
+
+/// Connects and brings the tables up to date. Several processes may do so at the same time.
+pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+    let mut connection = connect_only(options).await?;
+    let mut transaction = connection.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
+    let missing = missing(&mut transaction).await?;
+    if !missing.is_empty() {
+        transaction.ensure_migrations_table(MIGRATIONS).await.map_err(not_migrated)?;
+        for migration in &missing {
+            transaction.apply(MIGRATIONS, migration).await.map_err(not_migrated)?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(connection)
+}
+
+/// Connects to a database whose tables are those of this version. Changes nothing.
+pub(in crate::store) async fn check(options: &PostgresOptions) -> Result<(), StoreError> {
+    let mut connection = connect_only(options).await?;
+    let missing = missing(&mut connection).await?;
+    connection.close().await?;
+    if missing.is_empty() { Ok(()) } else { Err(StoreError::OlderTables) }
+}
+
+/// One connection, to tables as they are.
+pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+    let patience = options.patience;
+    match timeout(patience, options.connect.connect()).await {
+        Ok(connection) => Ok(connection?),
+        Err(_) => Err(StoreError::TimedOut { patience }),
+    }
+}
+
+/// Connections that come and go with what is to be read.
+pub(in crate::store) async fn pool(options: &PostgresOptions) -> Result<PgPool, StoreError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(1))
+        .acquire_timeout(options.patience)
+        .connect_with(options.connect.clone())
+        .await?;
+    Ok(pool)
+}
+
+/// The migrations that the database still needs, once it is sure that those that it had are known here.
+async fn missing(connection: &mut PgConnection) -> Result<Vec<Migration>, StoreError> {
+    let has_any: bool =
+        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(MIGRATIONS).fetch_one(&mut *connection).await?;
+    let mut wanted = migrations();
+    if !has_any {
+        return Ok(wanted);
+    }
+    for applied in connection.list_applied_migrations(MIGRATIONS).await.map_err(not_migrated)? {
+        let Some(at) = wanted.iter().position(|wanted| wanted.version == applied.version) else {
+            return Err(StoreError::NewerTables { version: applied.version });
+        };
+        if wanted.remove(at).checksum != applied.checksum {
+            return Err(not_migrated(MigrateError::VersionMismatch(applied.version)));
+        }
+    }
+    Ok(wanted)
+}
+
+fn not_migrated(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::Database(error),
+        source => StoreError::Tables { source },
+    }
+}
+
+/// All migrations, in order.
+fn migrations() -> Vec<Migration> {
+    let migration = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    vec![
+        migration(1, "store", include_str!("../../../migrations/postgres/0001_store.sql")),
+        migration(2, "directory", include_str!("../../../migrations/postgres/0002_directory.sql")),
+    ]
+}

@@ -1,0 +1,226 @@
+//! The connection that writes the log. Called through the store's `Sink`, which says what each of these does.
+//! A call that the server does not answer in time has failed, and its connection goes.
+
+use std::collections::HashMap;
+
+use sqlx::{Connection, PgConnection, Row};
+use tokio::time::timeout;
+
+use super::replace::commit_compaction;
+use super::schema;
+use crate::room::id::RoomId;
+use crate::store::PostgresOptions;
+use crate::store::compaction::CompactionWrite;
+use crate::store::error::StoreError;
+use crate::store::fault::FaultSwitch;
+use crate::store::ledger::Batch;
+use crate::store::moment::now;
+use crate::store::seal::{SealedRow, signed};
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::store) struct PostgresSink {
+    options: PostgresOptions,
+    connection: Option<PgConnection>,
+    fault: Option<FaultSwitch>,
+}
+
+impl PostgresSink {
+    pub(super) fn new(options: PostgresOptions, connection: PgConnection, fault: Option<FaultSwitch>) -> Self {
+        Self { options, connection: Some(connection), fault }
+    }
+
+    pub(in crate::store) async fn commit_rows(
+        &mut self,
+        batch: &Batch,
+        known: &HashMap<RoomId, Option<i64>>,
+    ) -> Result<HashMap<RoomId, i64>, StoreError> {
+        let fault = self.fault.clone();
+        self.transact(async |connection| commit_rows(connection, batch, known, fault.as_ref()).await).await
+    }
+
+    pub(in crate::store) async fn commit_compaction(&mut self, write: &CompactionWrite) -> Result<bool, StoreError> {
+        let fault = self.fault.clone();
+        self.transact(async |connection| commit_compaction(connection, write, fault.as_ref()).await).await
+    }
+
+    pub(in crate::store) async fn snapshot_is(&mut self, write: &CompactionWrite) -> Result<bool, StoreError> {
+        self.transact(async |connection| {
+            // Another server may have written the generation after it; then this one's rows are folded by both, or by none.
+            let found: Option<bool> = sqlx::query_scalar(
+                "SELECT generation = $2 AND checksum = $3 AND raw_length = $4
+                 FROM snapshots JOIN rooms ON rooms.id = snapshots.room WHERE rooms.name = $1",
+            )
+            .bind(write.room().as_str())
+            .bind(signed(write.generation()))
+            .bind(i64::from(write.snapshot.checksum))
+            .bind(signed(write.snapshot.raw_length))
+            .fetch_optional(connection)
+            .await?;
+            Ok(found.unwrap_or(false))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn commit_deletion(&mut self, room: &RoomId) -> Result<(), StoreError> {
+        let fault = self.fault.clone();
+        self.transact(async |connection| commit_deletion(connection, room, fault.as_ref()).await).await
+    }
+
+    pub(in crate::store) async fn is_stored(&mut self, room: &RoomId) -> Result<bool, StoreError> {
+        self.transact(async |connection| {
+            let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rooms WHERE name = $1)")
+                .bind(room.as_str())
+                .fetch_one(connection)
+                .await?;
+            Ok(found)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn close(&mut self) -> Result<(), StoreError> {
+        if let Some(connection) = self.connection.take() {
+            connection.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` on the connection, which stays only if that succeeds.
+    async fn transact<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => schema::connect_only(&self.options).await?,
+        };
+        let patience = self.options.patience;
+        let result = timeout(patience, work(&mut connection)).await.unwrap_or(Err(StoreError::TimedOut { patience }));
+        // Whatever state a connection is in after a failure, dropping it rolls it back.
+        self.connection = result.is_ok().then_some(connection);
+        result
+    }
+}
+
+/// One transaction for a batch. Rows that are there already stay as they are: they are these.
+async fn commit_rows(
+    connection: &mut PgConnection,
+    batch: &Batch,
+    known: &HashMap<RoomId, Option<i64>>,
+    fault: Option<&FaultSwitch>,
+) -> Result<HashMap<RoomId, i64>, StoreError> {
+    let mut transaction = connection.begin().await?;
+    let ids = room_ids(&mut transaction, known).await?;
+    let rows = batch.iter().filter_map(|row| Some(SealedRow::new(row, *ids.get(&row.room)?)));
+    let (mut rooms, mut sequences, mut checksums, mut data) = (vec![], vec![], vec![], vec![]);
+    for SealedRow { row, room, checksum } in rows {
+        rooms.push(room);
+        sequences.push(signed(row.sequence.0));
+        checksums.push(i64::from(checksum));
+        data.push(&row.data[..]);
+    }
+    sqlx::query(
+        "INSERT INTO log (room, seq, checksum, data) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(rooms)
+    .bind(sequences)
+    .bind(checksums)
+    .bind(data)
+    .execute(&mut *transaction)
+    .await?;
+    if let Some(fault) = fault {
+        fault.before_commit().await?;
+    }
+    transaction.commit().await?;
+    if let Some(fault) = fault {
+        fault.after_commit()?;
+    }
+    Ok(ids)
+}
+
+/// The ids of all these rooms, kept from being deleted until the transaction ends. Those that were never written get one;
+/// those whose id is gone were deleted, and are left out.
+pub(super) async fn room_ids(
+    connection: &mut PgConnection,
+    known: &HashMap<RoomId, Option<i64>>,
+) -> Result<HashMap<RoomId, i64>, StoreError> {
+    let mut names: Vec<&str> = known.iter().filter(|(_, id)| id.is_none()).map(|(room, _)| room.as_str()).collect();
+    if !names.is_empty() {
+        // In order, so that two servers that make the same rooms do not wait for each other.
+        names.sort_unstable();
+        sqlx::query(
+            "INSERT INTO rooms (name, created_at) SELECT name, $2 FROM unnest($1::text[]) AS name ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(&names)
+        .bind(now())
+        .execute(&mut *connection)
+        .await?;
+    }
+    let ids: Vec<i64> = known.values().filter_map(|id| *id).collect();
+    let rows = sqlx::query("SELECT id, name FROM rooms WHERE id = ANY($1) OR name = ANY($2) ORDER BY id FOR KEY SHARE")
+        .bind(ids)
+        .bind(&names)
+        .fetch_all(connection)
+        .await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let name: &str = row.try_get(1)?;
+        if let Some((room, _)) = known.iter().find(|(room, _)| room.as_str() == name) {
+            found.insert(room.clone(), row.try_get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes the documents of rooms whose roster is gone: a crash came between.
+pub(super) async fn finish_deletions(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let left: Vec<String> = sqlx::query_scalar("SELECT room FROM deleted_rooms").fetch_all(&mut *connection).await?;
+    for name in &left {
+        let mut transaction = connection.begin().await?;
+        delete(&mut transaction, name).await?;
+        transaction.commit().await?;
+    }
+    if !left.is_empty() {
+        tracing::info!(rooms = left.len(), "documents of deleted rooms were still there; they are deleted now");
+    }
+    Ok(())
+}
+
+/// One transaction that deletes all of a room.
+async fn commit_deletion(
+    connection: &mut PgConnection,
+    room: &RoomId,
+    fault: Option<&FaultSwitch>,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    delete(&mut transaction, room.as_str()).await?;
+    if let Some(fault) = fault {
+        fault.before_commit().await?;
+    }
+    transaction.commit().await?;
+    if let Some(fault) = fault {
+        fault.after_commit()?;
+    }
+    Ok(())
+}
+
+/// All lines of a room, whose name nobody can make again before they are gone.
+async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
+    let id: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1 FOR UPDATE")
+        .bind(name)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(id) = id {
+        for statement in [
+            "DELETE FROM log WHERE room = $1",
+            "DELETE FROM snapshots WHERE room = $1",
+            "DELETE FROM older_snapshots WHERE room = $1",
+            "DELETE FROM rooms WHERE id = $1",
+        ] {
+            sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+        }
+    }
+    sqlx::query("DELETE FROM deleted_rooms WHERE room = $1").bind(name).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The store's SQLite file: one connection that writes the log, a few that read rooms, and the directory's own.
+//! `schema` opens it, `sink` writes it by the transactions in `rows`, `replace` and `deletion`, `reader` reads it; whose
+//! `turn` it is to write is for them and the directory to agree on.
+
+mod deletion;
+mod reader;
+mod replace;
+mod rows;
+pub(super) mod schema;
+mod sink;
+pub(super) mod turn;
+
+use std::path::Path;
+
+pub(super) use reader::SqliteReader;
+pub(super) use sink::SqliteSink;
+
+use self::turn::Turn;
+use super::directory::{Directory, SqliteDirectory};
+use super::error::StoreError;
+use super::{Opened, Reader, Sink, StoreConfig};
+
+/// Opens the database in `folder`, which this process has for itself while the sink lives.
+pub(super) async fn open(config: &StoreConfig, folder: &Path) -> Result<Opened, StoreError> {
+    schema::make_folder(folder)?;
+    let lock = schema::take_folder(folder)?;
+    let options = schema::options(folder);
+    let in_file = |error: StoreError| error.in_file(options.get_filename());
+    let mut connection = schema::connect(&options).await?;
+    deletion::finish_deletions(&mut connection).await.map_err(in_file)?;
+    let ledger = schema::scan(&mut connection, config.unsaved_budget).await.map_err(in_file)?;
+    let reader = SqliteReader::connect(&options, config.readers).await?;
+    let turn = Turn::default();
+    let directory = SqliteDirectory::connect(&options, turn.clone(), config.fault.clone()).await?;
+    let sink = SqliteSink::new(options.clone(), connection, lock, turn, config.fault.clone());
+    Ok(Opened {
+        ledger,
+        sink: Sink::Sqlite(sink),
+        reader: Reader::Sqlite(reader),
+        directory: Directory::Sqlite(directory),
+    })
+}
