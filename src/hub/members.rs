@@ -4,12 +4,14 @@
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::line::Line;
 use crate::room::id::ConnectionId;
+use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
 
 /// Clients reconnect after 30 s without a message; half of that leaves time for a slow network.
@@ -31,6 +33,8 @@ pub struct Patience {
 /// All connections of a room.
 pub struct Members {
     all: HashMap<ConnectionId, Member>,
+    /// The lines of those who were shown out, for as long as their sockets want to hear what became of what they wrote.
+    shown_out: HashMap<ConnectionId, Weak<Line>>,
     patience: Patience,
     next_check: Instant,
 }
@@ -56,7 +60,7 @@ struct Challenge {
 impl Members {
     /// Nobody yet.
     pub fn new(now: Instant, patience: Patience) -> Self {
-        Self { all: HashMap::new(), patience, next_check: now + CHECK_MIN }
+        Self { all: HashMap::new(), shown_out: HashMap::new(), patience, next_check: now + CHECK_MIN }
     }
 
     /// A connection joins.
@@ -71,6 +75,21 @@ impl Members {
         if let Some(member) = self.all.remove(&connection) {
             // Its socket may go on with other documents.
             member.line.outbox().forget_line(connection);
+        }
+    }
+
+    /// A connection has to go, and its socket stays.
+    pub fn show_out(&mut self, connection: ConnectionId, line: Weak<Line>) {
+        self.remove(connection);
+        self.shown_out.retain(|_, line| line.strong_count() > 0);
+        self.shown_out.insert(connection, line);
+    }
+
+    /// Tells somebody who was shown out what became of what they wrote, and nothing else.
+    pub fn tell_shown_out(&self, now: Instant, connection: ConnectionId, message: &ServerMessage) {
+        let line = self.shown_out.get(&connection).and_then(Weak::upgrade);
+        if let (Some(line), ServerMessage::SyncStatus(_)) = (line, message) {
+            line.control(now, message);
         }
     }
 

@@ -226,8 +226,11 @@ impl RoomTask {
                     self.idle_since = None;
                     Input::Join(arrival)
                 }
-                Mail::Leave(id) => {
-                    self.members.remove(id);
+                Mail::Leave(id) | Mail::ShownOut(id, _) => {
+                    match mail {
+                        Mail::ShownOut(_, line) => self.members.show_out(id, line),
+                        _ => self.members.remove(id),
+                    }
                     if self.members.is_empty() {
                         self.idle_since = Some(now);
                     }
@@ -342,7 +345,9 @@ impl RoomTask {
     }
 
     fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
-        let Some(line) = self.members.get_mut(to).map(|member| &member.line) else { return };
+        let Some(line) = self.members.get_mut(to).map(|member| &member.line) else {
+            return self.members.tell_shown_out(now, to, message);
+        };
         let Some(frame) = line.protocol().frame(message) else { return };
         let bytes = frame.len();
         // A difference makes up for everything but these.

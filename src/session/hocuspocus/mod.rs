@@ -196,7 +196,10 @@ impl Session {
             ClientMessage::Unknown(kind) => tracing::debug!(kind, "a message of an unknown type is ignored"),
             ClientMessage::Token(token) => self.present(&address, &token)?,
             message => match self.documents.get_mut(&address).expect("it is there or was just made") {
-                Document::Open(_) => return self.pass_on(connection, &address, message, bytes).await,
+                Document::Open(open) => {
+                    open.hears(&message);
+                    return self.pass_on(connection, &address, message, bytes).await;
+                }
                 Document::Waiting(waiting) => {
                     let needs_none =
                         waiting.is_new() && (self.door.access.is_open() || self.door.presented.token.is_some());
@@ -321,15 +324,15 @@ impl Session {
 
     /// The client may open the document: it is told so, joins the room, and what it said meanwhile is looked at.
     async fn open(&mut self, connection: &mut Connection, address: &Address, seat: Seat) -> Result<(), CloseReason> {
-        let open = Open::new(seat);
+        let Some(Document::Waiting(mut waiting)) = self.documents.remove(address) else {
+            unreachable!("it waited for this");
+        };
+        let open = Open::after(&mut waiting, seat);
         say(connection, &open.scope(address));
         let joined = open.join(address, connection.outbox()).await;
         self.addresses.insert(open.seat.id(), address.clone());
         self.without = None;
-        let Some(Document::Waiting(waiting)) = self.documents.insert(address.clone(), Document::Open(Box::new(open)))
-        else {
-            unreachable!("it waited for this");
-        };
+        self.documents.insert(address.clone(), Document::Open(Box::new(open)));
         joined.map_err(|RoomFailed| CloseReason::TryAgain)?;
         let catches_up = waiting.must_catch_up();
         for (message, bytes) in waiting.into_messages() {
@@ -372,17 +375,25 @@ impl Session {
         tracing::info!(reason = reason.label(), "a document is closed");
         self.door.hub.metrics().closed(reason);
         say(connection, &permission_denied(address, reason.text()));
-        self.close(address).await;
-        self.documents.insert(address.clone(), Document::Waiting(Waiting::after(reason, Instant::now())));
+        if let Some(Document::Open(open)) = self.documents.remove(address) {
+            self.forget(&open);
+            let waiting = open.end(reason, address, connection.outbox()).await;
+            self.documents.insert(address.clone(), Document::Waiting(waiting));
+        }
         Ok(())
     }
 
     /// The client is done with one document.
     async fn close(&mut self, address: &Address) {
         if let Some(Document::Open(open)) = self.documents.remove(address) {
-            self.addresses.remove(&open.seat.id());
+            self.forget(&open);
             open.leave().await;
         }
+    }
+
+    /// A document is open no more.
+    fn forget(&mut self, open: &Open) {
+        self.addresses.remove(&open.seat.id());
         if self.addresses.is_empty() {
             self.without.get_or_insert_with(Instant::now);
         }
