@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::code::Code;
-use crate::access::{Denial, Refused};
+use crate::access::{Denial, Refused, Stranger};
 use crate::hub::EnterError;
 use crate::hub::visit::VisitError;
 use crate::room::patch::{PatchCode, PatchError};
@@ -374,6 +374,16 @@ impl From<EnterError> for Problem {
     }
 }
 
+impl From<Stranger> for Problem {
+    fn from(stranger: Stranger) -> Self {
+        let header = match stranger {
+            Stranger::Page => header::ORIGIN,
+            Stranger::Name => header::HOST,
+        };
+        Self::new(Code::OriginDenied, stranger.to_string()).at(header.as_str())
+    }
+}
+
 impl From<UpgradeError> for Problem {
     fn from(error: UpgradeError) -> Self {
         let code = match error {
@@ -382,7 +392,7 @@ impl From<UpgradeError> for Problem {
             UpgradeError::NoKey => Code::WebSocketKey,
             UpgradeError::NotUpgradable => Code::NotUpgradable,
             UpgradeError::TooManyConnections => Code::ConnectionLimit,
-            UpgradeError::Origin => Code::OriginDenied,
+            UpgradeError::Stranger(stranger) => return stranger.into(),
             UpgradeError::Draining => Code::Draining,
         };
         Self::new(code, error.to_string())
