@@ -2,6 +2,8 @@
 //! Every path asks here: sockets of each protocol, REST, tickets. Pure: no clock, no I/O, nothing kept. Whether a
 //! credential still holds is not decided here (see `pass`).
 
+use std::time::Duration;
+
 use crate::room::id::RoomId;
 use crate::room::principal::{PrincipalId, PrincipalKind};
 use crate::room::role::{Role, Writes};
@@ -129,6 +131,9 @@ pub fn role_in(who: &Identity, room: &Standing<'_>) -> Option<Role> {
         return (only == room.room).then_some(*role);
     }
     let roster = room.roster?;
+    if is_of_a_former_room(who, roster) {
+        return None;
+    }
     let own = place(roster, &who.principal.id);
     match &who.grant {
         Grant::Rooms { rooms, .. } if !rooms.includes(room.room) => None,
@@ -184,6 +189,13 @@ pub fn role_of_key(key: &KeyRecord) -> Role {
         Role::Viewer
     };
     key.role.min(reaches)
+}
+
+/// Whether a ticket was signed before this room was made: it is for another one, which had the same name and was deleted.
+fn is_of_a_former_room(who: &Identity, roster: &Roster) -> bool {
+    // It says the second only, and the room may have been made in the very same one.
+    let later = who.signed_at.and_then(|signed| roster.created_at.duration_since(signed).ok());
+    later.is_some_and(|later| later >= Duration::from_secs(1))
 }
 
 /// The role that a key gives an agent, lowered by the agent's place in the room, if it has one.

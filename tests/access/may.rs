@@ -1,9 +1,9 @@
 //! The table of every kind of principal × role × action, and what the table cannot show.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use triproom::access::may::{makes_on_entry, role_of_key};
+use triproom::access::may::{makes_on_entry, owner_of_new, role_of_key};
 use triproom::access::{Action, Credential, Decision, Denial, Grant, Identity, Standing, may, role_in, writes_in};
 use triproom::room::id::RoomId;
 use triproom::room::principal::{Principal, PrincipalId, PrincipalKind};
@@ -19,7 +19,7 @@ fn id(name: &str) -> PrincipalId {
 }
 
 fn identity(who: &str, grant: Grant, credential: Credential) -> Identity {
-    Identity { principal: Principal::new(id(who), None), grant, credential, expires_at: None }
+    Identity { principal: Principal::new(id(who), None), grant, credential, expires_at: None, signed_at: None }
 }
 
 fn roster(members: &[(&str, Role)], visibility: Visibility, editors_may_invite: bool) -> Roster {
@@ -366,6 +366,29 @@ fn a_credential_for_one_room_opens_no_other() {
             let who = identity(who, ticket(Role::Owner, issuer), credential);
             assert_eq!(role_in(&who, &elsewhere), None);
             assert_eq!(may(&who, Action::CreateRoom, &elsewhere), Decision::Denied(Denial::OtherRooms));
+        }
+    }
+}
+
+#[test]
+fn a_ticket_does_not_open_a_later_room_of_the_same_name() {
+    let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let members = [("ada", Role::Owner), ("olga", Role::Owner)];
+    let holders =
+        [("ada", Some("ada")), ("ada", None), ("guest:1", Some("olga")), ("guest:1", None), ("agent:planner", None)];
+    for ((who, issuer), credential) in
+        holders.into_iter().flat_map(|who| [(who, Credential::Ticket), (who, keys_ticket())])
+    {
+        let mut who = identity(who, ticket(Role::Editor, issuer), credential);
+        who.signed_at = Some(signed);
+        // Tickets say the second, rooms the millisecond.
+        for (made, opens) in
+            [(999_000, true), (1_000_000, true), (1_000_999, true), (1_001_000, false), (9_000_000, false)]
+        {
+            let mut roster = roster(&members, Visibility::Public, false);
+            roster.created_at = SystemTime::UNIX_EPOCH + Duration::from_millis(made);
+            let role = role_in(&who, &Standing { room: &room("trip"), roster: Some(&roster) });
+            assert_eq!(role, opens.then_some(Role::Editor), "{who:?} {made}");
         }
     }
 }
