@@ -99,6 +99,9 @@ pub enum Denial {
     /// The credential is for other rooms.
     #[error("this credential is for other rooms")]
     OtherRooms,
+    /// Nobody could look after the room.
+    #[error("a key below owner that acts on behalf of nobody makes no rooms: they would have no owner")]
+    NoOwner,
 }
 
 /// A room as the caller finds it.
@@ -238,6 +241,9 @@ fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(),
     if role < needs {
         return Err(Denial::Forbidden { needs });
     }
+    if action == Action::CreateRoom && owns_in_vain(who) {
+        return Err(Denial::NoOwner);
+    }
     let loses_owner = match action {
         Action::ChangeMember { from, to, .. } => from == Role::Owner && to != Role::Owner,
         Action::RemoveMember { role, .. } => role == Role::Owner,
@@ -255,6 +261,11 @@ fn role_for_new(who: &Identity, room: &RoomId) -> Option<Role> {
         Grant::Room { .. } if who.credential.is_ticket() => None,
         Grant::Room { room: only, role, .. } => (only == room).then_some(*role),
     }
+}
+
+/// Whether somebody would be the owner of their rooms, and not be able to do there what only an owner may.
+fn owns_in_vain(who: &Identity) -> bool {
+    matches!(who.grant, Grant::Rooms { role, .. } if role < Role::Owner) && who.principal.on_behalf_of.is_none()
 }
 
 /// Whether it is a link that lets them in, and not their own name.

@@ -282,6 +282,8 @@ impl From<Denial> for Problem {
             Denial::NoSuchRoom => Self::no_such_room(),
             Denial::Forbidden { needs } => Self::new(Code::PermissionDenied, text).expected(needs.as_str(), None),
             Denial::LinksOnly | Denial::OtherRooms => Self::new(Code::PermissionDenied, text),
+            Denial::NoOwner => Self::new(Code::PermissionDenied, text)
+                .hint("Make the key with --on-behalf-of and the person who is to own its rooms."),
             Denial::OwnRole => Self::new(Code::OwnRole, text),
             Denial::LastOwner => Self::new(Code::LastOwner, text),
         }

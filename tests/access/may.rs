@@ -407,9 +407,19 @@ fn who_may_write_somewhere_may_make_a_room() {
             let expected = match most {
                 None => Decision::Denied(Denial::OtherRooms),
                 Some(most) if most < Role::Editor => Decision::Denied(Denial::Forbidden { needs: Role::Editor }),
+                // An agent that may not look after a room, and nobody else who would.
+                Some(most) if most < Role::Owner && matches!(who.grant, Grant::Rooms { .. }) => {
+                    Decision::Denied(Denial::NoOwner)
+                }
                 Some(_) => Decision::Allowed,
             };
             assert_eq!(may(&who, Action::CreateRoom, &here), expected, "{}, {role}", kind.name);
+            if expected == Decision::Denied(Denial::NoOwner) {
+                let mut for_ada = who.clone();
+                for_ada.principal.on_behalf_of = Some(id("ada"));
+                assert_eq!(may(&for_ada, Action::CreateRoom, &here), Decision::Allowed);
+                assert_eq!(owner_of_new(&for_ada), Some(&id("ada")));
+            }
             let vouched = matches!(who.grant, Grant::Room { .. }) && expected == Decision::Allowed;
             assert_eq!(makes_on_entry(&who, &here), vouched, "{}, {role}", kind.name);
         }
