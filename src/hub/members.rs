@@ -117,7 +117,7 @@ impl Members {
     pub fn challenge(&mut self, now: Instant, connection: ConnectionId) {
         if let Some(member) = self.all.get_mut(&connection) {
             let outbox = member.line.outbox();
-            member.challenged.get_or_insert(Challenge { at: now, heard: outbox.heard_count() });
+            member.challenged.get_or_insert(Challenge { at: now, heard: outbox.pulse().heard_count() });
             outbox.ask(now);
             self.next_check = self.next_check.min(now + CHALLENGE);
         }
@@ -160,9 +160,9 @@ impl Member {
             outbox.abort(CloseReason::SlowClient);
             return None;
         }
-        let heard = outbox.heard();
+        let heard = outbox.pulse().heard();
         if let Some(challenge) = &self.challenged {
-            if outbox.heard_count() != challenge.heard {
+            if outbox.pulse().heard_count() != challenge.heard {
                 self.challenged = None;
             } else if now.duration_since(challenge.at) >= CHALLENGE {
                 outbox.abort(CloseReason::Silent);
@@ -176,15 +176,16 @@ impl Member {
             outbox.abort(CloseReason::Silent);
             return None;
         }
-        let unanswered = outbox.asked() > heard && now.saturating_duration_since(outbox.asked()) < patience.ping;
+        let unanswered =
+            outbox.pulse().asked() > heard && now.saturating_duration_since(outbox.pulse().asked()) < patience.ping;
         if silence >= patience.ping && !unanswered {
             outbox.ask(now);
         }
-        if now.saturating_duration_since(outbox.said()) >= KEEP_ALIVE {
+        if now.saturating_duration_since(outbox.pulse().said()) >= KEEP_ALIVE {
             self.line.deliver(now, &[self.line.protocol().keep_alive()], None);
         }
         let stalled = outbox.stalled_since().map(|since| since + patience.slow);
-        let due = (heard + patience.ping).max(now + patience.ping / 2).min(outbox.said() + KEEP_ALIVE);
+        let due = (heard + patience.ping).max(now + patience.ping / 2).min(outbox.pulse().said() + KEEP_ALIVE);
         Some(stalled.map_or(due, |stalled| stalled.min(due)))
     }
 }

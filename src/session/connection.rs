@@ -102,7 +102,7 @@ impl Connection {
                 Heard::Message(message) => message,
                 Heard::Event(event) => return Ok(event),
             };
-            self.outbox.hear(Instant::now());
+            self.outbox.pulse().hear(Instant::now());
             match message {
                 Message::Binary(bytes) => return Ok(Event::Message(own(bytes))),
                 Message::Text(_) => return Err(CloseReason::UnsupportedData),
