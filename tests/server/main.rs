@@ -5,8 +5,10 @@
 mod client;
 mod counted;
 mod drain;
+mod hocuspocus;
 mod house;
 mod races;
 mod rooms;
 mod saving;
 mod slow;
+mod unopened;

@@ -32,7 +32,7 @@ impl Document {
     }
 
     /// The document, if it waits.
-    pub fn waiting(&self) -> Option<&Waiting> {
+    pub fn waiting(&mut self) -> Option<&mut Waiting> {
         if let Self::Waiting(waiting) = self { Some(waiting) } else { None }
     }
 }
@@ -92,11 +92,6 @@ impl Waiting {
         self.state == Knock::NotYet
     }
 
-    /// Whether the last token was refused.
-    pub fn is_denied(&self) -> bool {
-        self.state == Knock::Denied
-    }
-
     /// Whether this is the attempt that counts.
     pub fn is_attempt(&self, attempt: u64) -> bool {
         self.state == Knock::Asked(attempt)
@@ -128,18 +123,21 @@ impl Waiting {
         }
     }
 
-    /// Bytes that are kept.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Messages that are kept.
-    pub fn messages(&self) -> usize {
-        self.messages.len()
+    /// Bounds what is kept for all documents of a socket; says whether it fits.
+    pub fn bound(all: &mut [&mut Self], bytes: usize, messages: usize) -> bool {
+        let fits = |all: &[&mut Self]| {
+            let kept = |size: fn(&Self) -> usize| all.iter().map(|waiting| size(waiting)).sum::<usize>();
+            kept(|waiting| waiting.bytes) <= bytes && kept(|waiting| waiting.messages.len()) <= messages
+        };
+        if !fits(all) {
+            // Nobody is going to ask for what waits at a closed door.
+            all.iter_mut().filter(|waiting| waiting.state == Knock::Denied).for_each(|waiting| waiting.give_up());
+        }
+        fits(all)
     }
 
     /// Gives up what is kept.
-    pub fn drop_messages(&mut self) {
+    fn give_up(&mut self) {
         *self = Self { state: self.state, past: Past::Spoiled, ..Self::new(self.since) };
     }
 

@@ -67,6 +67,7 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, limits: Hocuspoc
         texts: Texts::new(limits.text_bytes, limits.texts),
         limits,
     };
+    connection.hold_to(Some(limits.waiting_bytes));
     let conversation = AssertUnwindSafe(session.converse(&mut connection));
     let reason = conversation.catch_unwind().await.unwrap_or(CloseReason::ServerError);
     for (_, document) in session.documents.drain() {
@@ -332,6 +333,7 @@ impl Session {
         let joined = open.join(address, connection.outbox()).await;
         self.addresses.insert(open.seat.id(), address.clone());
         self.without = None;
+        connection.hold_to(None);
         self.documents.insert(address.clone(), Document::Open(Box::new(open)));
         joined.map_err(|RoomFailed| CloseReason::TryAgain)?;
         let catches_up = waiting.must_catch_up();
@@ -401,27 +403,10 @@ impl Session {
 
     /// What waits on one socket is bounded, whatever it waits for.
     fn bound_waiting(&mut self) -> Result<(), CloseReason> {
-        let waiting = || self.documents.values().filter_map(Document::waiting);
-        let bytes: usize = waiting().map(Waiting::bytes).sum();
-        let messages: usize = waiting().map(Waiting::messages).sum();
-        if bytes <= self.limits.waiting_bytes && messages <= self.limits.waiting_messages {
-            return Ok(());
-        }
-        // Nobody is going to ask for what waits at a closed door.
-        for document in self.documents.values_mut() {
-            if let Document::Waiting(waiting) = document
-                && waiting.is_denied()
-            {
-                waiting.drop_messages();
-            }
-        }
-        let waiting = || self.documents.values().filter_map(Document::waiting);
-        if waiting().map(Waiting::bytes).sum::<usize>() > self.limits.waiting_bytes
-            || waiting().map(Waiting::messages).sum::<usize>() > self.limits.waiting_messages
-        {
-            return Err(CloseReason::FrameTooBig);
-        }
-        Ok(())
+        let mut waiting: Vec<_> = self.documents.values_mut().filter_map(Document::waiting).collect();
+        let HocuspocusLimits { waiting_bytes, waiting_messages, .. } = self.limits;
+        let fits = Waiting::bound(&mut waiting, waiting_bytes, waiting_messages);
+        if fits { Ok(()) } else { Err(CloseReason::FrameTooBig) }
     }
 
     /// When something is to be done though nothing happens.
