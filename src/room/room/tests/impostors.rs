@@ -1,5 +1,7 @@
 //! Who tries to be somebody else in the list of those who are here.
 
+use yrs::updates::decoder::Decode;
+
 use super::*;
 
 /// The client that is Ada's.
@@ -83,6 +85,26 @@ fn who_was_only_quicker_gives_way_to_whoever_writes_under_the_id() {
     assert_eq!(shown(&mut room), Some((FAR + 2, Bytes::from_static(b"\"ada\""))));
     turn(&mut room, Input::Leave(MALLORY));
     assert_eq!(shown(&mut room), Some((FAR + 2, Bytes::from_static(b"\"ada\""))));
+}
+
+#[test]
+fn who_writes_under_the_id_of_somebody_who_is_here_does_not_become_them() {
+    let mut room = room_of_ada_and_mallory(Instant::now());
+    turn(&mut room, says(ADA, 5, Some("\"ada\"")));
+    turn(&mut room, update(ADA, letter(HERS.0)));
+    let doc = Doc::with_client_id(HERS.0);
+    doc.transact_mut().apply_update(yrs::Update::decode_v1(&letter(HERS.0)).expect("one")).expect("it fits");
+    let forged = {
+        let mut txn = doc.transact_mut();
+        txn.get_or_insert_text("notes").insert(&mut txn, 1, "forged");
+        txn.encode_update_v1()
+    };
+    assert_eq!(turn(&mut room, update(MALLORY, forged.into())).log.len(), 1, "editors write what they like");
+    turn(&mut room, says(MALLORY, 1, Some("\"mallory\"")));
+    turn(&mut room, says(MALLORY, 9, Some("\"mallory\"")));
+    assert_eq!(shown(&mut room), Some((5, Bytes::from_static(b"\"ada\""))));
+    turn(&mut room, says(ADA, 6, Some("\"ada\"")));
+    assert_eq!(shown(&mut room), Some((6, Bytes::from_static(b"\"ada\""))));
 }
 
 #[test]
