@@ -12,7 +12,7 @@ use triproom::room::client::{Arrival, Receipt};
 use triproom::room::fold;
 use triproom::room::id::ConnectionId;
 use triproom::room::input::{Admission, Input, UpdateKind};
-use triproom::room::presence::Presence;
+use triproom::room::presence::{Presence, Whose};
 use triproom::room::principal::{Principal, PrincipalId};
 use triproom::room::role::Writes;
 use triproom::room::room::{Room, RoomLimits};
@@ -125,7 +125,7 @@ fn presence(criterion: &mut Criterion) {
             clock += 1;
             for client in 0..200 {
                 let entry = AwarenessEntry { client: ClientId(client), clock, state: Some(state.clone()) };
-                presence.hear(now, ConnectionId(client), vec![entry]).expect("valid");
+                presence.hear(now, ConnectionId(client), vec![entry], |_, _| Whose::Own).expect("valid");
             }
             black_box(presence.take_changes())
         });

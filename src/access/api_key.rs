@@ -149,6 +149,7 @@ fn identity(record: KeyRecord) -> Identity {
         grant: Grant::Rooms { rooms: record.rooms, role },
         credential: Credential::Key(record.id),
         expires_at: None,
+        signed_at: None,
     }
 }
 

@@ -79,7 +79,8 @@ impl Access {
         let name = presented.name.as_deref().map(str::trim).unwrap_or_default();
         let id = PrincipalId::user(name).or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
         let principal = Principal::new(id, Some(name));
-        Identity { principal, grant: Grant::Everywhere(Role::Owner), credential: Credential::Open, expires_at: None }
+        let (grant, credential) = (Grant::Everywhere(Role::Owner), Credential::Open);
+        Identity { principal, grant, credential, expires_at: None, signed_at: None }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Identity {
     pub credential: Credential,
     /// From when on it proves nothing any more.
     pub expires_at: Option<SystemTime>,
+    /// When it was signed, to the second, if it is for the room that was there then and for no later one of that name.
+    pub signed_at: Option<SystemTime>,
 }
 
 /// What proved an identity.

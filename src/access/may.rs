@@ -2,6 +2,8 @@
 //! Every path asks here: sockets of each protocol, REST, tickets. Pure: no clock, no I/O, nothing kept. Whether a
 //! credential still holds is not decided here (see `pass`).
 
+use std::time::Duration;
+
 use crate::room::id::RoomId;
 use crate::room::principal::{PrincipalId, PrincipalKind};
 use crate::room::role::{Role, Writes};
@@ -97,6 +99,9 @@ pub enum Denial {
     /// The credential is for other rooms.
     #[error("this credential is for other rooms")]
     OtherRooms,
+    /// Nobody could look after the room.
+    #[error("a key below owner that acts on behalf of nobody makes no rooms: they would have no owner")]
+    NoOwner,
 }
 
 /// A room as the caller finds it.
@@ -129,6 +134,9 @@ pub fn role_in(who: &Identity, room: &Standing<'_>) -> Option<Role> {
         return (only == room.room).then_some(*role);
     }
     let roster = room.roster?;
+    if is_of_a_former_room(who, roster) {
+        return None;
+    }
     let own = place(roster, &who.principal.id);
     match &who.grant {
         Grant::Rooms { rooms, .. } if !rooms.includes(room.room) => None,
@@ -186,6 +194,13 @@ pub fn role_of_key(key: &KeyRecord) -> Role {
     key.role.min(reaches)
 }
 
+/// Whether a ticket was signed before this room was made: it is for another one, which had the same name and was deleted.
+fn is_of_a_former_room(who: &Identity, roster: &Roster) -> bool {
+    // It says the second only, and the room may have been made in the very same one.
+    let later = who.signed_at.and_then(|signed| roster.created_at.duration_since(signed).ok());
+    later.is_some_and(|later| later >= Duration::from_secs(1))
+}
+
 /// The role that a key gives an agent, lowered by the agent's place in the room, if it has one.
 fn no_more_than_its_place(roster: &Roster, agent: &Identity, role: Role) -> Role {
     roster.members.get(&agent.principal.id).map_or(role, |member| member.role.min(role))
@@ -226,6 +241,9 @@ fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(),
     if role < needs {
         return Err(Denial::Forbidden { needs });
     }
+    if action == Action::CreateRoom && owns_in_vain(who) {
+        return Err(Denial::NoOwner);
+    }
     let loses_owner = match action {
         Action::ChangeMember { from, to, .. } => from == Role::Owner && to != Role::Owner,
         Action::RemoveMember { role, .. } => role == Role::Owner,
@@ -243,6 +261,11 @@ fn role_for_new(who: &Identity, room: &RoomId) -> Option<Role> {
         Grant::Room { .. } if who.credential.is_ticket() => None,
         Grant::Room { room: only, role, .. } => (only == room).then_some(*role),
     }
+}
+
+/// Whether somebody would be the owner of their rooms, and not be able to do there what only an owner may.
+fn owns_in_vain(who: &Identity) -> bool {
+    matches!(who.grant, Grant::Rooms { role, .. } if role < Role::Owner) && who.principal.on_behalf_of.is_none()
 }
 
 /// Whether it is a link that lets them in, and not their own name.

@@ -37,7 +37,7 @@ pub use issue::{Purpose, TicketRequest};
 pub use key_set::KeySetError;
 pub use may::{Action, Decision, Denial, Standing, may, role_in, writes_in};
 pub use options::AccessOptions;
-pub use origins::{NoOrigin, Origins};
+pub use origins::{Names, NoOrigin, Origins, Stranger};
 pub use pass::{Pass, PassChange, PassEnd};
 pub use presented::{Presented, Token};
 pub use refused::{BadToken, Refused};
@@ -118,9 +118,10 @@ impl Access {
                 webhook = Some(Webhook::new(options.clone(), http::client()?));
             }
         }
+        let names = if options.proof.is_none() { Names::Sure } else { Names::Any };
         let shared = Shared {
             rosters: Rosters::new(directory.clone(), options.rosters),
-            origins: Origins::parse(&options.origins)?,
+            origins: Origins::parse(&options.origins, names)?,
             failures: Failures::new(options.failures),
             tickets: Tickets::open(&directory).await?,
             keys,

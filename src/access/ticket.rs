@@ -145,7 +145,8 @@ impl Claims {
             Some(key) => Credential::KeysTicket(KeyId::parse(&key).ok()?),
             None => Credential::Ticket,
         };
-        Some(Identity { principal, grant, credential, expires_at: Some(expires_at?) })
+        let signed_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.iat));
+        Some(Identity { principal, grant, credential, expires_at: Some(expires_at?), signed_at: Some(signed_at?) })
     }
 }
 

@@ -169,5 +169,6 @@ fn read(body: &[u8], question: Question) -> Result<Identity, AskError> {
         None => Grant::Member { cap: role },
     };
     let principal = Principal::new(id, answer.name.as_deref());
-    Ok(Identity { principal, grant, credential: Credential::Webhook(question), expires_at: None })
+    let credential = Credential::Webhook(question);
+    Ok(Identity { principal, grant, credential, expires_at: None, signed_at: None })
 }

@@ -70,7 +70,7 @@ codes! {
     PermissionDenied = FORBIDDEN, "permission_denied", "Not allowed";
     /// Nobody changes their own role.
     OwnRole = FORBIDDEN, "own_role", "Nobody changes their own role";
-    /// Pages of this origin may not use the server (`--allow-origin`).
+    /// Pages of this origin may not use the server, or not by this name of it (`--allow-origin`).
     OriginDenied = FORBIDDEN, "origin_denied", "The page's origin is not allowed";
 
     /// There is nothing at this address.

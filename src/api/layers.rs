@@ -46,10 +46,10 @@ pub async fn headers(request: Request, next: Next) -> Response {
 
 /// Turns pages away that may not use the server. Their browsers would not show them the answer, but they would act.
 pub async fn origin(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Problem> {
-    if api.access().origins().allows(request.headers()) {
-        return Ok(next.run(request).await);
+    match api.access().origins().check(request.headers()) {
+        Ok(()) => Ok(next.run(request).await),
+        Err(stranger) => Err(stranger.into()),
     }
-    Err(Problem::new(Code::OriginDenied, "Pages of this origin may not use the server.").at(header::ORIGIN.as_str()))
 }
 
 /// Turns those away who would not take JSON. Where there are other forms the route chooses.
@@ -99,7 +99,7 @@ pub fn compression() -> CompressionLayer<impl Predicate> {
 
 /// Lets pages of the allowed origins read the answers.
 pub fn cors(access: Access) -> CorsLayer {
-    let allowed = move |_: &HeaderValue, request: &Parts| access.origins().allows(&request.headers);
+    let allowed = move |_: &HeaderValue, request: &Parts| access.origins().check(&request.headers).is_ok();
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allowed))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])

@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::code::Code;
-use crate::access::{Denial, Refused};
+use crate::access::{Denial, Refused, Stranger};
 use crate::hub::EnterError;
 use crate::hub::visit::VisitError;
 use crate::room::patch::{PatchCode, PatchError};
@@ -282,6 +282,8 @@ impl From<Denial> for Problem {
             Denial::NoSuchRoom => Self::no_such_room(),
             Denial::Forbidden { needs } => Self::new(Code::PermissionDenied, text).expected(needs.as_str(), None),
             Denial::LinksOnly | Denial::OtherRooms => Self::new(Code::PermissionDenied, text),
+            Denial::NoOwner => Self::new(Code::PermissionDenied, text)
+                .hint("Make the key with --on-behalf-of and the person who is to own its rooms."),
             Denial::OwnRole => Self::new(Code::OwnRole, text),
             Denial::LastOwner => Self::new(Code::LastOwner, text),
         }
@@ -374,6 +376,16 @@ impl From<EnterError> for Problem {
     }
 }
 
+impl From<Stranger> for Problem {
+    fn from(stranger: Stranger) -> Self {
+        let header = match stranger {
+            Stranger::Page => header::ORIGIN,
+            Stranger::Name => header::HOST,
+        };
+        Self::new(Code::OriginDenied, stranger.to_string()).at(header.as_str())
+    }
+}
+
 impl From<UpgradeError> for Problem {
     fn from(error: UpgradeError) -> Self {
         let code = match error {
@@ -382,7 +394,7 @@ impl From<UpgradeError> for Problem {
             UpgradeError::NoKey => Code::WebSocketKey,
             UpgradeError::NotUpgradable => Code::NotUpgradable,
             UpgradeError::TooManyConnections => Code::ConnectionLimit,
-            UpgradeError::Origin => Code::OriginDenied,
+            UpgradeError::Stranger(stranger) => return stranger.into(),
             UpgradeError::Draining => Code::Draining,
         };
         Self::new(code, error.to_string())

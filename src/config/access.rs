@@ -72,7 +72,8 @@ pub struct AccessConfig {
     /// Take a client's address from the last entry of X-Forwarded-For, which a proxy in front has written
     #[arg(long, env = "TRIPROOM_TRUST_FORWARDED")]
     pub trust_forwarded: bool,
-    /// Origins (scheme and host) that web pages may come from beside the server's own; * for all
+    /// Origins (scheme and host) that web pages may come from beside the server's own; * for all. While authentication is
+    /// off, the server is known by its address, as localhost and by these names alone
     #[arg(long, env = "TRIPROOM_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// How long a room ticket holds when nobody says

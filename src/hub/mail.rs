@@ -1,6 +1,8 @@
 //! What reaches a room's task: what connections say, that they come and go, and what visitors ask.
 //! Sent by sessions and visits through a `Lease`.
 
+use std::sync::Weak;
+
 use tokio::sync::oneshot;
 
 use super::lane::Entrance;
@@ -17,6 +19,8 @@ pub enum Mail {
     Join(Line, Arrival),
     /// A connection is gone. Sent once for each join, after everything else it said.
     Leave(ConnectionId),
+    /// The same, of one that lost its right to be there and may get it back: by this line it is told of what it wrote.
+    ShownOut(ConnectionId, Weak<Line>),
     /// A connection says something.
     Said(Input),
     /// The same, so big that the turn is done in the lane; the entrance bounds how many of these there are.

@@ -4,7 +4,7 @@
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ pub struct Patience {
 /// All connections of a room.
 pub struct Members {
     all: HashMap<ConnectionId, Member>,
+    /// The lines of those who were shown out, for as long as their sockets want to hear what became of what they wrote.
+    shown_out: HashMap<ConnectionId, Weak<Line>>,
     patience: Patience,
     next_check: Instant,
     metrics: Arc<Metrics>,
@@ -62,7 +64,7 @@ struct Challenge {
 impl Members {
     /// Nobody yet.
     pub fn new(now: Instant, patience: Patience, metrics: Arc<Metrics>) -> Self {
-        Self { all: HashMap::new(), patience, next_check: now + CHECK_MIN, metrics }
+        Self { all: HashMap::new(), shown_out: HashMap::new(), patience, next_check: now + CHECK_MIN, metrics }
     }
 
     /// A connection joins.
@@ -77,6 +79,21 @@ impl Members {
         if let Some(member) = self.all.remove(&connection) {
             // Its socket may go on with other documents.
             member.line.outbox().forget_line(connection);
+        }
+    }
+
+    /// A connection has to go, and its socket stays.
+    pub fn show_out(&mut self, connection: ConnectionId, line: Weak<Line>) {
+        self.remove(connection);
+        self.shown_out.retain(|_, line| line.strong_count() > 0);
+        self.shown_out.insert(connection, line);
+    }
+
+    /// Tells somebody who was shown out what became of what they wrote, and nothing else.
+    pub fn tell_shown_out(&self, now: Instant, connection: ConnectionId, message: &ServerMessage) {
+        let line = self.shown_out.get(&connection).and_then(Weak::upgrade);
+        if let (Some(line), ServerMessage::SyncStatus(_)) = (line, message) {
+            line.control(now, message);
         }
     }
 
@@ -102,7 +119,9 @@ impl Members {
 
     /// Says something to one connection.
     pub fn send(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
-        let Some(line) = self.all.get(&to).map(|member| &member.line) else { return };
+        let Some(line) = self.all.get(&to).map(|member| &member.line) else {
+            return self.tell_shown_out(now, to, message);
+        };
         let Some(frame) = line.protocol().frame(message) else { return };
         let bytes = frame.len();
         // A difference makes up for everything but these.
@@ -157,7 +176,7 @@ impl Members {
     pub fn challenge(&mut self, now: Instant, connection: ConnectionId) {
         if let Some(member) = self.all.get_mut(&connection) {
             let outbox = member.line.outbox();
-            member.challenged.get_or_insert(Challenge { at: now, heard: outbox.heard_count() });
+            member.challenged.get_or_insert(Challenge { at: now, heard: outbox.pulse().heard_count() });
             outbox.ask(now);
             self.next_check = self.next_check.min(now + CHALLENGE);
         }
@@ -200,9 +219,9 @@ impl Member {
             outbox.abort(CloseReason::SlowClient);
             return None;
         }
-        let heard = outbox.heard();
+        let heard = outbox.pulse().heard();
         if let Some(challenge) = &self.challenged {
-            if outbox.heard_count() != challenge.heard {
+            if outbox.pulse().heard_count() != challenge.heard {
                 self.challenged = None;
             } else if now.duration_since(challenge.at) >= CHALLENGE {
                 outbox.abort(CloseReason::Silent);
@@ -216,15 +235,16 @@ impl Member {
             outbox.abort(CloseReason::Silent);
             return None;
         }
-        let unanswered = outbox.asked() > heard && now.saturating_duration_since(outbox.asked()) < patience.ping;
+        let unanswered =
+            outbox.pulse().asked() > heard && now.saturating_duration_since(outbox.pulse().asked()) < patience.ping;
         if silence >= patience.ping && !unanswered {
             outbox.ask(now);
         }
-        if now.saturating_duration_since(outbox.said()) >= KEEP_ALIVE {
+        if now.saturating_duration_since(outbox.pulse().said()) >= KEEP_ALIVE {
             self.line.deliver(now, &[self.line.protocol().keep_alive()], None);
         }
         let stalled = outbox.stalled_since().map(|since| since + patience.slow);
-        let due = (heard + patience.ping).max(now + patience.ping / 2).min(outbox.said() + KEEP_ALIVE);
+        let due = (heard + patience.ping).max(now + patience.ping / 2).min(outbox.pulse().said() + KEEP_ALIVE);
         Some(stalled.map_or(due, |stalled| stalled.min(due)))
     }
 }

@@ -12,6 +12,7 @@ pub mod members;
 mod opening;
 pub mod outbox;
 pub mod pace;
+mod pulse;
 pub mod registry;
 pub mod saving;
 mod task;

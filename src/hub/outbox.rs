@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::line::Line;
+use super::pulse::Pulse;
 use crate::room::id::ConnectionId;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use crate::wire::close::CloseReason;
@@ -35,14 +36,7 @@ pub struct Outbox {
     /// Wakes the connection's task when there is something for it to do here, which `attention` says.
     waker: AtomicWaker,
     attention: AtomicBool,
-    opened: Instant,
-    /// Milliseconds after `opened`: when the peer was last heard, and last sent a message.
-    heard: AtomicU64,
-    said: AtomicU64,
-    /// How many messages, pings and pongs came from the peer.
-    heard_count: AtomicU64,
-    /// Milliseconds after `opened`: when the peer was last asked whether it lives.
-    asked: AtomicU64,
+    pulse: Pulse,
 }
 
 /// How often an outbox has dropped document frames: who has not been healed since then has a hole.
@@ -156,11 +150,7 @@ impl Outbox {
             }),
             waker: AtomicWaker::new(),
             attention: AtomicBool::new(false),
-            opened: now,
-            heard: AtomicU64::new(0),
-            said: AtomicU64::new(0),
-            heard_count: AtomicU64::new(0),
-            asked: AtomicU64::new(0),
+            pulse: Pulse::new(now),
         }
     }
 
@@ -192,7 +182,7 @@ impl Outbox {
         if state.queue.is_empty() && state.presence.is_empty() && flows {
             let all: SmallVec<[&Frame; 4]> = frames.iter().chain(presence.map(|presence| presence.frame)).collect();
             let mut left = self.write(&all);
-            self.said.store(self.millis(now), Ordering::Relaxed);
+            self.pulse.say(now);
             let mut rest = all.len();
             for (at, frame) in all.iter().enumerate() {
                 if left < frame.len() {
@@ -323,15 +313,9 @@ impl Outbox {
         let _ = socket2::SockRef::from(self.socket.as_ref()).shutdown(std::net::Shutdown::Write);
     }
 
-    /// The peer was heard.
-    pub fn hear(&self, now: Instant) {
-        self.heard.store(self.millis(now), Ordering::Relaxed);
-        self.heard_count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How often the peer was heard.
-    pub fn heard_count(&self) -> u64 {
-        self.heard_count.load(Ordering::Relaxed)
+    /// The peer's signs of life.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Whether the socket has taken all that was ever said since `epoch`, and nothing was dropped.
@@ -340,25 +324,10 @@ impl Outbox {
         state.queue.is_empty() && state.flow == Flow::Flowing && state.epoch == epoch
     }
 
-    /// When the peer was last asked whether it lives.
-    pub fn asked(&self) -> Instant {
-        self.opened + Duration::from_millis(self.asked.load(Ordering::Relaxed))
-    }
-
     /// Asks the peer whether it lives.
     pub fn ask(&self, now: Instant) {
-        self.asked.store(self.millis(now), Ordering::Relaxed);
+        self.pulse.ask(now);
         self.control(now, &Frame::new(Opcode::Ping, &[], Bytes::new()));
-    }
-
-    /// When the peer was last heard.
-    pub fn heard(&self) -> Instant {
-        self.opened + Duration::from_millis(self.heard.load(Ordering::Relaxed))
-    }
-
-    /// When the peer was last sent a message.
-    pub fn said(&self) -> Instant {
-        self.opened + Duration::from_millis(self.said.load(Ordering::Relaxed))
     }
 
     /// Since when the socket has taken nothing of what is queued; nothing when nothing is queued.
@@ -369,10 +338,6 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it holds this lock")
-    }
-
-    fn millis(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.opened).as_millis()).expect("five hundred million years")
     }
 
     /// Calls the connection's task.

@@ -223,8 +223,11 @@ impl RoomTask {
                     self.idle_since = None;
                     Input::Join(arrival)
                 }
-                Mail::Leave(id) => {
-                    self.members.remove(id);
+                Mail::Leave(id) | Mail::ShownOut(id, _) => {
+                    match mail {
+                        Mail::ShownOut(_, line) => self.members.show_out(id, line),
+                        _ => self.members.remove(id),
+                    }
                     if self.members.is_empty() {
                         self.idle_since = Some(now);
                     }

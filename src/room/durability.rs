@@ -117,9 +117,9 @@ impl Durability {
         messages
     }
 
-    /// The connection is gone: nobody waits for its sake.
+    /// The connection is gone. Of what its client counts it may be told all the same, where it is now.
     pub fn forget(&mut self, connection: ConnectionId) {
-        self.waiting.retain(|(_, waiting, _)| *waiting != connection);
+        self.waiting.retain(|(_, waiting, wait)| *waiting != connection || matches!(wait, Wait::Statuses(_)));
     }
 
     /// Whether everything that was appended is durable.
@@ -195,7 +195,11 @@ mod tests {
         let mut durability = Durability::default();
         durability.append();
         durability.echo(ADA, Bytes::from_static(&[0, 0]));
+        durability.probe(ADA, Bytes::from_static(b"1"));
+        durability.statuses(BOB, 1);
         durability.forget(ADA);
-        assert!(durability.reached(LogPosition(1)).is_empty());
+        durability.forget(BOB);
+        let counted = (BOB, ServerMessage::SyncStatus(SyncStatus::Saved));
+        assert_eq!(durability.reached(LogPosition(1)), [counted], "wherever it is now");
     }
 }

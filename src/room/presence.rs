@@ -1,7 +1,9 @@
 //! Who is in the room: the awareness states of its clients, each with the connection that speaks for it.
 //! Owned by `Room`. Rules of npm `y-protocols/awareness.js`, hardened: a connection speaks only for the client ids
-//! that it introduced, a state that is not JSON never reaches a browser, and what is said for others (clients echo
-//! what they hear) changes nothing.
+//! that it introduced and that are nobody else's, a state that is not JSON never reaches a browser, and what is said for
+//! others (clients echo what they hear) changes nothing.
+
+mod news;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::id::ConnectionId;
 use crate::wire::awareness::{AwarenessEntry, ClientId, is_json};
+use news::{News, Origin};
 
 /// A state that is not renewed for so long is gone; clients renew theirs every 15 s.
 pub const EXPIRY: Duration = Duration::from_secs(30);
@@ -20,6 +23,10 @@ const GONE_KEPT: Duration = Duration::from_mins(10);
 const GONE_MAX: usize = 4_096;
 /// In a room opened more recently than this, peers may know a client from before: from a server that restarted.
 const YOUNG: Duration = Duration::from_mins(1);
+/// A clock only gets beyond this in steps: whoever used up somebody's clocks would silence them for good.
+const LEAP_MAX: u64 = 1 << 31;
+/// The longest of these steps. A client that is asked to raise its clock adds two.
+const STEP_MAX: u64 = 16;
 /// In a bigger room, a client that comes back sees the others with their next renewal, and not at once.
 const PEERS_ASKED_MAX: usize = 64;
 
@@ -33,8 +40,7 @@ pub struct Presence {
     claims: HashMap<ConnectionId, ClientId>,
     /// How many entries are of clients that went.
     gone: usize,
-    changed: Vec<ClientId>,
-    origin: Option<Origin>,
+    news: News,
     opened: Instant,
     clients_per_connection: usize,
 }
@@ -58,6 +64,19 @@ struct Claim {
     state: Bytes,
 }
 
+/// Whose a client is, as the principal sees it who speaks of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Nobody used it, as far as is known.
+    Nobodys,
+    /// Theirs.
+    Own,
+    /// Theirs, and a connection of somebody else speaks for it.
+    Taken,
+    /// Somebody else's.
+    Others,
+}
+
 /// How a connection speaks of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
@@ -65,12 +84,6 @@ enum Manner {
     Introduction,
     /// In any other way.
     Talk,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    One(ConnectionId),
-    Many,
 }
 
 /// Changes since they were last taken.
@@ -113,19 +126,20 @@ impl Presence {
             owned: HashMap::new(),
             claims: HashMap::new(),
             gone: 0,
-            changed: Vec::new(),
-            origin: None,
+            news: News::default(),
             opened,
             clients_per_connection,
         }
     }
 
-    /// Hears what `from` says. What was heard before a refusal stays heard.
+    /// Hears what `from` says; `whose` knows of a client and of the connection that speaks for it. What was heard before
+    /// a refusal stays heard.
     pub fn hear(
         &mut self,
         now: Instant,
         from: ConnectionId,
         entries: Vec<AwarenessEntry>,
+        whose: impl Fn(ClientId, Option<ConnectionId>) -> Whose,
     ) -> Result<Heard, PresenceRefusal> {
         let mut heard = Heard::default();
         // A client first speaks for itself alone; whatever else comes first is an echo of others.
@@ -133,9 +147,34 @@ impl Presence {
         let manner = if first { Manner::Introduction } else { Manner::Talk };
         self.owned.entry(from).or_default();
         for entry in entries {
-            self.hear_one(now, from, entry, manner, &mut heard)?;
+            let known = self.entries.get(&entry.client);
+            let (clock, speaker) = known.map_or((0, None), |known| (known.clock, known.owner));
+            if entry.clock > LEAP_MAX.max(clock + STEP_MAX) {
+                continue;
+            }
+            if speaker == Some(from) {
+                self.hear_own(now, from, &entry)?;
+                continue;
+            }
+            let whose = whose(entry.client, speaker);
+            match (whose, speaker) {
+                (Whose::Others, _) => continue,
+                // What has the clock that others were told is an echo.
+                (Whose::Taken, Some(speaker)) if entry.state.is_some() && entry.clock != clock => {
+                    self.silence(now, speaker, entry.client);
+                }
+                _ => {}
+            }
+            self.hear_one(now, from, entry, manner, whose, &mut heard)?;
         }
         Ok(heard)
+    }
+
+    /// What a connection says of a client that it speaks for.
+    fn hear_own(&mut self, now: Instant, from: ConnectionId, said: &AwarenessEntry) -> Result<(), PresenceRefusal> {
+        let known = &self.entries[&said.client];
+        let leaves = said.clock == known.clock && said.state.is_none() && known.state.is_some();
+        if said.clock > known.clock || leaves { self.accept(now, from, said) } else { Ok(()) }
     }
 
     fn hear_one(
@@ -144,47 +183,38 @@ impl Presence {
         from: ConnectionId,
         said: AwarenessEntry,
         manner: Manner,
+        whose: Whose,
         heard: &mut Heard,
     ) -> Result<(), PresenceRefusal> {
         let introduces = manner == Manner::Introduction;
+        // Nobody speaks of others leaving.
+        let Some(state) = said.state else { return Ok(()) };
         let Some(known) = self.entries.get_mut(&said.client) else {
-            let Some(state) = said.state else { return Ok(()) };
             self.introduce(now, from, said.client, said.clock, &state)?;
             if introduces && now.duration_since(self.opened) < YOUNG {
                 heard.cures.push(gone(said.client, said.clock + 1));
             }
             return Ok(());
         };
-        match known.owner {
-            Some(owner) if owner == from => {
-                let leaves = said.clock == known.clock && said.state.is_none() && known.state.is_some();
-                if said.clock > known.clock || leaves {
-                    self.accept(now, from, &said)?;
+        if let Some(owner) = known.owner {
+            // What has the clock that others were told is an echo. A client that is really there raises it.
+            let claims = self.owned[&from].is_empty() && self.claims.get(&from).is_none_or(|id| *id == said.client);
+            if claims && said.clock > known.clock && is_json(&state) {
+                self.claims.insert(from, said.client);
+                if known.claim.as_ref().is_none_or(|claim| claim.by != from) {
+                    heard.challenged = Some(owner);
                 }
+                known.claim = Some(Claim { by: from, clock: said.clock, state: copied(&state) });
             }
-            Some(owner) => {
-                let Some(state) = said.state else { return Ok(()) };
-                // What has the clock that others were told is an echo. A client that is really there raises it.
-                let claims = self.owned[&from].is_empty() && self.claims.get(&from).is_none_or(|id| *id == said.client);
-                if claims && said.clock > known.clock && is_json(&state) {
-                    self.claims.insert(from, said.client);
-                    if known.claim.as_ref().is_none_or(|claim| claim.by != from) {
-                        heard.challenged = Some(owner);
-                    }
-                    known.claim = Some(Claim { by: from, clock: said.clock, state: copied(&state) });
-                }
-            }
-            None => {
-                let Some(state) = said.state else { return Ok(()) };
-                if said.clock > known.clock {
-                    self.introduce(now, from, said.client, said.clock, &state)?;
-                } else if introduces {
-                    heard.cures.push(gone(said.client, known.clock + 1));
-                }
-                if introduces && heard.peers.is_empty() {
-                    heard.peers = self.ask_peers(from);
-                }
-            }
+            return Ok(());
+        }
+        if said.clock > known.clock {
+            self.introduce(now, from, said.client, said.clock, &state)?;
+        } else if introduces || whose != Whose::Nobodys {
+            heard.cures.push(gone(said.client, known.clock + 1));
+        }
+        if introduces && heard.peers.is_empty() {
+            heard.peers = self.ask_peers(from);
         }
         Ok(())
     }
@@ -221,7 +251,7 @@ impl Presence {
             self.gone -= 1;
         }
         self.owned.entry(from).or_default().push(client);
-        self.note(client, Origin::One(from));
+        self.news.note(client, Origin::One(from));
         Ok(())
     }
 
@@ -239,8 +269,24 @@ impl Presence {
         entry.clock = said.clock;
         entry.state = said.state.as_ref().map(copied);
         entry.seen = now;
-        self.note(said.client, Origin::One(from));
+        self.news.note(said.client, Origin::One(from));
         Ok(())
+    }
+
+    /// A connection speaks no more for a client that is somebody else's.
+    fn silence(&mut self, now: Instant, connection: ConnectionId, client: ClientId) {
+        if let Some(owned) = self.owned.get_mut(&connection) {
+            owned.retain(|owned| *owned != client);
+        }
+        let entry = self.entries.get_mut(&client).expect("what is spoken for is there");
+        (entry.owner, entry.seen) = (None, now);
+        if let Some(claim) = entry.claim.take() {
+            self.claims.remove(&claim.by);
+        }
+        if entry.state.take().is_some() {
+            self.gone += 1;
+            self.news.note(client, Origin::Many);
+        }
     }
 
     /// The connection is gone, and with it the clients that it spoke for, unless another connection claims them.
@@ -260,7 +306,7 @@ impl Presence {
                 self.gone -= usize::from(entry.state.is_none());
                 if claim.clock > entry.clock || entry.state.is_none() {
                     (entry.clock, entry.state, entry.seen) = (claim.clock, Some(claim.state), now);
-                    self.note(client, Origin::One(claim.by));
+                    self.news.note(client, Origin::One(claim.by));
                 }
                 continue;
             }
@@ -268,7 +314,7 @@ impl Presence {
             entry.seen = now;
             if entry.state.take().is_some() {
                 self.gone += 1;
-                self.note(client, Origin::Many);
+                self.news.note(client, Origin::Many);
             }
         }
         self.bound_memory(now);
@@ -286,7 +332,7 @@ impl Presence {
             let entry = self.entries.get_mut(&client).expect("it was just found");
             entry.state = None;
             self.gone += 1;
-            self.note(client, Origin::Many);
+            self.news.note(client, Origin::Many);
         }
         self.bound_memory(now);
     }
@@ -298,13 +344,11 @@ impl Presence {
 
     /// What changed since this was last asked, for everybody.
     pub fn take_changes(&mut self) -> Option<PresenceChange> {
-        let sole_origin = match self.origin.take()? {
+        let (clients, origin) = self.news.take()?;
+        let sole_origin = match origin {
             Origin::One(connection) => Some(connection),
             Origin::Many => None,
         };
-        let mut clients = std::mem::take(&mut self.changed);
-        clients.sort_unstable();
-        clients.dedup();
         let entries = clients.into_iter().filter_map(|client| self.said_of(client)).collect();
         Some(PresenceChange { entries, sole_origin })
     }
@@ -323,6 +367,11 @@ impl Presence {
     /// Whether a connection has said anything yet.
     pub fn knows(&self, connection: ConnectionId) -> bool {
         self.owned.contains_key(&connection)
+    }
+
+    /// The clients that a connection speaks for.
+    pub fn spoken_for(&self, connection: ConnectionId) -> impl Iterator<Item = ClientId> {
+        self.owned.get(&connection).into_iter().flatten().copied()
     }
 
     /// The connection that speaks for a client.
@@ -345,15 +394,6 @@ impl Presence {
         Some(AwarenessEntry { client, clock: entry.clock, state: entry.state.clone() })
     }
 
-    fn note(&mut self, client: ClientId, origin: Origin) {
-        self.changed.push(client);
-        self.origin = match self.origin {
-            None => Some(origin),
-            Some(known) if known == origin => Some(known),
-            Some(_) => Some(Origin::Many),
-        };
-    }
-
     fn bound_memory(&mut self, now: Instant) {
         if self.gone == 0 {
             return;
@@ -362,9 +402,9 @@ impl Presence {
         let forget = |entry: &Entry| {
             entry.state.is_none() && entry.owner.is_none() && (all || now.duration_since(entry.seen) > GONE_KEPT)
         };
-        let changed = &self.changed;
+        let news = &self.news;
         let before = self.entries.len();
-        self.entries.retain(|client, entry| !forget(entry) || changed.contains(client));
+        self.entries.retain(|client, entry| !forget(entry) || news.are_of(*client));
         self.gone -= before - self.entries.len();
     }
 }
@@ -379,164 +419,4 @@ fn copied(state: &Bytes) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ADA: ClientId = ClientId(1);
-    const OLD: ConnectionId = ConnectionId(10);
-    const NEW: ConnectionId = ConnectionId(11);
-    const PEER: ConnectionId = ConnectionId(12);
-
-    fn says(clock: u64, state: &'static str) -> Vec<AwarenessEntry> {
-        vec![AwarenessEntry {
-            client: ADA,
-            clock,
-            state: (state != "null").then(|| Bytes::from_static(state.as_bytes())),
-        }]
-    }
-
-    /// A room that is old enough for everybody in it to have come since it opened.
-    fn room() -> (Presence, Instant) {
-        let opened = Instant::now();
-        (Presence::new(opened, 2), opened + YOUNG)
-    }
-
-    fn states(presence: &Presence) -> Vec<(u64, Bytes)> {
-        presence.everyone(None).into_iter().map(|entry| (entry.clock, entry.state.expect("there"))).collect()
-    }
-
-    #[test]
-    fn a_state_is_told_to_all_but_its_sender() {
-        let (mut presence, now) = room();
-        assert_eq!(presence.hear(now, OLD, says(1, "{}")), Ok(Heard::default()));
-        let change = presence.take_changes().expect("news");
-        assert_eq!(change.sole_origin, Some(OLD));
-        assert_eq!(change.entries, says(1, "{}"));
-        assert_eq!(presence.take_changes(), None);
-        presence.hear(now, OLD, says(1, "{\"old\":1}")).expect("ignored");
-        assert_eq!(presence.take_changes(), None, "an equal clock is no news");
-    }
-
-    #[test]
-    fn a_closed_socket_takes_its_clients_along_with_an_unchanged_clock() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        presence.take_changes();
-        presence.leave(now, OLD);
-        assert_eq!(presence.take_changes().expect("news").entries, says(5, "null"));
-        assert!(presence.is_empty());
-    }
-
-    #[test]
-    fn a_client_that_comes_back_with_its_old_clock_is_asked_to_raise_it() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        presence.leave(now, OLD);
-        let peer = AwarenessEntry { client: ClientId(2), clock: 3, state: Some(Bytes::from_static(b"{}")) };
-        presence.hear(now, PEER, vec![peer.clone()]).expect("heard");
-        let heard = presence.hear(now, NEW, says(5, "{}")).expect("heard");
-        assert_eq!(heard.cures, says(6, "null"));
-        assert_eq!(heard.peers, [(PEER, AwarenessEntry { clock: 4, state: None, ..peer })]);
-        let heard = presence.hear(now, NEW, says(7, "{}")).expect("heard");
-        assert_eq!((heard.cures.len(), states(&presence).len()), (0, 2));
-    }
-
-    #[test]
-    fn in_a_young_room_peers_may_know_a_client_from_before() {
-        let opened = Instant::now();
-        let mut presence = Presence::new(opened, 2);
-        assert_eq!(presence.hear(opened, NEW, says(5, "{}")).expect("heard").cures, says(6, "null"));
-        assert_eq!(presence.len(), 1);
-    }
-
-    #[test]
-    fn nobody_speaks_for_somebody_else() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{\"name\":\"Ada\"}")).expect("heard");
-        presence
-            .hear(now, PEER, vec![AwarenessEntry { client: ClientId(2), ..says(1, "{}").remove(0) }])
-            .expect("heard");
-        presence.hear(now, PEER, says(9, "{\"name\":\"Mallory\"}")).expect("ignored");
-        presence.hear(now, PEER, says(9, "null")).expect("ignored");
-        presence.hear(now, NEW, says(9, "null")).expect("ignored");
-        assert!(states(&presence).contains(&(5, Bytes::from_static(b"{\"name\":\"Ada\"}"))));
-        presence.leave(now, PEER);
-        assert_eq!(states(&presence).len(), 1, "an echo binds nothing to the socket that echoed");
-    }
-
-    #[test]
-    fn a_viewer_in_a_room_of_two_binds_nothing_by_its_echo() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        assert_eq!(presence.hear(now, PEER, says(5, "{}")), Ok(Heard::default()));
-        presence.leave(now, OLD);
-        assert!(presence.is_empty());
-    }
-
-    #[test]
-    fn a_client_without_presence_of_its_own_binds_nothing_by_its_echoes() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        // npm clients echo what they hear; the first thing that this one says is about two others.
-        let other = AwarenessEntry { client: ClientId(2), ..says(1, "{}").remove(0) };
-        presence.hear(now, NEW, vec![other.clone()]).expect("heard");
-        let echo = [says(5, "{}"), vec![other]].concat();
-        assert_eq!(presence.hear(now, PEER, echo), Ok(Heard::default()));
-        assert_eq!(presence.hear(now, PEER, says(5, "{}")), Ok(Heard::default()));
-        presence.leave(now, OLD);
-        assert_eq!(states(&presence).len(), 1, "nobody keeps a client alive that is gone");
-    }
-
-    #[test]
-    fn a_socket_that_takes_over_is_heard_when_the_old_one_is_gone() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        assert_eq!(presence.hear(now, NEW, says(5, "{}")), Ok(Heard::default()), "as an echo would say it");
-        let heard = presence.hear(now, NEW, says(6, "{\"new\":1}")).expect("heard");
-        assert_eq!(heard.challenged, Some(OLD));
-        presence.hear(now, NEW, says(7, "{\"new\":2}")).expect("heard");
-        assert_eq!(states(&presence), [(5, Bytes::from_static(b"{}"))], "not while the old one may live");
-        presence.take_changes();
-        presence.leave(now, OLD);
-        assert_eq!(presence.take_changes().expect("news").entries, says(7, "{\"new\":2}"));
-        presence.leave(now, NEW);
-        assert!(presence.is_empty());
-    }
-
-    #[test]
-    fn silence_ends_a_state_and_speaking_brings_it_back() {
-        let (mut presence, now) = room();
-        presence.hear(now, OLD, says(5, "{}")).expect("heard");
-        assert_eq!(presence.next_expiry(), Some(now + EXPIRY));
-        presence.sweep(now + EXPIRY);
-        assert!(presence.is_empty());
-        presence.hear(now + EXPIRY, OLD, says(6, "{}")).expect("heard");
-        assert_eq!(presence.len(), 1);
-    }
-
-    #[test]
-    fn limits_bite() {
-        let (mut presence, now) = room();
-        assert_eq!(presence.hear(now, OLD, says(1, "{bad")), Err(PresenceRefusal::NotJson));
-        for client in 1..=2 {
-            let entry = AwarenessEntry { client: ClientId(client), ..says(1, "{}").remove(0) };
-            presence.hear(now, OLD, vec![entry]).expect("within the limit");
-        }
-        let third = AwarenessEntry { client: ClientId(3), ..says(1, "{}").remove(0) };
-        assert_eq!(presence.hear(now, OLD, vec![third]), Err(PresenceRefusal::TooManyClients));
-    }
-
-    #[test]
-    fn those_who_went_are_forgotten_in_the_end() {
-        let (mut presence, now) = room();
-        for client in 0..10_000 {
-            let entry = AwarenessEntry { client: ClientId(client), ..says(1, "{}").remove(0) };
-            presence.hear(now, OLD, vec![entry]).expect("heard");
-            presence.leave(now, OLD);
-            presence.take_changes();
-        }
-        assert!(presence.entries.len() <= GONE_MAX + 1);
-        presence.sweep(now + GONE_KEPT * 2);
-        assert_eq!((presence.entries.len(), presence.gone), (0, 0));
-    }
-}
+mod tests;

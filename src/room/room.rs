@@ -15,7 +15,7 @@ use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
 use super::id::ConnectionId;
 use super::input::{Admission, Input, UpdateKind};
-use super::presence::{Presence, PresenceChange};
+use super::presence::{Presence, PresenceChange, Whose};
 use super::principal::Principal;
 use super::questions::{Question, Questions};
 use super::request::Requests;
@@ -23,7 +23,7 @@ use super::role::Writes;
 use super::taking::{Said, Unwritten};
 use super::view::{DocumentView, ViewLimits};
 use super::writers::Writers;
-use crate::wire::awareness::AwarenessEntry;
+use crate::wire::awareness::{AwarenessEntry, ClientId};
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
 
@@ -184,7 +184,6 @@ impl Room {
             }
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
             Input::Presence { from, entries } => {
-                self.note_introduction(from, &entries);
                 self.hear(now, from, entries, effects);
             }
             Input::QueryPresence(from) => {
@@ -207,18 +206,23 @@ impl Room {
         }
     }
 
-    /// Who introduces themselves keeps others from writing in their name, also when they are away.
-    fn note_introduction(&mut self, from: ConnectionId, entries: &[AwarenessEntry]) {
-        if let (Some(client), [said]) = (self.clients.get(&from), entries)
-            && said.state.is_some()
-            && !self.presence.knows(from)
-        {
-            self.writers.announces(said.client.0, &client.principal.id);
-        }
-    }
-
+    /// Whoever speaks for a client first keeps others from speaking and from writing in its name, also when they are
+    /// away.
     fn hear(&mut self, now: Instant, from: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
-        match self.presence.hear(now, from, entries) {
+        let Self { presence, clients, writers, .. } = self;
+        let Some(principal) = clients.get(&from).map(|client| &client.principal.id) else { return };
+        let whose = |client: ClientId, speaker: Option<ConnectionId>| {
+            let speaker = speaker.and_then(|speaker| clients.get(&speaker)).map(|client| &client.principal.id);
+            match writers.owner(client.0) {
+                None => Whose::Nobodys,
+                Some((owner, _)) if owner != principal => Whose::Others,
+                Some(_) if speaker.is_some_and(|speaker| speaker != principal) => Whose::Taken,
+                Some(_) => Whose::Own,
+            }
+        };
+        let heard = presence.hear(now, from, entries, whose);
+        presence.spoken_for(from).for_each(|client| writers.announces(client.0, principal));
+        match heard {
             Ok(heard) => {
                 if !heard.cures.is_empty() {
                     self.cure(from, heard.cures, effects);

@@ -132,7 +132,9 @@ impl Room {
             self.durability.echo(author, update);
         }
         for (from, kind, writer) in std::mem::take(&mut applied.taken) {
-            if let (Some(client), Some(writer)) = (self.clients.get(&from), writer) {
+            if let (Some(client), Some(writer)) = (self.clients.get(&from), writer)
+                && !self.is_written_by_who_is_here(writer)
+            {
                 self.writers.wrote(writer, &client.principal.id);
             }
             self.acknowledge(from, kind, effects);
@@ -154,6 +156,13 @@ impl Room {
             }
         }
         effects.closes.extend(applied.refused);
+    }
+
+    /// Whether somebody is here under a client id under which they wrote: whoever else brings something that was written
+    /// under it passes it on, or forges it.
+    fn is_written_by_who_is_here(&self, id: u64) -> bool {
+        let here = self.presence.speaker_of(id).and_then(|speaker| self.clients.get(&speaker));
+        here.is_some_and(|client| self.writers.owner(id) == Some((&client.principal.id, Claim::Wrote)))
     }
 
     fn hears_echoes(&self, connection: ConnectionId) -> bool {

@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
-use super::socket::Socket;
+use super::socket::{OverAllowance, Socket};
 use crate::hub::outbox::{Drained, Outbox};
 use crate::room::id::ConnectionId;
 use crate::wire::close::CloseReason;
@@ -41,6 +41,8 @@ pub struct Connection {
     outbox: Arc<Outbox>,
     /// What the outbox said while something else was waited for.
     put_off: Vec<Event>,
+    /// The most that is read of a message before it is whole.
+    unfinished: Option<usize>,
 }
 
 /// What happened on a connection.
@@ -66,7 +68,14 @@ impl Connection {
             .max_frame_size(Some(limits.message_bytes));
         let socket = Socket::new(read, Arc::clone(&outbox), ahead);
         let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-        Self { stream, outbox, put_off: Vec::new() }
+        Self { stream, outbox, put_off: Vec::new(), unfinished: None }
+    }
+
+    /// Takes no more than so many bytes for one message, however large it may be otherwise; or as large again. What is not
+    /// a whole message yet is memory that nobody else counts.
+    pub fn hold_to(&mut self, bytes: Option<usize>) {
+        self.unfinished = bytes.map(|bytes| bytes.saturating_add(READ_BUFFER));
+        self.stream.get_mut().allow(self.unfinished);
     }
 
     /// Where this connection is answered.
@@ -102,9 +111,13 @@ impl Connection {
                 Heard::Message(message) => message,
                 Heard::Event(event) => return Ok(event),
             };
-            self.outbox.hear(Instant::now());
+            self.outbox.pulse().hear(Instant::now());
             match message {
-                Message::Binary(bytes) => return Ok(Event::Message(own(bytes))),
+                Message::Binary(bytes) => {
+                    // Only a whole message: pings may come between its fragments.
+                    self.stream.get_mut().allow(self.unfinished);
+                    return Ok(Event::Message(own(bytes)));
+                }
                 Message::Text(_) => return Err(CloseReason::UnsupportedData),
                 Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
             }
@@ -161,6 +174,9 @@ enum Heard {
 fn reason(error: &Error) -> CloseReason {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::FrameTooBig,
+        Error::Io(error) if matches!(error.get_ref(), Some(inner) if inner.is::<OverAllowance>()) => {
+            CloseReason::FrameTooBig
+        }
         Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => CloseReason::Normal,
         Error::Utf8(_) => CloseReason::UnsupportedData,
         _ => CloseReason::ProtocolError,

@@ -3,7 +3,7 @@
 //! Bytes are decoded and checked here, in the client's own task, so that a room is never kept busy by garbage.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -71,6 +71,11 @@ impl Seat {
     /// Tells the room that the client is gone. A room that failed needs not be told.
     pub async fn leave(self) {
         let _ = self.send(Mail::Leave(self.id)).await;
+    }
+
+    /// Tells the room that the client lost its right to be there, and how it is told what became of what it wrote.
+    pub async fn show_out(self, line: Weak<Line>) {
+        let _ = self.send(Mail::ShownOut(self.id, line)).await;
     }
 
     /// Sends mail to the room, waiting while its mailbox is full.

@@ -30,12 +30,31 @@ pub struct Socket {
     outbox: Arc<Outbox>,
     /// What was read and not yet asked for.
     ahead: Bytes,
+    /// How many more bytes are read; nothing: as many as come.
+    allowance: Option<usize>,
 }
+
+/// More came than was allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more came than was allowed")]
+pub struct OverAllowance;
 
 impl Socket {
     /// `ahead` is what was already read from the socket.
     pub fn new(read: OwnedReadHalf, outbox: Arc<Outbox>, ahead: Bytes) -> Self {
-        Self { read, outbox, ahead }
+        Self { read, outbox, ahead, allowance: None }
+    }
+
+    /// Reads so many more bytes from now on, or as many as come, and fails with [`OverAllowance`] beyond.
+    pub fn allow(&mut self, bytes: Option<usize>) {
+        self.allowance = bytes;
+    }
+
+    fn spend(&mut self, bytes: usize) -> io::Result<()> {
+        if let Some(allowance) = &mut self.allowance {
+            *allowance = allowance.checked_sub(bytes).ok_or_else(|| io::Error::other(OverAllowance))?;
+        }
+        Ok(())
     }
 
     /// Reads and forgets until the peer ends or fails. A socket that is closed with something unread resets the
@@ -71,6 +90,7 @@ impl AsyncRead for Socket {
                 ready!(Pin::new(&mut self.read).poll_read(context, &mut source))?;
                 let filled = source.filled();
                 let taken = filled.len().min(target.remaining());
+                self.spend(taken)?;
                 target.put_slice(&filled[..taken]);
                 if taken < filled.len() {
                     self.ahead = Bytes::copy_from_slice(&filled[taken..]);
@@ -80,6 +100,7 @@ impl AsyncRead for Socket {
             return read;
         }
         let taken = self.ahead.len().min(target.remaining());
+        self.spend(taken)?;
         target.put_slice(&self.ahead[..taken]);
         self.ahead.advance(taken);
         if self.ahead.is_empty() {

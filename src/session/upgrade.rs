@@ -20,7 +20,7 @@ use super::credentials::{chosen_subprotocol, presented};
 use super::door::Door;
 use super::hocuspocus::{self, HocuspocusLimits};
 use super::yjs;
-use crate::access::Access;
+use crate::access::{Access, Stranger};
 use crate::hub::{Counted, Hub};
 use crate::room::id::RoomId;
 use crate::wire::close::CloseReason;
@@ -65,9 +65,9 @@ pub enum UpgradeError {
     /// It came on a connection that cannot become a WebSocket.
     #[error("This connection cannot be upgraded.")]
     NotUpgradable,
-    /// A browser says that it comes from somewhere else.
-    #[error("Pages of this origin may not connect; see --allow-origin.")]
-    Origin,
+    /// A browser comes from somewhere else.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
     /// There are as many sockets as there may be.
     #[error("The server has as many connections as it may have.")]
     TooManyConnections,
@@ -108,9 +108,7 @@ impl Sessions {
 
     fn open(&self, purpose: Purpose, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
         let (accept, upgrade) = handshake(request)?;
-        if !self.access.origins().allows(request.headers()) {
-            return Err(UpgradeError::Origin);
-        }
+        self.access.origins().check(request.headers())?;
         if self.hub.is_draining() {
             return Err(UpgradeError::Draining);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_byte_string, put_number};
 
-/// Awareness clocks are kept below this, so that adding to one never wraps.
+/// Clocks beyond are not heard: some clients keep them in 32 bits, and adding to one must never wrap.
 const CLOCK_MAX: u64 = u32::MAX as u64 - 16;
 
 /// The most clients in one update. Clients echo what they hear, so it must bear everybody in a big room.
@@ -29,7 +29,8 @@ pub struct AwarenessEntry {
 }
 
 /// Reads an awareness update, a slice of `frame`. `state_limit` is the most bytes that one state may have.
-/// The JSON is not parsed here: most entries of a frame are old news, see [`is_json`].
+/// The JSON is not parsed here: most entries of a frame are old news, see [`is_json`]. An entry whose clock is out of
+/// range is left out, and the others are heard: whoever sends it may have been driven there by somebody else.
 pub fn decode(update: &Bytes, state_limit: usize) -> Result<Vec<AwarenessEntry>, AwarenessError> {
     let mut reader = Reader::new(update);
     let count = reader.count()?;
@@ -39,10 +40,13 @@ pub fn decode(update: &Bytes, state_limit: usize) -> Result<Vec<AwarenessEntry>,
     let mut entries = Vec::with_capacity(count.min(update.len() / 4));
     for _ in 0..count {
         let client = ClientId(reader.number_up_to(CLIENT_ID_MAX)?);
-        let clock = reader.number_up_to(CLOCK_MAX)?;
+        let clock = reader.number()?;
         let json = reader.text()?;
         if json.len() > state_limit {
             return Err(AwarenessError::StateTooLarge);
+        }
+        if clock > CLOCK_MAX {
+            continue;
         }
         let state = (json.trim() != "null").then(|| update.slice_ref(json.as_bytes()));
         entries.push(AwarenessEntry { client, clock, state });
@@ -98,6 +102,13 @@ mod tests {
     fn a_state_over_the_limit_is_refused() {
         let update = encode(&[entry(1, 1, Some("\"0123456789\""))]);
         assert_eq!(decode(&update.into(), 11), Err(AwarenessError::StateTooLarge));
+    }
+
+    #[test]
+    fn an_entry_past_the_last_clock_is_left_out_and_the_others_are_heard() {
+        let past = [CLOCK_MAX + 1, u64::from(u32::MAX), 1 << 53].map(|clock| entry(1, clock, Some("{}")));
+        let heard = vec![entry(2, CLOCK_MAX, Some("{}")), entry(3, 7, None)];
+        assert_eq!(decode(&encode(&[&past[..], &heard].concat()).into(), 100), Ok(heard));
     }
 
     #[test]

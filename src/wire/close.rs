@@ -1,6 +1,6 @@
 //! Why the server closes a socket: one enum with its code, its text and whether the client should come back.
 //! Codes follow what the npm clients do with them: y-websocket 3.1 stops for good on 4400 to 4499 and comes back
-//! on everything else, so a code in that range means "do not try this again".
+//! on everything else, with its back-off, so a code in that range means "do not try this again", and one from 4500 on "not now".
 
 /// Why a socket is closed by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,9 +91,9 @@ impl CloseReason {
             Self::BadRoomName | Self::RoomNotFound => 4404,
             Self::ConnectionTimeout => 4408,
             Self::TooLarge => 4413,
-            Self::RateLimited => 4429,
             Self::Silent => 4508,
             Self::SlowClient => 4509,
+            Self::RateLimited => 4529,
         }
     }
 
@@ -180,6 +180,12 @@ impl CloseReason {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn who_is_to_come_back_is_not_sent_away_for_good() {
+        let stays = [CloseReason::Restart, CloseReason::TryAgain, CloseReason::RateLimited, CloseReason::SlowClient];
+        assert!(stays.iter().all(|reason| reason.come_back()));
+    }
 
     #[test]
     fn every_reason_has_a_name_of_its_own_and_a_text_that_fits() {

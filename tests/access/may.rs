@@ -1,9 +1,9 @@
 //! The table of every kind of principal × role × action, and what the table cannot show.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use triproom::access::may::{makes_on_entry, role_of_key};
+use triproom::access::may::{makes_on_entry, owner_of_new, role_of_key};
 use triproom::access::{Action, Credential, Decision, Denial, Grant, Identity, Standing, may, role_in, writes_in};
 use triproom::room::id::RoomId;
 use triproom::room::principal::{Principal, PrincipalId, PrincipalKind};
@@ -19,7 +19,7 @@ fn id(name: &str) -> PrincipalId {
 }
 
 fn identity(who: &str, grant: Grant, credential: Credential) -> Identity {
-    Identity { principal: Principal::new(id(who), None), grant, credential, expires_at: None }
+    Identity { principal: Principal::new(id(who), None), grant, credential, expires_at: None, signed_at: None }
 }
 
 fn roster(members: &[(&str, Role)], visibility: Visibility, editors_may_invite: bool) -> Roster {
@@ -371,6 +371,29 @@ fn a_credential_for_one_room_opens_no_other() {
 }
 
 #[test]
+fn a_ticket_does_not_open_a_later_room_of_the_same_name() {
+    let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let members = [("ada", Role::Owner), ("olga", Role::Owner)];
+    let holders =
+        [("ada", Some("ada")), ("ada", None), ("guest:1", Some("olga")), ("guest:1", None), ("agent:planner", None)];
+    for ((who, issuer), credential) in
+        holders.into_iter().flat_map(|who| [(who, Credential::Ticket), (who, keys_ticket())])
+    {
+        let mut who = identity(who, ticket(Role::Editor, issuer), credential);
+        who.signed_at = Some(signed);
+        // Tickets say the second, rooms the millisecond.
+        for (made, opens) in
+            [(999_000, true), (1_000_000, true), (1_000_999, true), (1_001_000, false), (9_000_000, false)]
+        {
+            let mut roster = roster(&members, Visibility::Public, false);
+            roster.created_at = SystemTime::UNIX_EPOCH + Duration::from_millis(made);
+            let role = role_in(&who, &Standing { room: &room("trip"), roster: Some(&roster) });
+            assert_eq!(role, opens.then_some(Role::Editor), "{who:?} {made}");
+        }
+    }
+}
+
+#[test]
 fn who_may_write_somewhere_may_make_a_room() {
     let here = Standing { room: &room("trip"), roster: None };
     for kind in KINDS {
@@ -384,9 +407,19 @@ fn who_may_write_somewhere_may_make_a_room() {
             let expected = match most {
                 None => Decision::Denied(Denial::OtherRooms),
                 Some(most) if most < Role::Editor => Decision::Denied(Denial::Forbidden { needs: Role::Editor }),
+                // An agent that may not look after a room, and nobody else who would.
+                Some(most) if most < Role::Owner && matches!(who.grant, Grant::Rooms { .. }) => {
+                    Decision::Denied(Denial::NoOwner)
+                }
                 Some(_) => Decision::Allowed,
             };
             assert_eq!(may(&who, Action::CreateRoom, &here), expected, "{}, {role}", kind.name);
+            if expected == Decision::Denied(Denial::NoOwner) {
+                let mut for_ada = who.clone();
+                for_ada.principal.on_behalf_of = Some(id("ada"));
+                assert_eq!(may(&for_ada, Action::CreateRoom, &here), Decision::Allowed);
+                assert_eq!(owner_of_new(&for_ada), Some(&id("ada")));
+            }
             let vouched = matches!(who.grant, Grant::Room { .. }) && expected == Decision::Allowed;
             assert_eq!(makes_on_entry(&who, &here), vouched, "{}, {role}", kind.name);
         }

@@ -111,6 +111,24 @@ async fn the_backends_tickets_stand_for_themselves() {
 }
 
 #[tokio::test]
+async fn a_ticket_of_a_room_that_was_deleted_does_not_open_its_successor() {
+    let house = House::new().await;
+    let made = house.room("trip", "olga").await.roster().unwrap().created_at;
+    let made = made.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let secret = house.directory.secret("tickets").await.unwrap();
+    let link = |signed: u64| {
+        let claims =
+            json!({ "sub": "guest:1", "room": "trip", "role": "editor", "iat": signed, "jti": "1", "by": "olga" });
+        let is_ticket = |header: &mut jsonwebtoken::Header| header.typ = Some("triproom-ticket+jwt".to_owned());
+        Signer::secret(secret).with(is_ticket).sign(&in_an_hour(claims))
+    };
+    let former = house.identify(&link(made - 1)).await.unwrap();
+    assert_eq!(house.access.enter(&former, &room("trip")).await.unwrap_err(), Refused::NoSuchRoom);
+    let own = house.identify(&link(made)).await.unwrap();
+    assert_eq!(house.access.enter(&own, &room("trip")).await.unwrap().role(), Role::Editor);
+}
+
+#[tokio::test]
 async fn a_ticket_ends_when_it_says() {
     let house = House::open(&["--jwt-secret", super::house::SECRET, "--max-ticket-ttl", "1h"]).await;
     let olga = house.room("trip", "olga").await;

@@ -558,7 +558,10 @@ describe('auth', onlyHere, () => {
       assert.equal(answer.body.code, 'rate_limited');
       assert.ok(Number(answer.headers.get('retry-after')) > 0);
       const raw = new RawClient(t, `${own.socketUrl}/busy?token=bad`);
-      assert.equal(await raw.closed(), 4429);
+      assert.equal(await raw.closed(), 4529);
+      const [patient] = ways.map(({ enter }) => enter(t, own, 'busy', 'bad'));
+      await until('it to come back again and again', () => patient.closes.length >= 3);
+      assert.ok(patient.provider.shouldConnect);
       const refused = join(t, hocuspocus4, own, 'busy', { token: 'bad' });
       await until('the refusal', () => refused.denials.length > 0);
       for (const { enter } of ways) await enter(t, own, 'busy', token('olga')).synced();

@@ -108,3 +108,32 @@ async fn pages_of_other_origins_are_turned_away_and_those_that_are_listed_are_no
     ada.get_with("/v1/rooms", &[("origin", &own)]).await.expect(200);
     house.stop().await.0.unwrap();
 }
+
+#[tokio::test]
+async fn without_authentication_a_page_whose_name_leads_here_is_turned_away() {
+    let house = House::open(&["--allow-origin", "http://box.lan:8080"]).await;
+    let ada = Caller::new(&house);
+    let port = house.address.port();
+    let evil = format!("evil.example:{port}");
+    let origin = format!("http://{evil}");
+    for headers in [vec![("host", &*evil)], vec![("host", &*evil), ("origin", &*origin)]] {
+        for path in ["/v1/rooms", "/v1/rooms/lisbon/document"] {
+            let problem = ada.get_with(path, &headers).await.problem(403, "origin_denied");
+            assert!(problem["detail"].as_str().unwrap().contains("--allow-origin"), "{problem}");
+        }
+        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")];
+        let key = [("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
+        let answer = ada.get_with("/yjs/lisbon", &[&headers, &upgrade[..], &key].concat()).await;
+        assert_eq!(answer.status, 403);
+    }
+    for host in [format!("localhost:{port}"), format!("[::1]:{port}"), "box.lan:8080".to_owned()] {
+        let own = format!("http://{host}");
+        ada.get_with("/v1/rooms", &[("host", &host), ("origin", &own)]).await.expect(200);
+    }
+    house.stop().await.0.unwrap();
+    // With authentication a page needs a credential, whatever the server is called.
+    let house = House::open(&JWT).await;
+    let origin = ("origin", "http://trips.example.com");
+    person(&house, "ada").get_with("/v1/rooms", &[("host", "trips.example.com"), origin]).await.expect(200);
+    house.stop().await.0.unwrap();
+}

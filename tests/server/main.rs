@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod counted;
 mod drain;
+mod hocuspocus;
 mod house;
 mod races;
 mod rooms;
 mod saving;
 mod slow;
+mod unopened;

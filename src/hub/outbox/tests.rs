@@ -1,6 +1,7 @@
 //! What a connection is still to be sent, over a real socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 

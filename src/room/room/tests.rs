@@ -1,5 +1,7 @@
 //! What one turn leads to, seen from outside of the room.
 
+mod impostors;
+
 use super::*;
 use crate::room::client::{Arrival, Receipt};
 use crate::room::input::UpdateKind;

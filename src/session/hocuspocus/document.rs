@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::hub::line::Line;
 use crate::hub::outbox::Outbox;
 use crate::hub::registry::RoomFailed;
 use crate::room::role::Writes;
@@ -31,7 +32,7 @@ impl Document {
     }
 
     /// The document, if it waits.
-    pub fn waiting(&self) -> Option<&Waiting> {
+    pub fn waiting(&mut self) -> Option<&mut Waiting> {
         if let Self::Waiting(waiting) = self { Some(waiting) } else { None }
     }
 }
@@ -43,7 +44,12 @@ pub struct Waiting {
     since: Instant,
     state: Knock,
     past: Past,
+    counted: Counted,
 }
+
+/// How a room that showed the client out still tells it what became of the updates that it counts. Given up when the
+/// client counts anew, or is done with the document: one that it does not wait for would be one too many.
+type Counted = Option<Arc<Line>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Knock {
@@ -69,11 +75,11 @@ enum Past {
 impl Waiting {
     /// A document that the client has just named.
     pub fn new(now: Instant) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, since: now, state: Knock::NotYet, past: Past::New }
+        Self { messages: VecDeque::new(), bytes: 0, since: now, state: Knock::NotYet, past: Past::New, counted: None }
     }
 
     /// A document that was open until the client was closed for `reason`.
-    pub fn after(reason: CloseReason, now: Instant) -> Self {
+    fn after(reason: CloseReason, now: Instant) -> Self {
         let past = match reason {
             CloseReason::Malformed | CloseReason::TooLarge => Past::Spoiled,
             _ => Past::WasOpen,
@@ -84,11 +90,6 @@ impl Waiting {
     /// Whether no token was looked at.
     pub fn is_new(&self) -> bool {
         self.state == Knock::NotYet
-    }
-
-    /// Whether the last token was refused.
-    pub fn is_denied(&self) -> bool {
-        self.state == Knock::Denied
     }
 
     /// Whether this is the attempt that counts.
@@ -113,24 +114,30 @@ impl Waiting {
 
     /// Keeps a message until the document is open.
     pub fn keep(&mut self, message: ClientMessage, bytes: usize) {
+        if message.is_step1() {
+            self.counted = None;
+        }
         if self.past != Past::Spoiled {
             self.bytes += bytes;
             self.messages.push_back((message, bytes));
         }
     }
 
-    /// Bytes that are kept.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Messages that are kept.
-    pub fn messages(&self) -> usize {
-        self.messages.len()
+    /// Bounds what is kept for all documents of a socket; says whether it fits.
+    pub fn bound(all: &mut [&mut Self], bytes: usize, messages: usize) -> bool {
+        let fits = |all: &[&mut Self]| {
+            let kept = |size: fn(&Self) -> usize| all.iter().map(|waiting| size(waiting)).sum::<usize>();
+            kept(|waiting| waiting.bytes) <= bytes && kept(|waiting| waiting.messages.len()) <= messages
+        };
+        if !fits(all) {
+            // Nobody is going to ask for what waits at a closed door.
+            all.iter_mut().filter(|waiting| waiting.state == Knock::Denied).for_each(|waiting| waiting.give_up());
+        }
+        fits(all)
     }
 
     /// Gives up what is kept.
-    pub fn drop_messages(&mut self) {
+    fn give_up(&mut self) {
         *self = Self { state: self.state, past: Past::Spoiled, ..Self::new(self.since) };
     }
 
@@ -154,14 +161,23 @@ pub struct Open {
     /// The last attempt to renew.
     pub renewal: u64,
     asks_at: Option<Instant>,
+    counted: Counted,
 }
 
 impl Open {
-    /// A document that may be opened.
-    pub fn new(seat: Seat) -> Self {
-        let mut open = Self { seat, token_wanted: false, renewal: 0, asks_at: None };
+    /// A document that may be opened; it waited until now.
+    pub fn after(waiting: &mut Waiting, seat: Seat) -> Self {
+        let counted = waiting.counted.take();
+        let mut open = Self { seat, token_wanted: false, renewal: 0, asks_at: None, counted };
         open.plan_renewal();
         open
+    }
+
+    /// The client says something: with a Step1 it counts its updates anew.
+    pub fn hears(&mut self, message: &ClientMessage) {
+        if message.is_step1() {
+            self.counted = None;
+        }
     }
 
     /// Notes when the client is to be asked for a newer token.
@@ -179,6 +195,20 @@ impl Open {
     /// Leaves the room.
     pub async fn leave(self) {
         self.seat.leave().await;
+    }
+
+    /// Leaves the room because the client has to, for `reason`, and waits at its door.
+    pub async fn end(self, reason: CloseReason, address: &Address, outbox: &Arc<Outbox>) -> Waiting {
+        let mut waiting = Waiting::after(reason, Instant::now());
+        if waiting.past == Past::Spoiled {
+            self.seat.leave().await;
+            return waiting;
+        }
+        let (id, protocol) = (self.seat.id(), Protocol::Hocuspocus(address.clone()));
+        let line = self.counted.unwrap_or_else(|| Arc::new(Line::new(id, protocol, Arc::clone(outbox))));
+        self.seat.show_out(Arc::downgrade(&line)).await;
+        waiting.counted = Some(line);
+        waiting
     }
 
     /// What tells the client what it may do.

@@ -67,6 +67,7 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, limits: Hocuspoc
         texts: Texts::new(limits.text_bytes, limits.texts),
         limits,
     };
+    connection.hold_to(Some(limits.waiting_bytes));
     let conversation = AssertUnwindSafe(session.converse(&mut connection));
     let reason = conversation.catch_unwind().await.unwrap_or(CloseReason::ServerError);
     for (_, document) in session.documents.drain() {
@@ -196,7 +197,10 @@ impl Session {
             ClientMessage::Unknown(kind) => tracing::debug!(kind, "a message of an unknown type is ignored"),
             ClientMessage::Token(token) => self.present(&address, &token)?,
             message => match self.documents.get_mut(&address).expect("it is there or was just made") {
-                Document::Open(_) => return self.pass_on(connection, &address, message, bytes).await,
+                Document::Open(open) => {
+                    open.hears(&message);
+                    return self.pass_on(connection, &address, message, bytes).await;
+                }
                 Document::Waiting(waiting) => {
                     let needs_none =
                         waiting.is_new() && (self.door.access.is_open() || self.door.presented.token.is_some());
@@ -321,15 +325,16 @@ impl Session {
 
     /// The client may open the document: it is told so, joins the room, and what it said meanwhile is looked at.
     async fn open(&mut self, connection: &mut Connection, address: &Address, seat: Seat) -> Result<(), CloseReason> {
-        let open = Open::new(seat);
+        let Some(Document::Waiting(mut waiting)) = self.documents.remove(address) else {
+            unreachable!("it waited for this");
+        };
+        let open = Open::after(&mut waiting, seat);
         say(connection, &open.scope(address));
         let joined = open.join(address, connection.outbox()).await;
         self.addresses.insert(open.seat.id(), address.clone());
         self.without = None;
-        let Some(Document::Waiting(waiting)) = self.documents.insert(address.clone(), Document::Open(Box::new(open)))
-        else {
-            unreachable!("it waited for this");
-        };
+        connection.hold_to(None);
+        self.documents.insert(address.clone(), Document::Open(Box::new(open)));
         joined.map_err(|RoomFailed| CloseReason::TryAgain)?;
         let catches_up = waiting.must_catch_up();
         for (message, bytes) in waiting.into_messages() {
@@ -372,17 +377,25 @@ impl Session {
         tracing::info!(reason = reason.label(), "a document is closed");
         self.door.hub.metrics().closed(reason);
         say(connection, &permission_denied(address, reason.text()));
-        self.close(address).await;
-        self.documents.insert(address.clone(), Document::Waiting(Waiting::after(reason, Instant::now())));
+        if let Some(Document::Open(open)) = self.documents.remove(address) {
+            self.forget(&open);
+            let waiting = open.end(reason, address, connection.outbox()).await;
+            self.documents.insert(address.clone(), Document::Waiting(waiting));
+        }
         Ok(())
     }
 
     /// The client is done with one document.
     async fn close(&mut self, address: &Address) {
         if let Some(Document::Open(open)) = self.documents.remove(address) {
-            self.addresses.remove(&open.seat.id());
+            self.forget(&open);
             open.leave().await;
         }
+    }
+
+    /// A document is open no more.
+    fn forget(&mut self, open: &Open) {
+        self.addresses.remove(&open.seat.id());
         if self.addresses.is_empty() {
             self.without.get_or_insert_with(Instant::now);
         }
@@ -390,27 +403,10 @@ impl Session {
 
     /// What waits on one socket is bounded, whatever it waits for.
     fn bound_waiting(&mut self) -> Result<(), CloseReason> {
-        let waiting = || self.documents.values().filter_map(Document::waiting);
-        let bytes: usize = waiting().map(Waiting::bytes).sum();
-        let messages: usize = waiting().map(Waiting::messages).sum();
-        if bytes <= self.limits.waiting_bytes && messages <= self.limits.waiting_messages {
-            return Ok(());
-        }
-        // Nobody is going to ask for what waits at a closed door.
-        for document in self.documents.values_mut() {
-            if let Document::Waiting(waiting) = document
-                && waiting.is_denied()
-            {
-                waiting.drop_messages();
-            }
-        }
-        let waiting = || self.documents.values().filter_map(Document::waiting);
-        if waiting().map(Waiting::bytes).sum::<usize>() > self.limits.waiting_bytes
-            || waiting().map(Waiting::messages).sum::<usize>() > self.limits.waiting_messages
-        {
-            return Err(CloseReason::FrameTooBig);
-        }
-        Ok(())
+        let mut waiting: Vec<_> = self.documents.values_mut().filter_map(Document::waiting).collect();
+        let HocuspocusLimits { waiting_bytes, waiting_messages, .. } = self.limits;
+        let fits = Waiting::bound(&mut waiting, waiting_bytes, waiting_messages);
+        if fits { Ok(()) } else { Err(CloseReason::FrameTooBig) }
     }
 
     /// When something is to be done though nothing happens.

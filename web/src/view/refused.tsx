@@ -10,7 +10,6 @@ const SENTENCES: Record<number, [title: string, help: string]> = {
   4404: ['There is no such trip', 'Check the link; a letter may be missing at its end.'],
   4409: ['This trip’s room is full', 'Too many windows are open here. Close one, then try again.'],
   4413: ['That was too large to send', 'Your changes are kept on this device. Make the last one smaller, then try again.'],
-  4429: ['A little too fast', 'Wait a minute, then try again. Your changes are kept on this device.'],
 };
 
 export function Refused({ refusal }: { refusal: Refusal }) {
