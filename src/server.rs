@@ -115,7 +115,7 @@ impl Server {
         if is_open && !address.ip().is_loopback() && !config.i_know_this_is_open {
             return Err(ServeError::Open(address));
         }
-        let mut store_config = StoreConfig::new(config.store.place());
+        let mut store_config = StoreConfig::new(config.store.place()?);
         store_config.unsaved_budget = config.unsaved_budget.as_u64();
         let store = Store::open(store_config).await?;
         Self::with_store(listener, config, store, metrics).await

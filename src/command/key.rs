@@ -66,15 +66,15 @@ pub async fn run(command: KeyCommand, out: &mut impl Write, notes: &mut impl Wri
     match command {
         KeyCommand::Create(create) => make(create, out, notes).await,
         KeyCommand::List { store } => {
-            let directory = Directory::open_read_only(store.place()).await?;
+            let directory = Directory::open_read_only(store.place()?).await?;
             let keys = directory.keys().await;
             directory.close().await;
             Ok(list(&keys?, out)?)
         }
         KeyCommand::Revoke { id, store } => {
             // A folder without a database has no keys; looking into it makes none.
-            Directory::open_read_only(store.place()).await?.close().await;
-            let directory = Directory::open(store.place()).await?;
+            Directory::open_read_only(store.place()?).await?.close().await;
+            let directory = Directory::open(store.place()?).await?;
             let revoked = directory.revoke_key(&id).await;
             directory.close().await;
             let key = revoked?.ok_or(CommandError::NoSuchKey(id))?;
@@ -97,7 +97,7 @@ async fn make(create: Create, out: &mut impl Write, notes: &mut impl Write) -> R
         created_at: SystemTime::now(),
         revoked_at: None,
     };
-    let directory = Directory::open(create.store.place()).await?;
+    let directory = Directory::open(create.store.place()?).await?;
     let kept = directory.add_key(&record, key.hash).await;
     directory.close().await;
     kept?;

@@ -67,7 +67,7 @@ async fn ticket(command: TokenCommand, room: Option<RoomId>, until: SystemTime) 
     let role =
         role.map_err(|_| CommandError::Options("--role: a ticket's is viewer, commenter, editor, admin or owner"))?;
     let holder = Principal::new(command.sub, command.name.as_deref());
-    let directory = Directory::open(command.store.place()).await?;
+    let directory = Directory::open(command.store.place()?).await?;
     let tickets = Tickets::open(&directory).await;
     directory.close().await;
     Ok(tickets?.sign(&holder, &room, role, until, &Behind::Other("command")).token)

@@ -7,7 +7,7 @@ use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
 use super::at_least_a_second;
-use crate::store::{Place, PostgresOptions};
+use crate::store::{Place, PostgresOptions, StoreError};
 
 /// Where the rooms are: in a folder, or in a Postgres database.
 #[derive(Debug, Clone, Args)]
@@ -26,33 +26,30 @@ pub struct StorePlace {
     pub database_timeout: Duration,
 }
 
-/// An address of a Postgres database. Shows no password.
+/// An address of a Postgres database. Shows no password, nor does an error about it.
 #[derive(Clone)]
-pub struct DatabaseUrl(PgConnectOptions);
+pub struct DatabaseUrl(Result<PgConnectOptions, &'static str>);
 
 impl StorePlace {
     /// The place.
-    pub fn place(&self) -> Place {
-        match &self.database_url {
-            None => Place::Folder(self.data.clone()),
-            Some(DatabaseUrl(connect)) => Place::Postgres(PostgresOptions {
-                connect: connect.clone(),
-                connections: self.database_connections,
-                patience: self.database_timeout,
-            }),
-        }
+    pub fn place(&self) -> Result<Place, StoreError> {
+        let Some(DatabaseUrl(connect)) = &self.database_url else { return Ok(Place::Folder(self.data.clone())) };
+        let connect = connect.clone().map_err(StoreError::BadAddress)?;
+        let (connections, patience) = (self.database_connections, self.database_timeout);
+        Ok(Place::Postgres(PostgresOptions { connect, connections, patience }))
     }
 }
 
 impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.0.get_host(), self.0.get_port())
+        f.write_str("DatabaseUrl")
     }
 }
 
+/// Takes whatever it is: what the parser refuses it shows, and here is a password in it.
+#[expect(clippy::unnecessary_wraps, reason = "the parser of options wants it")]
 fn database(text: &str) -> Result<DatabaseUrl, String> {
-    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-        return Err("write it like postgres://user:password@host:5432/database".to_owned());
-    }
-    text.parse().map(DatabaseUrl).map_err(|error: sqlx::Error| error.to_string())
+    let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let parsed = if is_postgres { text.parse().ok() } else { None };
+    Ok(DatabaseUrl(parsed.ok_or("write it like postgres://user:password@host:5432/database")))
 }

@@ -98,6 +98,25 @@ pub enum StoreError {
         /// What the migrator said.
         source: sqlx::migrate::MigrateError,
     },
+    /// The address of the database is none.
+    #[error("DATABASE_URL is no address of a Postgres database: {0}")]
+    BadAddress(&'static str),
+    /// The database server cannot be reached, or lets nobody in.
+    #[error(
+        "the database at {address} cannot be reached: {source}; check DATABASE_URL, and that the server runs and lets this user in"
+    )]
+    Unreachable {
+        /// Its host and port.
+        address: String,
+        /// What went wrong.
+        source: sqlx::Error,
+    },
+    /// Another server keeps its rooms in the database.
+    #[error("the database at {address} is in use by another server; stop that one, or choose another database")]
+    DatabaseInUse {
+        /// Its host and port.
+        address: String,
+    },
     /// The database server does not answer.
     #[error("the database did not answer within {patience:?}")]
     TimedOut {

@@ -45,8 +45,18 @@ impl From<PathBuf> for Place {
     }
 }
 
+impl PostgresOptions {
+    /// Host and port, as errors name them.
+    pub(super) fn address(&self) -> String {
+        match self.connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
+        }
+    }
+}
+
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Postgres at {}:{}", self.connect.get_host(), self.connect.get_port())
+        write!(f, "Postgres at {}", self.address())
     }
 }

@@ -152,7 +152,7 @@ pub(crate) async fn a_store_dropped_without_close_still_writes<H: House>(house: 
     let store = loop {
         match Store::open(house.config()).await {
             Ok(store) => break store,
-            Err(StoreError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(StoreError::InUse { .. } | StoreError::DatabaseInUse { .. }) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
         }
     };

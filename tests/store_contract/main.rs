@@ -5,6 +5,8 @@
 
 mod append;
 mod compaction;
+#[path = "../support/database.rs"]
+mod database;
 mod deletion;
 mod directory;
 mod failure;

@@ -1,46 +1,33 @@
-//! A database of its own on a real Postgres server for each test.
+//! A store in a database of its own for each test.
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::PgConnection;
 use triproom::room::id::RoomId;
 use triproom::store::directory::Directory;
 use triproom::store::{FaultSwitch, Place, PostgresOptions, Sequence, StoreConfig};
 
+use crate::database::TestDatabase;
 use crate::house::House;
 
-/// Names the server. `scripts/test` starts one and sets this.
-const SERVER: &str = "TRIPROOM_TEST_DATABASE_URL";
-
 pub(crate) struct PostgresHouse {
-    server: PgConnectOptions,
-    database: String,
+    database: TestDatabase,
     fault: FaultSwitch,
 }
 
 impl PostgresHouse {
     fn options(&self) -> PostgresOptions {
-        let connect = self.server.clone().database(&self.database);
-        PostgresOptions { connect, connections: 4, patience: Duration::from_secs(10) }
+        PostgresOptions { connect: self.database.options(), connections: 4, patience: Duration::from_secs(10) }
     }
 
     async fn connect(&self) -> PgConnection {
-        self.options().connect.connect().await.unwrap()
+        self.database.connect().await
     }
 }
 
 impl House for PostgresHouse {
     async fn build() -> Self {
-        let server = std::env::var(SERVER)
-            .unwrap_or_else(|_| panic!("{SERVER} must name a Postgres server; run scripts/test, which starts one"));
-        let server: PgConnectOptions = server.parse().unwrap();
-        let database = format!("triproom_{:016x}", fastrand::u64(..));
-        let mut connection = server.connect().await.unwrap();
-        let create = format!("CREATE DATABASE {database}");
-        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        Self { server, database, fault: FaultSwitch::new() }
+        Self { database: TestDatabase::create().await, fault: FaultSwitch::new() }
     }
 
     fn fault(&self) -> &FaultSwitch {
@@ -86,21 +73,5 @@ impl House for PostgresHouse {
 
     async fn open_directory(&self) -> Directory {
         Directory::open(Place::Postgres(self.options())).await.expect("the directory opens")
-    }
-}
-
-impl Drop for PostgresHouse {
-    /// Whoever runs the tests on a server of theirs finds it as it was.
-    fn drop(&mut self) {
-        let (server, database) = (self.server.clone(), self.database.clone());
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let mut connection = server.connect().await.unwrap();
-                let drop = format!("DROP DATABASE {database} WITH (FORCE)");
-                sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
-            });
-        });
-        let _ = dropping.join();
     }
 }

@@ -1,6 +1,7 @@
 //! The store in a Postgres database: one connection that writes the log, a pool that reads rooms and the directory.
 //! `schema` opens it, `sink` writes it by the transactions in `replace` and its own, `reader` reads it.
-//! Several servers may use one database. None of them may trust its memory about what others wrote.
+//! One server at a time has the database for itself; command lines use its directory meanwhile. It must never trust its
+//! memory about what is in the log: rows are read by room, whoever wrote them.
 
 mod reader;
 mod replace;
@@ -26,6 +27,7 @@ fn block(sequence: Sequence) -> u64 {
 /// Opens the database and brings its tables up to date.
 pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Result<Opened, StoreError> {
     let mut connection = schema::connect(options).await?;
+    schema::take(&mut connection, options).await?;
     let block: i64 = sqlx::query_scalar("SELECT nextval('log_blocks')").fetch_one(&mut connection).await?;
     sink::finish_deletions(&mut connection).await?;
     let pool = schema::pool(options).await?;

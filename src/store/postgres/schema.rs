@@ -1,10 +1,12 @@
 //! The database on the server: connecting, migrations, pools. Only opening a store or a directory comes here.
 //! It must never change tables that it does not understand.
 
+use std::time::Duration;
+
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::store::PostgresOptions;
 use crate::store::error::StoreError;
@@ -13,6 +15,11 @@ use crate::store::error::StoreError;
 const MIGRATIONS: &str = "_sqlx_migrations";
 /// Whoever migrates holds the advisory lock of this number. It is one that nobody else is likely to use.
 const MIGRATION_LOCK: i64 = 0x7472_6970_726f_6f6d;
+/// And the server that writes the log holds this one.
+const SERVER_LOCK: i64 = MIGRATION_LOCK + 1;
+/// How long Postgres may take to notice that a server has ended, which nothing announces.
+const GOODBYE: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Connects and brings the tables up to date. Several processes may do so at the same time.
 pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
@@ -42,8 +49,25 @@ pub(in crate::store) async fn check(options: &PostgresOptions) -> Result<(), Sto
 pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let patience = options.patience;
     match timeout(patience, options.connect.connect()).await {
-        Ok(connection) => Ok(connection?),
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(source)) => Err(StoreError::Unreachable { address: options.address(), source }),
         Err(_) => Err(StoreError::TimedOut { patience }),
+    }
+}
+
+/// Takes the database for this server, until the connection ends: servers do not hear of each other's changes.
+pub(super) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
+    let deadline = Instant::now() + GOODBYE;
+    loop {
+        let taken: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(SERVER_LOCK).fetch_one(&mut *connection).await?;
+        if taken {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(StoreError::DatabaseInUse { address: options.address() });
+        }
+        sleep(RETRY).await;
     }
 }
 
@@ -53,8 +77,8 @@ pub(in crate::store) async fn pool(options: &PostgresOptions) -> Result<PgPool, 
         .max_connections(options.connections.max(1))
         .acquire_timeout(options.patience)
         .connect_with(options.connect.clone())
-        .await?;
-    Ok(pool)
+        .await;
+    pool.map_err(|source| StoreError::Unreachable { address: options.address(), source })
 }
 
 /// The migrations that the database still needs, once it is sure that those that it had are known here.

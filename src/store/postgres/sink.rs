@@ -92,7 +92,11 @@ impl PostgresSink {
     ) -> Result<T, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => schema::connect_only(&self.options).await?,
+            None => {
+                let mut connection = schema::connect_only(&self.options).await?;
+                schema::take(&mut connection, &self.options).await?;
+                connection
+            }
         };
         let patience = self.options.patience;
         let result = timeout(patience, work(&mut connection)).await.unwrap_or(Err(StoreError::TimedOut { patience }));

@@ -1,0 +1,153 @@
+//! The binary with its rooms in a real Postgres database: kill -9, connections that are cut, a second server, command lines.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/database.rs"]
+mod database;
+
+use std::process::{Output, Stdio};
+
+use database::TestDatabase;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+struct Server {
+    child: Child,
+    address: String,
+    client: Client,
+    _folder: TempDir,
+}
+
+fn command(database: &TestDatabase, line: &[&str]) -> (Command, TempDir) {
+    // Nothing may be made in it.
+    let folder = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
+    command.args(line).current_dir(folder.path()).kill_on_drop(true);
+    command.env("DATABASE_URL", url(database)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    (command, folder)
+}
+
+fn url(database: &TestDatabase) -> String {
+    use sqlx::ConnectOptions;
+    database.options().to_url_lossy().to_string()
+}
+
+async fn output(database: &TestDatabase, line: &[&str]) -> (Output, String, String) {
+    let (mut command, _folder) = command(database, line);
+    let output = command.output().await.unwrap();
+    let (out, errors) = (output.stdout.clone(), output.stderr.clone());
+    (output, String::from_utf8(out).unwrap(), String::from_utf8(errors).unwrap())
+}
+
+impl Server {
+    async fn start(database: &TestDatabase) -> Self {
+        // Every test's client wants one, though it speaks no TLS.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (mut command, folder) = command(database, &["serve", "--port", "0", "--log", "error"]);
+        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
+        let address = line.trim().rsplit("http://").next().unwrap().trim_end_matches('/').to_owned();
+        assert!(address.starts_with("127.0.0.1:"), "{line:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is kept in files");
+        Self { child, address: format!("http://{address}"), client: Client::new(), _folder: folder }
+    }
+
+    async fn patch(&self, room: &str, key: &str) -> Response {
+        let body = json!([{"op": "add", "path": format!("/items/{key}"), "value": {"title": key}}]).to_string();
+        let request = self.client.patch(format!("{}/v1/rooms/{room}/document", self.address));
+        request.header("content-type", "application/json-patch+json").body(body).send().await.unwrap()
+    }
+
+    async fn saved(&self, room: &str) -> Vec<String> {
+        let document = self.client.get(format!("{}/v1/rooms/{room}/document", self.address)).send().await.unwrap();
+        let document: Value = serde_json::from_slice(&document.bytes().await.unwrap()).unwrap();
+        document["items"].as_object().map(|items| items.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    async fn create(&self, room: &str) -> StatusCode {
+        let request = self.client.post(format!("{}/v1/rooms", self.address)).header("content-type", "application/json");
+        request.body(json!({"id": room, "title": "Lisbon"}).to_string()).send().await.unwrap().status()
+    }
+
+    async fn ready(&self) -> StatusCode {
+        self.client.get(format!("{}/readyz", self.address)).send().await.unwrap().status()
+    }
+}
+
+#[tokio::test]
+async fn what_was_saved_survives_kill_9() {
+    let database = TestDatabase::create().await;
+    let mut expected = Vec::new();
+    for round in 0..4 {
+        let mut server = Server::start(&database).await;
+        if round == 0 {
+            assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
+        }
+        assert_eq!(server.saved("lisbon").await, expected);
+        for n in 0..20 {
+            let key = format!("{round}-{n:02}");
+            assert_eq!(server.patch("lisbon", &key).await.status(), StatusCode::OK);
+            expected.push(key);
+        }
+        server.child.kill().await.unwrap();
+    }
+    let server = Server::start(&database).await;
+    assert_eq!(server.saved("lisbon").await, expected);
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_cost_nothing() {
+    let database = TestDatabase::create().await;
+    let server = Server::start(&database).await;
+    assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
+    let mut expected = Vec::new();
+    for n in 0..10 {
+        let mut operator = database.connect().await;
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .execute(&mut operator)
+        .await
+        .unwrap();
+        let key = format!("{n:02}");
+        assert_eq!(server.patch("lisbon", &key).await.status(), StatusCode::OK);
+        expected.push(key);
+    }
+    assert_eq!(server.saved("lisbon").await, expected);
+    assert_eq!(server.ready().await, StatusCode::OK);
+    drop(server);
+    let server = Server::start(&database).await;
+    assert_eq!(server.saved("lisbon").await, expected);
+}
+
+#[tokio::test]
+async fn one_server_has_the_database_and_command_lines_work_beside_it() {
+    let database = TestDatabase::create().await;
+    let server = Server::start(&database).await;
+    let (second, _, errors) = output(&database, &["serve", "--port", "0"]).await;
+    assert!(!second.status.success() && errors.contains("in use by another server"), "{errors}");
+    let made = ["key", "create", "--agent", "planner", "--rooms", "lisbon", "--role", "editor"];
+    let (made, key, errors) = output(&database, &made).await;
+    assert!(made.status.success() && key.starts_with("trk_"), "{key} {errors}");
+    let (listed, keys, _) = output(&database, &["key", "list"]).await;
+    assert!(listed.status.success() && keys.contains("planner"), "{keys}");
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named_and_no_password_is() {
+    let database = TestDatabase::create().await;
+    for (url, says) in [
+        ("postgres://ada:secret-word@127.0.0.1:1/trips", "127.0.0.1:1"),
+        ("mysql://ada:secret-word@127.0.0.1/trips", "postgres://user:password@host"),
+    ] {
+        let (mut command, _folder) = command(&database, &["serve", "--port", "0"]);
+        let output = command.env("DATABASE_URL", url).output().await.unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.contains(says), "{errors}");
+        assert!(!errors.contains("secret-word"), "{errors}");
+    }
+}

@@ -1,0 +1,50 @@
+//! A database of its own on a real Postgres server, for one test.
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+
+/// Names the server. `scripts/test` starts one and sets this.
+const SERVER: &str = "TRIPROOM_TEST_DATABASE_URL";
+
+/// Dropped with this.
+pub(crate) struct TestDatabase {
+    server: PgConnectOptions,
+    name: String,
+}
+
+impl TestDatabase {
+    pub(crate) async fn create() -> Self {
+        let server = std::env::var(SERVER)
+            .unwrap_or_else(|_| panic!("{SERVER} must name a Postgres server; run scripts/test, which starts one"));
+        let server: PgConnectOptions = server.parse().unwrap();
+        let name = format!("triproom_{:016x}", fastrand::u64(..));
+        run(&server, format!("CREATE DATABASE {name}")).await;
+        Self { server, name }
+    }
+
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.server.clone().database(&self.name)
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        self.options().connect().await.unwrap()
+    }
+}
+
+impl Drop for TestDatabase {
+    /// Whoever runs the tests on a server of theirs finds it as it was.
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(run(&server, format!("DROP DATABASE {name} WITH (FORCE)")));
+        });
+        let _ = dropping.join();
+    }
+}
+
+async fn run(server: &PgConnectOptions, statement: String) {
+    let mut connection = server.connect().await.unwrap();
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
