@@ -167,12 +167,10 @@ pub(super) async fn room_ids(
         .bind(&names)
         .fetch_all(connection)
         .await?;
+    let rooms: HashMap<&str, &RoomId> = known.keys().map(|room| (room.as_str(), room)).collect();
     let mut found = HashMap::with_capacity(rows.len());
     for row in rows {
-        let name: &str = row.try_get(1)?;
-        if let Some((room, _)) = known.iter().find(|(room, _)| room.as_str() == name) {
-            found.insert(room.clone(), row.try_get(0)?);
-        }
+        found.insert(rooms[row.try_get::<&str, _>(1)?].clone(), row.try_get(0)?);
     }
     Ok(found)
 }
