@@ -231,6 +231,7 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
         .route("/yjs/", any(yjs))
         .route("/d/{room}/ws/{*again}", any(ysweet))
         .route("/hocuspocus", any(hocuspocus))
+        .route("/hocuspocus/", any(hocuspocus))
         .route("/hocuspocus/{*path}", any(hocuspocus))
         .with_state(sessions)
         .merge(api::router(api))

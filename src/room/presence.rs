@@ -191,7 +191,8 @@ impl Presence {
         let Some(state) = said.state else { return Ok(()) };
         let Some(known) = self.entries.get_mut(&said.client) else {
             self.introduce(now, from, said.client, said.clock, &state)?;
-            if introduces && now.duration_since(self.opened) < YOUNG {
+            // A clock of 0 has said nothing yet that others could have heard before.
+            if introduces && said.clock > 0 && now.duration_since(self.opened) < YOUNG {
                 heard.cures.push(gone(said.client, said.clock + 1));
             }
             return Ok(());
