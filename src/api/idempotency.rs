@@ -63,8 +63,7 @@ pub async fn once(State(api): State<Api>, request: Request, next: Next) -> Resul
     let (mut parts, body) = request.into_parts();
     let Caller(who) = Caller::from_request_parts(&mut parts, &api).await?;
     let scope = &who.principal.id;
-    let most = api.options().message_bytes.max(api.options().request_bytes);
-    let body = body::bytes(&parts.headers, body, most).await?;
+    let body = body::bytes(&parts.headers, body, usize::MAX).await?;
     let fingerprint = fingerprint(parts.uri.path(), &parts.headers, &body);
     let _held = api.in_flight().hold(scope, &key).ok_or_else(|| {
         Problem::new(Code::IdempotencyInFlight, "A request with this idempotency key is being worked on.")

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -15,6 +15,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
+use super::caller::Caller;
 use super::code::Code;
 use super::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
 use super::media;
@@ -61,17 +62,22 @@ pub async fn json_answers(request: Request, next: Next) -> Result<Response, Prob
 }
 
 /// Brings to its end what has begun to change something, whether or not its caller waits. When it takes too long, because
-/// the store does, the caller is told that it is open.
+/// the store does, the caller is told that it is open. It begins, and takes one of the places that there are, when all of
+/// its body is there; strangers' bodies are not waited for.
 pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Problem> {
     if request.method().is_safe() {
         return Ok(next.run(request).await);
     }
+    let (mut parts, body) = request.into_parts();
+    Caller::from_request_parts(&mut parts, &api).await?;
+    let received = api.bodies().receive(&parts.headers, body).await?;
+    let request = Request::from_parts(parts, received.bytes.clone().into());
     let Ok(place) = Arc::clone(api.changes()).try_acquire_owned() else {
-        return Err(Problem::new(Code::Busy, "As many changes as the server takes wait to be saved."));
+        return Err(Problem::new(Code::Busy, "The server works on as many changes as it takes at once."));
     };
     let work = async move {
         let response = next.run(request).await;
-        drop(place);
+        drop((place, received));
         response
     };
     let patience = api.options().request_timeout;

@@ -234,6 +234,10 @@ impl IntoResponse for Problem {
         if let Some(wait) = retry_after_ms {
             headers.insert(header::RETRY_AFTER, wait.div_ceil(1000).into());
         }
+        if code == Code::BodyTimeout {
+            // What still comes of the body is no request.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if code.status() == StatusCode::UNAUTHORIZED {
             let challenge = match code {
                 Code::AuthRequired => r#"Bearer realm="triproom""#,
