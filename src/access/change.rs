@@ -13,7 +13,7 @@ use super::{Access, Identity, Pass, Refused, Shared};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-use crate::store::directory::{Created, Directory, Member, MemberWrite, RoomSettings, Roster};
+use crate::store::directory::{Created, Directory, Member, MemberWrite, RoomSettings, Roster, SettingsChange};
 
 /// Between two tries to read what may have been written.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -24,7 +24,7 @@ pub(super) enum Change {
     Add { who: PrincipalId, name: Option<String>, role: Role },
     Role { who: PrincipalId, role: Role },
     Remove { who: PrincipalId },
-    Configure(RoomSettings),
+    Configure(SettingsChange),
     Delete,
 }
 
@@ -68,9 +68,10 @@ impl Access {
         self.change_by(pass, Change::Remove { who: who.clone() }).await.map(drop)
     }
 
-    /// Changes a room's settings.
-    pub async fn configure(&self, pass: &Pass, settings: RoomSettings) -> Result<(), Refused> {
-        self.change_by(pass, Change::Configure(settings)).await.map(drop)
+    /// Changes a room's settings, and gives them as they are then.
+    pub async fn configure(&self, pass: &Pass, change: SettingsChange) -> Result<RoomSettings, Refused> {
+        let roster = self.change_by(pass, Change::Configure(change)).await?;
+        roster.map(|roster| roster.settings).ok_or(Refused::NoSuchRoom)
     }
 
     /// Deletes a room's roster; everybody's pass ends. The document is the hub's to delete.
@@ -172,8 +173,8 @@ async fn write(
             let created = directory.create_room(room, settings, owner).await?;
             return if created == Created::Made { Ok(()) } else { Err(Refused::RoomExists) };
         }
-        Change::Configure(settings) => {
-            let found = directory.configure(room, settings).await?;
+        Change::Configure(change) => {
+            let found = directory.configure(room, change).await?;
             return if found { Ok(()) } else { Err(Refused::NoSuchRoom) };
         }
         Change::Delete => return directory.delete_room(room).await.map(drop).map_err(Refused::from),

@@ -29,7 +29,7 @@ use crate::room::id::RoomId;
 use crate::room::patch::Patch;
 use crate::room::role::Writes;
 use crate::room::version::Version;
-use crate::store::directory::{RoomEntry, RoomSettings};
+use crate::store::directory::{self, RoomEntry, RoomSettings, Visibility};
 
 /// A room in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -180,21 +180,28 @@ pub async fn configure(room: InRoom, query: Query, request: Request<Body>) -> Re
     query.finish()?;
     room.allow(Action::Configure)?;
     let api = room.api();
-    let change: SettingsChange = body::json(request, api.options().request_bytes).await?;
+    let wish: SettingsChange = body::json(request, api.options().request_bytes).await?;
     let visit = room.find().await?;
-    let mut settings = room.members().await?.map_or_else(RoomSettings::default, |roster| roster.settings);
-    if let Some(may) = change.editors_may_invite {
-        settings.editors_may_invite = may;
-    }
-    if let Some(VisibilityName(visibility)) = change.visibility {
-        settings.visibility = visibility;
-    }
-    api.access().configure(&room.pass, settings).await?;
-    if let Some(VisibilityName(visibility)) = change.visibility {
-        // Whoever has the trip open sees it there.
-        visit.patch(room.pass.writes(), show(visibility.as_str()), None).await?;
+    let visibility = wish.visibility.map(|VisibilityName(visibility)| visibility);
+    let change = directory::SettingsChange { visibility, editors_may_invite: wish.editors_may_invite };
+    let settings = api.access().configure(&room.pass, change).await?;
+    if visibility.is_some() {
+        show(&room, &visit, settings.visibility).await?;
     }
     Ok(axum::Json(SettingsView::from(settings)).into_response())
+}
+
+/// Writes the visibility into the trip, where whoever has it open sees it. Of many changes at once the last one stands
+/// there in the end.
+async fn show(room: &InRoom, visit: &Visit, mut visibility: Visibility) -> Result<(), Problem> {
+    loop {
+        visit.patch(room.pass.writes(), shows(visibility), None).await?;
+        let now = room.members().await?.map_or(visibility, |roster| roster.settings.visibility);
+        if now == visibility {
+            return Ok(());
+        }
+        visibility = now;
+    }
 }
 
 /// Delete a room
@@ -252,9 +259,9 @@ fn adopts(who: &Identity) -> bool {
     who.credential != Credential::Open && matches!(who.grant, Grant::Everywhere(_))
 }
 
-/// Writes the visibility into the trip.
-fn show(visibility: &str) -> Patch {
-    let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility }]);
+/// The patch that writes the visibility.
+fn shows(visibility: Visibility) -> Patch {
+    let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility.as_str() }]);
     Patch::parse(operation.to_string().as_bytes()).expect("an operation on a trip's field")
 }
 

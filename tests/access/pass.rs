@@ -58,7 +58,7 @@ async fn what_does_not_concern_a_pass_is_not_told() {
     let mut ada = house.member(&olga, "ada", Role::Editor).await;
     house.member(&olga, "bob", Role::Viewer).await;
     let settings = RoomSettings { visibility: Visibility::Public, editors_may_invite: true };
-    house.access.configure(&olga, settings).await.unwrap();
+    house.access.configure(&olga, settings.into()).await.unwrap();
     let other = house.room("other", "ada").await;
     house.access.delete_room(&other).await.unwrap();
     house.access.change_member(&olga, &id("ada"), Role::Viewer).await.unwrap();
@@ -101,10 +101,10 @@ async fn a_room_that_stops_to_be_public_closes() {
     let house = House::new().await;
     let olga = house.room("trip", "olga").await;
     let public = RoomSettings { visibility: Visibility::Public, editors_may_invite: false };
-    house.access.configure(&olga, public).await.unwrap();
+    house.access.configure(&olga, public.into()).await.unwrap();
     let mut passer_by = house.access.enter(&house.person("eve").await, &room("trip")).await.unwrap();
     assert_eq!(passer_by.role(), Role::Viewer);
-    house.access.configure(&olga, RoomSettings::default()).await.unwrap();
+    house.access.configure(&olga, RoomSettings::default().into()).await.unwrap();
     assert_eq!(change(&mut passer_by).await, PassChange::Ended(PassEnd::Removed));
 }
 

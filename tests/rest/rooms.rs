@@ -1,6 +1,7 @@
 //! Rooms are made, listed, configured and deleted.
 
 use serde_json::{Value, json};
+use triproom::store::Fault;
 
 use super::house::House;
 use super::http::Caller;
@@ -26,6 +27,33 @@ async fn a_room_is_made_listed_configured_and_deleted() {
     ada.delete("/v1/rooms/lisbon").await.expect(204);
     ada.delete("/v1/rooms/lisbon").await.problem(404, "room_not_found");
     assert_eq!(ada.get("/v1/rooms").await.json()["items"], json!([]));
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_changes_of_the_settings_at_once_none_is_lost() {
+    let house = House::open(&JWT).await;
+    let ada = person(&house, "ada");
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+    let change = |body: Value| {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.patch("/v1/rooms/lisbon", body).await.expect(200) })
+    };
+    // The store holds the first one up until all are there.
+    let mut struck = house.fault.struck();
+    house.fault.set(Fault::Stall);
+    let first = change(json!({ "visibility": "shared" }));
+    struck.changed().await.unwrap();
+    let others = [change(json!({ "editors_may_invite": true })), change(json!({ "visibility": "public" }))];
+    let [second, third] = others;
+    ada.get("/v1/rooms/lisbon").await.expect(200);
+    house.fault.set(Fault::None);
+    for change in [first, second, third] {
+        change.await.unwrap();
+    }
+    let settings = ada.get("/v1/rooms/lisbon").await.expect(200).json()["settings"].clone();
+    assert_eq!(settings["editors_may_invite"], true);
+    assert_eq!(ada.document("lisbon").await["trip"]["visibility"], settings["visibility"]);
     house.stop().await.0.unwrap();
 }
 

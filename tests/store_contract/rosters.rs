@@ -62,10 +62,10 @@ pub(crate) async fn a_room_has_settings_and_members<H: House>(house: H) {
     assert_eq!(roster.members, [(who("ada"), ada), (who("agent:planner"), bob)].into());
     for visibility in Visibility::ALL {
         let settings = RoomSettings { visibility, editors_may_invite: false };
-        assert!(directory.configure(&r, settings).await.unwrap());
+        assert!(directory.configure(&r, settings.into()).await.unwrap());
         assert_eq!(directory.roster(&r).await.unwrap().unwrap().settings, settings);
     }
-    assert!(!directory.configure(&room("Lago"), settings).await.unwrap());
+    assert!(!directory.configure(&room("Lago"), settings.into()).await.unwrap());
     assert_eq!(directory.roster(&room("Lago")).await.unwrap(), None);
     let expected = directory.roster(&r).await.unwrap();
     store.close().await.unwrap();

@@ -14,7 +14,9 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
-pub use roster::{Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, Visibility};
+pub use roster::{
+    Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility,
+};
 pub use sqlite::SqliteDirectory;
 
 use super::error::StoreError;
@@ -107,9 +109,9 @@ impl Directory {
     }
 
     /// Changes what `room` allows; `false` when there is no room of this name.
-    pub async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
+    pub async fn configure(&self, room: &RoomId, change: SettingsChange) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.configure(room, settings).await,
+            Self::Sqlite(directory) => directory.configure(room, change).await,
         }
     }
 

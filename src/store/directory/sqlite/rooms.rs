@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster};
+use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility};
 use super::members::{insert_member, read_member};
 use super::{SqliteDirectory, room_name, word};
 use crate::room::id::RoomId;
@@ -59,16 +59,20 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
+    pub(in super::super) async fn configure(&self, room: &RoomId, change: SettingsChange) -> Result<bool, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let changed = sqlx::query("UPDATE rosters SET visibility = ?, editors_may_invite = ? WHERE room = ?")
-                    .bind(settings.visibility.as_str())
-                    .bind(settings.editors_may_invite)
-                    .bind(room.as_str())
-                    .execute(connection)
-                    .await?;
+                // In one statement: of two who change different things at once, neither undoes what the other did.
+                let changed = sqlx::query(
+                    "UPDATE rosters SET visibility = coalesce(?, visibility),
+                         editors_may_invite = coalesce(?, editors_may_invite) WHERE room = ?",
+                )
+                .bind(change.visibility.map(Visibility::as_str))
+                .bind(change.editors_may_invite)
+                .bind(room.as_str())
+                .execute(connection)
+                .await?;
                 Ok(changed.rows_affected() > 0)
             })
         })
