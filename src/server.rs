@@ -31,6 +31,7 @@ use crate::room::room::RoomLimits;
 use crate::session::connection::ConnectionLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
+use crate::store::directory::AnswerLimits;
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
 
@@ -210,6 +211,10 @@ fn api_options(config: &Config) -> ApiOptions {
         changes: config.http.max_changes,
         request_timeout: config.http.request_timeout,
         idempotency_keep: config.http.idempotency_keep,
+        answers: AnswerLimits {
+            answers: config.http.idempotency_answers,
+            bytes: config.http.idempotency_bytes.as_u64(),
+        },
     }
 }
 

@@ -13,14 +13,14 @@ use super::{Access, Identity, Pass, Refused, Shared};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-use crate::store::directory::{Created, Directory, Member, MemberWrite, RoomSettings, Roster, SettingsChange};
+use crate::store::directory::{Created, Directory, Member, MemberWrite, OnceKey, RoomSettings, Roster, SettingsChange};
 
 /// Between two tries to read what may have been written.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// One change.
 pub(super) enum Change {
-    Create(RoomSettings),
+    Create { settings: RoomSettings, once: Option<OnceKey> },
     Add { who: PrincipalId, name: Option<String>, role: Role },
     Role { who: PrincipalId, role: Role },
     Remove { who: PrincipalId },
@@ -28,16 +28,24 @@ pub(super) enum Change {
     Delete,
 }
 
+impl Change {
+    /// Makes a room because somebody needs it.
+    pub(super) fn new_room() -> Self {
+        Self::Create { settings: RoomSettings::default(), once: None }
+    }
+}
+
 impl Access {
     /// Makes a room. The caller becomes its owner, or the person whom the agent acts for, unless the caller's role comes
-    /// from outside.
+    /// from outside. `once` is the key of the request that it is made for, if that has one.
     pub async fn create_room(
         &self,
         who: &Arc<Identity>,
         room: RoomId,
         settings: RoomSettings,
+        once: Option<OnceKey>,
     ) -> Result<Pass, Refused> {
-        self.change(who, &room, Change::Create(settings)).await?;
+        self.change(who, &room, Change::Create { settings, once }).await?;
         self.enter(who, &room).await
     }
 
@@ -107,9 +115,9 @@ impl Access {
         let _changing = held.changing.lock().await;
         let before = directory.roster(room).await?;
         allow(who, &change, room, before.as_ref())?;
-        if before.is_none() && !matches!(change, Change::Create(_) | Change::Delete) {
+        if before.is_none() && !matches!(change, Change::Create { .. } | Change::Delete) {
             // Only those who need no roster to have a role come so far; from now on the room has one.
-            write(directory, who, room, Change::Create(RoomSettings::default()), options.members).await?;
+            write(directory, who, room, Change::new_room(), options.members).await?;
         }
         let done = match write(directory, who, room, change, options.members).await {
             Ok(()) => directory.roster(room).await.map_err(Refused::from),
@@ -150,7 +158,7 @@ fn allow(who: &Identity, change: &Change, room: &RoomId, roster: Option<&Roster>
     // Of somebody who is no member the least is asked: who may do it at all then learns that there is no such member.
     let role_of = |id| roster.and_then(|roster| roster.members.get(id)).map_or(Role::Viewer, |member| member.role);
     let action = match change {
-        Change::Create(_) => Action::CreateRoom,
+        Change::Create { .. } => Action::CreateRoom,
         Change::Add { role, .. } => Action::Invite(*role),
         Change::Role { who, role } => Action::ChangeMember { who, from: role_of(who), to: *role },
         Change::Remove { who } => Action::RemoveMember { who, role: role_of(who) },
@@ -168,9 +176,9 @@ async fn write(
     most: usize,
 ) -> Result<(), Refused> {
     let written = match change {
-        Change::Create(settings) => {
+        Change::Create { settings, once } => {
             let owner = owner_of_new(by).map(|id| (id.clone(), first_owner(by, id)));
-            let created = directory.create_room(room, settings, owner).await?;
+            let created = directory.create_room(room, settings, owner, once).await?;
             return if created == Created::Made { Ok(()) } else { Err(Refused::RoomExists) };
         }
         Change::Configure(change) => {

@@ -24,12 +24,23 @@ pub struct Bodies {
     room: Arc<Semaphore>,
 }
 
+/// A request's whole body, for those who look at it beside its handler.
+#[derive(Debug, Clone)]
+pub struct Whole(pub Bytes);
+
 /// A body that has come. Its bytes count as long as this is held.
 #[derive(Debug)]
 pub struct Received {
     /// The body.
     pub bytes: Bytes,
     _room: OwnedSemaphorePermit,
+}
+
+impl Received {
+    /// To go along with the request.
+    pub fn whole(&self) -> Whole {
+        Whole(self.bytes.clone())
+    }
 }
 
 impl Bodies {

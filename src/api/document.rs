@@ -15,6 +15,7 @@ use super::caller::InRoom;
 use super::code::Code;
 use super::describe::{ANY, BODY, CHANGE, IN_ROOM, ONCE, problems};
 use super::etag::{ETag, IfMatch};
+use super::idempotency::Once;
 use super::media::{self, JSON, JSON_PATCH, YJS_UPDATE};
 use super::parameters::{IfMatchParam, OnceParam, ReadParams, RoomParam, StateVectorParam};
 use super::problem::Problem;
@@ -105,14 +106,14 @@ pub async fn get(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<R
         UpdateProblems,
     ),
 )]
-pub async fn update(room: InRoom, query: Query, request: Request) -> Result<Response, Problem> {
+pub async fn update(room: InRoom, once: Once, query: Query, request: Request) -> Result<Response, Problem> {
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
     media::require(&parts.headers, YJS_UPDATE)?;
     let update = body::bytes(&parts.headers, body, room.api().options().message_bytes).await?;
-    let version = room.find().await?.apply(writes, update).await?;
-    Ok(saved(version))
+    let visit = room.find().await?;
+    once.run(async { Ok(saved(visit.apply(writes, update).await?)) }).await
 }
 
 /// Patch the document

@@ -71,6 +71,7 @@ pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Res
     let (mut parts, body) = request.into_parts();
     Caller::from_request_parts(&mut parts, &api).await?;
     let received = api.bodies().receive(&parts.headers, body).await?;
+    parts.extensions.insert(received.whole());
     let request = Request::from_parts(parts, received.bytes.clone().into());
     let Ok(place) = Arc::clone(api.changes()).try_acquire_owned() else {
         return Err(Problem::new(Code::Busy, "The server works on as many changes as it takes at once."));

@@ -14,6 +14,7 @@ mod document;
 mod etag;
 pub mod health;
 mod idempotency;
+mod in_flight;
 mod layers;
 mod media;
 mod members;

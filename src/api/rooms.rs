@@ -6,9 +6,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::caller::{Caller, InRoom, is_untouched};
@@ -16,6 +15,7 @@ use super::code::Code;
 use super::cursor::{Cursor, List};
 use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
 use super::etag::ETag;
+use super::idempotency::{Once, Turn};
 use super::new_room::NewRoom;
 use super::parameters::{OnceParam, ReadParams, RoomParam, RoomsPageParams};
 use super::problem::Problem;
@@ -27,9 +27,14 @@ use crate::access::{Action, Credential, Grant, Identity, Pass, Standing, may};
 use crate::hub::visit::Visit;
 use crate::room::id::RoomId;
 use crate::room::patch::Patch;
+use crate::room::request::RoomView as View;
 use crate::room::role::Writes;
 use crate::room::version::Version;
-use crate::store::directory::{self, RoomEntry, RoomSettings, Visibility};
+use crate::store::directory::{self, OnceKey, RoomEntry, RoomSettings, Visibility};
+
+/// What to do about a room without its trip.
+const MADE: &str = "The room is made all the same. Send this again with the same idempotency key, if it had one, or write \
+    the trip's fields with a patch.";
 
 /// A room in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,7 +81,10 @@ pub struct SettingsChange {
 problems!(ListProblems: ANY, &[Code::BadCursor]);
 problems!(
     CreateProblems: ANY, CHANGE, BODY, FIELDS, ONCE,
-    &[Code::PermissionDenied, Code::RoomExists, Code::RoomLimit, Code::Draining, Code::ReadOnly],
+    &[
+        Code::PermissionDenied, Code::RoomNotFound, Code::NoJson, Code::RoomExists, Code::DocumentTooLarge, Code::RoomLimit,
+        Code::Draining, Code::ReadOnly,
+    ],
 );
 problems!(ConfigureProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, &[Code::ReadOnly]);
 problems!(DeleteProblems: ANY, CHANGE, IN_ROOM);
@@ -129,39 +137,43 @@ pub async fn list(
 pub async fn create(
     State(api): State<Api>,
     Caller(who): Caller,
+    once: Once,
     query: Query,
     request: Request,
 ) -> Result<Response, Problem> {
     query.finish()?;
     let new: NewRoom = body::json_or_nothing(request, api.options().request_bytes).await?;
     let (room, settings) = (new.room(api.options().room_name_bytes)?, new.settings());
-    let patch = new.patch()?;
-    let Made { pass, visit, mut version } = make(&api, &who, &room, settings).await?;
-    if let Some(patch) = patch {
-        match visit.patch(Writes::Everything, patch, None).await {
-            Ok(written) => version = written,
-            Err(error) => {
-                let problem = Problem::from(error).below("/trip");
-                // A room without the trip that was asked for is not what was asked for.
-                return match api.access().delete_room(&pass).await {
-                    Ok(()) => {
-                        visit.delete().await?;
-                        Err(problem)
-                    }
-                    Err(_) => Err(problem.hint("The room is made all the same; write the trip's fields with a patch.")),
-                };
-            }
+    // What is wrong is refused before anything is made.
+    let mut patch = new.patch(&Map::new())?;
+    may(&who, Action::CreateRoom, &Standing { room: &room, roster: None }).allowed()?;
+    let due = match once.turn().await? {
+        Turn::Done(answer) => return Ok(answer),
+        Turn::Due(due) => due,
+    };
+    let Made { pass, visit, mut version } = match due.made() {
+        None => make(&api, &who, &room, settings, due.key()).await?,
+        Some(room) => {
+            let (made, view) = again(&api, &who, room).await?;
+            patch = new.patch(&trip_of(&view))?;
+            made
         }
+    };
+    if let Some(patch) = patch {
+        let written = visit.patch(Writes::Everything, patch, None).await;
+        // Others may be in the room by now, so it stays.
+        version = written.map_err(|error| Problem::from(error).below("/trip").hint(MADE))?;
     }
     let view = RoomView {
-        id: room.as_str(),
+        id: pass.room().as_str(),
         role: RoleName(pass.role()),
         settings: settings.into(),
         version: version.to_string(),
     };
     let json = serde_json::to_vec(&view).expect("a room is JSON");
-    let headers = [(header::LOCATION, address::of_room(&room)), (header::CONTENT_TYPE, "application/json".to_owned())];
-    Ok((StatusCode::CREATED, headers, json).into_response())
+    let location = address::of_room(pass.room());
+    let headers = [(header::LOCATION, location), (header::CONTENT_TYPE, "application/json".to_owned())];
+    due.answered((StatusCode::CREATED, headers, json).into_response()).await
 }
 
 /// Change a room's settings
@@ -241,16 +253,40 @@ pub struct Made {
     version: Version,
 }
 
-/// Makes a room.
-pub async fn make(api: &Api, who: &Arc<Identity>, room: &RoomId, settings: RoomSettings) -> Result<Made, Problem> {
+/// Makes a room, for the request with this key.
+pub async fn make(
+    api: &Api,
+    who: &Arc<Identity>,
+    room: &RoomId,
+    settings: RoomSettings,
+    once: Option<OnceKey>,
+) -> Result<Made, Problem> {
     may(who, Action::CreateRoom, &Standing { room, roster: None }).allowed()?;
     let visit = api.hub().visit(room)?;
     let before = visit.view().await?;
     if !is_untouched(&before) && !adopts(who) {
         return Err(Problem::room_exists());
     }
-    let pass = api.access().create_room(who, room.clone(), settings).await?;
+    let pass = api.access().create_room(who, room.clone(), settings, once).await?;
     Ok(Made { pass, visit, version: before.document.version })
+}
+
+/// A room that was made already, for the same request, and what is in it.
+async fn again(api: &Api, who: &Arc<Identity>, room: &RoomId) -> Result<(Made, View), Problem> {
+    let pass = api.access().enter(who, room).await?;
+    let visit = api.hub().visit(room)?;
+    let view = visit.view().await?;
+    Ok((Made { pass, visit, version: view.document.version }, view))
+}
+
+/// The trip that stands in a document.
+fn trip_of(view: &View) -> Map<String, Value> {
+    #[derive(Default, Deserialize)]
+    struct Roots {
+        #[serde(default)]
+        trip: Map<String, Value>,
+    }
+    serde_json::from_slice::<Roots>(&view.document.json).unwrap_or_default().trip
 }
 
 /// Whether somebody may make a room of a document that is there already: what was written while authentication was off
@@ -263,11 +299,4 @@ fn adopts(who: &Identity) -> bool {
 fn shows(visibility: Visibility) -> Patch {
     let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility.as_str() }]);
     Patch::parse(operation.to_string().as_bytes()).expect("an operation on a trip's field")
-}
-
-/// A name that nobody guesses.
-pub fn random_name() -> String {
-    let mut bytes = [0; 15];
-    getrandom::fill(&mut bytes).expect("the system gives random bytes");
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

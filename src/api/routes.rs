@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, idempotency, layers, members, rooms, tickets, ysweet};
+use super::{bootstrap, docs, document, layers, members, rooms, tickets, ysweet};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -21,7 +21,6 @@ pub fn router(api: Api) -> Router {
     let rest = rest
         .merge(ysweet::routes())
         .method_not_allowed_fallback(layers::method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), idempotency::once))
         .layer(from_fn_with_state(api.clone(), layers::finish))
         .layer(from_fn(layers::json_answers))
         .layer(from_fn_with_state(api.clone(), layers::origin))

@@ -8,9 +8,10 @@ use tokio::sync::Semaphore;
 use crate::access::Access;
 use crate::hub::Hub;
 use crate::store::Directory;
+use crate::store::directory::AnswerLimits;
 
 use super::bodies::Bodies;
-use super::idempotency::InFlight;
+use super::in_flight::InFlight;
 
 /// Limits of REST. Those of sockets are told to clients, so that they need not find them out.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct ApiOptions {
     pub request_timeout: Duration,
     /// How long answers are kept for requests that are repeated with the same idempotency key.
     pub idempotency_keep: Duration,
+    /// How many of them.
+    pub answers: AnswerLimits,
 }
 
 /// See the module. Cheap to clone.

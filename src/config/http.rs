@@ -40,4 +40,10 @@ pub struct HttpConfig {
     /// How long answers are kept for requests that are repeated with the same idempotency key
     #[arg(long, env = "TRIPROOM_IDEMPOTENCY_KEEP", default_value = "1d", value_parser = duration, value_name = "TIME")]
     pub idempotency_keep: Duration,
+    /// Answers that are kept for such requests; the oldest go first
+    #[arg(long, env = "TRIPROOM_IDEMPOTENCY_ANSWERS", default_value_t = 100_000, value_name = "COUNT")]
+    pub idempotency_answers: usize,
+    /// Bytes of these answers; half a KiB counts for each beside its body
+    #[arg(long, env = "TRIPROOM_IDEMPOTENCY_BYTES", default_value = "64MiB", value_name = "SIZE")]
+    pub idempotency_bytes: ByteSize,
 }

@@ -15,9 +15,9 @@ async fn whoever_makes_a_room_owns_it() {
     let roster = olga.roster().unwrap();
     assert_eq!(roster.members[&id("olga")].name.as_deref(), Some("OLGA"));
     assert_eq!(house.access.members(&olga).await.unwrap(), Some(roster));
-    let again = house.access.create_room(&house.person("eve").await, room("trip"), RoomSettings::default()).await;
+    let again = house.access.create_room(&house.person("eve").await, room("trip"), RoomSettings::default(), None).await;
     assert_eq!(again.unwrap_err(), Refused::RoomExists);
-    let service = house.access.create_room(&house.service().await, room("other"), RoomSettings::default()).await;
+    let service = house.access.create_room(&house.service().await, room("other"), RoomSettings::default(), None).await;
     assert!(service.unwrap().roster().unwrap().members.is_empty(), "a backend is no member");
 }
 

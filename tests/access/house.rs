@@ -80,7 +80,7 @@ impl House {
     /// A private room of `owner`, who is in it.
     pub async fn room(&self, name: &str, owner: &str) -> Pass {
         let owner = self.person(owner).await;
-        self.access.create_room(&owner, room(name), RoomSettings::default()).await.unwrap()
+        self.access.create_room(&owner, room(name), RoomSettings::default(), None).await.unwrap()
     }
 
     /// Adds a member, and lets them in.

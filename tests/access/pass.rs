@@ -199,7 +199,7 @@ async fn a_removal_that_races_with_joins_leaves_nobody_inside() {
 async fn a_token_without_an_end_that_a_clock_can_hold() {
     let house = House::new().await;
     let far = house.claims(json!({ "sub": "olga", "exp": 10_u64.pow(11) })).await;
-    let mut pass = house.access.create_room(&far, room("trip"), RoomSettings::default()).await.unwrap();
+    let mut pass = house.access.create_room(&far, room("trip"), RoomSettings::default(), None).await.unwrap();
     assert!(futures_util::FutureExt::now_or_never(pass.changed()).is_none());
     assert!(pass.expires_at().unwrap() > SystemTime::now() + DEADLINE + Duration::from_secs(1));
 }

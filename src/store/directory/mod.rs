@@ -6,6 +6,7 @@
 //! A call that writes goes on when its future is dropped. After an error from one it is open whether it was written: read
 //! again. Times are kept to the millisecond.
 
+mod answer;
 mod key;
 mod roster;
 mod sqlite;
@@ -13,6 +14,7 @@ mod sqlite;
 use std::path::Path;
 use std::time::Duration;
 
+pub use answer::{AnswerLimits, OnceKey, Recalled, Remembered};
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
 pub use roster::{
     Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility,
@@ -23,17 +25,6 @@ use super::error::StoreError;
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-
-/// What a request was answered, kept for the case that it is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Of the request, so that another one under the same key is noticed.
-    pub fingerprint: [u8; 32],
-    /// The status of the answer.
-    pub status: u16,
-    /// Its body.
-    pub body: Vec<u8>,
-}
 
 /// See the module. A cheap handle: clones share one.
 #[derive(Debug, Clone)]
@@ -69,15 +60,17 @@ impl Directory {
     }
 
     /// Makes a room. `owner` becomes its first member, as an owner whatever role is in it; without one the room has no
-    /// owner until somebody adds one.
+    /// owner until somebody adds one. With the key of the request that it is made for, it is recalled as [`Recalled::Made`]
+    /// until its answer is remembered.
     pub async fn create_room(
         &self,
         room: &RoomId,
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
+        once: Option<OnceKey>,
     ) -> Result<Created, StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.create_room(room, settings, owner).await,
+            Self::Sqlite(directory) => directory.create_room(room, settings, owner, once).await,
         }
     }
 
@@ -185,21 +178,21 @@ impl Directory {
         }
     }
 
-    /// What was answered to the request with this idempotency key of this principal.
-    pub async fn recall(&self, scope: &PrincipalId, key: &str) -> Result<Option<Remembered>, StoreError> {
+    /// What came of a request with this idempotency key of this principal.
+    pub async fn recall(&self, once: &OnceKey) -> Result<Option<Recalled>, StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.recall(scope, key).await,
+            Self::Sqlite(directory) => directory.recall(once).await,
         }
     }
 
-    /// Keeps an answer for [`recall`](Self::recall). The first one under a key stays.
-    pub async fn remember(&self, scope: &PrincipalId, key: &str, answer: &Remembered) -> Result<(), StoreError> {
+    /// Keeps an answer for [`recall`](Self::recall); the oldest make room for it. The first one under a key stays.
+    pub async fn remember(&self, once: &OnceKey, answer: &Remembered, limits: AnswerLimits) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.remember(scope, key, answer).await,
+            Self::Sqlite(directory) => directory.remember(once, answer, limits).await,
         }
     }
 
-    /// Forgets the answers that were kept longer than `age` ago, and says how many.
+    /// Forgets what was kept of requests longer than `age` ago, and says of how many.
     pub async fn forget_older_than(&self, age: Duration) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(directory) => directory.forget_older_than(age).await,

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::super::answer::OnceKey;
 use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility};
+use super::answers::insert_creation;
 use super::members::{insert_member, read_member};
 use super::{SqliteDirectory, room_name, word};
 use crate::room::id::RoomId;
@@ -32,6 +34,7 @@ impl SqliteDirectory {
         room: &RoomId,
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
+        once: Option<OnceKey>,
     ) -> Result<Created, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
@@ -51,7 +54,10 @@ impl SqliteDirectory {
                     return Ok(Created::Exists);
                 }
                 if let Some((who, member)) = owner {
-                    insert_member(connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                    insert_member(&mut *connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                }
+                if let Some(once) = once {
+                    insert_creation(connection, &once, &room).await?;
                 }
                 Ok(Created::Made)
             })
@@ -92,6 +98,7 @@ impl SqliteDirectory {
                 }
                 for statement in [
                     "DELETE FROM members WHERE room = ?",
+                    "DELETE FROM creations WHERE room = ?",
                     "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = ?
                      ON CONFLICT (room) DO NOTHING",
                 ] {
