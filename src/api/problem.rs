@@ -298,10 +298,6 @@ impl From<VisitError> for Problem {
             VisitError::Refused(refusal) => refusal.into(),
             VisitError::Malformed(_) => Self::new(Code::MalformedUpdate, sentence(&error)),
             VisitError::Failed => Self::new(Code::StoreUnavailable, sentence(&error)),
-            VisitError::NotDeleted(error) => {
-                tracing::error!(%error, "a room cannot be deleted");
-                Self::new(Code::StoreUnavailable, "The room cannot be deleted now.")
-            }
         }
     }
 }
@@ -373,6 +369,7 @@ impl From<EnterError> for Problem {
         let code = match error {
             EnterError::TooManyRooms(_) => Code::RoomLimit,
             EnterError::Draining => Code::Draining,
+            EnterError::Deleting => Code::StoreUnavailable,
         };
         Self::new(code, error.to_string())
     }

@@ -1,6 +1,7 @@
 //! Rooms: the caller's list, a new one, its settings, its end. What one room looks like is `bootstrap`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -23,15 +24,18 @@ use super::query::{Page, Query};
 use super::schema::{Moment, PageOf, RoleName, SettingsView, VisibilityName};
 use super::state::Api;
 use super::{address, body};
-use crate::access::{Action, Credential, Grant, Identity, Pass, Standing, may};
+use crate::access::{Action, Credential, Grant, Identity, Pass, Refused, Standing, may};
 use crate::hub::visit::Visit;
 use crate::room::id::RoomId;
 use crate::room::patch::Patch;
 use crate::room::request::RoomView as View;
 use crate::room::role::Writes;
 use crate::room::version::Version;
+use crate::store::StoreError;
 use crate::store::directory::{self, OnceKey, RoomEntry, RoomSettings, Visibility};
 
+/// Between two tries to read what the store has done.
+const PAUSE: Duration = Duration::from_millis(500);
 /// What to do about a room without its trip.
 const MADE: &str = "The room is made all the same. Send this again with the same idempotency key, if it had one, or write \
     the trip's fields with a patch.";
@@ -227,11 +231,30 @@ async fn show(room: &InRoom, visit: &Visit, mut visibility: Visibility) -> Resul
 pub async fn delete(room: InRoom, query: Query) -> Result<StatusCode, Problem> {
     query.finish()?;
     room.allow(Action::DeleteRoom)?;
-    let visit = room.find().await?;
+    room.find().await?;
+    let (api, name) = (room.api(), room.pass.room());
     // First nobody gets in any more, then there is nothing to get in to; in between no room of this name can be made.
-    room.api().access().delete_room(&room.pass).await?;
-    visit.delete().await?;
+    match api.access().delete_room(&room.pass).await {
+        Ok(()) => api.hub().delete(name).await,
+        Err(refused) => {
+            if refused == Refused::StoreDown {
+                tokio::spawn(look_after(api.clone(), name.clone()));
+            }
+            return Err(refused.into());
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Finishes a deletion of which it is open whether it has begun, as soon as the store says.
+async fn look_after(api: Api, room: RoomId) {
+    loop {
+        match api.directory().is_deleted(&room).await {
+            Ok(true) => return api.hub().delete(&room).await,
+            Ok(false) | Err(StoreError::Closed) => return,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }
 
 impl<'a> From<&'a RoomEntry> for RoomEntryView<'a> {

@@ -115,6 +115,7 @@ async fn a_deleted_room_ends_all_and_its_successor_is_another() {
     let mut ada = house.member(&olga, "ada", Role::Editor).await;
     let mut service = house.access.enter(&house.service().await, &room("trip")).await.unwrap();
     house.access.delete_room(&olga).await.unwrap();
+    house.store.delete_room(&room("trip")).await.unwrap();
     // Nobody has heard of it yet, and there is one of the same name again.
     let again = house.room("trip", "ada").await;
     assert_eq!(again.role(), Role::Owner);

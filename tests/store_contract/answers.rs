@@ -97,6 +97,7 @@ pub(crate) async fn a_room_is_found_again_by_its_request<H: House>(house: H) {
     // What was made and deleted again is made anew.
     assert_eq!(make(&store, &late).await, Created::Made);
     assert!(directory.delete_room(&r).await.unwrap());
+    store.delete_room(&r).await.unwrap();
     assert_eq!(directory.recall(&late).await.unwrap(), None);
     store.close().await.unwrap();
 }

@@ -219,6 +219,7 @@ pub(crate) async fn a_deleted_roster_is_gone<H: House>(house: H) {
     assert_eq!(names(&directory.all_rooms(None, 10).await.unwrap()), ["s"]);
     assert_eq!(add(&directory, "r", "eve", Role::Viewer).await, MemberWrite::NoSuchRoom);
     // A new room of this name knows nobody of the old one.
+    store.delete_room(&room("r")).await.unwrap();
     make(&directory, "r", "eve").await;
     assert_eq!(roles(&directory, "r").await, [("eve".to_owned(), Role::Owner)]);
     store.close().await.unwrap();

@@ -108,12 +108,19 @@ impl Directory {
         }
     }
 
-    /// Deletes the roster of `room`; `false` when there is none. The document is deleted by
+    /// Deletes the roster of `room`; `false` when there is none. The document is deleted afterwards, by
     /// [`Store::delete_room`](super::Store::delete_room). Until that is done, and at the latest when the store is opened
     /// again, no room of this name can be made: its maker would find the old document in it.
     pub async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(directory) => directory.delete_room(room).await,
+        }
+    }
+
+    /// Whether the document of `room` is still to be deleted, after its roster was.
+    pub async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(directory) => directory.is_deleted(room).await,
         }
     }
 

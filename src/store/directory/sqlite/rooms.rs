@@ -93,21 +93,26 @@ impl SqliteDirectory {
                     .bind(room.as_str())
                     .execute(&mut *connection)
                     .await?;
-                if roster.rows_affected() == 0 {
-                    return Ok(false);
-                }
                 for statement in [
                     "DELETE FROM members WHERE room = ?",
                     "DELETE FROM creations WHERE room = ?",
-                    "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = ?
-                     ON CONFLICT (room) DO NOTHING",
+                    // Even if nothing is written yet: what was sent may be on its way into the log.
+                    "INSERT INTO deleted_rooms (room) VALUES (?) ON CONFLICT (room) DO NOTHING",
                 ] {
                     sqlx::query(statement).bind(room.as_str()).execute(&mut *connection).await?;
                 }
-                Ok(true)
+                Ok(roster.rows_affected() > 0)
             })
         })
         .await
+    }
+
+    pub(in super::super) async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = ?)")
+            .bind(room.as_str())
+            .fetch_one(&self.readers)
+            .await;
+        found.map_err(|error| self.clear(error))
     }
 
     pub(in super::super) async fn rooms_of(
