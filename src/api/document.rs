@@ -110,6 +110,7 @@ pub async fn update(room: InRoom, once: Once, query: Query, request: Request) ->
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
+    media::choose(&parts.headers, &[JSON])?;
     media::require(&parts.headers, YJS_UPDATE)?;
     let update = body::bytes(&parts.headers, body, room.api().options().message_bytes).await?;
     let visit = room.find().await?;
@@ -135,6 +136,7 @@ pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Respo
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
+    media::choose(&parts.headers, &[JSON])?;
     media::require(&parts.headers, JSON_PATCH)?;
     let if_match = IfMatch::read(&parts.headers)?;
     let most = room.api().options().request_bytes.min(PATCH_BYTES_MAX);

@@ -53,11 +53,9 @@ pub async fn origin(State(api): State<Api>, request: Request, next: Next) -> Res
     Err(Problem::new(Code::OriginDenied, "Pages of this origin may not use the server.").at(header::ORIGIN.as_str()))
 }
 
-/// Turns those away who would not take JSON. Where there are other forms the route chooses.
+/// Turns those away who would not take JSON, before anything is done for them. Around routes that have no other form.
 pub async fn json_answers(request: Request, next: Next) -> Result<Response, Problem> {
-    if !(request.method().is_safe() && request.uri().path().ends_with("/document")) {
-        media::choose(request.headers(), &[media::JSON])?;
-    }
+    media::choose(request.headers(), &[media::JSON])?;
     Ok(next.run(request).await)
 }
 

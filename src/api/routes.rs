@@ -22,7 +22,6 @@ pub fn router(api: Api) -> Router {
         .merge(ysweet::routes())
         .method_not_allowed_fallback(layers::method_not_allowed)
         .layer(from_fn_with_state(api.clone(), layers::finish))
-        .layer(from_fn(layers::json_answers))
         .layer(from_fn_with_state(api.clone(), layers::origin))
         .with_state(api);
     let docs = Router::new()
@@ -35,12 +34,16 @@ pub fn router(api: Api) -> Router {
 }
 
 fn rest() -> (Router<Api>, OpenApi) {
-    OpenApiRouter::with_openapi(openapi::base())
+    let json = OpenApiRouter::new()
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(bootstrap::get, rooms::configure, rooms::delete))
-        .routes(routes!(document::get, document::update, document::patch))
         .routes(routes!(members::list, members::add))
         .routes(routes!(members::change, members::remove))
         .routes(routes!(tickets::issue))
+        .layer(from_fn(layers::json_answers));
+    // The document comes in several forms; its routes choose by themselves.
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(json)
+        .routes(routes!(document::get, document::update, document::patch))
         .split_for_parts()
 }
