@@ -233,6 +233,7 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
         .merge(api::router(api))
         .route("/", get(page::page))
         .route("/trip/{*room}", get(page::page))
+        .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(page::asset)
 }
 

@@ -18,9 +18,9 @@ use tracing::Instrument;
 use super::caller::Caller;
 use super::code::Code;
 use super::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
-use super::media;
 use super::problem::Problem;
 use super::state::Api;
+use super::{etag, media};
 use crate::access::Access;
 
 /// Shorter answers are sent as they are: packing them costs more than it saves.
@@ -93,13 +93,19 @@ pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Res
 
 /// The address knows other methods; `Allow` is added by whoever calls this.
 pub async fn method_not_allowed(method: Method) -> Response {
-    Problem::new(Code::MethodNotAllowed, format!("The address does not know {method}.")).into_response()
+    Problem::method_not_allowed(&method).into_response()
 }
 
 /// Packs answers for those who take that.
 pub fn compression() -> CompressionLayer<impl Predicate> {
     let worth = SizeAbove::new(WORTH_PACKING.into()).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth)
+}
+
+/// What was packed is not, byte for byte, what its entity tag says.
+pub async fn weaken(mut response: Response) -> Response {
+    etag::weaken_packed(&mut response);
+    response
 }
 
 /// Lets pages of the allowed origins read the answers.

@@ -33,5 +33,6 @@ mod tickets;
 mod trip_schema;
 mod ysweet;
 
+pub use layers::method_not_allowed;
 pub use routes::router;
 pub use state::{Api, ApiOptions};

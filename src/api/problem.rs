@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -127,6 +127,16 @@ impl Problem {
     /// A fault of the server; what it is stays in the log.
     pub fn server_error() -> Self {
         Self::new(Code::ServerError, "Something went wrong in the server; its log says what.")
+    }
+
+    /// There is nothing at the address.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "There is nothing at this address.")
+    }
+
+    /// The address knows other methods.
+    pub fn method_not_allowed(method: &Method) -> Self {
+        Self::new(Code::MethodNotAllowed, format!("The address does not know {method}."))
     }
 
     /// There is no such room, or not for the caller: the very same for both.

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,7 +30,11 @@ pub fn router(api: Api) -> Router {
         .route("/docs/", get(docs::file))
         .route("/docs/{*file}", get(docs::file))
         .method_not_allowed_fallback(layers::method_not_allowed);
-    rest.merge(docs).layer(layers::compression()).layer(cors).layer(from_fn(layers::headers))
+    rest.merge(docs)
+        .layer(layers::compression())
+        .layer(map_response(layers::weaken))
+        .layer(cors)
+        .layer(from_fn(layers::headers))
 }
 
 fn rest() -> (Router<Api>, OpenApi) {
