@@ -125,8 +125,8 @@ problems!(BootstrapProblems: ANY, IN_ROOM, &[super::code::Code::NoJson]);
 ///
 /// The bootstrap: role, document, members, who is here, where to connect, and a ticket to connect with.
 ///
-/// The entity tag changes with everything but the ticket, and often enough that the ticket of an answer that is still
-/// current holds for at least half of its time.
+/// The entity tag changes with everything but the ticket's letters: with whom the ticket is of and on whose word it stands,
+/// too, and often enough that the ticket of an answer that is still current holds for at least half of its time.
 #[utoipa::path(
     get, path = "/v1/rooms/{room}", operation_id = "getRoom", tag = "rooms",
     params(RoomParam, ReadParams),
@@ -143,10 +143,13 @@ pub async fn get(room: InRoom, query: Query, headers: HeaderMap) -> Result<Respo
     let roster = room.pass.roster();
     let state = State::new(&room, view.document.version.to_string(), &view.present, roster.as_deref(), &headers);
     let wish = TicketRequest { role: None, ttl: None, purpose: Purpose::Own };
-    let ticket = room.api().access().issue_ticket(&room.pass, wish).ok().map(TicketView::from);
+    let ticket = room.api().access().issue_ticket(&room.pass, wish).ok();
+    // Two tickets that stand on another word are not as good as each other: one may end when the other does not.
+    let behind = ticket.as_ref().map(|ticket| ticket.behind.to_string()).unwrap_or_default();
+    let ticket = ticket.map(TicketView::from);
     let state = serde_json::to_vec(&state).expect("a room's state is JSON");
     let age = ticket.as_ref().map_or(0, half_lives);
-    let tag = ETag::weak(&[&state, &age.to_le_bytes()]);
+    let tag = ETag::weak(&[&state, behind.as_bytes(), &age.to_le_bytes()]);
     Ok(tag.answer_secret(&headers, || spliced(state, ticket.as_ref(), &view.document.json)))
 }
 

@@ -1,8 +1,14 @@
 //! The bootstrap: all that a client needs in one answer.
 
+use std::time::SystemTime;
+
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
+use triproom::access::api_key::NewKey;
+use triproom::room::principal::PrincipalId;
+use triproom::room::role::Role;
+use triproom::store::directory::{KeyRecord, KeyScope, RoomScope};
 
 use super::client::Client;
 use super::house::House;
@@ -88,6 +94,45 @@ async fn what_is_known_already_is_not_sent_again_until_something_changes() {
         viewer.get_with("/v1/rooms/lisbon", &[("if-none-match", &tag)]).await.expect(200).header("etag").to_owned();
     let _socket = Client::join(house.address, &format!("lisbon?token={}", token("editor")), 1).await;
     viewer.get_with("/v1/rooms/lisbon", &[("if-none-match", &tag)]).await.expect(200);
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_left_with_a_ticket_that_is_not_theirs_or_may_end_before_theirs() {
+    let house = lisbon().await;
+    let owner = person(&house, "owner");
+    let link = async || {
+        let wish = json!({ "share": true, "role": "editor" });
+        let ticket = owner.post("/v1/rooms/lisbon/tickets", wish).await.expect(201).json();
+        Caller::with(&house, ticket["ticket"].as_str().unwrap())
+    };
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let NewKey { id, text, hash } = NewKey::random();
+        let record = KeyRecord {
+            id: id.clone(),
+            agent: PrincipalId::agent("planner").unwrap(),
+            rooms: RoomScope::All,
+            role: Role::Editor,
+            scopes: KeyScope::ALL.into(),
+            on_behalf_of: None,
+            created_at: SystemTime::now(),
+            revoked_at: None,
+        };
+        house.store.directory().add_key(&record, hash).await.unwrap();
+        keys.push(Caller::with(&house, &text));
+    }
+    // Two guests, and one agent by two keys.
+    for (first, second) in [(link().await, link().await), (keys.remove(0), keys.remove(0))] {
+        let known = first.get("/v1/rooms/lisbon").await.expect(200);
+        let tag = [("if-none-match", known.header("etag"))];
+        let again = first.get_with("/v1/rooms/lisbon", &tag).await;
+        assert!(matches!(again.status, 200 | 304));
+        let held = if again.status == 304 { known.json() } else { again.json() };
+        Caller::with(&house, held["ticket"]["ticket"].as_str().unwrap()).get("/v1/rooms/lisbon").await.expect(200);
+        let other = second.get_with("/v1/rooms/lisbon", &tag).await.expect(200).json();
+        Caller::with(&house, other["ticket"]["ticket"].as_str().unwrap()).get("/v1/rooms/lisbon").await.expect(200);
+    }
     house.stop().await.0.unwrap();
 }
 
