@@ -85,8 +85,8 @@ pub async fn get(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<R
     let vary = [(header::VARY, "accept")];
     if form == JSON {
         let (_visit, view) = room.look().await?;
-        let tag = ETag::strong(view.document.version.to_string());
-        return Ok((vary, tag.answer_json(&headers, || view.document.json.clone())).into_response());
+        let (tag, json) = (ETag::strong(view.version.to_string()), view.json()?);
+        return Ok((vary, tag.answer_json(&headers, || json.clone())).into_response());
     }
     let update = room.find().await?.state(known.unwrap_or_default()).await?;
     let content = || ([(header::CONTENT_TYPE, YJS_UPDATE)], update.clone()).into_response();
@@ -159,7 +159,7 @@ async fn wanted(visit: &Visit, if_match: Option<IfMatch>) -> Result<Option<Versi
     if let [version] = versions[..] {
         return Ok(Some(version));
     }
-    let current = visit.view().await?.document.version;
+    let current = visit.view().await?.version;
     if versions.contains(&current) { Ok(Some(current)) } else { Err(Problem::version_mismatch(current)) }
 }
 

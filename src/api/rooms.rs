@@ -159,7 +159,7 @@ pub async fn create(
         None => make(&api, &who, &room, settings, due.key()).await?,
         Some(room) => {
             let (made, view) = again(&api, &who, room).await?;
-            patch = new.patch(&trip_of(&view))?;
+            patch = new.patch(&trip_in(view.json()?))?;
             made
         }
     };
@@ -291,7 +291,7 @@ pub async fn make(
         return Err(Problem::room_exists());
     }
     let pass = api.access().create_room(who, room.clone(), settings, once).await?;
-    Ok(Made { pass, visit, version: before.document.version })
+    Ok(Made { pass, visit, version: before.version })
 }
 
 /// A room that was made already, for the same request, and what is in it.
@@ -299,17 +299,17 @@ async fn again(api: &Api, who: &Arc<Identity>, room: &RoomId) -> Result<(Made, V
     let pass = api.access().enter(who, room).await?;
     let visit = api.hub().visit(room)?;
     let view = visit.view().await?;
-    Ok((Made { pass, visit, version: view.document.version }, view))
+    Ok((Made { pass, visit, version: view.version }, view))
 }
 
 /// The trip that stands in a document.
-fn trip_of(view: &View) -> Map<String, Value> {
+fn trip_in(document: &[u8]) -> Map<String, Value> {
     #[derive(Default, Deserialize)]
     struct Roots {
         #[serde(default)]
         trip: Map<String, Value>,
     }
-    serde_json::from_slice::<Roots>(&view.document.json).unwrap_or_default().trip
+    serde_json::from_slice::<Roots>(document).unwrap_or_default().trip
 }
 
 /// Whether somebody may make a room of a document that is there already: what was written while authentication was off
