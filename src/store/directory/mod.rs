@@ -6,6 +6,7 @@
 //! A call that writes goes on when its future is dropped. After an error from one it is open whether it was written: read
 //! again. Times are kept to the millisecond.
 
+mod answer;
 mod key;
 mod roster;
 mod sqlite;
@@ -13,25 +14,17 @@ mod sqlite;
 use std::path::Path;
 use std::time::Duration;
 
+pub use answer::{AnswerLimits, OnceKey, Recalled, Remembered};
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
-pub use roster::{Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, Visibility};
+pub use roster::{
+    Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility,
+};
 pub use sqlite::SqliteDirectory;
 
 use super::error::StoreError;
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-
-/// What a request was answered, kept for the case that it is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Of the request, so that another one under the same key is noticed.
-    pub fingerprint: [u8; 32],
-    /// The status of the answer.
-    pub status: u16,
-    /// Its body.
-    pub body: Vec<u8>,
-}
 
 /// See the module. A cheap handle: clones share one.
 #[derive(Debug, Clone)]
@@ -67,15 +60,17 @@ impl Directory {
     }
 
     /// Makes a room. `owner` becomes its first member, as an owner whatever role is in it; without one the room has no
-    /// owner until somebody adds one.
+    /// owner until somebody adds one. With the key of the request that it is made for, it is recalled as [`Recalled::Made`]
+    /// until its answer is remembered.
     pub async fn create_room(
         &self,
         room: &RoomId,
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
+        once: Option<OnceKey>,
     ) -> Result<Created, StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.create_room(room, settings, owner).await,
+            Self::Sqlite(directory) => directory.create_room(room, settings, owner, once).await,
         }
     }
 
@@ -107,18 +102,25 @@ impl Directory {
     }
 
     /// Changes what `room` allows; `false` when there is no room of this name.
-    pub async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
+    pub async fn configure(&self, room: &RoomId, change: SettingsChange) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.configure(room, settings).await,
+            Self::Sqlite(directory) => directory.configure(room, change).await,
         }
     }
 
-    /// Deletes the roster of `room`; `false` when there is none. The document is deleted by
+    /// Deletes the roster of `room`; `false` when there is none. The document is deleted afterwards, by
     /// [`Store::delete_room`](super::Store::delete_room). Until that is done, and at the latest when the store is opened
     /// again, no room of this name can be made: its maker would find the old document in it.
     pub async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(directory) => directory.delete_room(room).await,
+        }
+    }
+
+    /// Whether the document of `room` is still to be deleted, after its roster was.
+    pub async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(directory) => directory.is_deleted(room).await,
         }
     }
 
@@ -183,21 +185,21 @@ impl Directory {
         }
     }
 
-    /// What was answered to the request with this idempotency key of this principal.
-    pub async fn recall(&self, scope: &PrincipalId, key: &str) -> Result<Option<Remembered>, StoreError> {
+    /// What came of a request with this idempotency key of this principal.
+    pub async fn recall(&self, once: &OnceKey) -> Result<Option<Recalled>, StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.recall(scope, key).await,
+            Self::Sqlite(directory) => directory.recall(once).await,
         }
     }
 
-    /// Keeps an answer for [`recall`](Self::recall). The first one under a key stays.
-    pub async fn remember(&self, scope: &PrincipalId, key: &str, answer: &Remembered) -> Result<(), StoreError> {
+    /// Keeps an answer for [`recall`](Self::recall); the oldest make room for it. The first one under a key stays.
+    pub async fn remember(&self, once: &OnceKey, answer: &Remembered, limits: AnswerLimits) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(directory) => directory.remember(scope, key, answer).await,
+            Self::Sqlite(directory) => directory.remember(once, answer, limits).await,
         }
     }
 
-    /// Forgets the answers that were kept longer than `age` ago, and says how many.
+    /// Forgets what was kept of requests longer than `age` ago, and says of how many.
     pub async fn forget_older_than(&self, age: Duration) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(directory) => directory.forget_older_than(age).await,

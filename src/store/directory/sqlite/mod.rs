@@ -1,11 +1,12 @@
 //! The directory in the store's SQLite file, over a few connections of its own: some read, one writes.
-//! The tables' statements are in `rooms`, `members`, `keys` and `memory`. It must never hold the file's write lock longer
+//! The tables' statements are in `rooms`, `members`, `keys`, `secrets` and `answers`. It must never hold the file's write lock longer
 //! than a transaction of a few lines: the writer of the log waits for it.
 
+mod answers;
 mod keys;
 mod members;
-mod memory;
 mod rooms;
+mod secrets;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster};
+use super::super::answer::OnceKey;
+use super::super::roster::{Created, Member, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility};
+use super::answers::insert_creation;
 use super::members::{insert_member, read_member};
 use super::{SqliteDirectory, room_name, word};
 use crate::room::id::RoomId;
@@ -32,6 +34,7 @@ impl SqliteDirectory {
         room: &RoomId,
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
+        once: Option<OnceKey>,
     ) -> Result<Created, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
@@ -51,7 +54,10 @@ impl SqliteDirectory {
                     return Ok(Created::Exists);
                 }
                 if let Some((who, member)) = owner {
-                    insert_member(connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                    insert_member(&mut *connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                }
+                if let Some(once) = once {
+                    insert_creation(connection, &once, &room).await?;
                 }
                 Ok(Created::Made)
             })
@@ -59,16 +65,20 @@ impl SqliteDirectory {
         .await
     }
 
-    pub(in super::super) async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
+    pub(in super::super) async fn configure(&self, room: &RoomId, change: SettingsChange) -> Result<bool, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let changed = sqlx::query("UPDATE rosters SET visibility = ?, editors_may_invite = ? WHERE room = ?")
-                    .bind(settings.visibility.as_str())
-                    .bind(settings.editors_may_invite)
-                    .bind(room.as_str())
-                    .execute(connection)
-                    .await?;
+                // In one statement: of two who change different things at once, neither undoes what the other did.
+                let changed = sqlx::query(
+                    "UPDATE rosters SET visibility = coalesce(?, visibility),
+                         editors_may_invite = coalesce(?, editors_may_invite) WHERE room = ?",
+                )
+                .bind(change.visibility.map(Visibility::as_str))
+                .bind(change.editors_may_invite)
+                .bind(room.as_str())
+                .execute(connection)
+                .await?;
                 Ok(changed.rows_affected() > 0)
             })
         })
@@ -83,20 +93,26 @@ impl SqliteDirectory {
                     .bind(room.as_str())
                     .execute(&mut *connection)
                     .await?;
-                if roster.rows_affected() == 0 {
-                    return Ok(false);
-                }
                 for statement in [
                     "DELETE FROM members WHERE room = ?",
-                    "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = ?
-                     ON CONFLICT (room) DO NOTHING",
+                    "DELETE FROM creations WHERE room = ?",
+                    // Even if nothing is written yet: what was sent may be on its way into the log.
+                    "INSERT INTO deleted_rooms (room) VALUES (?) ON CONFLICT (room) DO NOTHING",
                 ] {
                     sqlx::query(statement).bind(room.as_str()).execute(&mut *connection).await?;
                 }
-                Ok(true)
+                Ok(roster.rows_affected() > 0)
             })
         })
         .await
+    }
+
+    pub(in super::super) async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = ?)")
+            .bind(room.as_str())
+            .fetch_one(&self.readers)
+            .await;
+        found.map_err(|error| self.clear(error))
     }
 
     pub(in super::super) async fn rooms_of(
