@@ -2,6 +2,7 @@
 //! Read once at the start by `main`; the parts get what concerns them.
 
 pub mod access;
+pub mod http;
 pub mod place;
 
 use std::net::IpAddr;
@@ -11,6 +12,7 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
 use access::AccessConfig;
+use http::HttpConfig;
 use place::StorePlace;
 
 /// How logs are written.
@@ -42,6 +44,10 @@ pub struct Config {
     #[command(flatten)]
     pub access: AccessConfig,
 
+    /// What HTTP may take.
+    #[command(flatten)]
+    pub http: HttpConfig,
+
     /// How long a stopping server may take to send clients away and to save everything
     #[arg(long, env = "TRIPROOM_DRAIN", default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub drain: Duration,
@@ -67,24 +73,6 @@ pub struct Config {
     /// Bytes of one message from a client
     #[arg(long, env = "TRIPROOM_MAX_MESSAGE", default_value = "16MiB", value_name = "SIZE")]
     pub max_message: ByteSize,
-    /// Bytes of one JSON body over REST, patches included
-    #[arg(long, env = "TRIPROOM_MAX_REQUEST", default_value = "1MiB", value_name = "SIZE")]
-    pub max_request: ByteSize,
-    /// Operations of one JSON Patch
-    #[arg(long, env = "TRIPROOM_MAX_PATCH_OPERATIONS", default_value_t = 1_000, value_name = "COUNT")]
-    pub max_patch_operations: usize,
-    /// Bytes of the JSON of one document; a larger one can be had as a Yjs update alone
-    #[arg(long, env = "TRIPROOM_MAX_JSON", default_value = "32MiB", value_name = "SIZE")]
-    pub max_json: ByteSize,
-    /// Values in the JSON of one document, members of objects and elements of lists included
-    #[arg(long, env = "TRIPROOM_MAX_JSON_VALUES", default_value_t = 1_000_000, value_name = "COUNT")]
-    pub max_json_values: usize,
-    /// How long a change over REST may take to be saved before its caller is told that this is open
-    #[arg(long, env = "TRIPROOM_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "TIME")]
-    pub request_timeout: Duration,
-    /// How long answers are kept for requests that are repeated with the same idempotency key
-    #[arg(long, env = "TRIPROOM_IDEMPOTENCY_KEEP", default_value = "1d", value_parser = duration, value_name = "TIME")]
-    pub idempotency_keep: Duration,
     /// Bytes of one document in its encoded form
     #[arg(long, env = "TRIPROOM_MAX_DOCUMENT", default_value = "100MiB", value_name = "SIZE")]
     pub max_document: ByteSize,

@@ -6,6 +6,7 @@ pub mod access;
 pub mod api;
 pub mod command;
 pub mod config;
+pub mod http;
 pub mod hub;
 pub mod room;
 pub mod server;

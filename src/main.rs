@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use triproom::command::key::{self, KeyCommand};
 use triproom::command::token::{self, TokenCommand};
 use triproom::config::Config;
-use triproom::server::{HTTP_CONNECTIONS, ServeError, Server, listen};
+use triproom::server::{ServeError, Server, listen};
 use triproom::telemetry;
 
 /// The stack of every thread: the CRDT library recurses over nested types.
@@ -115,7 +115,7 @@ fn within_open_files(mut config: Config) -> Config {
     if let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
         // Plain HTTP, the store and the listener need some, too.
-        let most = files.saturating_sub(HTTP_CONNECTIONS + 100).max(files / 2);
+        let most = files.saturating_sub(config.http.max_http_connections.saturating_add(100)).max(files / 2);
         if most < config.max_connections {
             tracing::debug!(files, "the limit on open files is below --max-connections");
             config.max_connections = most;

@@ -3,24 +3,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{any, get};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tower::ServiceExt;
 
 use crate::access::{Access, AccessError};
 use crate::api::health::{self, Health};
@@ -29,6 +22,7 @@ use crate::api::problem::Problem;
 use crate::api::{self, Api, ApiOptions};
 use crate::config::access::AccessConfigError;
 use crate::config::{Config, bytes};
+use crate::http::{HttpOptions, accept};
 use crate::hub::members::Patience;
 use crate::hub::registry::Limits;
 use crate::hub::saving::CompactionTriggers;
@@ -38,20 +32,12 @@ use crate::room::view::ViewLimits;
 use crate::session::connection::ConnectionLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
+use crate::store::directory::AnswerLimits;
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
 
 /// Connections that the system may hold until they are accepted: many clients come back at once after a restart.
 const BACKLOG: i32 = 4096;
-/// A client has so long to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// And that many bytes for it.
-const HEAD_BYTES: usize = 32 * 1024;
-/// Plain HTTP connections beside the sockets of clients.
-pub const HTTP_CONNECTIONS: usize = 1_000;
-/// A plain HTTP connection lives no longer than this, whether its answers are read or not.
-const HTTP_LIFE: Duration = Duration::from_mins(2);
-
 /// Why a server does not start, or does not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -152,7 +138,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { listener, config, hub, store, routes } = self;
         tokio::select! {
-            () = accept(&listener, routes, config.max_connections + HTTP_CONNECTIONS) => {}
+            () = accept(&listener, routes, http_options(&config)) => {}
             () = shutdown => {}
         }
         drop(listener);
@@ -180,7 +166,7 @@ fn hub_options(config: &Config) -> HubOptions {
         room: RoomLimits {
             document_bytes: bytes(config.max_document),
             presence_clients: config.max_presence_clients,
-            json: ViewLimits { values: config.max_json_values, bytes: bytes(config.max_json) },
+            json: ViewLimits { values: config.http.max_json_values, bytes: bytes(config.http.max_json) },
         },
         room_idle: config.room_idle,
         patience: Patience { ping: config.ping, slow: config.slow_client },
@@ -208,16 +194,33 @@ fn session_options(config: &Config) -> SessionOptions {
     }
 }
 
+fn http_options(config: &Config) -> HttpOptions {
+    HttpOptions {
+        connections: config.max_connections.saturating_add(config.http.max_http_connections),
+        head_timeout: config.http.head_timeout,
+        head_bytes: bytes(config.http.max_head),
+        life: config.http.http_life,
+        slow: config.slow_client,
+    }
+}
+
 fn api_options(config: &Config) -> ApiOptions {
     ApiOptions {
         room_name_bytes: bytes(config.max_room_name),
-        request_bytes: bytes(config.max_request),
-        patch_operations: config.max_patch_operations,
+        request_bytes: bytes(config.http.max_request),
+        patch_operations: config.http.max_patch_operations,
         message_bytes: bytes(config.max_message),
         document_bytes: bytes(config.max_document),
         presence_bytes: bytes(config.max_presence),
-        request_timeout: config.request_timeout,
-        idempotency_keep: config.idempotency_keep,
+        body_timeout: config.http.body_timeout,
+        bodies_bytes: bytes(config.http.max_bodies),
+        changes: config.http.max_changes,
+        request_timeout: config.http.request_timeout,
+        idempotency_keep: config.http.idempotency_keep,
+        answers: AnswerLimits {
+            answers: config.http.idempotency_answers,
+            bytes: config.http.idempotency_bytes.as_u64(),
+        },
     }
 }
 
@@ -231,11 +234,13 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
         .route("/yjs/", any(yjs))
         .route("/d/{room}/ws/{*again}", any(ysweet))
         .route("/hocuspocus", any(hocuspocus))
+        .route("/hocuspocus/", any(hocuspocus))
         .route("/hocuspocus/{*path}", any(hocuspocus))
         .with_state(sessions)
         .merge(api::router(api))
         .route("/", get(page::page))
         .route("/trip/{*room}", get(page::page))
+        .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(page::asset)
 }
 
@@ -253,45 +258,4 @@ async fn ysweet(State(sessions): State<Sessions>, mut request: Request<Body>) ->
 
 async fn hocuspocus(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
     Ok(sessions.open_hocuspocus(&mut request)?)
-}
-
-/// Accepts connections for ever, at most `most` at a time.
-async fn accept(listener: &TcpListener, routes: Router, most: usize) {
-    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-        match listener.accept().await {
-            Ok((socket, peer)) => {
-                let routes = routes.clone();
-                tokio::spawn(async move {
-                    serve_http(socket, peer, routes).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: existing connections go on, new ones wait.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-/// Serves HTTP/1 on one socket until it is closed or upgraded.
-async fn serve_http(socket: TcpStream, peer: SocketAddr, routes: Router) {
-    let routes = routes.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
-    });
-    // A socket that cannot be told so is about to fail anyway.
-    let _ = socket.set_nodelay(true);
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes))
-        .with_upgrades();
-    if let Ok(Err(error)) = timeout(HTTP_LIFE, served).await {
-        tracing::debug!(%error, "an HTTP connection ended early");
-    }
 }

@@ -13,31 +13,39 @@ use super::{Access, Identity, Pass, Refused, Shared};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-use crate::store::directory::{Created, Directory, Member, MemberWrite, RoomSettings, Roster};
+use crate::store::directory::{Created, Directory, Member, MemberWrite, OnceKey, RoomSettings, Roster, SettingsChange};
 
 /// Between two tries to read what may have been written.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// One change.
 pub(super) enum Change {
-    Create(RoomSettings),
+    Create { settings: RoomSettings, once: Option<OnceKey> },
     Add { who: PrincipalId, name: Option<String>, role: Role },
     Role { who: PrincipalId, role: Role },
     Remove { who: PrincipalId },
-    Configure(RoomSettings),
+    Configure(SettingsChange),
     Delete,
+}
+
+impl Change {
+    /// Makes a room because somebody needs it.
+    pub(super) fn new_room() -> Self {
+        Self::Create { settings: RoomSettings::default(), once: None }
+    }
 }
 
 impl Access {
     /// Makes a room. The caller becomes its owner, or the person whom the agent acts for, unless the caller's role comes
-    /// from outside.
+    /// from outside. `once` is the key of the request that it is made for, if that has one.
     pub async fn create_room(
         &self,
         who: &Arc<Identity>,
         room: RoomId,
         settings: RoomSettings,
+        once: Option<OnceKey>,
     ) -> Result<Pass, Refused> {
-        self.change(who, &room, Change::Create(settings)).await?;
+        self.change(who, &room, Change::Create { settings, once }).await?;
         self.enter(who, &room).await
     }
 
@@ -68,9 +76,10 @@ impl Access {
         self.change_by(pass, Change::Remove { who: who.clone() }).await.map(drop)
     }
 
-    /// Changes a room's settings.
-    pub async fn configure(&self, pass: &Pass, settings: RoomSettings) -> Result<(), Refused> {
-        self.change_by(pass, Change::Configure(settings)).await.map(drop)
+    /// Changes a room's settings, and gives them as they are then.
+    pub async fn configure(&self, pass: &Pass, change: SettingsChange) -> Result<RoomSettings, Refused> {
+        let roster = self.change_by(pass, Change::Configure(change)).await?;
+        roster.map(|roster| roster.settings).ok_or(Refused::NoSuchRoom)
     }
 
     /// Deletes a room's roster; everybody's pass ends. The document is the hub's to delete.
@@ -106,9 +115,9 @@ impl Access {
         let _changing = held.changing.lock().await;
         let before = directory.roster(room).await?;
         allow(who, &change, room, before.as_ref())?;
-        if before.is_none() && !matches!(change, Change::Create(_) | Change::Delete) {
+        if before.is_none() && !matches!(change, Change::Create { .. } | Change::Delete) {
             // Only those who need no roster to have a role come so far; from now on the room has one.
-            write(directory, who, room, Change::Create(RoomSettings::default()), options.members).await?;
+            write(directory, who, room, Change::new_room(), options.members).await?;
         }
         let done = match write(directory, who, room, change, options.members).await {
             Ok(()) => directory.roster(room).await.map_err(Refused::from),
@@ -149,7 +158,7 @@ fn allow(who: &Identity, change: &Change, room: &RoomId, roster: Option<&Roster>
     // Of somebody who is no member the least is asked: who may do it at all then learns that there is no such member.
     let role_of = |id| roster.and_then(|roster| roster.members.get(id)).map_or(Role::Viewer, |member| member.role);
     let action = match change {
-        Change::Create(_) => Action::CreateRoom,
+        Change::Create { .. } => Action::CreateRoom,
         Change::Add { role, .. } => Action::Invite(*role),
         Change::Role { who, role } => Action::ChangeMember { who, from: role_of(who), to: *role },
         Change::Remove { who } => Action::RemoveMember { who, role: role_of(who) },
@@ -167,13 +176,13 @@ async fn write(
     most: usize,
 ) -> Result<(), Refused> {
     let written = match change {
-        Change::Create(settings) => {
+        Change::Create { settings, once } => {
             let owner = owner_of_new(by).map(|id| (id.clone(), first_owner(by, id)));
-            let created = directory.create_room(room, settings, owner).await?;
+            let created = directory.create_room(room, settings, owner, once).await?;
             return if created == Created::Made { Ok(()) } else { Err(Refused::RoomExists) };
         }
-        Change::Configure(settings) => {
-            let found = directory.configure(room, settings).await?;
+        Change::Configure(change) => {
+            let found = directory.configure(room, change).await?;
             return if found { Ok(()) } else { Err(Refused::NoSuchRoom) };
         }
         Change::Delete => return directory.delete_room(room).await.map(drop).map_err(Refused::from),

@@ -28,21 +28,29 @@ pub struct TicketRequest {
     pub purpose: Purpose,
 }
 
-impl Access {
-    /// Signs a ticket.
-    pub fn issue_ticket(&self, pass: &Pass, request: TicketRequest) -> Result<Ticket, Refused> {
-        let identity = pass.identity();
-        let (role, action) = match request.purpose {
+impl TicketRequest {
+    /// The role of the ticket that whoever has this pass asks for, if they may have it.
+    pub fn role_for(&self, pass: &Pass) -> Result<Role, Refused> {
+        let (role, action) = match self.purpose {
             Purpose::Own => {
-                let role = request.role.unwrap_or_else(|| pass.role());
+                let role = self.role.unwrap_or_else(|| pass.role());
                 (role, Action::IssueTicket(role))
             }
             Purpose::Shared => {
-                let role = request.role.unwrap_or(Role::Viewer);
+                let role = self.role.unwrap_or(Role::Viewer);
                 (role, Action::Share(role))
             }
         };
         pass.may(action).allowed()?;
+        Ok(role)
+    }
+}
+
+impl Access {
+    /// Signs a ticket.
+    pub fn issue_ticket(&self, pass: &Pass, request: TicketRequest) -> Result<Ticket, Refused> {
+        let identity = pass.identity();
+        let role = request.role_for(pass)?;
         let holder = match request.purpose {
             Purpose::Own => identity.principal.clone(),
             Purpose::Shared => {

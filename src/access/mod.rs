@@ -45,7 +45,7 @@ pub use ticket::Ticket;
 
 use crate::room::id::RoomId;
 use crate::store::StoreError;
-use crate::store::directory::{Directory, RoomSettings, Roster};
+use crate::store::directory::{Directory, Roster};
 use api_key::Keys;
 use change::Change;
 use failures::Failures;
@@ -168,7 +168,7 @@ impl Access {
         // Memory never turns anybody away: whether it knows the room or not, the store is asked.
         let mut held = rosters.read(room).await?;
         if makes_on_entry(who, &Standing { room, roster: held.now().roster.as_deref() }) {
-            match self.change(who, room, Change::Create(RoomSettings::default())).await {
+            match self.change(who, room, Change::new_room()).await {
                 Ok(_) | Err(Refused::RoomExists) => held = rosters.read(room).await?,
                 Err(refused) => return Err(refused),
             }

@@ -32,6 +32,8 @@ pub struct Ticket {
     pub expires_at: SystemTime,
     /// With which role at most.
     pub role: Role,
+    /// On whose word it stands.
+    pub behind: Behind,
 }
 
 impl fmt::Debug for Ticket {
@@ -49,6 +51,16 @@ pub enum Behind {
     Key(KeyId),
     /// Somebody whose role does not come from the room's members; for people who read the ticket. Only time ends it.
     Other(&'static str),
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member(id) => write!(f, "member {id}"),
+            Self::Key(id) => write!(f, "key {id}"),
+            Self::Other(word) => f.write_str(word),
+        }
+    }
 }
 
 /// Signs and checks tickets.
@@ -110,7 +122,8 @@ impl Tickets {
         };
         let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
         let token = encode(&header, &claims, &self.signing).expect("texts and numbers are JSON, and any secret signs");
-        Ticket { token, expires_at: SystemTime::UNIX_EPOCH + Duration::from_secs(exp), role }
+        let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(exp);
+        Ticket { token, expires_at, role, behind: behind.clone() }
     }
 
     /// Who a ticket is of.

@@ -45,15 +45,22 @@ pub async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Byte
         if error.is::<http_body_util::LengthLimitError>() {
             return too_large(limit);
         }
-        Problem::new(Code::MalformedBody, "The body did not come to its end.")
+        broken_off()
     })
 }
 
-fn announced(headers: &HeaderMap) -> Option<usize> {
+/// The length that a request says its body has.
+pub fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn too_large(limit: usize) -> Problem {
+/// It did not come to its end.
+pub fn broken_off() -> Problem {
+    Problem::new(Code::MalformedBody, "The body did not come to its end.")
+}
+
+/// It has more bytes than are taken.
+pub fn too_large(limit: usize) -> Problem {
     Problem::new(Code::MessageTooLarge, format!("The body has more than the {limit} bytes that are taken here."))
 }
 

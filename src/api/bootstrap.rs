@@ -21,7 +21,7 @@ use super::state::ApiOptions;
 use super::tickets::TicketView;
 use crate::access::{Action, Decision, Purpose, TicketRequest};
 use crate::room::principal::{PrincipalId, PrincipalKind};
-use crate::room::request::Present;
+use crate::room::request::{Present, RoomView};
 use crate::room::role::Writes;
 use crate::store::directory::Roster;
 
@@ -32,11 +32,12 @@ pub struct Bootstrap<'a> {
     state: State<'a>,
     /// A fresh ticket for the caller, to connect with; null when the caller's credential gives none.
     ticket: Option<TicketView>,
-    /// The whole document: an object of its roots, a trip's and any others.
-    #[schema(value_type = Object, example = json!({
+    /// The whole document: an object of its roots, a trip's and any others. Null when it cannot be given as JSON; `no_json`
+    /// says why.
+    #[schema(value_type = Option<Object>, example = json!({
         "budget": {}, "comments": {}, "destinations": {}, "items": {}, "notes": "", "trip": { "title": "Lisbon" }
     }))]
-    document: &'a serde_json::value::RawValue,
+    document: Option<&'a serde_json::value::RawValue>,
 }
 
 /// What of it stays the same while nobody does anything.
@@ -56,6 +57,9 @@ struct State<'a> {
     /// The document's version: two documents of one version hold the same.
     #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
     version: String,
+    /// Why the document cannot be given as JSON; it can be had as a Yjs update all the same. Null when it is here.
+    #[schema(example = json!(null), pattern = "^(too_many_values|too_many_bytes|too_deep)$")]
+    no_json: Option<&'static str>,
     /// When the room was made; null while authentication is off.
     created_at: Option<Moment>,
     /// What the room allows; null while authentication is off, when nothing depends on it.
@@ -119,14 +123,14 @@ struct LimitsView {
     presence: usize,
 }
 
-problems!(BootstrapProblems: ANY, IN_ROOM, &[super::code::Code::NoJson]);
+problems!(BootstrapProblems: ANY, IN_ROOM);
 
 /// Read a room
 ///
 /// The bootstrap: role, document, members, who is here, where to connect, and a ticket to connect with.
 ///
-/// The entity tag changes with everything but the ticket, and often enough that the ticket of an answer that is still
-/// current holds for at least half of its time.
+/// The entity tag changes with everything but the ticket's letters: with whom the ticket is of and on whose word it stands,
+/// too, and often enough that the ticket of an answer that is still current holds for at least half of its time.
 #[utoipa::path(
     get, path = "/v1/rooms/{room}", operation_id = "getRoom", tag = "rooms",
     params(RoomParam, ReadParams),
@@ -141,13 +145,16 @@ pub async fn get(room: InRoom, query: Query, headers: HeaderMap) -> Result<Respo
     query.finish()?;
     let (_visit, view) = room.look().await?;
     let roster = room.pass.roster();
-    let state = State::new(&room, view.document.version.to_string(), &view.present, roster.as_deref(), &headers);
+    let state = State::new(&room, &view, roster.as_deref(), &headers);
     let wish = TicketRequest { role: None, ttl: None, purpose: Purpose::Own };
-    let ticket = room.api().access().issue_ticket(&room.pass, wish).ok().map(TicketView::from);
+    let ticket = room.api().access().issue_ticket(&room.pass, wish).ok();
+    // Two tickets that stand on another word are not as good as each other: one may end when the other does not.
+    let behind = ticket.as_ref().map(|ticket| ticket.behind.to_string()).unwrap_or_default();
+    let ticket = ticket.map(TicketView::from);
     let state = serde_json::to_vec(&state).expect("a room's state is JSON");
     let age = ticket.as_ref().map_or(0, half_lives);
-    let tag = ETag::weak(&[&state, &age.to_le_bytes()]);
-    Ok(tag.answer_secret(&headers, || spliced(state, ticket.as_ref(), &view.document.json)))
+    let tag = ETag::weak(&[&state, behind.as_bytes(), &age.to_le_bytes()]);
+    Ok(tag.answer_secret(&headers, || spliced(state, ticket.as_ref(), view.json().map_or(b"null", |json| json))))
 }
 
 /// The bytes of a `Bootstrap`.
@@ -174,13 +181,8 @@ fn half_lives(ticket: &TicketView) -> u64 {
 }
 
 impl<'a> State<'a> {
-    fn new(
-        room: &'a InRoom,
-        version: String,
-        present: &'a [Present],
-        roster: Option<&'a Roster>,
-        headers: &HeaderMap,
-    ) -> Self {
+    fn new(room: &'a InRoom, view: &'a RoomView, roster: Option<&'a Roster>, headers: &HeaderMap) -> Self {
+        let present = &view.present;
         let pass = &room.pass;
         let shown = roster.filter(|_| pass.may(Action::SeeMembers) == Decision::Allowed);
         Self {
@@ -192,7 +194,8 @@ impl<'a> State<'a> {
                 Writes::Comments => "comments",
                 Writes::Everything => "everything",
             },
-            version,
+            version: view.version.to_string(),
+            no_json: view.document.as_ref().err().map(|error| error.as_str()),
             created_at: roster.map(|roster| Moment(roster.created_at)),
             settings: roster.map(|roster| roster.settings.into()),
             members: shown.map(first_members),

@@ -11,10 +11,10 @@ use super::code::Code;
 use super::problem::Problem;
 use super::state::Api;
 use crate::access::{Action, Identity, Pass};
-use crate::hub::visit::{Visit, VisitError};
+use crate::hub::visit::Visit;
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
-use crate::room::request::{RequestRefusal, RoomView};
+use crate::room::request::RoomView;
 use crate::session::credentials::presented;
 use crate::store::directory::Roster;
 use crate::wire::room_path::decode_room_name;
@@ -73,12 +73,7 @@ impl InRoom {
     pub async fn find(&self) -> Result<Visit, Problem> {
         let visit = self.api.hub().visit(self.pass.room())?;
         if self.pass.roster().is_none() {
-            match visit.view().await {
-                Ok(view) => self.must_exist(&view).await?,
-                // What cannot be shown as JSON is there.
-                Err(VisitError::Refused(RequestRefusal::Unreadable(_))) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.must_exist(&visit.view().await?).await?;
         }
         Ok(visit)
     }
@@ -111,7 +106,7 @@ impl InRoom {
 
 /// Whether nobody is in a room and nobody ever wrote in it.
 pub fn is_untouched(view: &RoomView) -> bool {
-    view.present.is_empty() && view.document.version.is_of_nothing()
+    view.present.is_empty() && view.version.is_of_nothing()
 }
 
 /// The room that a path is about.

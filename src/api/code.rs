@@ -89,6 +89,9 @@ codes! {
     /// The document is too large or nested too deep to be given as JSON; ask for it as a Yjs update.
     NoJson = NOT_ACCEPTABLE, "no_json", "The document cannot be given as JSON";
 
+    /// The body took longer to come than the server waits (`--body-timeout`).
+    BodyTimeout = REQUEST_TIMEOUT, "body_timeout", "The body came too slowly";
+
     /// There is a room of this name already.
     RoomExists = CONFLICT, "room_exists", "The room exists";
     /// The principal is a member already; change its role instead.
@@ -135,8 +138,8 @@ codes! {
     ConnectionLimit = SERVICE_UNAVAILABLE, "connection_limit", "Too many connections";
     /// The server has as many rooms open as it may have.
     RoomLimit = SERVICE_UNAVAILABLE, "room_limit", "Too many rooms are open";
-    /// As many changes as the server takes at once are waiting to be saved.
-    Busy = SERVICE_UNAVAILABLE, "busy", "Too many changes wait";
+    /// The server works on as many changes, or holds as many bytes of bodies, as it takes at once.
+    Busy = SERVICE_UNAVAILABLE, "busy", "Too much is under way";
     /// The server is going away; another one, or this one after its restart, answers.
     Draining = SERVICE_UNAVAILABLE, "draining", "The server is going away";
     /// Too much waits to be saved; rooms take no changes until the store is back.
@@ -150,7 +153,7 @@ codes! {
 impl Code {
     /// Whether the very same request may succeed later.
     pub fn retryable(self) -> bool {
-        matches!(self, Self::IdempotencyInFlight | Self::RateLimited)
+        matches!(self, Self::BodyTimeout | Self::IdempotencyInFlight | Self::RateLimited)
             || self.status() == StatusCode::SERVICE_UNAVAILABLE
     }
 }

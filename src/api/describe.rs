@@ -31,9 +31,9 @@ pub const ANY: &[Code] = &[
 pub const IN_ROOM: &[Code] =
     &[Code::BadRoomName, Code::RoomNotFound, Code::RoomLimit, Code::Draining, Code::PermissionDenied];
 /// And one that changes something.
-pub const CHANGE: &[Code] = &[Code::Busy];
+pub const CHANGE: &[Code] = &[Code::MalformedBody, Code::BodyTimeout, Code::MessageTooLarge, Code::Busy];
 /// And one with a body.
-pub const BODY: &[Code] = &[Code::MalformedBody, Code::MessageTooLarge, Code::UnsupportedMediaType];
+pub const BODY: &[Code] = &[Code::UnsupportedMediaType];
 /// And one whose body is an object.
 pub const FIELDS: &[Code] = &[Code::InvalidField, Code::UnknownField];
 /// And one that may carry an idempotency key.

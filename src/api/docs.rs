@@ -7,7 +7,6 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_swagger_ui::Config;
 
-use super::code::Code;
 use super::etag::ETag;
 use super::problem::Problem;
 
@@ -32,7 +31,7 @@ pub async fn file(request: Request) -> Result<Response, Problem> {
         tracing::error!(%error, path, "a file of the docs page cannot be made");
         Problem::server_error()
     })?;
-    let file = file.ok_or_else(|| Problem::new(Code::NotFound, "There is nothing at this address."))?;
+    let file = file.ok_or_else(Problem::not_found)?;
     let content = || ([(header::CONTENT_TYPE, file.content_type)], file.bytes.to_vec()).into_response();
     let mut response = ETag::of(&file.bytes).answer(request.headers(), content);
     let headers = response.headers_mut();

@@ -15,6 +15,7 @@ use super::caller::InRoom;
 use super::code::Code;
 use super::describe::{ANY, BODY, CHANGE, IN_ROOM, ONCE, problems};
 use super::etag::{ETag, IfMatch};
+use super::idempotency::Once;
 use super::media::{self, JSON, JSON_PATCH, YJS_UPDATE};
 use super::parameters::{IfMatchParam, OnceParam, ReadParams, RoomParam, StateVectorParam};
 use super::problem::Problem;
@@ -84,8 +85,8 @@ pub async fn get(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<R
     let vary = [(header::VARY, "accept")];
     if form == JSON {
         let (_visit, view) = room.look().await?;
-        let tag = ETag::strong(view.document.version.to_string());
-        return Ok((vary, tag.answer_json(&headers, || view.document.json.clone())).into_response());
+        let (tag, json) = (ETag::strong(view.version.to_string()), view.json()?);
+        return Ok((vary, tag.answer_json(&headers, || json.clone())).into_response());
     }
     let update = room.find().await?.state(known.unwrap_or_default()).await?;
     let content = || ([(header::CONTENT_TYPE, YJS_UPDATE)], update.clone()).into_response();
@@ -105,14 +106,15 @@ pub async fn get(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<R
         UpdateProblems,
     ),
 )]
-pub async fn update(room: InRoom, query: Query, request: Request) -> Result<Response, Problem> {
+pub async fn update(room: InRoom, once: Once, query: Query, request: Request) -> Result<Response, Problem> {
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
+    media::choose(&parts.headers, &[JSON])?;
     media::require(&parts.headers, YJS_UPDATE)?;
     let update = body::bytes(&parts.headers, body, room.api().options().message_bytes).await?;
-    let version = room.find().await?.apply(room.pass.principal().id.clone(), writes, update).await?;
-    Ok(saved(version))
+    let (visit, by) = (room.find().await?, room.pass.principal().id.clone());
+    once.run(async { Ok(saved(visit.apply(by, writes, update).await?)) }).await
 }
 
 /// Patch the document
@@ -134,6 +136,7 @@ pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Respo
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
+    media::choose(&parts.headers, &[JSON])?;
     media::require(&parts.headers, JSON_PATCH)?;
     let if_match = IfMatch::read(&parts.headers)?;
     let options = room.api().options();
@@ -157,7 +160,7 @@ async fn wanted(visit: &Visit, if_match: Option<IfMatch>) -> Result<Option<Versi
     if let [version] = versions[..] {
         return Ok(Some(version));
     }
-    let current = visit.view().await?.document.version;
+    let current = visit.view().await?.version;
     if versions.contains(&current) { Ok(Some(current)) } else { Err(Problem::version_mismatch(current)) }
 }
 

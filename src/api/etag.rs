@@ -21,7 +21,8 @@ pub struct ETag {
 pub enum IfMatch {
     /// `*`: whatever is there.
     Anything,
-    /// One of these tags, in their strong form; weak ones match nothing and are left out.
+    /// One of these tags. Whether they are weak makes no difference: what is tagged here by its content is only ever made
+    /// weak on its way, by packing it, and the tag still names that content.
     OneOf(Vec<String>),
 }
 
@@ -86,10 +87,18 @@ impl IfMatch {
         })?;
         Ok(tags.map(|tags| match tags {
             Tags::Anything => Self::Anything,
-            Tags::List(tags) => {
-                Self::OneOf(tags.into_iter().filter(|(weak, _)| !weak).map(|(_, opaque)| opaque.to_owned()).collect())
-            }
+            Tags::List(tags) => Self::OneOf(tags.into_iter().map(|(_, opaque)| opaque.to_owned()).collect()),
         }))
+    }
+}
+
+/// Makes the tag of an answer weak that was packed: its bytes are others than those of the plain one, with the same tag.
+pub fn weaken_packed(response: &mut Response) {
+    let headers = response.headers_mut();
+    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| tag.starts_with('"'));
+    if let Some(tag) = tag.filter(|_| headers.contains_key(header::CONTENT_ENCODING)) {
+        let weak = HeaderValue::from_str(&format!("W/{tag}")).expect("a header's text with two letters before it");
+        headers.insert(header::ETAG, weak);
     }
 }
 
@@ -157,11 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn if_match_compares_strongly_and_must_be_readable() {
+    fn if_match_takes_tags_that_became_weak_and_must_be_readable() {
         let read = |value| IfMatch::read(&headers(header::IF_MATCH, value));
         assert_eq!(IfMatch::read(&HeaderMap::new()), Ok(None));
         assert_eq!(read("*"), Ok(Some(IfMatch::Anything)));
-        assert_eq!(read("\"a\", W/\"b\""), Ok(Some(IfMatch::OneOf(vec!["a".to_owned()]))));
+        assert_eq!(read("\"a\", W/\"b\""), Ok(Some(IfMatch::OneOf(vec!["a".to_owned(), "b".to_owned()]))));
         for value in ["abc", "\"abc", "", "\"a\" \"b\""] {
             assert_eq!(read(value).expect_err(value).code(), Code::BadHeader);
         }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
+use super::problem::Problem;
 use crate::hub::Hub;
 use crate::store::{Store, StoreHealth};
 
@@ -57,6 +58,6 @@ pub async fn metrics(State(health): State<Health>) -> Response {
         Some(handle) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
         }
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => Problem::not_found().into_response(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -15,11 +15,12 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
+use super::caller::Caller;
 use super::code::Code;
 use super::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
-use super::media;
 use super::problem::Problem;
 use super::state::Api;
+use super::{etag, media};
 use crate::access::Access;
 
 /// Shorter answers are sent as they are: packing them costs more than it saves.
@@ -52,26 +53,30 @@ pub async fn origin(State(api): State<Api>, request: Request, next: Next) -> Res
     }
 }
 
-/// Turns those away who would not take JSON. Where there are other forms the route chooses.
+/// Turns those away who would not take JSON, before anything is done for them. Around routes that have no other form.
 pub async fn json_answers(request: Request, next: Next) -> Result<Response, Problem> {
-    if !(request.method().is_safe() && request.uri().path().ends_with("/document")) {
-        media::choose(request.headers(), &[media::JSON])?;
-    }
+    media::choose(request.headers(), &[media::JSON])?;
     Ok(next.run(request).await)
 }
 
 /// Brings to its end what has begun to change something, whether or not its caller waits. When it takes too long, because
-/// the store does, the caller is told that it is open.
+/// the store does, the caller is told that it is open. It begins, and takes one of the places that there are, when all of
+/// its body is there; strangers' bodies are not waited for.
 pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Problem> {
     if request.method().is_safe() {
         return Ok(next.run(request).await);
     }
+    let (mut parts, body) = request.into_parts();
+    Caller::from_request_parts(&mut parts, &api).await?;
+    let received = api.bodies().receive(&parts.headers, body).await?;
+    parts.extensions.insert(received.whole());
+    let request = Request::from_parts(parts, received.bytes.clone().into());
     let Ok(place) = Arc::clone(api.changes()).try_acquire_owned() else {
-        return Err(Problem::new(Code::Busy, "As many changes as the server takes wait to be saved."));
+        return Err(Problem::new(Code::Busy, "The server works on as many changes as it takes at once."));
     };
     let work = async move {
         let response = next.run(request).await;
-        drop(place);
+        drop((place, received));
         response
     };
     let patience = api.options().request_timeout;
@@ -88,13 +93,19 @@ pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Res
 
 /// The address knows other methods; `Allow` is added by whoever calls this.
 pub async fn method_not_allowed(method: Method) -> Response {
-    Problem::new(Code::MethodNotAllowed, format!("The address does not know {method}.")).into_response()
+    Problem::method_not_allowed(&method).into_response()
 }
 
 /// Packs answers for those who take that.
 pub fn compression() -> CompressionLayer<impl Predicate> {
     let worth = SizeAbove::new(WORTH_PACKING.into()).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth)
+}
+
+/// What was packed is not, byte for byte, what its entity tag says.
+pub async fn weaken(mut response: Response) -> Response {
+    etag::weaken_packed(&mut response);
+    response
 }
 
 /// Lets pages of the allowed origins read the answers.

@@ -14,6 +14,7 @@ use super::code::Code;
 use super::cursor::{Cursor, List};
 use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
 use super::etag::ETag;
+use super::idempotency::Once;
 use super::parameters::{MembersPageParams, OnceParam, PrincipalParam, ReadParams, RoomParam};
 use super::problem::Problem;
 use super::query::{Page, Query};
@@ -95,7 +96,7 @@ pub async fn list(room: InRoom, query: Query, headers: HeaderMap) -> Result<Resp
         AddProblems,
     ),
 )]
-pub async fn add(room: InRoom, query: Query, request: Request) -> Result<Response, Problem> {
+pub async fn add(room: InRoom, once: Once, query: Query, request: Request) -> Result<Response, Problem> {
     query.finish()?;
     let new: NewMember = body::json(request, room.api().options().request_bytes).await?;
     let who = PrincipalId::parse(&new.principal)
@@ -104,9 +105,12 @@ pub async fn add(room: InRoom, query: Query, request: Request) -> Result<Respons
     room.allow(Action::Invite(role))?;
     room.find().await?;
     let name = new.name.map(|name| name[..name.floor_char_boundary(PRINCIPAL_NAME_MAX)].to_owned());
-    let member = room.api().access().add_member(&room.pass, who.clone(), name, role).await?;
-    let location = [(header::LOCATION, address::of_member(room.pass.room(), who.as_str()))];
-    Ok((StatusCode::CREATED, location, axum::Json(MemberView::new(&who, &member))).into_response())
+    once.run(async {
+        let member = room.api().access().add_member(&room.pass, who.clone(), name, role).await?;
+        let location = [(header::LOCATION, address::of_member(room.pass.room(), who.as_str()))];
+        Ok((StatusCode::CREATED, location, axum::Json(MemberView::new(&who, &member))).into_response())
+    })
+    .await
 }
 
 /// Change a member's role

@@ -2,6 +2,7 @@
 //! together with its description. Every error is a `Problem`. Called by `server.rs`.
 
 mod address;
+mod bodies;
 mod body;
 mod bootstrap;
 mod caller;
@@ -13,6 +14,7 @@ mod document;
 mod etag;
 pub mod health;
 mod idempotency;
+mod in_flight;
 mod layers;
 mod media;
 mod members;
@@ -31,5 +33,6 @@ mod tickets;
 mod trip_schema;
 mod ysweet;
 
+pub use layers::method_not_allowed;
 pub use routes::router;
 pub use state::{Api, ApiOptions};

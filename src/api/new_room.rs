@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
@@ -40,7 +42,7 @@ pub struct NewRoom {
 impl NewRoom {
     /// The room's name; a random one if none was given.
     pub fn room(&self, most: usize) -> Result<RoomId, Problem> {
-        let name = self.id.clone().unwrap_or_else(super::rooms::random_name);
+        let name = self.id.clone().unwrap_or_else(random_name);
         RoomId::parse(&name, most).map_err(|error: RoomIdError| {
             Problem::new(Code::InvalidField, format!("This is no name: {error}.")).at(format!("/{ID}"))
         })
@@ -52,23 +54,31 @@ impl NewRoom {
         RoomSettings { visibility: visibility.unwrap_or_default(), editors_may_invite: self.editors_may_invite }
     }
 
-    /// What is to be written into its document, if anything is.
-    pub fn patch(self) -> Result<Option<Patch>, Problem> {
-        if self.trip.is_empty() {
-            return Ok(None);
-        }
-        let operations = self.trip.iter().map(|(name, value)| {
-            // The names of a trip's fields have nothing in them that a pointer would escape.
-            json!({ "op": "add", "path": format!("/trip/{name}"), "value": value })
-        });
-        let operations = operations.collect::<Value>().to_string();
-        let after = Map::from_iter([("trip".to_owned(), Value::Object(self.trip))]);
+    /// What is to be written into its document, if anything is: the fields that are not in this trip.
+    pub fn patch(&self, there: &Map<String, Value>) -> Result<Option<Patch>, Problem> {
+        let after = Map::from_iter([("trip".to_owned(), Value::Object(self.trip.clone()))]);
         let wrong = trip::check(&Map::new(), &after);
         if !wrong.is_empty() {
             return Err(Problem::wrong_fields(&wrong).below("/trip"));
         }
+        let missing: Vec<_> = self.trip.iter().filter(|(name, _)| !there.contains_key(*name)).collect();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        let operations = missing.into_iter().map(|(name, value)| {
+            // The names of a trip's fields have nothing in them that a pointer would escape.
+            json!({ "op": "add", "path": format!("/trip/{name}"), "value": value })
+        });
+        let operations = operations.collect::<Value>().to_string();
         Patch::parse(operations.as_bytes(), usize::MAX).map(Some).map_err(|error| Problem::from(error).below("/trip"))
     }
+}
+
+/// A name that nobody guesses.
+pub fn random_name() -> String {
+    let mut bytes = [0; 15];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl<'de> Deserialize<'de> for NewRoom {

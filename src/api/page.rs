@@ -1,10 +1,10 @@
 //! The planner page: built files that are part of the binary, sent compressed where the browser takes that.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use super::code::Code;
+use super::etag::ETag;
 use super::problem::Problem;
 
 /// `web/dist`, as it was when the binary was built.
@@ -18,23 +18,26 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'uns
 
 /// The page itself, for the start and for every trip.
 pub async fn page(headers: HeaderMap) -> Response {
-    file("index.html", &headers)
+    file("index.html", &headers).unwrap_or_else(Problem::into_response)
 }
 
 /// Any other file of the page; what is not there is not found.
-pub async fn asset(uri: Uri, headers: HeaderMap) -> Response {
-    file(uri.path().trim_start_matches('/'), &headers)
+pub async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let file = file(uri.path().trim_start_matches('/'), &headers);
+    if file.is_ok() && !matches!(method, Method::GET | Method::HEAD) {
+        return ([(header::ALLOW, "GET,HEAD")], Problem::method_not_allowed(&method)).into_response();
+    }
+    file.unwrap_or_else(Problem::into_response)
 }
 
-fn file(path: &str, headers: &HeaderMap) -> Response {
-    let Some(plain) = Files::get(path) else {
-        return Problem::new(Code::NotFound, "There is nothing at this address.").into_response();
-    };
-    let tag = entity_tag(&plain);
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { content(path, plain, headers) };
+fn file(path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+    let plain = Files::get(path).ok_or_else(Problem::not_found)?;
+    let hash: String = plain.metadata.sha256_hash()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let (encoding, file) = packed(path, headers).map_or((None, plain), |(encoding, file)| (Some(encoding), file));
+    // Each form is other bytes.
+    let tag = ETag::strong(encoding.map_or_else(|| hash.clone(), |encoding| format!("{hash}-{encoding}")));
+    let mut response = tag.answer(headers, || content(path, encoding, file));
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("a quoted hex number is a header value"));
     // Names of built assets hold a hash of their content; everything else is asked for again.
     let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -42,17 +45,20 @@ fn file(path: &str, headers: &HeaderMap) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
-    response
+    Ok(response)
 }
 
-fn content(path: &str, plain: EmbeddedFile, headers: &HeaderMap) -> Response {
+/// The compressed form that the client takes, if there is one.
+fn packed(path: &str, headers: &HeaderMap) -> Option<(&'static str, EmbeddedFile)> {
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let packed = [("br", "br"), ("gzip", "gz")].into_iter().find_map(|(encoding, ending)| {
+    [("br", "br"), ("gzip", "gz")].into_iter().find_map(|(encoding, ending)| {
         let accepts =
             accepted.split(',').any(|token| token.split(';').next().is_some_and(|name| name.trim() == encoding));
         if accepts { Some((encoding, Files::get(&format!("{path}.{ending}"))?)) } else { None }
-    });
-    let (encoding, file) = packed.map_or((None, plain), |(encoding, file)| (Some(encoding), file));
+    })
+}
+
+fn content(path: &str, encoding: Option<&'static str>, file: EmbeddedFile) -> Response {
     let mut response = file.data.into_owned().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
@@ -60,12 +66,6 @@ fn content(path: &str, plain: EmbeddedFile, headers: &HeaderMap) -> Response {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     response
-}
-
-fn entity_tag(file: &EmbeddedFile) -> String {
-    let hash = file.metadata.sha256_hash();
-    let short: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{short}\"")
 }
 
 fn content_type(path: &str) -> &'static str {

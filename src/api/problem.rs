@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -129,6 +129,16 @@ impl Problem {
         Self::new(Code::ServerError, "Something went wrong in the server; its log says what.")
     }
 
+    /// There is nothing at the address.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "There is nothing at this address.")
+    }
+
+    /// The address knows other methods.
+    pub fn method_not_allowed(method: &Method) -> Self {
+        Self::new(Code::MethodNotAllowed, format!("The address does not know {method}."))
+    }
+
     /// There is no such room, or not for the caller: the very same for both.
     pub fn no_such_room() -> Self {
         Self::new(Code::RoomNotFound, "There is no such room, or you are not in it.")
@@ -234,6 +244,10 @@ impl IntoResponse for Problem {
         if let Some(wait) = retry_after_ms {
             headers.insert(header::RETRY_AFTER, wait.div_ceil(1000).into());
         }
+        if code == Code::BodyTimeout {
+            // What still comes of the body is no request.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if code.status() == StatusCode::UNAUTHORIZED {
             let challenge = match code {
                 Code::AuthRequired => r#"Bearer realm="triproom""#,
@@ -296,10 +310,6 @@ impl From<VisitError> for Problem {
             VisitError::Refused(refusal) => refusal.into(),
             VisitError::Malformed(_) => Self::new(Code::MalformedUpdate, sentence(&error)),
             VisitError::Failed => Self::new(Code::StoreUnavailable, sentence(&error)),
-            VisitError::NotDeleted(error) => {
-                tracing::error!(%error, "a room cannot be deleted");
-                Self::new(Code::StoreUnavailable, "The room cannot be deleted now.")
-            }
         }
     }
 }
@@ -371,6 +381,7 @@ impl From<EnterError> for Problem {
         let code = match error {
             EnterError::TooManyRooms(_) => Code::RoomLimit,
             EnterError::Draining => Code::Draining,
+            EnterError::Deleting => Code::StoreUnavailable,
         };
         Self::new(code, error.to_string())
     }

@@ -1,14 +1,14 @@
 //! Rooms: the caller's list, a new one, its settings, its end. What one room looks like is `bootstrap`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::caller::{Caller, InRoom, is_untouched};
@@ -16,6 +16,7 @@ use super::code::Code;
 use super::cursor::{Cursor, List};
 use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
 use super::etag::ETag;
+use super::idempotency::{Once, Turn};
 use super::new_room::NewRoom;
 use super::parameters::{OnceParam, ReadParams, RoomParam, RoomsPageParams};
 use super::problem::Problem;
@@ -23,13 +24,21 @@ use super::query::{Page, Query};
 use super::schema::{Moment, PageOf, RoleName, SettingsView, VisibilityName};
 use super::state::Api;
 use super::{address, body};
-use crate::access::{Action, Credential, Grant, Identity, Pass, Standing, may};
+use crate::access::{Action, Credential, Grant, Identity, Pass, Refused, Standing, may};
 use crate::hub::visit::Visit;
 use crate::room::id::RoomId;
 use crate::room::patch::Patch;
+use crate::room::request::RoomView as View;
 use crate::room::role::Writes;
 use crate::room::version::Version;
-use crate::store::directory::{RoomEntry, RoomSettings};
+use crate::store::StoreError;
+use crate::store::directory::{self, OnceKey, RoomEntry, RoomSettings, Visibility};
+
+/// Between two tries to read what the store has done.
+const PAUSE: Duration = Duration::from_millis(500);
+/// What to do about a room without its trip.
+const MADE: &str = "The room is made all the same. Send this again with the same idempotency key, if it had one, or write \
+    the trip's fields with a patch.";
 
 /// A room in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,7 +85,10 @@ pub struct SettingsChange {
 problems!(ListProblems: ANY, &[Code::BadCursor]);
 problems!(
     CreateProblems: ANY, CHANGE, BODY, FIELDS, ONCE,
-    &[Code::PermissionDenied, Code::RoomExists, Code::RoomLimit, Code::Draining, Code::ReadOnly],
+    &[
+        Code::PermissionDenied, Code::RoomNotFound, Code::NoJson, Code::RoomExists, Code::DocumentTooLarge, Code::RoomLimit,
+        Code::Draining, Code::ReadOnly,
+    ],
 );
 problems!(ConfigureProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, &[Code::ReadOnly]);
 problems!(DeleteProblems: ANY, CHANGE, IN_ROOM);
@@ -129,39 +141,43 @@ pub async fn list(
 pub async fn create(
     State(api): State<Api>,
     Caller(who): Caller,
+    once: Once,
     query: Query,
     request: Request,
 ) -> Result<Response, Problem> {
     query.finish()?;
     let new: NewRoom = body::json_or_nothing(request, api.options().request_bytes).await?;
     let (room, settings) = (new.room(api.options().room_name_bytes)?, new.settings());
-    let patch = new.patch()?;
-    let Made { pass, visit, mut version } = make(&api, &who, &room, settings).await?;
-    if let Some(patch) = patch {
-        match visit.patch(Writes::Everything, patch, None).await {
-            Ok(written) => version = written,
-            Err(error) => {
-                let problem = Problem::from(error).below("/trip");
-                // A room without the trip that was asked for is not what was asked for.
-                return match api.access().delete_room(&pass).await {
-                    Ok(()) => {
-                        visit.delete().await?;
-                        Err(problem)
-                    }
-                    Err(_) => Err(problem.hint("The room is made all the same; write the trip's fields with a patch.")),
-                };
-            }
+    // What is wrong is refused before anything is made.
+    let mut patch = new.patch(&Map::new())?;
+    may(&who, Action::CreateRoom, &Standing { room: &room, roster: None }).allowed()?;
+    let due = match once.turn().await? {
+        Turn::Done(answer) => return Ok(answer),
+        Turn::Due(due) => due,
+    };
+    let Made { pass, visit, mut version } = match due.made() {
+        None => make(&api, &who, &room, settings, due.key()).await?,
+        Some(room) => {
+            let (made, view) = again(&api, &who, room).await?;
+            patch = new.patch(&trip_in(view.json()?))?;
+            made
         }
+    };
+    if let Some(patch) = patch {
+        let written = visit.patch(Writes::Everything, patch, None).await;
+        // Others may be in the room by now, so it stays.
+        version = written.map_err(|error| Problem::from(error).below("/trip").hint(MADE))?;
     }
     let view = RoomView {
-        id: room.as_str(),
+        id: pass.room().as_str(),
         role: RoleName(pass.role()),
         settings: settings.into(),
         version: version.to_string(),
     };
     let json = serde_json::to_vec(&view).expect("a room is JSON");
-    let headers = [(header::LOCATION, address::of_room(&room)), (header::CONTENT_TYPE, "application/json".to_owned())];
-    Ok((StatusCode::CREATED, headers, json).into_response())
+    let location = address::of_room(pass.room());
+    let headers = [(header::LOCATION, location), (header::CONTENT_TYPE, "application/json".to_owned())];
+    due.answered((StatusCode::CREATED, headers, json).into_response()).await
 }
 
 /// Change a room's settings
@@ -180,21 +196,28 @@ pub async fn configure(room: InRoom, query: Query, request: Request<Body>) -> Re
     query.finish()?;
     room.allow(Action::Configure)?;
     let api = room.api();
-    let change: SettingsChange = body::json(request, api.options().request_bytes).await?;
+    let wish: SettingsChange = body::json(request, api.options().request_bytes).await?;
     let visit = room.find().await?;
-    let mut settings = room.members().await?.map_or_else(RoomSettings::default, |roster| roster.settings);
-    if let Some(may) = change.editors_may_invite {
-        settings.editors_may_invite = may;
-    }
-    if let Some(VisibilityName(visibility)) = change.visibility {
-        settings.visibility = visibility;
-    }
-    api.access().configure(&room.pass, settings).await?;
-    if let Some(VisibilityName(visibility)) = change.visibility {
-        // Whoever has the trip open sees it there.
-        visit.patch(room.pass.writes(), show(visibility.as_str()), None).await?;
+    let visibility = wish.visibility.map(|VisibilityName(visibility)| visibility);
+    let change = directory::SettingsChange { visibility, editors_may_invite: wish.editors_may_invite };
+    let settings = api.access().configure(&room.pass, change).await?;
+    if visibility.is_some() {
+        show(&room, &visit, settings.visibility).await?;
     }
     Ok(axum::Json(SettingsView::from(settings)).into_response())
+}
+
+/// Writes the visibility into the trip, where whoever has it open sees it. Of many changes at once the last one stands
+/// there in the end.
+async fn show(room: &InRoom, visit: &Visit, mut visibility: Visibility) -> Result<(), Problem> {
+    loop {
+        visit.patch(room.pass.writes(), shows(visibility), None).await?;
+        let now = room.members().await?.map_or(visibility, |roster| roster.settings.visibility);
+        if now == visibility {
+            return Ok(());
+        }
+        visibility = now;
+    }
 }
 
 /// Delete a room
@@ -208,11 +231,30 @@ pub async fn configure(room: InRoom, query: Query, request: Request<Body>) -> Re
 pub async fn delete(room: InRoom, query: Query) -> Result<StatusCode, Problem> {
     query.finish()?;
     room.allow(Action::DeleteRoom)?;
-    let visit = room.find().await?;
+    room.find().await?;
+    let (api, name) = (room.api(), room.pass.room());
     // First nobody gets in any more, then there is nothing to get in to; in between no room of this name can be made.
-    room.api().access().delete_room(&room.pass).await?;
-    visit.delete().await?;
+    match api.access().delete_room(&room.pass).await {
+        Ok(()) => api.hub().delete(name).await,
+        Err(refused) => {
+            if refused == Refused::StoreDown {
+                tokio::spawn(look_after(api.clone(), name.clone()));
+            }
+            return Err(refused.into());
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Finishes a deletion of which it is open whether it has begun, as soon as the store says.
+async fn look_after(api: Api, room: RoomId) {
+    loop {
+        match api.directory().is_deleted(&room).await {
+            Ok(true) => return api.hub().delete(&room).await,
+            Ok(false) | Err(StoreError::Closed) => return,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }
 
 impl<'a> From<&'a RoomEntry> for RoomEntryView<'a> {
@@ -234,16 +276,40 @@ pub struct Made {
     version: Version,
 }
 
-/// Makes a room.
-pub async fn make(api: &Api, who: &Arc<Identity>, room: &RoomId, settings: RoomSettings) -> Result<Made, Problem> {
+/// Makes a room, for the request with this key.
+pub async fn make(
+    api: &Api,
+    who: &Arc<Identity>,
+    room: &RoomId,
+    settings: RoomSettings,
+    once: Option<OnceKey>,
+) -> Result<Made, Problem> {
     may(who, Action::CreateRoom, &Standing { room, roster: None }).allowed()?;
     let visit = api.hub().visit(room)?;
     let before = visit.view().await?;
     if !is_untouched(&before) && !adopts(who) {
         return Err(Problem::room_exists());
     }
-    let pass = api.access().create_room(who, room.clone(), settings).await?;
-    Ok(Made { pass, visit, version: before.document.version })
+    let pass = api.access().create_room(who, room.clone(), settings, once).await?;
+    Ok(Made { pass, visit, version: before.version })
+}
+
+/// A room that was made already, for the same request, and what is in it.
+async fn again(api: &Api, who: &Arc<Identity>, room: &RoomId) -> Result<(Made, View), Problem> {
+    let pass = api.access().enter(who, room).await?;
+    let visit = api.hub().visit(room)?;
+    let view = visit.view().await?;
+    Ok((Made { pass, visit, version: view.version }, view))
+}
+
+/// The trip that stands in a document.
+fn trip_in(document: &[u8]) -> Map<String, Value> {
+    #[derive(Default, Deserialize)]
+    struct Roots {
+        #[serde(default)]
+        trip: Map<String, Value>,
+    }
+    serde_json::from_slice::<Roots>(document).unwrap_or_default().trip
 }
 
 /// Whether somebody may make a room of a document that is there already: what was written while authentication was off
@@ -252,15 +318,8 @@ fn adopts(who: &Identity) -> bool {
     who.credential != Credential::Open && matches!(who.grant, Grant::Everywhere(_))
 }
 
-/// Writes the visibility into the trip.
-fn show(visibility: &str) -> Patch {
-    let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility }]);
+/// The patch that writes the visibility.
+fn shows(visibility: Visibility) -> Patch {
+    let operation = serde_json::json!([{ "op": "add", "path": "/trip/visibility", "value": visibility.as_str() }]);
     Patch::parse(operation.to_string().as_bytes(), 1).expect("an operation on a trip's field")
-}
-
-/// A name that nobody guesses.
-pub fn random_name() -> String {
-    let mut bytes = [0; 15];
-    getrandom::fill(&mut bytes).expect("the system gives random bytes");
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, idempotency, layers, members, rooms, tickets, ysweet};
+use super::{bootstrap, docs, document, layers, members, rooms, tickets, ysweet};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -21,9 +21,7 @@ pub fn router(api: Api) -> Router {
     let rest = rest
         .merge(ysweet::routes())
         .method_not_allowed_fallback(layers::method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), idempotency::once))
         .layer(from_fn_with_state(api.clone(), layers::finish))
-        .layer(from_fn(layers::json_answers))
         .layer(from_fn_with_state(api.clone(), layers::origin))
         .with_state(api);
     let docs = Router::new()
@@ -32,16 +30,24 @@ pub fn router(api: Api) -> Router {
         .route("/docs/", get(docs::file))
         .route("/docs/{*file}", get(docs::file))
         .method_not_allowed_fallback(layers::method_not_allowed);
-    rest.merge(docs).layer(layers::compression()).layer(cors).layer(from_fn(layers::headers))
+    rest.merge(docs)
+        .layer(layers::compression())
+        .layer(map_response(layers::weaken))
+        .layer(cors)
+        .layer(from_fn(layers::headers))
 }
 
 fn rest() -> (Router<Api>, OpenApi) {
-    OpenApiRouter::with_openapi(openapi::base())
+    let json = OpenApiRouter::new()
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(bootstrap::get, rooms::configure, rooms::delete))
-        .routes(routes!(document::get, document::update, document::patch))
         .routes(routes!(members::list, members::add))
         .routes(routes!(members::change, members::remove))
         .routes(routes!(tickets::issue))
+        .layer(from_fn(layers::json_answers));
+    // The document comes in several forms; its routes choose by themselves.
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(json)
+        .routes(routes!(document::get, document::update, document::patch))
         .split_for_parts()
 }

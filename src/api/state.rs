@@ -8,11 +8,10 @@ use tokio::sync::Semaphore;
 use crate::access::Access;
 use crate::hub::Hub;
 use crate::store::Directory;
+use crate::store::directory::AnswerLimits;
 
-use super::idempotency::InFlight;
-
-/// Requests that change something and are worked on at the same time, those included whose callers have gone away.
-const CHANGES: usize = 1_000;
+use super::bodies::Bodies;
+use super::in_flight::InFlight;
 
 /// Limits of REST. Those of sockets are told to clients, so that they need not find them out.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +28,18 @@ pub struct ApiOptions {
     pub document_bytes: usize,
     /// Bytes of one presence state.
     pub presence_bytes: usize,
+    /// How long a body may take to come.
+    pub body_timeout: Duration,
+    /// Bytes of all bodies that are held at the same time.
+    pub bodies_bytes: usize,
+    /// Requests that change something and are worked on at the same time, those included whose callers have gone away.
+    pub changes: usize,
     /// How long a change may take to be saved before its caller is told that this is open.
     pub request_timeout: Duration,
     /// How long answers are kept for requests that are repeated with the same idempotency key.
     pub idempotency_keep: Duration,
+    /// How many of them.
+    pub answers: AnswerLimits,
 }
 
 /// See the module. Cheap to clone.
@@ -47,14 +54,17 @@ struct Shared {
     directory: Directory,
     options: ApiOptions,
     in_flight: InFlight,
+    bodies: Bodies,
     changes: Arc<Semaphore>,
 }
 
 impl Api {
     /// The state of `router`.
     pub fn new(hub: Hub, access: Access, directory: Directory, options: ApiOptions) -> Self {
-        let changes = Arc::new(Semaphore::new(CHANGES));
-        let shared = Shared { hub, access, directory, options, in_flight: InFlight::default(), changes };
+        let most = options.message_bytes.max(options.request_bytes);
+        let bodies = Bodies::new(most, options.body_timeout, options.bodies_bytes);
+        let changes = Arc::new(Semaphore::new(options.changes.min(Semaphore::MAX_PERMITS)));
+        let shared = Shared { hub, access, directory, options, in_flight: InFlight::default(), bodies, changes };
         Self { shared: Arc::new(shared) }
     }
 
@@ -81,6 +91,11 @@ impl Api {
     /// Requests with an idempotency key that are being worked on.
     pub(super) fn in_flight(&self) -> &InFlight {
         &self.shared.in_flight
+    }
+
+    /// What receives bodies.
+    pub(super) fn bodies(&self) -> &Bodies {
+        &self.shared.bodies
     }
 
     /// A place for each request that changes something.

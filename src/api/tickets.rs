@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::caller::InRoom;
 use super::describe::{ANY, BODY, CHANGE, FIELDS, IN_ROOM, ONCE, problems};
+use super::idempotency::Once;
 use super::parameters::{OnceParam, RoomParam};
 use super::problem::Problem;
 use super::query::Query;
@@ -61,7 +62,7 @@ problems!(TicketProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, ONCE);
         TicketProblems,
     ),
 )]
-pub async fn issue(room: InRoom, query: Query, request: Request) -> Result<Response, Problem> {
+pub async fn issue(room: InRoom, once: Once, query: Query, request: Request) -> Result<Response, Problem> {
     query.finish()?;
     let wish: Wish = body::json_or_nothing(request, room.api().options().request_bytes).await?;
     room.find().await?;
@@ -70,10 +71,14 @@ pub async fn issue(room: InRoom, query: Query, request: Request) -> Result<Respo
         ttl: wish.ttl_s.map(|seconds| Duration::from_secs(seconds.into())),
         purpose: if wish.share { Purpose::Shared } else { Purpose::Own },
     };
-    let ticket = TicketView::from(room.api().access().issue_ticket(&room.pass, request)?);
-    // Nobody but its reader may keep it.
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, headers, axum::Json(ticket)).into_response())
+    request.role_for(&room.pass)?;
+    once.run(async {
+        let ticket = TicketView::from(room.api().access().issue_ticket(&room.pass, request)?);
+        // Nobody but its reader may keep it.
+        let headers = [(header::CACHE_CONTROL, "no-store")];
+        Ok((StatusCode::CREATED, headers, axum::Json(ticket)).into_response())
+    })
+    .await
 }
 
 /// A whole number of seconds, at least one. What is written as `60.0` is whole, too.

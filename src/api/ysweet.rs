@@ -17,8 +17,8 @@ use super::body;
 use super::caller::{Caller, InRoom};
 use super::code::Code;
 use super::problem::Problem;
-use super::rooms;
 use super::state::Api;
+use super::{new_room, rooms};
 use crate::access::{Action, Purpose, Refused, TicketRequest};
 use crate::room::id::RoomId;
 use crate::room::role::{Role, Writes};
@@ -51,10 +51,10 @@ struct NewDocument {
 /// Makes a room; one that is there and open to the caller is as good.
 async fn create(State(api): State<Api>, Caller(who): Caller, request: Request) -> Result<Json<Value>, Problem> {
     let wish: NewDocument = body::json_or_nothing(request, api.options().request_bytes).await?;
-    let name = wish.doc_id.unwrap_or_else(rooms::random_name);
+    let name = wish.doc_id.unwrap_or_else(new_room::random_name);
     let room = RoomId::parse(&name, api.options().room_name_bytes)
         .map_err(|error| Problem::new(Code::BadRoomName, format!("This is no room: {error}.")))?;
-    match rooms::make(&api, &who, &room, RoomSettings::default()).await {
+    match rooms::make(&api, &who, &room, RoomSettings::default(), None).await {
         Ok(_) => {}
         Err(problem) if problem.code() == Code::RoomExists => {
             // Whoever is not in it learns no more than that the name is taken.

@@ -27,8 +27,8 @@ pub enum Mail {
     Heavy(Input, Entrance),
     /// Somebody without a connection asks something; the entrance is there when it is big.
     Ask(Ask, oneshot::Sender<Answer>, Option<Entrance>),
-    /// The room is to be deleted.
-    Delete(oneshot::Sender<Result<(), String>>),
+    /// The room is being deleted: it ends, and everybody is sent away.
+    Delete,
     /// A stale connection's queue is empty: it can be healed.
     Drained(ConnectionId),
 }

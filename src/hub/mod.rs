@@ -2,6 +2,7 @@
 //! has one task that owns it. The hub must never hold up one room for another.
 
 pub mod alarm;
+mod deleting;
 pub mod fanout;
 pub mod lane;
 mod leaving;
@@ -30,6 +31,7 @@ use crate::room::room::RoomLimits;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::wire::close::CloseReason;
+use deleting::Deleting;
 use lane::Lane;
 use members::Patience;
 use registry::{Lease, Limits, Registry};
@@ -62,6 +64,7 @@ pub struct Hub {
 
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
+    deleting: Deleting,
     pub(crate) store: Store,
     pub(crate) lane: Lane,
     pub(crate) options: HubOptions,
@@ -94,6 +97,9 @@ pub enum EnterError {
     /// The server is going away.
     #[error("the server is going away")]
     Draining,
+    /// The room of this name is being deleted; another one may be made when that is done.
+    #[error("the room of this name is being deleted, try again")]
+    Deleting,
 }
 
 /// Counts one socket for as long as it is held.
@@ -104,6 +110,7 @@ impl Hub {
     pub fn new(store: Store, options: HubOptions, metrics: Metrics) -> Self {
         let shared = Shared {
             registry: Registry::new(),
+            deleting: Deleting::default(),
             store,
             lane: Lane::new(options.cores),
             options,
@@ -119,8 +126,13 @@ impl Hub {
         if self.is_draining() {
             return Err(EnterError::Draining);
         }
+        if self.shared.deleting.has(room) {
+            return Err(EnterError::Deleting);
+        }
         let open = |opening| opening::start(Arc::clone(&self.shared), room.clone(), opening);
-        Ok(self.shared.registry.lease(room, self.shared.options.limits, open)?)
+        let lease = self.shared.registry.lease(room, self.shared.options.limits, open)?;
+        // A deletion that began before the lease was there did not see it.
+        if self.shared.deleting.has(room) { Err(EnterError::Deleting) } else { Ok(lease) }
     }
 
     /// Counts one more socket, if there may be one.

@@ -94,6 +94,13 @@ impl Registry {
         self.remove(room, |place| place.generation == generation)
     }
 
+    /// Takes the room out, whoever holds a lease; its task lives on until it is told otherwise through this mailbox.
+    pub fn take(&self, room: &RoomId) -> Option<mpsc::Sender<Mail>> {
+        let (_, place) = self.rooms.remove(room)?;
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        Some(place.mailbox)
+    }
+
     fn remove(&self, room: &RoomId, condition: impl Fn(&Place) -> bool) -> bool {
         let removed = self.rooms.remove_if(room, |_, place| condition(place)).is_some();
         self.count.fetch_sub(usize::from(removed), Ordering::Relaxed);

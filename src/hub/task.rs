@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::alarm::Alarm;
 use super::fanout::fan_out;
@@ -49,8 +49,8 @@ pub(super) struct RoomTask {
     waiting: Vec<Mail>,
     leaving: Leaving,
     visitors: Visitors,
-    /// Who wants the room to be deleted.
-    deletions: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Whether the room is being deleted.
+    deleted: bool,
     /// What those are told who are still here when the task ends.
     farewell: CloseReason,
     /// The last turn was dear, so the next one is done in the lane.
@@ -98,7 +98,7 @@ impl RoomTask {
             waiting: Vec::new(),
             leaving: Leaving::new(drain),
             visitors: Visitors::default(),
-            deletions: Vec::new(),
+            deleted: false,
             farewell: CloseReason::ServerError,
             dear: false,
             updates: Pace::of_updates(),
@@ -118,7 +118,7 @@ impl RoomTask {
         loop {
             match self.next_event().await {
                 Event::Mail => {
-                    if self.turn().await.is_err() || self.delete().await {
+                    if self.turn().await.is_err() {
                         return;
                     }
                     self.look_up();
@@ -129,7 +129,7 @@ impl RoomTask {
                 Event::Compacted => {}
                 Event::Deserted => return,
             }
-            if self.saving.is_deleted() {
+            if self.deleted || self.saving.is_deleted() {
                 return self.say_farewell();
             }
             if self.may_close() && self.shared.registry.remove_unleased(&self.id, self.generation) {
@@ -242,8 +242,8 @@ impl RoomTask {
                     entrances.extend(entrance);
                     Input::Request(self.visitors.ask(ask, reply))
                 }
-                Mail::Delete(reply) => {
-                    self.deletions.push(reply);
+                Mail::Delete => {
+                    self.deleted = true;
                     continue;
                 }
                 Mail::Drained(id) => {
@@ -365,26 +365,6 @@ impl RoomTask {
             }
         }
         Ok(())
-    }
-
-    /// Deletes the room, if somebody wants that; says whether it is gone. Rows on their way to the log go with it.
-    async fn delete(&mut self) -> bool {
-        if self.deletions.is_empty() {
-            return false;
-        }
-        let deleted = self.shared.store.delete_room(&self.id).await;
-        let gone = deleted.is_ok();
-        if let Err(error) = &deleted {
-            tracing::error!(%error, "the room is not deleted");
-        }
-        let text = deleted.as_ref().err().map(ToString::to_string);
-        for reply in self.deletions.drain(..) {
-            let _ = reply.send(text.clone().map_or(Ok(()), Err));
-        }
-        if gone {
-            self.say_farewell();
-        }
-        gone
     }
 
     /// The room is deleted: everybody is told.

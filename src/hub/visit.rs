@@ -35,9 +35,6 @@ pub enum VisitError {
     /// The room could not be loaded, or was lost. What was asked may have been done.
     #[error("the room cannot be served now, try again")]
     Failed,
-    /// The store does not delete it.
-    #[error("the room cannot be deleted now: {0}")]
-    NotDeleted(String),
 }
 
 impl Hub {
@@ -80,13 +77,6 @@ impl Visit {
     /// after it.
     pub async fn patch(&self, writes: Writes, patch: Patch, if_match: Option<Version>) -> Result<Version, VisitError> {
         self.change(Ask::Patch { writes, patch: Box::new(patch), if_match }, 0).await
-    }
-
-    /// Deletes the room's document for good: everybody in the room is sent away.
-    pub async fn delete(&self) -> Result<(), VisitError> {
-        let (reply, deleted) = oneshot::channel();
-        self.send(Mail::Delete(reply)).await?;
-        deleted.await.map_err(|_| VisitError::Failed)?.map_err(VisitError::NotDeleted)
     }
 
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {

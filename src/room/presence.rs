@@ -158,7 +158,9 @@ impl Presence {
             }
             let whose = whose(entry.client, speaker);
             match (whose, speaker) {
-                (Whose::Others, _) => continue,
+                (Whose::Others, Some(_)) => continue,
+                // Whoever it is back then takes it back; only its clocks must be left.
+                (Whose::Others, None) if entry.clock > LEAP_MAX => continue,
                 // What has the clock that others were told is an echo.
                 (Whose::Taken, Some(speaker)) if entry.state.is_some() && entry.clock != clock => {
                     self.silence(now, speaker, entry.client);
@@ -191,7 +193,8 @@ impl Presence {
         let Some(state) = said.state else { return Ok(()) };
         let Some(known) = self.entries.get_mut(&said.client) else {
             self.introduce(now, from, said.client, said.clock, &state)?;
-            if introduces && now.duration_since(self.opened) < YOUNG {
+            // A clock of 0 has said nothing yet that others could have heard before.
+            if introduces && said.clock > 0 && now.duration_since(self.opened) < YOUNG {
                 heard.cures.push(gone(said.client, said.clock + 1));
             }
             return Ok(());
@@ -367,11 +370,6 @@ impl Presence {
     /// Whether a connection has said anything yet.
     pub fn knows(&self, connection: ConnectionId) -> bool {
         self.owned.contains_key(&connection)
-    }
-
-    /// The clients that a connection speaks for.
-    pub fn spoken_for(&self, connection: ConnectionId) -> impl Iterator<Item = ClientId> {
-        self.owned.get(&connection).into_iter().flatten().copied()
     }
 
     /// The connection that speaks for a client.

@@ -72,10 +72,22 @@ pub enum Answer {
 /// A room as its visitors see it.
 #[derive(Debug, Clone)]
 pub struct RoomView {
-    /// Its document.
-    pub document: Arc<DocumentView>,
+    /// The version of its document.
+    pub version: Version,
+    /// Its document, or why it cannot be shown.
+    pub document: Result<Arc<DocumentView>, ViewError>,
     /// Who is here, in the order of their ids.
     pub present: Vec<Present>,
+}
+
+impl RoomView {
+    /// The document's JSON, for those who take nothing else.
+    pub fn json(&self) -> Result<&Bytes, RequestRefusal> {
+        match &self.document {
+            Ok(document) => Ok(&document.json),
+            Err(error) => Err(RequestRefusal::Unreadable(*error)),
+        }
+    }
 }
 
 /// Somebody who is here.

@@ -211,6 +211,12 @@ impl Room {
     fn hear(&mut self, now: Instant, from: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
         let Self { presence, clients, writers, .. } = self;
         let Some(principal) = clients.get(&from).map(|client| &client.principal.id) else { return };
+        if let [said] = &entries[..]
+            && said.state.is_some()
+            && !presence.knows(from)
+        {
+            writers.announces(said.client.0, principal);
+        }
         let whose = |client: ClientId, speaker: Option<ConnectionId>| {
             let speaker = speaker.and_then(|speaker| clients.get(&speaker)).map(|client| &client.principal.id);
             match writers.owner(client.0) {
@@ -221,7 +227,6 @@ impl Room {
             }
         };
         let heard = presence.hear(now, from, entries, whose);
-        presence.spoken_for(from).for_each(|client| writers.announces(client.0, principal));
         match heard {
             Ok(heard) => {
                 if !heard.cures.is_empty() {

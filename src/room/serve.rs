@@ -16,7 +16,7 @@ use super::room::{Room, SMALL_DOCUMENT};
 use super::taking::{Author, NOBODY};
 use super::update::CheckedUpdate;
 use super::version::Version;
-use super::view::DocumentView;
+use super::view::{DocumentView, ViewError};
 
 impl Room {
     /// Whether some request waits for `serve`.
@@ -34,9 +34,7 @@ impl Room {
         let mut effects = Effects::default();
         let Some(request) = self.requests.pop() else { return effects };
         let answer = match request.ask {
-            Ask::View => {
-                self.view().map(|document| Some(Answer::View(RoomView { document, present: self.who_is_here() })))
-            }
+            Ask::View => Ok(Some(Answer::View(self.look()))),
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
             Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
@@ -51,13 +49,18 @@ impl Room {
     }
 
     /// The document as JSON, read once and kept until it changes.
-    fn view(&mut self) -> Result<Arc<DocumentView>, RequestRefusal> {
+    fn view(&mut self) -> Result<Arc<DocumentView>, ViewError> {
         if let Some(view) = &self.view {
             return Ok(Arc::clone(view));
         }
         let view = Arc::new(self.document().view(&self.view_limits)?);
         self.view = Some(Arc::clone(&view));
         Ok(view)
+    }
+
+    fn look(&mut self) -> RoomView {
+        let document = self.view();
+        RoomView { version: self.version(), document, present: self.who_is_here() }
     }
 
     /// Everybody who is here, whatever they say of themselves.

@@ -41,6 +41,17 @@ pub enum ViewError {
     TooDeep,
 }
 
+impl ViewError {
+    /// A word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooManyValues(_) => "too_many_values",
+            Self::TooManyBytes(_) => "too_many_bytes",
+            Self::TooDeep => "too_deep",
+        }
+    }
+}
+
 /// A document as its readers get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentView {

@@ -175,7 +175,7 @@ fn reason(error: &Error) -> CloseReason {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::FrameTooBig,
         Error::Io(error) if matches!(error.get_ref(), Some(inner) if inner.is::<OverAllowance>()) => {
-            CloseReason::FrameTooBig
+            CloseReason::TooMuchWaiting
         }
         Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => CloseReason::Normal,
         Error::Utf8(_) => CloseReason::UnsupportedData,

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod credentials;
 pub mod door;
 pub mod hocuspocus;
+pub mod plain;
 pub mod seat;
 pub mod socket;
 pub mod upgrade;

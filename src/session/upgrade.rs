@@ -19,6 +19,7 @@ use super::connection::{Connection, ConnectionLimits};
 use super::credentials::{chosen_subprotocol, presented};
 use super::door::Door;
 use super::hocuspocus::{self, HocuspocusLimits};
+use super::plain::PlainSocket;
 use super::yjs;
 use crate::access::{Access, Stranger};
 use crate::hub::{Counted, Hub};
@@ -151,10 +152,10 @@ async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box
 
 /// Takes the socket out of hyper; whatever hyper read beyond the request comes along.
 fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<PlainSocket>>().ok()?;
     // Even when it is empty, hyper's buffer would keep 8 KiB alive.
     let ahead = if parts.read_buf.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(&parts.read_buf) };
-    Some((parts.io.into_inner(), ahead))
+    Some((parts.io.into_inner().into_inner(), ahead))
 }
 
 /// Checks that a request is a WebSocket handshake (RFC 6455 §4.2.1); gives the accept key and the upgrade to come.

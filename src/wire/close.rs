@@ -19,6 +19,8 @@ pub enum CloseReason {
     ProtocolError,
     /// A frame or message above the limit.
     FrameTooBig,
+    /// More was said than may wait until a document is open.
+    TooMuchWaiting,
     /// Bytes that are no message of the protocol, or an update that would harm the room.
     Malformed,
     /// The room's name is empty, too long or holds a NUL.
@@ -54,7 +56,7 @@ pub enum Scope {
 
 impl CloseReason {
     /// Every reason, for metrics and documents.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Normal,
         Self::Restart,
         Self::TryAgain,
@@ -62,6 +64,7 @@ impl CloseReason {
         Self::UnsupportedData,
         Self::ProtocolError,
         Self::FrameTooBig,
+        Self::TooMuchWaiting,
         Self::Malformed,
         Self::BadRoomName,
         Self::TooLarge,
@@ -82,6 +85,8 @@ impl CloseReason {
             Self::ProtocolError => 1002,
             Self::UnsupportedData => 1003,
             Self::FrameTooBig => 1009,
+            // Version 2 of Hocuspocus' provider stays away after 1009. This one is that server's own for "come again".
+            Self::TooMuchWaiting => 4205,
             Self::ServerError => 1011,
             Self::Restart => 1012,
             Self::TryAgain => 1013,
@@ -107,6 +112,7 @@ impl CloseReason {
             Self::UnsupportedData => "only binary frames are understood here",
             Self::ProtocolError => "WebSocket protocol error",
             Self::FrameTooBig => "message too big",
+            Self::TooMuchWaiting => "too much was said before a document was open",
             Self::Malformed => "malformed message",
             Self::BadRoomName => "the room's name is empty, too long or holds a NUL",
             Self::TooLarge => "over the limit of the document or of presence",
@@ -131,6 +137,7 @@ impl CloseReason {
             Self::UnsupportedData => "unsupported_data",
             Self::ProtocolError => "protocol_error",
             Self::FrameTooBig => "frame_too_big",
+            Self::TooMuchWaiting => "too_much_waiting",
             Self::Malformed => "malformed",
             Self::BadRoomName => "bad_room_name",
             Self::TooLarge => "too_large",
@@ -183,7 +190,13 @@ mod tests {
 
     #[test]
     fn who_is_to_come_back_is_not_sent_away_for_good() {
-        let stays = [CloseReason::Restart, CloseReason::TryAgain, CloseReason::RateLimited, CloseReason::SlowClient];
+        let stays = [
+            CloseReason::Restart,
+            CloseReason::TryAgain,
+            CloseReason::RateLimited,
+            CloseReason::SlowClient,
+            CloseReason::TooMuchWaiting,
+        ];
         assert!(stays.iter().all(|reason| reason.come_back()));
     }
 

@@ -15,9 +15,9 @@ async fn whoever_makes_a_room_owns_it() {
     let roster = olga.roster().unwrap();
     assert_eq!(roster.members[&id("olga")].name.as_deref(), Some("OLGA"));
     assert_eq!(house.access.members(&olga).await.unwrap(), Some(roster));
-    let again = house.access.create_room(&house.person("eve").await, room("trip"), RoomSettings::default()).await;
+    let again = house.access.create_room(&house.person("eve").await, room("trip"), RoomSettings::default(), None).await;
     assert_eq!(again.unwrap_err(), Refused::RoomExists);
-    let service = house.access.create_room(&house.service().await, room("other"), RoomSettings::default()).await;
+    let service = house.access.create_room(&house.service().await, room("other"), RoomSettings::default(), None).await;
     assert!(service.unwrap().roster().unwrap().members.is_empty(), "a backend is no member");
 }
 
@@ -35,7 +35,7 @@ async fn members_come_change_and_go() {
     let ada = house.access.enter(&house.person("ada").await, &room("trip")).await.unwrap();
     let forbidden = Refused::Forbidden(Denial::Forbidden { needs: Role::Admin });
     assert_eq!(house.access.add_member(&ada, id("bob"), None, Role::Viewer).await, Err(forbidden.clone()));
-    assert_eq!(house.access.configure(&ada, RoomSettings::default()).await, Err(forbidden));
+    assert_eq!(house.access.configure(&ada, RoomSettings::default().into()).await, Err(forbidden));
     let own = house.access.change_member(&ada, &id("ada"), Role::Owner).await;
     assert_eq!(own, Err(Denial::OwnRole.into()));
     let delete = house.access.delete_room(&ada).await;
@@ -108,7 +108,7 @@ async fn settings_are_kept() {
     let house = House::new().await;
     let olga = house.room("trip", "olga").await;
     let settings = RoomSettings { visibility: Visibility::Shared, editors_may_invite: true };
-    house.access.configure(&olga, settings).await.unwrap();
+    house.access.configure(&olga, settings.into()).await.unwrap();
     assert_eq!(house.directory.roster(&room("trip")).await.unwrap().unwrap().settings, settings);
     let ada = house.member(&olga, "ada", Role::Editor).await;
     house.access.add_member(&ada, id("bob"), None, Role::Commenter).await.unwrap();

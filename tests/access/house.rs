@@ -36,7 +36,7 @@ pub struct House {
     pub directory: Directory,
     pub fault: FaultSwitch,
     pub folder: TempDir,
-    _store: Store,
+    pub store: Store,
 }
 
 impl House {
@@ -54,7 +54,7 @@ impl House {
         let store = Store::open(config).await.unwrap();
         let directory = store.directory();
         let access = Access::open(self::options(options), directory.clone()).await.unwrap();
-        Self { access, directory, fault, folder, _store: store }
+        Self { access, directory, fault, folder, store }
     }
 
     /// Who a token is of.
@@ -80,7 +80,7 @@ impl House {
     /// A private room of `owner`, who is in it.
     pub async fn room(&self, name: &str, owner: &str) -> Pass {
         let owner = self.person(owner).await;
-        self.access.create_room(&owner, room(name), RoomSettings::default()).await.unwrap()
+        self.access.create_room(&owner, room(name), RoomSettings::default(), None).await.unwrap()
     }
 
     /// Adds a member, and lets them in.

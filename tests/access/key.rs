@@ -57,7 +57,7 @@ async fn a_room_that_an_agent_makes_belongs_to_whom_it_acts_for() {
     let house = House::new().await;
     let (key, _) = make(&house, RoomScope::All, Role::Admin, &KeyScope::ALL).await;
     let agent = house.identify(&key).await.unwrap();
-    let pass = house.access.create_room(&agent, room("trip"), RoomSettings::default()).await.unwrap();
+    let pass = house.access.create_room(&agent, room("trip"), RoomSettings::default(), None).await.unwrap();
     assert_eq!(pass.role(), Role::Admin);
     let ada = house.access.enter(&house.person("ada").await, &room("trip")).await.unwrap();
     assert_eq!(ada.role(), Role::Owner);

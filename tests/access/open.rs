@@ -30,9 +30,9 @@ async fn everybody_owns_every_room_by_the_name_that_they_say() {
 async fn rooms_and_members_work_all_the_same() {
     let house = House::open(&[]).await;
     let ada = called(&house, "ada").await;
-    let made = house.access.create_room(&ada, room("made"), RoomSettings::default()).await.unwrap();
+    let made = house.access.create_room(&ada, room("made"), RoomSettings::default(), None).await.unwrap();
     assert_eq!(house.access.members(&made).await.unwrap().unwrap().members.len(), 0);
-    let again = house.access.create_room(&ada, room("made"), RoomSettings::default()).await;
+    let again = house.access.create_room(&ada, room("made"), RoomSettings::default(), None).await;
     assert_eq!(again.unwrap_err(), Refused::RoomExists);
     // A room that was only ever written to gets its roster when it is needed.
     let pass = house.access.enter(&ada, &room("written")).await.unwrap();

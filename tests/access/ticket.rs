@@ -37,7 +37,7 @@ async fn a_ticket_opens_its_room_and_no_other() {
     assert_eq!(house.access.enter(&who, trip.room()).await.unwrap().role(), Role::Owner);
     assert_eq!(house.access.enter(&who, other.room()).await.unwrap_err(), Refused::NoSuchRoom);
     assert_eq!(house.access.enter(&who, &room("nowhere")).await.unwrap_err(), Refused::NoSuchRoom);
-    let making = house.access.create_room(&who, room("nowhere"), RoomSettings::default()).await;
+    let making = house.access.create_room(&who, room("nowhere"), RoomSettings::default(), None).await;
     assert_eq!(making.unwrap_err(), Denial::OtherRooms.into());
 }
 

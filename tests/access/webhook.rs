@@ -156,7 +156,7 @@ async fn tokens_that_are_ours_are_not_sent_there() {
     let peer = Peer::start(ada(Role::Editor)).await;
     let house = by(&peer, &["--jwt-secret", SECRET]).await;
     let ada = house.identify(&Signer::secret(SECRET).sign(&in_an_hour(json!({ "sub": "ada" })))).await.unwrap();
-    let pass = house.access.create_room(&ada, room("trip"), RoomSettings::default()).await.unwrap();
+    let pass = house.access.create_room(&ada, room("trip"), RoomSettings::default(), None).await.unwrap();
     let wish = triproom::access::TicketRequest { role: None, ttl: None, purpose: triproom::access::Purpose::Own };
     let ticket = house.access.issue_ticket(&pass, wish).unwrap();
     house.identify(&ticket.token).await.unwrap();

@@ -35,6 +35,15 @@ describe('hocuspocus: sockets', () => {
         return { line, here, there };
       }
 
+      test('a slash at the end of the address changes nothing', async (t) => {
+        const url = `${server.hocuspocusUrl}/`;
+        const line = Line.open(t, flavour, server, { url, preserveTrailingSlash: true });
+        const here = await joined(t, flavour, server, `${prefix} slash`, { line });
+        const there = await joined(t, flavour, server, `${prefix} slash`);
+        here.edits.set(here.doc, 'key', 'value');
+        await converge(here, there);
+      });
+
       test('documents on one socket do not mix', async (t) => {
         const names = [1, 2, 3, 4, 5].map((n) => `${prefix} mix ${n}`);
         const { line, here, there } = await shared(t, names);

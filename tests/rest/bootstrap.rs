@@ -1,8 +1,15 @@
 //! The bootstrap: all that a client needs in one answer.
 
-use serde_json::json;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
+use triproom::access::api_key::NewKey;
+use triproom::room::principal::PrincipalId;
+use triproom::room::role::Role;
+use triproom::store::directory::{KeyRecord, KeyScope, RoomScope};
+use yrs::{Any, Doc, Map, Transact, WriteTxn};
 
 use super::client::Client;
 use super::house::House;
@@ -88,6 +95,72 @@ async fn what_is_known_already_is_not_sent_again_until_something_changes() {
         viewer.get_with("/v1/rooms/lisbon", &[("if-none-match", &tag)]).await.expect(200).header("etag").to_owned();
     let _socket = Client::join(house.address, &format!("lisbon?token={}", token("editor")), 1).await;
     viewer.get_with("/v1/rooms/lisbon", &[("if-none-match", &tag)]).await.expect(200);
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_given_as_json_is_null_and_everything_else_is_there() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+    let deep = (0..100).fold(Any::Null, |inside, _| Any::from(vec![inside]));
+    let doc = Doc::with_client_id(7);
+    let update = {
+        let mut txn = doc.transact_mut();
+        let items = txn.get_or_insert_map("items");
+        items.insert(&mut txn, "deep", deep);
+        txn.encode_update_v1()
+    };
+    let version = ada.update("lisbon", update).await.expect(200).json()["version"].clone();
+    let room = ada.get("/v1/rooms/lisbon").await.expect(200).json();
+    assert_eq!((&room["document"], &room["no_json"], &room["version"]), (&Value::Null, &json!("too_deep"), &version));
+    assert_eq!(room["role"], "owner");
+    assert!(room["ticket"]["ticket"].is_string());
+    // What does not show the document works as ever.
+    ada.get("/v1/rooms/lisbon/document").await.problem(406, "no_json");
+    ada.get("/v1/rooms/lisbon/members").await.expect(200);
+    ada.patch("/v1/rooms/lisbon", json!({ "editors_may_invite": true })).await.expect(200);
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.problem(409, "room_exists");
+    ada.delete("/v1/rooms/lisbon").await.expect(204);
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_left_with_a_ticket_that_is_not_theirs_or_may_end_before_theirs() {
+    let house = lisbon().await;
+    let owner = person(&house, "owner");
+    let link = async || {
+        let wish = json!({ "share": true, "role": "editor" });
+        let ticket = owner.post("/v1/rooms/lisbon/tickets", wish).await.expect(201).json();
+        Caller::with(&house, ticket["ticket"].as_str().unwrap())
+    };
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let NewKey { id, text, hash } = NewKey::random();
+        let record = KeyRecord {
+            id: id.clone(),
+            agent: PrincipalId::agent("planner").unwrap(),
+            rooms: RoomScope::All,
+            role: Role::Editor,
+            scopes: KeyScope::ALL.into(),
+            on_behalf_of: None,
+            created_at: SystemTime::now(),
+            revoked_at: None,
+        };
+        house.store.directory().add_key(&record, hash).await.unwrap();
+        keys.push(Caller::with(&house, &text));
+    }
+    // Two guests, and one agent by two keys.
+    for (first, second) in [(link().await, link().await), (keys.remove(0), keys.remove(0))] {
+        let known = first.get("/v1/rooms/lisbon").await.expect(200);
+        let tag = [("if-none-match", known.header("etag"))];
+        let again = first.get_with("/v1/rooms/lisbon", &tag).await;
+        assert!(matches!(again.status, 200 | 304));
+        let held = if again.status == 304 { known.json() } else { again.json() };
+        Caller::with(&house, held["ticket"]["ticket"].as_str().unwrap()).get("/v1/rooms/lisbon").await.expect(200);
+        let other = second.get_with("/v1/rooms/lisbon", &tag).await.expect(200).json();
+        Caller::with(&house, other["ticket"]["ticket"].as_str().unwrap()).get("/v1/rooms/lisbon").await.expect(200);
+    }
     house.stop().await.0.unwrap();
 }
 

@@ -10,7 +10,7 @@ use yrs::updates::encoder::Encode;
 use yrs::{Doc, GetString, Map, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
 
 use super::house::House;
-use super::http::{Caller, UPDATE};
+use super::http::{Caller, PATCH, UPDATE};
 
 /// An update that writes into the notes.
 pub fn writes(client: u64, text: &str) -> Vec<u8> {
@@ -47,6 +47,33 @@ async fn it_comes_as_json_or_as_an_update() {
     for tag in [json.header("etag"), update.header("etag")] {
         let accept = if tag == json.header("etag") { "application/json" } else { UPDATE };
         ada.get_with(path, &[("accept", accept), ("if-none-match", tag)]).await.expect(304);
+    }
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn who_takes_no_answer_that_there_is_changes_nothing_and_others_may_take_anything() {
+    let house = House::open(&[]).await;
+    let ada = Caller::new(&house);
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+    let path = "/v1/rooms/lisbon/document";
+    let send = async |accept: &str| {
+        let headers = [("content-type", UPDATE), ("accept", accept)];
+        ada.send(Method::POST, path, &headers, writes(1, "hello")).await
+    };
+    send(UPDATE).await.problem(406, "not_acceptable");
+    let html = [("content-type", PATCH), ("accept", "text/html")];
+    ada.send(Method::PATCH, path, &html, "[]").await.problem(406, "not_acceptable");
+    assert_eq!(ada.document("lisbon").await["notes"], "");
+    for accept in ["*/*", "", "application/*", "application/vnd.yjs.update, */*;q=0.1"] {
+        send(accept).await.expect(200);
+    }
+    // y-sweet's clients have one form of the document and may ask for it by its name.
+    for accept in ["application/octet-stream", "*/*", "application/json"] {
+        let update = ada.get_with("/d/lisbon/as-update", &[("accept", accept)]).await.expect(200);
+        assert_eq!(update.header("content-type"), "application/octet-stream");
+        let octets = [("content-type", "application/octet-stream"), ("accept", accept)];
+        ada.send(Method::POST, "/d/lisbon/update", &octets, update.body).await.expect(200);
     }
     house.stop().await.0.unwrap();
 }

@@ -22,4 +22,5 @@ mod patches;
 mod people;
 mod roles;
 mod rooms;
+mod slow;
 mod tickets;

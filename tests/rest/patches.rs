@@ -84,12 +84,13 @@ async fn if_match_holds_a_patch_to_the_document_that_it_was_made_for() {
     let new = edit(&old, "Porto").await.expect(200).header("etag").to_owned();
     let problem = edit(&old, "Faro").await.problem(412, "version_mismatch");
     assert_eq!(format!("\"{}\"", problem["version"].as_str().unwrap()), new);
-    for refused in ["\"unknown\"", &format!("W/{new}"), &format!("{old}, \"x\"")] {
+    for refused in ["\"unknown\"", &format!("W/{old}"), &format!("{old}, \"x\"")] {
         edit(refused, "Faro").await.problem(412, "version_mismatch");
     }
     assert_eq!(ada.document("lisbon").await["trip"]["title"], "Porto");
     let newer = edit(&format!("{old}, {new}"), "Braga").await.expect(200).header("etag").to_owned();
-    edit(&newer, "Sines").await.expect(200);
+    // Compressed on its way, the tag had become weak.
+    edit(&format!("W/{newer}"), "Sines").await.expect(200);
     edit("*", "Faro").await.expect(200);
     assert_eq!(edit("Faro", "x").await.problem(400, "bad_header")["field"], "if-match");
     house.stop().await.0.unwrap();

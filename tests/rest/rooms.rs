@@ -1,6 +1,8 @@
 //! Rooms are made, listed, configured and deleted.
 
 use serde_json::{Value, json};
+use triproom::room::id::RoomId;
+use triproom::store::Fault;
 
 use super::house::House;
 use super::http::Caller;
@@ -26,6 +28,33 @@ async fn a_room_is_made_listed_configured_and_deleted() {
     ada.delete("/v1/rooms/lisbon").await.expect(204);
     ada.delete("/v1/rooms/lisbon").await.problem(404, "room_not_found");
     assert_eq!(ada.get("/v1/rooms").await.json()["items"], json!([]));
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_changes_of_the_settings_at_once_none_is_lost() {
+    let house = House::open(&JWT).await;
+    let ada = person(&house, "ada");
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+    let change = |body: Value| {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.patch("/v1/rooms/lisbon", body).await.expect(200) })
+    };
+    // The store holds the first one up until all are there.
+    let mut struck = house.fault.struck();
+    house.fault.set(Fault::Stall);
+    let first = change(json!({ "visibility": "shared" }));
+    struck.changed().await.unwrap();
+    let others = [change(json!({ "editors_may_invite": true })), change(json!({ "visibility": "public" }))];
+    let [second, third] = others;
+    ada.get("/v1/rooms/lisbon").await.expect(200);
+    house.fault.set(Fault::None);
+    for change in [first, second, third] {
+        change.await.unwrap();
+    }
+    let settings = ada.get("/v1/rooms/lisbon").await.expect(200).json()["settings"].clone();
+    assert_eq!(settings["editors_may_invite"], true);
+    assert_eq!(ada.document("lisbon").await["trip"]["visibility"], settings["visibility"]);
     house.stop().await.0.unwrap();
 }
 
@@ -176,5 +205,64 @@ async fn deleting_a_room_sends_everybody_away_and_leaves_nothing_for_the_next_of
     ended.unwrap();
     let house = House::open_in(folder, &[]).await;
     assert_eq!(Caller::new(&house).document("lisbon").await["trip"], json!({}));
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_has_begun_is_finished_when_the_store_is_back() {
+    for options in [&[][..], &JWT] {
+        let house = House::open(&[options, &["--request-timeout", "100ms"]].concat()).await;
+        let ada = person(&house, "ada");
+        ada.post("/v1/rooms", json!({ "id": "lisbon", "title": "Lisbon" })).await.expect(201);
+        // Committed, but reported as failed: the members are gone, and nobody knows.
+        house.fault.set(Fault::AfterCommit);
+        ada.delete("/v1/rooms/lisbon").await.problem(503, "store_unavailable");
+        house.fault.set(Fault::None);
+        deleted(&house, &ada).await;
+        // The members are gone, and the document hangs.
+        let mut struck = house.fault.struck();
+        house.fault.set(Fault::Stall);
+        let asking = ada.clone();
+        let asked = tokio::spawn(async move { asking.delete("/v1/rooms/lisbon").await });
+        struck.changed().await.unwrap();
+        house.fault.set(Fault::BeforeCommit);
+        asked.await.unwrap().problem(503, "store_unavailable");
+        house.fault.set(Fault::None);
+        ada.delete("/v1/rooms/lisbon").await.expect(204);
+        deleted(&house, &ada).await;
+        house.stop().await.0.unwrap();
+    }
+}
+
+/// Waits until a room can be made anew, and finds nothing of the former one in it.
+async fn deleted(house: &House, ada: &Caller) {
+    let made = async || ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.status == 201;
+    let waiting = async { while !made().await {} };
+    tokio::time::timeout(super::house::DEADLINE, waiting).await.expect("it is deleted");
+    assert_eq!(ada.document("lisbon").await["trip"], json!({}));
+    assert_eq!(house.hub.rooms(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_gets_into_a_room_that_is_being_deleted() {
+    let house = House::open(&["--request-timeout", "100ms"]).await;
+    let ada = Caller::new(&house);
+    ada.post("/v1/rooms", json!({ "id": "lisbon", "title": "Lisbon" })).await.expect(201);
+    let mut bob = house.join("lisbon", 1).await;
+    // The members are gone already; the store does not delete the document.
+    house.store.directory().delete_room(&RoomId::parse("lisbon", 100).unwrap()).await.unwrap();
+    house.fault.set(Fault::BeforeCommit);
+    let hub = house.hub.clone();
+    let deletion = tokio::spawn(async move { hub.delete(&RoomId::parse("lisbon", 100).unwrap()).await });
+    assert_eq!(bob.closed().await, 4404);
+    ada.get("/v1/rooms/lisbon").await.problem(503, "store_unavailable");
+    ada.get("/v1/rooms/lisbon/document").await.problem(503, "store_unavailable");
+    let mut eve = super::client::Client::connect(house.address, "lisbon", 2).await;
+    assert_eq!(eve.closed().await, 1013);
+    // Killed now, it is finished by the next start.
+    deletion.abort();
+    let (_, folder) = house.stop().await;
+    let house = House::open_in(folder, &[]).await;
+    Caller::new(&house).get("/v1/rooms/lisbon").await.problem(404, "room_not_found");
     house.stop().await.0.unwrap();
 }

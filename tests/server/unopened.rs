@@ -43,7 +43,7 @@ async fn a_message_without_an_end_is_not_kept_for_a_stranger() {
         let _ = client.socket.send(fragment(at, &[7; LIMIT / 4], false)).await;
         let _ = client.socket.send(Message::Ping(Vec::new().into())).await;
     }
-    assert_eq!(closed(&mut client).await, CloseCode::Size);
+    assert_eq!(closed(&mut client).await, CloseCode::Library(4205));
     house.stop().await.0.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Appending and loading.
 
 use bytes::Bytes;
-use triproom::store::{AppendError, Fault, LogPosition, Sequence, Store, StoreConfig, StoreError, StoredRoom};
+use triproom::store::{AppendError, Fault, LogPosition, Store, StoreConfig, StoreError, StoredRoom};
 
 use crate::house::{House, append, durable, room, row, texts, until_struck};
 

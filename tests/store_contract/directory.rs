@@ -1,13 +1,12 @@
-//! The directory beside its rosters: keys, secrets and remembered answers; and how it gets on with the log, with other
+//! The directory beside its rosters: keys and secrets; and how it gets on with the log, with other
 //! processes and with a store that fails.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use triproom::room::principal::PrincipalId;
 use triproom::room::role::Role;
-use triproom::store::directory::{KeyId, KeyRecord, KeyScope, MemberWrite, Remembered, RoomScope, RoomSettings};
+use triproom::store::directory::{KeyId, KeyRecord, KeyScope, MemberWrite, RoomScope, RoomSettings};
 use triproom::store::{Fault, LogPosition, StoreError};
 
 use crate::house::{House, append, durable, room, until_struck};
@@ -81,33 +80,6 @@ pub(crate) async fn a_secret_is_one_for_everybody<H: House>(house: H) {
     store.close().await.unwrap();
 }
 
-pub(crate) async fn answers_are_remembered_for_a_time<H: House>(house: H) {
-    let store = house.open().await;
-    let directory = store.directory();
-    let (ada, bob) = (who("ada"), who("bob"));
-    let answer = Remembered { fingerprint: [7; 32], status: 201, body: b"{\"id\":\"r\"}".to_vec() };
-    assert_eq!(directory.recall(&ada, "k").await.unwrap(), None);
-    directory.remember(&ada, "k", &answer).await.unwrap();
-    let later = Remembered { fingerprint: [8; 32], status: 409, body: vec![] };
-    directory.remember(&ada, "k", &later).await.unwrap();
-    assert_eq!(directory.recall(&ada, "k").await.unwrap().as_ref(), Some(&answer), "the first one stays");
-    assert_eq!(directory.recall(&bob, "k").await.unwrap(), None, "keys are each principal's own");
-    directory.remember(&bob, "k", &later).await.unwrap();
-    directory.remember(&ada, "K", &later).await.unwrap();
-    assert_eq!(directory.recall(&ada, "K").await.unwrap().as_ref(), Some(&later));
-    assert_eq!(directory.forget_older_than(Duration::from_hours(1)).await.unwrap(), 0);
-    assert_eq!(directory.forget_older_than(Duration::MAX).await.unwrap(), 0);
-    // Older than no time at all: everything, once the clock has moved on.
-    let mut forgotten = 0;
-    while forgotten < 3 {
-        forgotten += directory.forget_older_than(Duration::ZERO).await.unwrap();
-    }
-    assert_eq!(directory.recall(&ada, "k").await.unwrap(), None);
-    directory.remember(&ada, "k", &later).await.unwrap();
-    assert_eq!(directory.recall(&ada, "k").await.unwrap(), Some(later));
-    store.close().await.unwrap();
-}
-
 pub(crate) async fn a_failing_store_changes_no_member<H: House>(house: H) {
     let store = house.open().await;
     let directory = store.directory();
@@ -119,7 +91,7 @@ pub(crate) async fn a_failing_store_changes_no_member<H: House>(house: H) {
     assert!(refused(directory.add_member(&r, &who("bob"), &member(Role::Owner), MANY).await));
     assert!(refused(directory.change_role(&r, &ada, Role::Owner).await));
     assert!(directory.delete_room(&r).await.is_err());
-    assert!(directory.create_room(&room("s"), RoomSettings::default(), None).await.is_err());
+    assert!(directory.create_room(&room("s"), RoomSettings::default(), None, None).await.is_err());
     assert!(directory.secret("tickets").await.is_err());
     // Reading goes on.
     assert_eq!(directory.roster(&r).await.unwrap(), expected);

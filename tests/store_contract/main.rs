@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod answers;
 mod append;
 mod compaction;
 #[path = "../support/database.rs"]
@@ -87,7 +88,9 @@ macro_rules! contract_for {
                 rosters::all_rooms_have_a_roster_or_a_document,
                 directory::keys_are_kept_until_revoked,
                 directory::a_secret_is_one_for_everybody,
-                directory::answers_are_remembered_for_a_time,
+                answers::they_are_remembered_for_a_time,
+                answers::the_oldest_make_room,
+                answers::a_room_is_found_again_by_its_request,
                 directory::a_failing_store_changes_no_member,
                 directory::command_lines_work_beside_a_server,
                 directory::a_busy_log_lets_members_be_written,

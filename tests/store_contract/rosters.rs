@@ -26,7 +26,7 @@ pub(crate) fn member(role: Role) -> Member {
 
 pub(crate) async fn make(directory: &Directory, name: &str, owner: &str) {
     let owner = (who(owner), member(Role::Owner));
-    let created = directory.create_room(&room(name), RoomSettings::default(), Some(owner)).await.unwrap();
+    let created = directory.create_room(&room(name), RoomSettings::default(), Some(owner), None).await.unwrap();
     assert_eq!(created, Created::Made);
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn a_room_has_settings_and_members<H: House>(house: H) {
     let before = SystemTime::now();
     let settings = RoomSettings { visibility: Visibility::Shared, editors_may_invite: true };
     let ada = Member { name: Some("Ada \u{1f600}".to_owned()), ..member(Role::Viewer) };
-    directory.create_room(&r, settings, Some((who("ada"), ada.clone()))).await.unwrap();
+    directory.create_room(&r, settings, Some((who("ada"), ada.clone())), None).await.unwrap();
     let bob = Member { added_by: Some(who("ada")), ..member(Role::Commenter) };
     assert_eq!(directory.add_member(&r, &who("agent:planner"), &bob, MANY).await.unwrap(), MemberWrite::Done);
     let roster = directory.roster(&r).await.unwrap().unwrap();
@@ -62,10 +62,10 @@ pub(crate) async fn a_room_has_settings_and_members<H: House>(house: H) {
     assert_eq!(roster.members, [(who("ada"), ada), (who("agent:planner"), bob)].into());
     for visibility in Visibility::ALL {
         let settings = RoomSettings { visibility, editors_may_invite: false };
-        assert!(directory.configure(&r, settings).await.unwrap());
+        assert!(directory.configure(&r, settings.into()).await.unwrap());
         assert_eq!(directory.roster(&r).await.unwrap().unwrap().settings, settings);
     }
-    assert!(!directory.configure(&room("Lago"), settings).await.unwrap());
+    assert!(!directory.configure(&room("Lago"), settings.into()).await.unwrap());
     assert_eq!(directory.roster(&room("Lago")).await.unwrap(), None);
     let expected = directory.roster(&r).await.unwrap();
     store.close().await.unwrap();
@@ -81,7 +81,7 @@ pub(crate) async fn rooms_are_made_once<H: House>(house: H) {
         let directory = if n % 2 == 0 { store.directory() } else { house.open_directory().await };
         makers.spawn(async move {
             let owner = (who(&format!("maker {n}")), member(Role::Owner));
-            (n, directory.create_room(&room("r"), RoomSettings::default(), Some(owner)).await.unwrap())
+            (n, directory.create_room(&room("r"), RoomSettings::default(), Some(owner), None).await.unwrap())
         });
     }
     let made: Vec<i32> =
@@ -146,7 +146,7 @@ pub(crate) async fn the_last_owner_stays<H: House>(house: H) {
     assert_eq!(directory.remove_member(&r, &bob).await.unwrap(), MemberWrite::LastOwner);
     assert_eq!(directory.remove_member(&r, &ada).await.unwrap(), MemberWrite::Done);
     // A room that never had an owner is nobody's to keep.
-    directory.create_room(&room("free"), RoomSettings::default(), None).await.unwrap();
+    directory.create_room(&room("free"), RoomSettings::default(), None, None).await.unwrap();
     add(&directory, "free", "eve", Role::Admin).await;
     assert_eq!(directory.remove_member(&room("free"), &who("eve")).await.unwrap(), MemberWrite::Done);
     assert!(directory.roster(&room("free")).await.unwrap().unwrap().members.is_empty());
@@ -219,6 +219,7 @@ pub(crate) async fn a_deleted_roster_is_gone<H: House>(house: H) {
     assert_eq!(names(&directory.all_rooms(None, 10).await.unwrap()), ["s"]);
     assert_eq!(add(&directory, "r", "eve", Role::Viewer).await, MemberWrite::NoSuchRoom);
     // A new room of this name knows nobody of the old one.
+    store.delete_room(&room("r")).await.unwrap();
     make(&directory, "r", "eve").await;
     assert_eq!(roles(&directory, "r").await, [("eve".to_owned(), Role::Owner)]);
     store.close().await.unwrap();

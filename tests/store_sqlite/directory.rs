@@ -53,7 +53,7 @@ async fn a_database_of_the_first_release() {
     first_release(folder.path()).await;
     let mut server = connect(folder.path()).await;
     let directory = Directory::open(folder.path()).await.unwrap();
-    assert_eq!(directory.create_room(&room("s"), RoomSettings::default(), None).await.unwrap(), Created::Made);
+    assert_eq!(directory.create_room(&room("s"), RoomSettings::default(), None, None).await.unwrap(), Created::Made);
     directory.close().await;
     sqlx::query("INSERT INTO log VALUES (2, 1, 0, x'00')").execute(&mut server).await.unwrap();
     server.close().await.unwrap();
@@ -84,12 +84,12 @@ async fn looking_makes_and_changes_nothing() {
 
     let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
     let settings = RoomSettings::default();
-    store.directory().create_room(&room("r"), settings, None).await.unwrap();
+    store.directory().create_room(&room("r"), settings, None, None).await.unwrap();
     let looking = Directory::open_read_only(folder.path()).await.unwrap();
     assert!(looking.roster(&room("r")).await.unwrap().is_some());
-    let refused = looking.create_room(&room("s"), settings, None).await.unwrap_err();
+    let refused = looking.create_room(&room("s"), settings, None, None).await.unwrap_err();
     assert!(refused.to_string().contains("readonly"), "{refused}");
-    store.directory().create_room(&room("t"), settings, None).await.unwrap();
+    store.directory().create_room(&room("t"), settings, None, None).await.unwrap();
     assert_eq!(looking.all_rooms(None, 10).await.unwrap().len(), 2);
     looking.close().await;
     store.close().await.unwrap();
@@ -145,7 +145,7 @@ async fn opens_with_the_others() {
         secret
     } else {
         let directory = Directory::open(Path::new(&folder)).await.unwrap();
-        directory.create_room(&room(&part), RoomSettings::default(), None).await.unwrap();
+        directory.create_room(&room(&part), RoomSettings::default(), None, None).await.unwrap();
         let secret = directory.secret("tickets").await.unwrap();
         directory.close().await;
         secret

@@ -400,8 +400,8 @@ fn a_patch_is_everybodys_at_once_and_saved_when_it_is_durable() {
     let Answer::Saved(version) = room.durable(LogPosition(1)).answers.remove(0).1 else { panic!("it is saved") };
     let view = served(&mut room, Ask::View);
     let [(RequestId(1), Answer::View(view))] = &view.answers[..] else { panic!("a view") };
-    assert_eq!(view.document.version, version);
-    assert!(std::str::from_utf8(&view.document.json).expect("text").contains(r#""title":"Lisbon""#));
+    assert_eq!(view.version, version);
+    assert!(std::str::from_utf8(view.json().expect("it is shallow")).expect("text").contains(r#""title":"Lisbon""#));
     assert_eq!((view.present.len(), view.present[0].connections), (1, 3), "three connections of one principal");
     let again = served(&mut room, patch(Writes::Everything, SET_TITLE, Some(version)));
     assert!(matches!(again.answers[..], [(_, Answer::Saved(same))] if same == version), "it says nothing new");

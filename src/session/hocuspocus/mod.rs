@@ -181,13 +181,17 @@ impl Session {
             say(connection, &permission_denied(&address, CloseReason::BadRoomName.text()));
             return Ok(());
         }
+        let needs_no_token = self.needs_no_token();
         if !self.documents.contains_key(&address) {
             // Whatever else comes first is the last that a client says of a document that it has closed.
             if !message.opens_a_document() {
                 return Ok(());
             }
             if self.documents.len() >= self.limits.documents {
-                say(connection, &permission_denied(&address, "too many documents on one socket"));
+                // Once: a Step1 follows the token.
+                if needs_no_token || matches!(message, ClientMessage::Token(_)) {
+                    say(connection, &permission_denied(&address, "too many documents on one socket"));
+                }
                 return Ok(());
             }
             self.documents.insert(address.clone(), Document::Waiting(Waiting::new(Instant::now())));
@@ -202,8 +206,7 @@ impl Session {
                     return self.pass_on(connection, &address, message, bytes).await;
                 }
                 Document::Waiting(waiting) => {
-                    let needs_none =
-                        waiting.is_new() && (self.door.access.is_open() || self.door.presented.token.is_some());
+                    let needs_none = waiting.is_new() && needs_no_token;
                     let has_none = waiting.is_new() && message.is_step1();
                     // What waits is counted by its own bytes, so it must keep no others.
                     if let Ok(ClientFrame::Message(_, message)) = decode(&Bytes::copy_from_slice(&frame)) {
@@ -218,6 +221,11 @@ impl Session {
             },
         }
         Ok(())
+    }
+
+    /// Whether a document may be asked for without a token of its own.
+    fn needs_no_token(&self) -> bool {
+        self.door.access.is_open() || self.door.presented.token.is_some()
     }
 
     /// A message of an open document.
@@ -302,15 +310,12 @@ impl Session {
                 }
             }
             (Some(Document::Open(open)), Verdict::Renewed(identity)) if open.renewal == attempt => {
-                let before = open.seat.pass().role();
                 let renewed = identity.and_then(|identity| open.seat.pass_mut().renew(identity));
                 match renewed {
                     Ok(()) => {
+                        // Nothing is said: a client that sends its token whenever it is let in would never stop. Another
+                        // role is told when the pass says so.
                         open.plan_renewal();
-                        // Another role is told when the pass says so.
-                        if open.seat.pass().role() == before {
-                            say(connection, &open.scope(&address));
-                        }
                         Ok(())
                     }
                     // What cannot be checked now is checked when the old one ends.
@@ -406,7 +411,7 @@ impl Session {
         let mut waiting: Vec<_> = self.documents.values_mut().filter_map(Document::waiting).collect();
         let HocuspocusLimits { waiting_bytes, waiting_messages, .. } = self.limits;
         let fits = Waiting::bound(&mut waiting, waiting_bytes, waiting_messages);
-        if fits { Ok(()) } else { Err(CloseReason::FrameTooBig) }
+        if fits { Ok(()) } else { Err(CloseReason::TooMuchWaiting) }
     }
 
     /// When something is to be done though nothing happens.

@@ -6,6 +6,7 @@
 //! A call that writes goes on when its future is dropped. After an error from one it is open whether it was written: read
 //! again. Times are kept to the millisecond.
 
+mod answer;
 mod key;
 mod postgres;
 mod roster;
@@ -13,9 +14,12 @@ mod sqlite;
 
 use std::time::Duration;
 
+pub use answer::{AnswerLimits, OnceKey, Recalled, Remembered};
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
 pub use postgres::EngineDirectory as PostgresDirectory;
-pub use roster::{Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, Visibility};
+pub use roster::{
+    Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility,
+};
 pub use sqlite::EngineDirectory as SqliteDirectory;
 
 use super::error::StoreError;
@@ -23,17 +27,6 @@ use super::place::Place;
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-
-/// What a request was answered, kept for the case that it is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Of the request, so that another one under the same key is noticed.
-    pub fingerprint: [u8; 32],
-    /// The status of the answer.
-    pub status: u16,
-    /// Its body.
-    pub body: Vec<u8>,
-}
 
 /// Asks whichever it is.
 macro_rules! each {
@@ -83,14 +76,16 @@ impl Directory {
     }
 
     /// Makes a room. `owner` becomes its first member, as an owner whatever role is in it; without one the room has no
-    /// owner until somebody adds one.
+    /// owner until somebody adds one. With the key of the request that it is made for, it is recalled as [`Recalled::Made`]
+    /// until its answer is remembered.
     pub async fn create_room(
         &self,
         room: &RoomId,
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
+        once: Option<OnceKey>,
     ) -> Result<Created, StoreError> {
-        each!(self, directory => directory.create_room(room, settings, owner).await)
+        each!(self, directory => directory.create_room(room, settings, owner, once).await)
     }
 
     /// Gives `who` a place in `room`, which has at most `most` members afterwards.
@@ -115,15 +110,20 @@ impl Directory {
     }
 
     /// Changes what `room` allows; `false` when there is no room of this name.
-    pub async fn configure(&self, room: &RoomId, settings: RoomSettings) -> Result<bool, StoreError> {
-        each!(self, directory => directory.configure(room, settings).await)
+    pub async fn configure(&self, room: &RoomId, change: SettingsChange) -> Result<bool, StoreError> {
+        each!(self, directory => directory.configure(room, change).await)
     }
 
-    /// Deletes the roster of `room`; `false` when there is none. The document is deleted by
+    /// Deletes the roster of `room`; `false` when there is none. The document is deleted afterwards, by
     /// [`Store::delete_room`](super::Store::delete_room). Until that is done, and at the latest when the store is opened
     /// again, no room of this name can be made: its maker would find the old document in it.
     pub async fn delete_room(&self, room: &RoomId) -> Result<bool, StoreError> {
         each!(self, directory => directory.delete_room(room).await)
+    }
+
+    /// Whether the document of `room` is still to be deleted, after its roster was.
+    pub async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
+        each!(self, directory => directory.is_deleted(room).await)
     }
 
     /// At most `limit` rooms that `who` is a member of, in the order of their names, from the one behind `after` on.
@@ -171,17 +171,17 @@ impl Directory {
         each!(self, directory => directory.secret(name).await)
     }
 
-    /// What was answered to the request with this idempotency key of this principal.
-    pub async fn recall(&self, scope: &PrincipalId, key: &str) -> Result<Option<Remembered>, StoreError> {
-        each!(self, directory => directory.recall(scope, key).await)
+    /// What came of a request with this idempotency key of this principal.
+    pub async fn recall(&self, once: &OnceKey) -> Result<Option<Recalled>, StoreError> {
+        each!(self, directory => directory.recall(once).await)
     }
 
-    /// Keeps an answer for [`recall`](Self::recall). The first one under a key stays.
-    pub async fn remember(&self, scope: &PrincipalId, key: &str, answer: &Remembered) -> Result<(), StoreError> {
-        each!(self, directory => directory.remember(scope, key, answer).await)
+    /// Keeps an answer for [`recall`](Self::recall); the oldest make room for it. The first one under a key stays.
+    pub async fn remember(&self, once: &OnceKey, answer: &Remembered, limits: AnswerLimits) -> Result<(), StoreError> {
+        each!(self, directory => directory.remember(once, answer, limits).await)
     }
 
-    /// Forgets the answers that were kept longer than `age` ago, and says how many.
+    /// Forgets what was kept of requests longer than `age` ago, and says of how many.
     pub async fn forget_older_than(&self, age: Duration) -> Result<u64, StoreError> {
         each!(self, directory => directory.forget_older_than(age).await)
     }

@@ -30,6 +30,23 @@ pub struct RoomSettings {
     pub editors_may_invite: bool,
 }
 
+/// A change of what a room allows. What is nothing stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SettingsChange {
+    /// Who sees the room beside its members from now on.
+    pub visibility: Option<Visibility>,
+    /// Whether editors may invite viewers and commenters from now on.
+    pub editors_may_invite: Option<bool>,
+}
+
+impl From<RoomSettings> for SettingsChange {
+    /// To exactly these.
+    fn from(settings: RoomSettings) -> Self {
+        let RoomSettings { visibility, editors_may_invite } = settings;
+        Self { visibility: Some(visibility), editors_may_invite: Some(editors_may_invite) }
+    }
+}
+
 /// Who sees a room beside its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Visibility {

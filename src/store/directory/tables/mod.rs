@@ -2,10 +2,11 @@
 //! sqlx's types differ while the SQL does not. The engine beside them has the connections, runs transactions, and says how a
 //! roster is locked. It must never use what only one of the databases knows.
 
+mod answers;
 mod keys;
 mod members;
-mod memory;
 mod rooms;
+mod secrets;
 
 use std::str::FromStr;
 

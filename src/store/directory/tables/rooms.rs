@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
+use super::answers::insert_creation;
 use super::members::{insert_member, read_member};
 use super::{EngineDirectory, EngineRow, room_name, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
-use crate::store::directory::roster::{Created, Member, RoomEntry, RoomSettings, Roster};
+use crate::store::directory::answer::OnceKey;
+use crate::store::directory::roster::{Created, Member, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility};
 use crate::store::error::StoreError;
 use crate::store::moment::{from_millis, now};
 
@@ -31,6 +33,7 @@ impl EngineDirectory {
         room: &RoomId,
         settings: RoomSettings,
         owner: Option<(PrincipalId, Member)>,
+        once: Option<OnceKey>,
     ) -> Result<Created, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
@@ -50,7 +53,10 @@ impl EngineDirectory {
                     return Ok(Created::Exists);
                 }
                 if let Some((who, member)) = owner {
-                    insert_member(connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                    insert_member(&mut *connection, &room, &who, &Member { role: Role::Owner, ..member }).await?;
+                }
+                if let Some(once) = once {
+                    insert_creation(connection, &once, &room).await?;
                 }
                 Ok(Created::Made)
             })
@@ -61,18 +67,21 @@ impl EngineDirectory {
     pub(in crate::store::directory) async fn configure(
         &self,
         room: &RoomId,
-        settings: RoomSettings,
+        change: SettingsChange,
     ) -> Result<bool, StoreError> {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let changed =
-                    sqlx::query("UPDATE rosters SET visibility = $1, editors_may_invite = $2 WHERE room = $3")
-                        .bind(settings.visibility.as_str())
-                        .bind(settings.editors_may_invite)
-                        .bind(room.as_str())
-                        .execute(connection)
-                        .await?;
+                // In one statement: of two who change different things at once, neither undoes what the other did.
+                let changed = sqlx::query(
+                    "UPDATE rosters SET visibility = coalesce($1, visibility),
+                         editors_may_invite = coalesce($2, editors_may_invite) WHERE room = $3",
+                )
+                .bind(change.visibility.map(Visibility::as_str))
+                .bind(change.editors_may_invite)
+                .bind(room.as_str())
+                .execute(connection)
+                .await?;
                 Ok(changed.rows_affected() > 0)
             })
         })
@@ -87,20 +96,26 @@ impl EngineDirectory {
                     .bind(room.as_str())
                     .execute(&mut *connection)
                     .await?;
-                if roster.rows_affected() == 0 {
-                    return Ok(false);
-                }
                 for statement in [
                     "DELETE FROM members WHERE room = $1",
-                    "INSERT INTO deleted_rooms (room) SELECT name FROM rooms WHERE name = $1
-                     ON CONFLICT (room) DO NOTHING",
+                    "DELETE FROM creations WHERE room = $1",
+                    // Even if nothing is written yet: what was sent may be on its way into the log.
+                    "INSERT INTO deleted_rooms (room) VALUES ($1) ON CONFLICT (room) DO NOTHING",
                 ] {
                     sqlx::query(statement).bind(room.as_str()).execute(&mut *connection).await?;
                 }
-                Ok(true)
+                Ok(roster.rows_affected() > 0)
             })
         })
         .await
+    }
+
+    pub(in crate::store::directory) async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)")
+            .bind(room.as_str())
+            .fetch_one(&self.readers)
+            .await;
+        found.map_err(|error| self.clear(error))
     }
 
     pub(in crate::store::directory) async fn rooms_of(
