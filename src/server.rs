@@ -214,6 +214,7 @@ fn api_options(config: &Config) -> ApiOptions {
         presence_bytes: bytes(config.max_presence),
         body_timeout: config.http.body_timeout,
         bodies_bytes: bytes(config.http.max_bodies),
+        json_bodies_bytes: bytes(config.http.max_json_bodies),
         changes: config.http.max_changes,
         request_timeout: config.http.request_timeout,
         idempotency_keep: config.http.idempotency_keep,

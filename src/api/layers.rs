@@ -74,12 +74,13 @@ pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Res
     let Ok(place) = Arc::clone(api.changes()).try_acquire_owned() else {
         return Err(Problem::new(Code::Busy, "The server works on as many changes as it takes at once."));
     };
+    let patience = api.options().request_timeout;
     let work = async move {
+        let room = api.bodies().room_to_parse(request.headers(), received.bytes.len()).await;
         let response = next.run(request).await;
-        drop((place, received));
+        drop((place, received, room));
         response
     };
-    let patience = api.options().request_timeout;
     match timeout(patience, tokio::spawn(work.in_current_span())).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => {

@@ -39,13 +39,23 @@ pub fn choose(headers: &HeaderMap, offered: &'static [&'static str]) -> Result<&
 /// Refuses a body that is said to be something else than `taken`.
 pub fn require(headers: &HeaderMap, taken: &'static str) -> Result<(), Problem> {
     let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = said.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case(taken) {
+    if essence(headers).eq_ignore_ascii_case(taken) {
         return Ok(());
     }
     Err(Problem::new(Code::UnsupportedMediaType, "The body's media type is not taken here.")
         .at("content-type")
         .expected(taken, said.map(super::query::shortened)))
+}
+
+/// Whether a body is said to be JSON of some kind.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    [JSON, JSON_PATCH].iter().any(|kind| essence(headers).eq_ignore_ascii_case(kind))
+}
+
+/// The type that a body is said to have, without parameters.
+fn essence(headers: &HeaderMap) -> &str {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    said.and_then(|value| value.split(';').next()).unwrap_or_default().trim()
 }
 
 /// One entry of an `Accept` header.

@@ -32,6 +32,8 @@ pub struct ApiOptions {
     pub body_timeout: Duration,
     /// Bytes of all bodies that are held at the same time.
     pub bodies_bytes: usize,
+    /// Bytes of JSON bodies that are worked on at the same time.
+    pub json_bodies_bytes: usize,
     /// Requests that change something and are worked on at the same time, those included whose callers have gone away.
     pub changes: usize,
     /// How long a change may take to be saved before its caller is told that this is open.
@@ -62,7 +64,7 @@ impl Api {
     /// The state of `router`.
     pub fn new(hub: Hub, access: Access, directory: Directory, options: ApiOptions) -> Self {
         let most = options.message_bytes.max(options.request_bytes);
-        let bodies = Bodies::new(most, options.body_timeout, options.bodies_bytes);
+        let bodies = Bodies::new(most, options.body_timeout, options.bodies_bytes, options.json_bodies_bytes);
         let changes = Arc::new(Semaphore::new(options.changes.min(Semaphore::MAX_PERMITS)));
         let shared = Shared { hub, access, directory, options, in_flight: InFlight::default(), bodies, changes };
         Self { shared: Arc::new(shared) }

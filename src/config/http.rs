@@ -28,6 +28,9 @@ pub struct HttpConfig {
     /// Bytes of all bodies of requests over REST that are held at the same time
     #[arg(long, env = "TRIPROOM_MAX_BODIES", default_value = "256MiB", value_name = "SIZE")]
     pub max_bodies: ByteSize,
+    /// Bytes of JSON bodies above 4KiB that are worked on at the same time; further ones wait
+    #[arg(long, env = "TRIPROOM_MAX_JSON_BODIES", default_value = "4MiB", value_name = "SIZE")]
+    pub max_json_bodies: ByteSize,
     /// Requests over REST that change something and are worked on at the same time
     #[arg(long, env = "TRIPROOM_MAX_CHANGES", default_value_t = 1_000, value_name = "COUNT")]
     pub max_changes: usize,
