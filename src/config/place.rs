@@ -15,7 +15,7 @@ pub struct StorePlace {
     /// Folder that holds the rooms
     #[arg(long, env = "TRIPROOM_DATA", default_value = "./triproom-data", value_name = "FOLDER")]
     pub data: PathBuf,
-    /// Postgres database that holds the rooms instead: postgres://user:password@host/database?sslmode=require
+    /// Postgres database that holds the rooms instead, as `postgres://user:password@host/database?sslmode=require`
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = database, value_name = "URL")]
     pub database_url: Option<DatabaseUrl>,
     /// Connections to the database that read; one more writes
@@ -36,7 +36,7 @@ impl StorePlace {
         let Some(DatabaseUrl(connect)) = &self.database_url else { return Ok(Place::Folder(self.data.clone())) };
         let connect = connect.clone().map_err(StoreError::BadAddress)?;
         let (connections, patience) = (self.database_connections, self.database_timeout);
-        Ok(Place::Postgres(PostgresOptions { connect, connections, patience }))
+        Ok(Place::Postgres(Box::new(PostgresOptions { connect, connections, patience })))
     }
 }
 

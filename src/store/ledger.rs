@@ -275,7 +275,7 @@ impl Ledger {
     /// The room's rows: where the committed ones are, and the others themselves.
     pub(super) fn view(&self, room: &RoomId) -> RoomView {
         let state = self.lock();
-        let waiting = state.in_flight.iter().flat_map(|batch| batch.first()).chain(state.queue.front()).next();
+        let waiting = state.in_flight.iter().filter_map(|batch| batch.first()).chain(state.queue.front()).next();
         let settled = Sequence(waiting.map_or(state.next, |row| row.sequence.0) - 1);
         let Some(account) = state.rooms.get(room) else {
             return RoomView { settled, committed: Vec::new(), unsaved: Vec::new() };

@@ -13,7 +13,7 @@ pub enum Place {
     /// A folder with a SQLite file in it; made when it is not there.
     Folder(PathBuf),
     /// A Postgres database, in which the tables are made when they are not there.
-    Postgres(PostgresOptions),
+    Postgres(Box<PostgresOptions>),
 }
 
 /// How a Postgres database is reached.

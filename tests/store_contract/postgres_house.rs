@@ -35,7 +35,7 @@ impl House for PostgresHouse {
     }
 
     fn config(&self) -> StoreConfig {
-        StoreConfig { fault: Some(self.fault.clone()), ..StoreConfig::new(Place::Postgres(self.options())) }
+        StoreConfig { fault: Some(self.fault.clone()), ..StoreConfig::new(Place::Postgres(Box::new(self.options()))) }
     }
 
     async fn damage_row(&self, sequence: Sequence) {
@@ -72,6 +72,6 @@ impl House for PostgresHouse {
     }
 
     async fn open_directory(&self) -> Directory {
-        Directory::open(Place::Postgres(self.options())).await.expect("the directory opens")
+        Directory::open(Place::Postgres(Box::new(self.options()))).await.expect("the directory opens")
     }
 }

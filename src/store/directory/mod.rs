@@ -67,7 +67,7 @@ impl Directory {
 
     /// Waits for what runs and closes, for all clones. A server's own is closed by closing its store.
     pub async fn close(self) {
-        each!(self, directory => directory.close().await)
+        each!(self, directory => directory.close().await);
     }
 
     /// Settings and members of `room`, in one round trip; nothing when nobody made a room of this name.

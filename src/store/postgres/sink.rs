@@ -90,13 +90,12 @@ impl PostgresSink {
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = schema::connect_only(&self.options).await?;
-                schema::take(&mut connection, &self.options).await?;
-                connection
-            }
+        let mut connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let mut connection = schema::connect_only(&self.options).await?;
+            schema::take(&mut connection, &self.options).await?;
+            connection
         };
         let patience = self.options.patience;
         let result = timeout(patience, work(&mut connection)).await.unwrap_or(Err(StoreError::TimedOut { patience }));
