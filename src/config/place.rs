@@ -28,13 +28,13 @@ pub struct StorePlace {
 
 /// An address of a Postgres database. Shows no password, nor does an error about it.
 #[derive(Clone)]
-pub struct DatabaseUrl(Result<PgConnectOptions, &'static str>);
+pub struct DatabaseUrl(Result<Box<PgConnectOptions>, &'static str>);
 
 impl StorePlace {
     /// The place.
     pub fn place(&self) -> Result<Place, StoreError> {
         let Some(DatabaseUrl(connect)) = &self.database_url else { return Ok(Place::Folder(self.data.clone())) };
-        let connect = connect.clone().map_err(StoreError::BadAddress)?;
+        let connect = *connect.clone().map_err(StoreError::BadAddress)?;
         let (connections, patience) = (self.database_connections, self.database_timeout);
         Ok(Place::Postgres(Box::new(PostgresOptions { connect, connections, patience })))
     }
@@ -51,5 +51,5 @@ impl std::fmt::Debug for DatabaseUrl {
 fn database(text: &str) -> Result<DatabaseUrl, String> {
     let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
     let parsed = if is_postgres { text.parse().ok() } else { None };
-    Ok(DatabaseUrl(parsed.ok_or("write it like postgres://user:password@host:5432/database")))
+    Ok(DatabaseUrl(parsed.map(Box::new).ok_or("write it like postgres://user:password@host:5432/database")))
 }
