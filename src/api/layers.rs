@@ -66,6 +66,12 @@ pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Res
     if request.method().is_safe() {
         return Ok(next.run(request).await);
     }
+    // Keys are for POST alone.
+    let hint = if request.method() == Method::POST {
+        "It may still be done. Read before you send it again, or send it with the same idempotency key."
+    } else {
+        "It may still be done. Read before you send it again."
+    };
     let (mut parts, body) = request.into_parts();
     Caller::from_request_parts(&mut parts, &api).await?;
     let received = api.bodies().receive(&parts.headers, body).await?;
@@ -87,8 +93,9 @@ pub async fn finish(State(api): State<Api>, request: Request, next: Next) -> Res
             tracing::error!(%error, "a request failed");
             Err(Problem::server_error())
         }
-        Err(_) => Err(Problem::new(Code::StoreUnavailable, format!("It was not saved within {patience:?}."))
-            .hint("It may still be done. Read before you send it again, or send it with the same idempotency key.")),
+        Err(_) => {
+            Err(Problem::new(Code::StoreUnavailable, format!("It was not saved within {patience:?}.")).hint(hint))
+        }
     }
 }
 

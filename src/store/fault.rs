@@ -21,6 +21,21 @@ pub enum Fault {
     Stall,
 }
 
+/// Commits a transaction, unless a test wants it otherwise.
+pub(super) async fn commit<DB: sqlx::Database>(
+    transaction: sqlx::Transaction<'_, DB>,
+    fault: Option<&FaultSwitch>,
+) -> Result<(), StoreError> {
+    if let Some(fault) = fault {
+        fault.before_commit().await?;
+    }
+    transaction.commit().await?;
+    if let Some(fault) = fault {
+        fault.after_commit()?;
+    }
+    Ok(())
+}
+
 /// A shared handle that makes the store's commits fail. For tests.
 #[derive(Debug, Clone, Default)]
 pub struct FaultSwitch {
@@ -44,7 +59,7 @@ impl FaultSwitch {
         self.struck.subscribe()
     }
 
-    pub(super) async fn before_commit(&self) -> Result<(), StoreError> {
+    async fn before_commit(&self) -> Result<(), StoreError> {
         let mut fault = self.fault.subscribe();
         if *fault.borrow_and_update() == Fault::Stall {
             self.strike();
@@ -58,7 +73,7 @@ impl FaultSwitch {
         Ok(())
     }
 
-    pub(super) fn after_commit(&self) -> Result<(), StoreError> {
+    fn after_commit(&self) -> Result<(), StoreError> {
         if *self.fault.borrow() == Fault::AfterCommit {
             self.strike();
             return Err(StoreError::Injected("after"));

@@ -16,6 +16,12 @@ use crate::room::id::RoomId;
 /// Snapshots up to this size are decompressed in place; larger ones on a thread that may take its time.
 const INLINE_BYTES: u64 = 64 << 10;
 
+/// A room's snapshot, and the generation of the older one that is kept beside it.
+pub(super) const SELECT_SNAPSHOT: &str =
+    "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data, older_snapshots.generation
+         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
+         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = $1";
+
 /// See the module. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(super) enum Reader {

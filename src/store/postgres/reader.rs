@@ -9,7 +9,7 @@ use crate::room::id::RoomId;
 use crate::store::Sequence;
 use crate::store::error::StoreError;
 use crate::store::ledger::RoomView;
-use crate::store::reader::ReadRoom;
+use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT};
 use crate::store::snapshot::Encoded;
 
 /// See the module. Clones share the connections.
@@ -69,12 +69,5 @@ impl PostgresReader {
 }
 
 async fn fetch_snapshot(connection: &mut PgConnection, room: &RoomId) -> Result<Option<PgRow>, sqlx::Error> {
-    sqlx::query(
-        "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data, older_snapshots.generation
-         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
-         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = $1",
-    )
-    .bind(room.as_str())
-    .fetch_optional(connection)
-    .await
+    sqlx::query(SELECT_SNAPSHOT).bind(room.as_str()).fetch_optional(connection).await
 }

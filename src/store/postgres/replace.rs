@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, Row};
 use super::sink::room_ids;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::moment::now;
 use crate::store::seal::signed;
 use crate::store::snapshot::Encoded;
@@ -46,13 +46,7 @@ pub(super) async fn commit_compaction(
         let source = format!("{} of {} folded rows are in the log", deleted.rows_affected(), folded.len()).into();
         return Err(StoreError::Fold { room: write.room().clone(), source });
     }
-    if let Some(fault) = fault {
-        fault.before_commit().await?;
-    }
-    transaction.commit().await?;
-    if let Some(fault) = fault {
-        fault.after_commit()?;
-    }
+    commit(transaction, fault).await?;
     Ok(true)
 }
 

@@ -12,7 +12,7 @@ use crate::room::id::RoomId;
 use crate::store::PostgresOptions;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::ledger::Batch;
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
@@ -132,13 +132,7 @@ async fn commit_rows(
     .bind(data)
     .execute(&mut *transaction)
     .await?;
-    if let Some(fault) = fault {
-        fault.before_commit().await?;
-    }
-    transaction.commit().await?;
-    if let Some(fault) = fault {
-        fault.after_commit()?;
-    }
+    commit(transaction, fault).await?;
     Ok(ids)
 }
 
@@ -196,13 +190,7 @@ async fn commit_deletion(
 ) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     delete(&mut transaction, room.as_str()).await?;
-    if let Some(fault) = fault {
-        fault.before_commit().await?;
-    }
-    transaction.commit().await?;
-    if let Some(fault) = fault {
-        fault.after_commit()?;
-    }
+    commit(transaction, fault).await?;
     Ok(())
 }
 

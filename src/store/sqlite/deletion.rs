@@ -6,7 +6,7 @@ use sqlx::{Connection, SqliteConnection};
 use crate::room::id::RoomId;
 use crate::store::Sequence;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::seal::signed;
 
 /// See [`Sink::commit_deletion`](crate::store::sink::Sink::commit_deletion).
@@ -34,13 +34,7 @@ pub(super) async fn commit_deletion(
     }
     sqlx::query("DELETE FROM deleted_rooms WHERE room = ?").bind(room.as_str()).execute(&mut *transaction).await?;
     sqlx::query("UPDATE sequences SET last = max(last, ?)").bind(signed(last.0)).execute(&mut *transaction).await?;
-    if let Some(fault) = fault {
-        fault.before_commit().await?;
-    }
-    transaction.commit().await?;
-    if let Some(fault) = fault {
-        fault.after_commit()?;
-    }
+    commit(transaction, fault).await?;
     Ok(())
 }
 

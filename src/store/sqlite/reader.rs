@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 use crate::room::id::RoomId;
 use crate::store::Sequence;
 use crate::store::error::StoreError;
-use crate::store::reader::ReadRoom;
+use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT};
 use crate::store::snapshot::Encoded;
 
 /// See the module. Clones share the connections.
@@ -80,14 +80,7 @@ impl SqliteReader {
 }
 
 async fn fetch_snapshot(connection: &mut SqliteConnection, room: &RoomId) -> Result<Option<SqliteRow>, sqlx::Error> {
-    sqlx::query(
-        "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data, older_snapshots.generation
-         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
-         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = ?",
-    )
-    .bind(room.as_str())
-    .fetch_optional(connection)
-    .await
+    sqlx::query(SELECT_SNAPSHOT).bind(room.as_str()).fetch_optional(connection).await
 }
 
 async fn fetch_rows(connection: &mut SqliteConnection, committed: &[Sequence]) -> Result<Vec<SqliteRow>, sqlx::Error> {

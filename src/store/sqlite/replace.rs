@@ -9,7 +9,7 @@ use super::rows::room_ids;
 use crate::store::Sequence;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::moment::now;
 use crate::store::seal::signed;
 use crate::store::snapshot::Encoded;
@@ -44,13 +44,7 @@ pub(super) async fn commit_compaction(
         return Err(StoreError::Fold { room: write.room().clone(), source });
     }
     sqlx::query("UPDATE sequences SET last = max(last, ?)").bind(signed(last.0)).execute(&mut *transaction).await?;
-    if let Some(fault) = fault {
-        fault.before_commit().await?;
-    }
-    transaction.commit().await?;
-    if let Some(fault) = fault {
-        fault.after_commit()?;
-    }
+    commit(transaction, fault).await?;
     Ok(true)
 }
 

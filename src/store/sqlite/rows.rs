@@ -8,7 +8,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::room::id::RoomId;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::ledger::Batch;
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
@@ -39,13 +39,7 @@ pub(super) async fn commit_rows(
     if attempt == Attempt::First || !already_there(&mut transaction, &rows).await? {
         insert(&mut transaction, &rows).await?;
     }
-    if let Some(fault) = fault {
-        fault.before_commit().await?;
-    }
-    transaction.commit().await?;
-    if let Some(fault) = fault {
-        fault.after_commit()?;
-    }
+    commit(transaction, fault).await?;
     Ok(ids)
 }
 

@@ -4,15 +4,13 @@
 #[path = "../tables/mod.rs"]
 mod tables;
 
-use std::panic::resume_unwind;
-use std::pin::Pin;
-
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, PgPool};
 
+use self::tables::Work;
 use crate::store::PostgresOptions;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::postgres::schema;
 
 type EngineConnection = PgConnection;
@@ -27,9 +25,6 @@ pub struct EngineDirectory {
     readers: PgPool,
     fault: Option<FaultSwitch>,
 }
-
-/// The statements of one transaction, and what came of them.
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
 
 impl EngineDirectory {
     pub(in crate::store) fn new(readers: PgPool, fault: Option<FaultSwitch>) -> Self {
@@ -53,23 +48,6 @@ impl EngineDirectory {
         self.readers.close().await;
     }
 
-    /// Runs `work` in a transaction and commits it, on a task of its own: whether its caller polls it or has left.
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
-    {
-        let directory = self.clone();
-        match tokio::spawn(async move { directory.transact(work).await }).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                // The runtime ends.
-                Err(_) => Err(StoreError::Closed),
-            },
-        }
-    }
-
     async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T>,
@@ -77,13 +55,10 @@ impl EngineDirectory {
         let clear = |error| self.clear(error);
         let mut transaction = self.readers.begin().await.map_err(clear)?;
         let answer = work(&mut transaction).await.map_err(clear)?;
-        if let Some(fault) = &self.fault {
-            fault.before_commit().await?;
-        }
-        transaction.commit().await.map_err(clear)?;
-        if let Some(fault) = &self.fault {
-            fault.after_commit()?;
-        }
+        commit(transaction, self.fault.as_ref()).await.map_err(|error| match error {
+            StoreError::Database(error) => self.clear(error),
+            other => other,
+        })?;
         Ok(answer)
     }
 

@@ -5,17 +5,16 @@
 #[path = "../tables/mod.rs"]
 mod tables;
 
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::time::timeout;
 
+use self::tables::Work;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::sqlite::schema;
 use crate::store::sqlite::turn::Turn;
 
@@ -40,9 +39,6 @@ pub struct EngineDirectory {
     file: PathBuf,
     fault: Option<FaultSwitch>,
 }
-
-/// The statements of one transaction, and what came of them.
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
 
 impl EngineDirectory {
     pub(super) async fn open(folder: &Path) -> Result<Self, StoreError> {
@@ -76,24 +72,6 @@ impl EngineDirectory {
         self.readers.close().await;
     }
 
-    /// Runs `work` in a transaction and commits it. On a task of its own: it holds the file's write lock, so it has to go on
-    /// whether its caller polls it or has left.
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
-    {
-        let directory = self.clone();
-        match tokio::spawn(async move { directory.transact(work).await }).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                // The runtime ends.
-                Err(_) => Err(StoreError::Closed),
-            },
-        }
-    }
-
     async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
@@ -106,13 +84,10 @@ impl EngineDirectory {
         };
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(clear)?;
         let answer = work(&mut transaction).await.map_err(clear)?;
-        if let Some(fault) = &self.fault {
-            fault.before_commit().await?;
-        }
-        transaction.commit().await.map_err(clear)?;
-        if let Some(fault) = &self.fault {
-            fault.after_commit()?;
-        }
+        commit(transaction, self.fault.as_ref()).await.map_err(|error| match error {
+            StoreError::Database(error) => self.clear(error),
+            other => other,
+        })?;
         Ok(answer)
     }
 

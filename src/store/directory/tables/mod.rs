@@ -8,6 +8,8 @@ mod members;
 mod rooms;
 mod secrets;
 
+use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::str::FromStr;
 
 use sqlx::Row;
@@ -15,6 +17,30 @@ use sqlx::Row;
 use super::{EngineConnection, EngineDirectory, EngineRow, LOCK_ROSTER};
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::principal::PrincipalId;
+use crate::store::error::StoreError;
+
+/// The statements of one transaction, and what came of them.
+pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
+
+impl EngineDirectory {
+    /// Runs `work` in a transaction and commits it. On a task of its own: it holds locks, so it has to go on whether its
+    /// caller polls it or has left.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut EngineConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let directory = self.clone();
+        match tokio::spawn(async move { directory.transact(work).await }).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => Err(StoreError::Closed),
+            },
+        }
+    }
+}
 
 /// A text column that one of our types can be read from.
 fn word<T>(row: &EngineRow, column: usize) -> Result<T, sqlx::Error>
