@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod api;
+pub mod bus;
 pub mod command;
 pub mod config;
 pub mod http;

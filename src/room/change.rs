@@ -133,6 +133,11 @@ impl<'d> Change<'d> {
         Self { txn: Some(txn), parts, state, applied, mixed, partial, author: Author::Clients, impossible }
     }
 
+    /// What is applied was checked before.
+    pub(super) fn trust(&mut self) {
+        self.parts.checks = Checks::Stored;
+    }
+
     /// An update without what is known of it already. A sender may show that as it never was, and who joins is sent what
     /// is new before what is old: it must reach nobody. An update that has to wait is left as it is.
     pub fn news(&self, update: CheckedUpdate) -> CheckedUpdate {

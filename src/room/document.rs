@@ -94,6 +94,13 @@ impl Document {
         Change::new(self.doc.transact_mut(), parts, &mut self.state)
     }
 
+    /// The same for what other nodes have taken: it was checked there, and is in the log.
+    pub(super) fn change_of_stored(&mut self) -> Change<'_> {
+        let mut change = self.change();
+        change.trust();
+        change
+    }
+
     /// Lets the server itself write, as one change. Gives the update for everybody, which is to be logged like one that
     /// came; nothing when nothing changed. Whether `work` keeps within the limits is for the caller to see to
     /// beforehand (`has_space`).

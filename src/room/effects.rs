@@ -4,6 +4,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::id::ConnectionId;
+use super::node::{NodeMessage, Recipient};
 use super::request::{Answer, RequestId};
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
@@ -33,6 +34,8 @@ pub struct Effects {
     pub answers: Vec<(RequestId, Answer)>,
     /// Sockets to close.
     pub closes: Vec<(ConnectionId, CloseReason)>,
+    /// Messages to other nodes.
+    pub shares: Vec<(Recipient, NodeMessage)>,
     /// Connections that must show that they live.
     pub challenges: Vec<ConnectionId>,
     /// Set when the document in memory is unusable: log what there is to log, load the document anew and give it to

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::client::Arrival;
 use super::id::ConnectionId;
+use super::node::NodeNews;
 use super::request::Request;
 use super::role::Writes;
 use super::update::CheckedUpdate;
@@ -64,6 +65,8 @@ pub enum Input {
     },
     /// Something is asked from outside; `Room::serve` answers it.
     Request(Request),
+    /// What comes from, or of, the other nodes that serve the room.
+    Node(NodeNews),
     /// The connection's outbox overflowed and is empty again: it lacks what came after `known`.
     Heal {
         /// Who lacks something.

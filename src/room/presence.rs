@@ -3,6 +3,7 @@
 //! that it introduced and that are nobody else's, a state that is not JSON never reaches a browser, and what is said for
 //! others (clients echo what they hear) changes nothing.
 
+mod elsewhere;
 mod news;
 
 use std::collections::HashMap;
@@ -41,6 +42,8 @@ pub struct Presence {
     /// How many entries are of clients that went.
     gone: usize,
     news: News,
+    /// Clients of this node of which other nodes have not heard what is new.
+    unshared: Vec<ClientId>,
     opened: Instant,
     clients_per_connection: usize,
 }
@@ -127,6 +130,7 @@ impl Presence {
             claims: HashMap::new(),
             gone: 0,
             news: News::default(),
+            unshared: Vec::new(),
             opened,
             clients_per_connection,
         }
@@ -199,6 +203,10 @@ impl Presence {
             }
             return Ok(());
         };
+        if known.owner.is_some_and(ConnectionId::is_node) {
+            self.hear_moved(now, from, (said.client, said.clock), &state, manner, heard)?;
+            return Ok(());
+        }
         if let Some(owner) = known.owner {
             // What has the clock that others were told is an echo. A client that is really there raises it.
             let claims = self.owned[&from].is_empty() && self.claims.get(&from).is_none_or(|id| *id == said.client);
@@ -250,10 +258,11 @@ impl Presence {
             return Err(PresenceRefusal::NotJson);
         }
         let entry = Entry { clock, state: Some(copied(state)), owner: Some(from), claim: None, seen: now };
-        if self.entries.insert(client, entry).is_some() {
+        if self.entries.insert(client, entry).is_some_and(|known| known.state.is_none()) {
             self.gone -= 1;
         }
         self.owned.entry(from).or_default().push(client);
+        self.unshared.push(client);
         self.news.note(client, Origin::One(from));
         Ok(())
     }
@@ -272,6 +281,7 @@ impl Presence {
         entry.clock = said.clock;
         entry.state = said.state.as_ref().map(copied);
         entry.seen = now;
+        self.unshared.push(said.client);
         self.news.note(said.client, Origin::One(from));
         Ok(())
     }
@@ -288,6 +298,7 @@ impl Presence {
         }
         if entry.state.take().is_some() {
             self.gone += 1;
+            self.unshared.push(client);
             self.news.note(client, Origin::Many);
         }
     }
@@ -309,6 +320,7 @@ impl Presence {
                 self.gone -= usize::from(entry.state.is_none());
                 if claim.clock > entry.clock || entry.state.is_none() {
                     (entry.clock, entry.state, entry.seen) = (claim.clock, Some(claim.state), now);
+                    self.unshared.push(client);
                     self.news.note(client, Origin::One(claim.by));
                 }
                 continue;
@@ -318,6 +330,9 @@ impl Presence {
             if entry.state.take().is_some() {
                 self.gone += 1;
                 self.news.note(client, Origin::Many);
+                if !connection.is_node() {
+                    self.unshared.push(client);
+                }
             }
         }
         self.bound_memory(now);
@@ -335,6 +350,9 @@ impl Presence {
             let entry = self.entries.get_mut(&client).expect("it was just found");
             entry.state = None;
             self.gone += 1;
+            if !entry.owner.is_some_and(ConnectionId::is_node) {
+                self.unshared.push(client);
+            }
             self.news.note(client, Origin::Many);
         }
         self.bound_memory(now);

@@ -20,7 +20,9 @@ use super::principal::Principal;
 use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
+use super::sharing::Sharing;
 use super::taking::{Said, Unwritten};
+use super::version::Version;
 use super::view::{DocumentView, ViewLimits};
 use super::writers::Writers;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
@@ -55,6 +57,10 @@ pub struct Room {
     /// The document for readers, until it changes.
     pub(super) view: Option<Arc<DocumentView>>,
     pub(super) view_limits: ViewLimits,
+    /// The document's version, until it changes.
+    pub(super) known_version: Option<Version>,
+    /// Other nodes, when there can be any.
+    pub(super) sharing: Option<Box<Sharing>>,
     /// Some client asked who is here.
     curious: bool,
     /// So many of the next updates are applied one by one: one of them broke the document.
@@ -75,6 +81,8 @@ impl Room {
             requests: Requests::default(),
             view: None,
             view_limits: limits.json,
+            known_version: None,
+            sharing: None,
             curious: false,
             suspects: 0,
             last_join: now,
@@ -85,6 +93,11 @@ impl Room {
     /// what was not taken is still in `inputs`.
     pub fn turn(&mut self, now: Instant, inputs: &mut VecDeque<Input>, admission: Admission) -> Effects {
         let mut effects = Effects::default();
+        self.note_time(now);
+        if self.take_from_nodes(inputs, &mut effects).is_err() {
+            effects.document_lost = true;
+            return effects;
+        }
         let mut updates = VecDeque::new();
         for input in std::mem::take(inputs) {
             match input {
@@ -114,6 +127,7 @@ impl Room {
             self.take(now, input, &mut effects);
         }
         self.tell_who_is_here(&mut effects);
+        self.rest_alone();
         effects
     }
 
@@ -124,6 +138,7 @@ impl Room {
             effects.replies.push((arrival.connection, everyone));
         }
         self.clients.insert(arrival.connection, Client::new(arrival));
+        self.count_people(&arrival.principal.id);
     }
 
     /// A client that counts begins anew: whatever it sent before is in its new count.
@@ -173,7 +188,9 @@ impl Room {
     fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
         match input {
             Input::Leave(connection) => {
-                self.clients.remove(&connection);
+                if let Some(client) = self.clients.remove(&connection) {
+                    self.count_people(&client.principal.id);
+                }
                 self.questions.forget(connection);
                 self.durability.forget(connection);
                 self.presence.leave(now, connection);
@@ -201,7 +218,11 @@ impl Room {
                 effects.replies.extend(self.durability.probe(from, probe).map(|message| (from, message)));
             }
             Input::Request(request) => self.requests.push(request),
-            Input::Stateless { from, text } => effects.texts.push((from, text)),
+            Input::Stateless { from, text } => {
+                self.tell_text(&text, effects);
+                effects.texts.push((from, text));
+            }
+            Input::Node(news) => self.hear_node(now, news, effects),
             Input::Join(_) | Input::Permit { .. } | Input::Update { .. } => unreachable!("they were taken first"),
         }
     }
@@ -243,7 +264,7 @@ impl Room {
 
     /// Makes a client announce itself with a higher clock. Hocuspocus clients since version 4 raise it and say nothing, so
     /// they are asked.
-    fn cure(&self, to: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
+    pub(super) fn cure(&self, to: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
         effects.replies.push((to, ServerMessage::Presence(entries)));
         if self.clients.get(&to).is_some_and(|client| client.receipt == Receipt::Status) {
             effects.replies.push((to, ServerMessage::QueryPresence));
@@ -266,7 +287,9 @@ impl Room {
     /// The log is on disk up to `position`: what to tell to whom.
     pub fn durable(&mut self, position: LogPosition) -> Effects {
         let (replies, answers) = (self.durability.reached(position), self.requests.reached(position));
-        Effects { replies, answers, ..Effects::default() }
+        let mut effects = Effects { replies, answers, ..Effects::default() };
+        self.tell_saved(position, &mut effects);
+        effects
     }
 
     /// Time passes: presence expires, memory is given back, and those whose changes were refused in a read-only
@@ -303,7 +326,7 @@ impl Room {
     /// Goes on with a document that was loaded anew.
     pub fn replace_document(&mut self, document: Document) {
         self.document = document;
-        self.view = None;
+        self.changed();
     }
 
     /// The document's state vector.
@@ -314,6 +337,11 @@ impl Room {
     /// The document.
     pub fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// The document is another one than before.
+    pub(super) fn changed(&mut self) {
+        (self.view, self.known_version) = (None, None);
     }
 
     /// Who is behind each connection.

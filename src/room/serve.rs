@@ -21,7 +21,7 @@ use super::view::{DocumentView, ViewError};
 impl Room {
     /// Whether some request waits for `serve`.
     pub fn has_requests(&self) -> bool {
-        self.requests.has_open()
+        self.requests.has_open() || self.has_node_questions()
     }
 
     /// Whether `serve` may take long enough to be kept away from other rooms' tasks.
@@ -32,7 +32,10 @@ impl Room {
     /// Does one request. Apart from `turn` because it may be dear.
     pub fn serve(&mut self, admission: Admission) -> Effects {
         let mut effects = Effects::default();
-        let Some(request) = self.requests.pop() else { return effects };
+        let Some(request) = self.requests.pop() else {
+            self.compare_with_node(&mut effects);
+            return effects;
+        };
         let answer = match request.ask {
             Ask::View => Ok(Some(Answer::View(self.look()))),
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
@@ -60,11 +63,24 @@ impl Room {
 
     fn look(&mut self) -> RoomView {
         let document = self.view();
-        RoomView { version: self.version(), document, present: self.who_is_here() }
+        let version = self.version();
+        RoomView { version, document, present: self.who_is_here() }
     }
 
-    /// Everybody who is here, whatever they say of themselves.
+    /// Everybody who is here, whatever they say of themselves, by way of whichever node.
     fn who_is_here(&self) -> Vec<Present> {
+        let mut present = self.connected_here();
+        for there in self.connected_elsewhere() {
+            match present.binary_search_by(|here| here.principal.id.cmp(&there.principal.id)) {
+                Ok(at) => present[at].connections += there.connections,
+                Err(at) => present.insert(at, there.clone()),
+            }
+        }
+        present
+    }
+
+    /// Everybody who is connected to this node.
+    pub(super) fn connected_here(&self) -> Vec<Present> {
         let mut present: BTreeMap<&PrincipalId, Present> = BTreeMap::new();
         for principal in self.principals() {
             let entry = present
@@ -116,8 +132,9 @@ impl Room {
         match patch.apply(&mut self.document, writes, &self.view_limits) {
             Ok(None) => {}
             Ok(Some(update)) => {
-                self.view = None;
+                self.changed();
                 self.append();
+                self.tell_later(&update);
                 effects.log.push(update.clone());
                 effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
             }
@@ -142,7 +159,10 @@ impl Room {
         None
     }
 
-    fn version(&self) -> Version {
-        self.view.as_ref().map_or_else(|| self.document().version(), |view| view.version)
+    pub(super) fn version(&mut self) -> Version {
+        let known = self.known_version.or_else(|| self.view.as_ref().map(|view| view.version));
+        let version = known.unwrap_or_else(|| self.document().version());
+        self.known_version = Some(version);
+        version
     }
 }

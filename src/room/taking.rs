@@ -122,6 +122,7 @@ impl Room {
         for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
             effects.log.push(raw.clone());
             self.durability.append();
+            self.tell_later(raw);
             if sole.is_none() && self.hears_echoes(*from) {
                 self.durability.echo(*from, raw.clone());
             }
@@ -140,7 +141,7 @@ impl Room {
             self.acknowledge(from, kind, effects);
         }
         if let Some(update) = finished.update {
-            self.view = None;
+            self.changed();
             effects.fanouts.push(Fanout { update, authors: applied.authors });
         }
         for (from, raw) in applied.orphans {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use yrs::IdSet;
 
 /// Bytes of a version: half of a SHA-256.
-const BYTES: usize = 16;
+pub const BYTES: usize = 16;
 
 /// A document's version, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +49,16 @@ impl Version {
         }
         let digest = hash.finalize();
         Self(digest[..BYTES].try_into().expect("a SHA-256 has more bytes"))
+    }
+
+    /// The version that has these bytes.
+    pub fn from_bytes(bytes: [u8; BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; BYTES] {
+        self.0
     }
 
     /// Whether it is the version of a document in which nobody ever wrote.

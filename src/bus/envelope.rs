@@ -1,0 +1,341 @@
+//! The wire format between nodes: a version, who says it, in which life of a room, the how-manieth message of that, for
+//! whom, and then the message. Numbers and byte strings as in lib0. Used by `bus` alone; it must read whatever an older
+//! or newer version, or anybody else with access to the wire, puts there without harm.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::announcement::Announcement;
+use super::roll::Beat;
+use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+use crate::room::node::{Extent, Kept, NodeId, NodeMessage, NodePresence, Recipient, Round};
+use crate::room::principal::{Principal, PrincipalId};
+use crate::room::request::Present;
+use crate::room::version::{self, Version};
+use crate::wire::awareness::{AwarenessEntry, ClientId};
+use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_byte_string, put_number};
+
+/// The version of this format. Nodes that speak another one do not hear each other.
+const VERSION: u8 = 1;
+/// The most bytes of a region's name.
+const REGION_MAX: usize = 64;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Envelope {
+    pub from: NodeId,
+    /// Which opening of the room at that node.
+    pub life: u64,
+    /// Counts the messages of that life from 0.
+    pub sequence: u64,
+    pub to: Recipient,
+    pub body: Body,
+}
+
+/// What is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Body {
+    Room(NodeMessage),
+    /// The node has closed the room.
+    Left,
+    Beat(Beat),
+    Announcement(Announcement),
+}
+
+/// Why a message cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EnvelopeError {
+    #[error("it is of version {0}")]
+    Version(u8),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("something in it is named as nothing is")]
+    Name,
+}
+
+impl Envelope {
+    pub fn encode(&self) -> Bytes {
+        let mut out = vec![VERSION];
+        let to = match self.to {
+            Recipient::All => 0,
+            Recipient::One(NodeId(node)) => node,
+        };
+        for number in [self.from.0, self.life, self.sequence, to] {
+            put_number(&mut out, number);
+        }
+        match &self.body {
+            Body::Room(message) => put_message(&mut out, message),
+            Body::Left => out.push(4),
+            Body::Beat(beat) => put_beat(&mut out, beat),
+            Body::Announcement(announcement) => {
+                let (tag, room) = match announcement {
+                    Announcement::Roster(room) => (6, Some(room)),
+                    Announcement::Deleted(room) => (7, Some(room)),
+                    Announcement::Keys => (8, None),
+                };
+                out.push(tag);
+                if let Some(room) = room {
+                    put_byte_string(&mut out, room.as_str().as_bytes());
+                }
+            }
+        }
+        out.into()
+    }
+
+    /// Updates and states in it are slices of `message`.
+    pub fn decode(message: &Bytes) -> Result<Self, EnvelopeError> {
+        let mut reader = Reader::new(message);
+        let version = reader.byte()?;
+        if version != VERSION {
+            return Err(EnvelopeError::Version(version));
+        }
+        let from = NodeId(reader.number()?);
+        let (life, sequence) = (reader.number()?, reader.number()?);
+        let to = match reader.number()? {
+            0 => Recipient::All,
+            node => Recipient::One(NodeId(node)),
+        };
+        let body = match reader.byte()? {
+            4 => Body::Left,
+            5 => Body::Beat(beat(&mut reader)?),
+            6 => Body::Announcement(Announcement::Roster(room(&mut reader)?)),
+            7 => Body::Announcement(Announcement::Deleted(room(&mut reader)?)),
+            8 => Body::Announcement(Announcement::Keys),
+            tag => Body::Room(read_message(tag, &mut reader, message)?),
+        };
+        Ok(Self { from, life, sequence, to, body })
+    }
+}
+
+fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
+    match message {
+        NodeMessage::Updates { kept, updates } => {
+            out.extend([0, if *kept == Kept::Saved { 0 } else { 1 }]);
+            put_number(out, updates.len() as u64);
+            updates.iter().for_each(|update| put_byte_string(out, update));
+        }
+        NodeMessage::Here { extent, presence, people } => {
+            out.extend([1, if *extent == Extent::All { 0 } else { 1 }]);
+            put_number(out, presence.len() as u64);
+            for NodePresence { entry, principal } in presence {
+                put_number(out, entry.client.0);
+                put_number(out, entry.clock);
+                put_byte_string(out, entry.state.as_deref().unwrap_or_default());
+                put_text(out, principal.as_ref().map(PrincipalId::as_str));
+            }
+            put_number(out, people.len() as u64);
+            for Present { principal, connections } in people {
+                put_text(out, Some(principal.id.as_str()));
+                put_text(out, principal.name.as_deref());
+                put_text(out, principal.on_behalf_of.as_ref().map(PrincipalId::as_str));
+                put_number(out, *connections as u64);
+            }
+        }
+        NodeMessage::Text(text) => {
+            out.push(2);
+            put_byte_string(out, text);
+        }
+        NodeMessage::Digest { round, vector, version } => {
+            let round = match round {
+                Round::Open => 0,
+                Round::Check => 1,
+                Round::Reply => 2,
+            };
+            out.extend([3, round]);
+            put_byte_string(out, vector);
+            out.extend(version.to_bytes());
+        }
+    }
+}
+
+fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<NodeMessage, EnvelopeError> {
+    Ok(match tag {
+        0 => {
+            let kept = either(reader, Kept::Saved, Kept::Unsaved)?;
+            let updates = many(reader, |reader| Ok(message.slice_ref(reader.byte_string()?)))?;
+            NodeMessage::Updates { kept, updates }
+        }
+        1 => {
+            let extent = either(reader, Extent::All, Extent::Changes)?;
+            let presence = many(reader, |reader| {
+                let client = ClientId(reader.number_up_to(CLIENT_ID_MAX)?);
+                let clock = reader.number_up_to(u64::from(u32::MAX))?;
+                let state = reader.byte_string()?;
+                let state = (!state.is_empty()).then(|| message.slice_ref(state));
+                let principal = principal_id(reader)?;
+                Ok(NodePresence { entry: AwarenessEntry { client, clock, state }, principal })
+            })?;
+            let people = many(reader, |reader| {
+                let id = principal_id(reader)?.ok_or(EnvelopeError::Name)?;
+                let principal = Principal::new(id, Some(reader.text()?));
+                let principal = Principal { on_behalf_of: principal_id(reader)?, ..principal };
+                let connections = usize::try_from(reader.number()?).map_err(|_| Malformed::OutOfRange)?;
+                Ok(Present { principal: Arc::new(principal), connections })
+            })?;
+            NodeMessage::Here { extent, presence, people }
+        }
+        2 => NodeMessage::Text(message.slice_ref(reader.text()?.as_bytes())),
+        3 => {
+            let round = match reader.byte()? {
+                0 => Round::Open,
+                1 => Round::Check,
+                2 => Round::Reply,
+                _ => return Err(Malformed::UnknownTag.into()),
+            };
+            let vector = message.slice_ref(reader.byte_string()?);
+            let version = reader.take(version::BYTES)?.try_into().expect("so many were taken");
+            NodeMessage::Digest { round, vector, version: Version::from_bytes(version) }
+        }
+        _ => return Err(Malformed::UnknownTag.into()),
+    })
+}
+
+fn put_beat(out: &mut Vec<u8>, beat: &Beat) {
+    out.push(5);
+    put_number(out, beat.count);
+    put_text(out, beat.region.as_deref());
+    put_number(out, beat.heard.len() as u64);
+    for (node, count) in &beat.heard {
+        put_number(out, node.0);
+        put_number(out, *count);
+    }
+}
+
+fn beat(reader: &mut Reader<'_>) -> Result<Beat, EnvelopeError> {
+    let count = reader.number()?;
+    let region = reader.text()?;
+    if region.len() > REGION_MAX {
+        return Err(EnvelopeError::Name);
+    }
+    let region = (!region.is_empty()).then(|| region.into());
+    let heard = many(reader, |reader| Ok((NodeId(reader.number()?), reader.number()?)))?;
+    Ok(Beat { count, region, heard })
+}
+
+/// An empty text stands for none.
+fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
+    put_byte_string(out, text.unwrap_or_default().as_bytes());
+}
+
+fn principal_id(reader: &mut Reader<'_>) -> Result<Option<PrincipalId>, EnvelopeError> {
+    match reader.text()? {
+        "" => Ok(None),
+        id => PrincipalId::parse(id).map(Some).map_err(|_| EnvelopeError::Name),
+    }
+}
+
+fn room(reader: &mut Reader<'_>) -> Result<RoomId, EnvelopeError> {
+    RoomId::parse(reader.text()?, ROOM_NAME_CEILING).map_err(|_| EnvelopeError::Name)
+}
+
+fn either<T>(reader: &mut Reader<'_>, zero: T, one: T) -> Result<T, EnvelopeError> {
+    match reader.byte()? {
+        0 => Ok(zero),
+        1 => Ok(one),
+        _ => Err(Malformed::UnknownTag.into()),
+    }
+}
+
+fn many<T>(
+    reader: &mut Reader<'_>,
+    mut one: impl FnMut(&mut Reader<'_>) -> Result<T, EnvelopeError>,
+) -> Result<Vec<T>, EnvelopeError> {
+    // A count never exceeds the bytes that follow.
+    (0..reader.count()?).map(|_| one(reader)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes() -> impl Strategy<Value = Bytes> {
+        prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+    }
+
+    fn id() -> impl Strategy<Value = PrincipalId> {
+        "[a-z]{1,9}".prop_map(|id| PrincipalId::parse(&id).expect("an id"))
+    }
+
+    fn presence() -> impl Strategy<Value = NodePresence> {
+        (0..CLIENT_ID_MAX, any::<u32>(), prop::option::of("[a-z{}]{1,9}"), prop::option::of(id())).prop_map(
+            |(client, clock, state, principal)| {
+                let state = state.map(Bytes::from);
+                NodePresence {
+                    entry: AwarenessEntry { client: ClientId(client), clock: clock.into(), state },
+                    principal,
+                }
+            },
+        )
+    }
+
+    fn person() -> impl Strategy<Value = Present> {
+        (id(), prop::option::of("[A-Za-z]{1,9}"), prop::option::of(id()), 0usize..9).prop_map(
+            |(id, name, on_behalf_of, connections)| {
+                let principal = Principal { on_behalf_of, ..Principal::new(id, name.as_deref()) };
+                Present { principal: Arc::new(principal), connections }
+            },
+        )
+    }
+
+    fn body() -> impl Strategy<Value = Body> {
+        let kept = prop_oneof![Just(Kept::Saved), Just(Kept::Unsaved)];
+        let extent = prop_oneof![Just(Extent::All), Just(Extent::Changes)];
+        let round = prop_oneof![Just(Round::Open), Just(Round::Check), Just(Round::Reply)];
+        let room = || "[a-zé/]{1,9}".prop_map(|name| RoomId::parse(&name, 100).expect("a name"));
+        let heard = prop::collection::vec((any::<u64>().prop_map(NodeId), any::<u64>()), 0..3);
+        prop_oneof![
+            (kept, prop::collection::vec(bytes(), 0..4))
+                .prop_map(|(kept, updates)| Body::Room(NodeMessage::Updates { kept, updates })),
+            (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4)).prop_map(
+                |(extent, presence, people)| Body::Room(NodeMessage::Here { extent, presence, people })
+            ),
+            "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),
+            (round, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, vector, version)| {
+                Body::Room(NodeMessage::Digest { round, vector, version: Version::from_bytes(version) })
+            }),
+            Just(Body::Left),
+            (any::<u64>(), prop::option::of("[a-z]{1,9}"), heard).prop_map(|(count, region, heard)| {
+                Body::Beat(Beat { count, region: region.map(Into::into), heard })
+            }),
+            room().prop_map(|room| Body::Announcement(Announcement::Roster(room))),
+            room().prop_map(|room| Body::Announcement(Announcement::Deleted(room))),
+            Just(Body::Announcement(Announcement::Keys)),
+        ]
+    }
+
+    fn envelope() -> impl Strategy<Value = Envelope> {
+        let to = prop_oneof![Just(Recipient::All), (1..u64::MAX).prop_map(|node| Recipient::One(NodeId(node)))];
+        (any::<u64>(), any::<u64>(), any::<u64>(), to, body()).prop_map(|(from, life, sequence, to, body)| Envelope {
+            from: NodeId(from),
+            life,
+            sequence,
+            to,
+            body,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(envelope in envelope()) {
+            prop_assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
+        }
+
+        #[test]
+        fn whatever_comes_is_read_without_harm(envelope in envelope(), cut in 0usize..200, at in 0usize..200, byte: u8) {
+            let mut bytes = envelope.encode().to_vec();
+            bytes.truncate(cut.max(1));
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let _ = Envelope::decode(&bytes.into());
+        }
+    }
+
+    #[test]
+    fn another_version_is_told_from_nonsense() {
+        assert_eq!(Envelope::decode(&Bytes::from_static(&[9, 0])), Err(EnvelopeError::Version(9)));
+        assert_eq!(Envelope::decode(&Bytes::new()), Err(EnvelopeError::Malformed(Malformed::Truncated)));
+    }
+}

@@ -1,0 +1,126 @@
+//! What the nodes that serve one room say to each other about it. Made and taken by `Room` (see `sharing`), carried by
+//! `bus`. It must never hold what only one node can understand: a connection's number, a position in its log.
+
+use bytes::Bytes;
+
+use super::id::ConnectionId;
+use super::principal::PrincipalId;
+use super::request::Present;
+use super::version::Version;
+use crate::wire::awareness::AwarenessEntry;
+
+/// One running server: a random number, drawn anew at each start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u64);
+
+/// A message about one room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeMessage {
+    /// Updates, as they stand in the log of whoever took them, or a difference.
+    Updates {
+        /// Whether they are in the store.
+        kept: Kept,
+        /// The updates, in order.
+        updates: Vec<Bytes>,
+    },
+    /// Who is in the room by way of the node that says it.
+    Here {
+        /// All of it or what is new.
+        extent: Extent,
+        /// Presence states.
+        presence: Vec<NodePresence>,
+        /// People and agents; with no connections, somebody is gone.
+        people: Vec<Present>,
+    },
+    /// A stateless text for all who speak a protocol that has such a thing.
+    Text(Bytes),
+    /// "This is what I have."
+    Digest {
+        /// What is expected in return.
+        round: Round,
+        /// The encoded state vector.
+        vector: Bytes,
+        /// The version, which speaks for the deletions, too.
+        version: Version,
+    },
+}
+
+/// Whether updates are in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// They are: whoever hears of them need not write them.
+    Saved,
+    /// They are not, as far as the sender knows: whoever takes them writes them, too.
+    Unsaved,
+}
+
+/// How much of who is here is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything: who is not named is not there.
+    All,
+    /// What changed.
+    Changes,
+}
+
+/// What a digest asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// The document's difference, who is here, and a digest to answer in turn.
+    Open,
+    /// The document's difference and a digest to answer in turn, if there is one.
+    Check,
+    /// The document's difference.
+    Reply,
+}
+
+/// The presence of a client that is connected to another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePresence {
+    /// The state.
+    pub entry: AwarenessEntry,
+    /// Whose client it is, as far as it is known.
+    pub principal: Option<PrincipalId>,
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipient {
+    /// Every node that has the room open.
+    All,
+    /// One of them.
+    One(NodeId),
+}
+
+/// What a room hears of the other nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeNews {
+    /// A node says something.
+    Said {
+        /// Which.
+        from: NodeId,
+        /// What.
+        message: NodeMessage,
+    },
+    /// A node has closed the room, or is dead.
+    Gone(NodeId),
+    /// Something that a node said did not arrive.
+    Missed(NodeId),
+    /// For a while nodes may not have heard each other.
+    Parted,
+}
+
+/// Where the numbers begin of the connections that stand for other nodes. Those of sockets never get there.
+const NODES: u64 = 1 << 63;
+
+impl ConnectionId {
+    /// The connection that stands for another node.
+    pub(super) fn of_node(number: u64) -> Self {
+        Self(NODES | number)
+    }
+
+    /// Whether it stands for another node.
+    pub(super) fn is_node(self) -> bool {
+        self.0 & NODES != 0
+    }
+}

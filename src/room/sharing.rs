@@ -1,0 +1,412 @@
+//! How a room is one room on many nodes: what it tells the other nodes that have it open, and what it takes from them.
+//! The part of `Room` that speaks with nodes; it sleeps while no other node has the room.
+//!
+//! Updates are told when they are in the store, so that whatever another node shows survives any crash; only when the
+//! store does not answer are they told unsaved, and then every node writes them itself. What was missed on the way is
+//! found by digests and healed by differences. It must never tell what came from another node, and never call its
+//! own document saved while something in it is not.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::change::{Outcome, Poisoned, Refusal};
+use super::durability::LogPosition;
+use super::effects::{Effects, Fanout};
+use super::id::ConnectionId;
+use super::input::Input;
+use super::node::{Extent, Kept, NodeId, NodeMessage, NodeNews, NodePresence, Recipient, Round};
+use super::principal::PrincipalId;
+use super::request::Present;
+use super::room::Room;
+use super::taking::NOBODY;
+use super::update::CheckedUpdate;
+use super::version::Version;
+use crate::wire::awareness::AwarenessEntry;
+
+/// So long the store may take before what it has not confirmed is told all the same.
+const UNSAVED_AFTER: Duration = Duration::from_millis(250);
+/// How often nodes compare their documents while several have the room open.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// And how often it is asked whether another one has.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// After nodes were parted, rooms compare their documents spread over this time.
+const REUNION: Duration = Duration::from_millis(400);
+/// Clients that are asked to announce themselves anew at a time.
+const ASKED_ANEW_MAX: usize = 64;
+
+/// What a room knows of the other nodes. Owned by `Room`.
+pub(super) struct Sharing {
+    nodes: HashMap<NodeId, Node>,
+    /// Updates of this node that the others have not heard of, until they are in the store.
+    untold: VecDeque<(LogPosition, Instant, Bytes)>,
+    /// Whose connections were counted differently when the others last heard of them.
+    moved: BTreeSet<PrincipalId>,
+    questions: VecDeque<Question>,
+    next_check: Instant,
+    /// The next check is the first after nodes were parted.
+    reunion: bool,
+    /// Spreads the rooms of a node over a period.
+    spread: f64,
+    /// The time of the last turn.
+    now: Instant,
+    numbers: u64,
+}
+
+/// Another node that has the room open.
+struct Node {
+    /// Stands for it in presence.
+    connection: ConnectionId,
+    people: BTreeMap<PrincipalId, Present>,
+}
+
+/// What needs the document's version, which may be dear.
+enum Question {
+    /// Our own digest is to be told.
+    Tell(Recipient, Round),
+    /// A node's digest is to be compared with the document.
+    Compare { from: NodeId, round: Round, vector: Bytes, version: Version },
+}
+
+impl Sharing {
+    fn new(now: Instant, spread: f64) -> Self {
+        Self {
+            nodes: HashMap::new(),
+            untold: VecDeque::new(),
+            moved: BTreeSet::new(),
+            questions: VecDeque::from([Question::Tell(Recipient::All, Round::Open)]),
+            next_check: now + LOOK_EVERY.mul_f64(0.5 + spread / 2.0),
+            reunion: false,
+            spread,
+            now,
+            numbers: 0,
+        }
+    }
+
+    fn node(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.entry(id).or_insert_with(|| {
+            self.numbers += 1;
+            Node { connection: ConnectionId::of_node(self.numbers), people: BTreeMap::new() }
+        })
+    }
+
+    /// One question of each kind and node is enough: a newer one says all that an older one did.
+    fn ask(&mut self, question: Question) {
+        let same = |other: &Question| match (other, &question) {
+            (Question::Tell(to, round), Question::Tell(also_to, also)) => to == also_to && round == also,
+            (Question::Compare { from, round, .. }, Question::Compare { from: also_from, round: also, .. }) => {
+                from == also_from && round == also
+            }
+            _ => false,
+        };
+        match self.questions.iter().position(same) {
+            Some(at) => self.questions[at] = question,
+            None => self.questions.push_back(question),
+        }
+    }
+
+    fn alone(&self) -> bool {
+        self.nodes.is_empty()
+    }
+}
+
+impl Room {
+    /// From now on the room is shared with whatever other nodes have it open. `spread`, from 0 to 1, is by how much of a
+    /// period this room's regular work lies apart from that of others.
+    pub fn share(&mut self, now: Instant, spread: f64) {
+        self.sharing = Some(Box::new(Sharing::new(now, spread)));
+    }
+
+    /// Updates that go to the log are told to the other nodes in time.
+    pub(super) fn tell_later(&mut self, update: &Bytes) {
+        let position = self.appended();
+        if let Some(sharing) = self.sharing.as_mut().filter(|sharing| !sharing.alone()) {
+            sharing.untold.push_back((position, sharing.now, update.clone()));
+        }
+    }
+
+    /// A connection of theirs came or went.
+    pub(super) fn count_people(&mut self, principal: &PrincipalId) {
+        if let Some(sharing) = self.sharing.as_mut().filter(|sharing| !sharing.alone()) {
+            sharing.moved.insert(principal.clone());
+        }
+    }
+
+    /// Time has come to this.
+    pub(super) fn note_time(&mut self, now: Instant) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.now = now;
+        }
+    }
+
+    /// Tells the other nodes a text.
+    pub(super) fn tell_text(&self, text: &Bytes, effects: &mut Effects) {
+        if self.sharing.as_ref().is_some_and(|sharing| !sharing.alone()) {
+            effects.shares.push((Recipient::All, NodeMessage::Text(text.clone())));
+        }
+    }
+
+    /// The log is on disk up to `position`.
+    pub(super) fn tell_saved(&mut self, position: LogPosition, effects: &mut Effects) {
+        let Some(sharing) = &mut self.sharing else { return };
+        let mut updates = Vec::new();
+        while let Some((.., update)) = sharing.untold.pop_front_if(|(at, ..)| *at <= position) {
+            updates.push(update);
+        }
+        if !updates.is_empty() {
+            effects.shares.push((Recipient::All, NodeMessage::Updates { kept: Kept::Saved, updates }));
+        }
+    }
+
+    /// Takes all updates of other nodes that are among `inputs`, as one change. Fails when that broke the document.
+    pub(super) fn take_from_nodes(&mut self, inputs: &mut VecDeque<Input>, effects: &mut Effects) -> Result<(), Poisoned> {
+        if self.sharing.is_none() {
+            return Ok(());
+        }
+        let mut updates = Vec::new();
+        for input in inputs.iter_mut() {
+            if let Input::Node(NodeNews::Said { message: NodeMessage::Updates { kept, updates: said }, .. }) = input {
+                let kept = *kept;
+                updates.extend(std::mem::take(said).into_iter().map(|update| (kept, update)));
+            }
+        }
+        if updates.is_empty() { Ok(()) } else { self.apply_from_nodes(updates, effects) }
+    }
+
+    fn apply_from_nodes(&mut self, updates: Vec<(Kept, Bytes)>, effects: &mut Effects) -> Result<(), Poisoned> {
+        let mut change = self.document.change_of_stored();
+        let (mut rows, mut orphans) = (Vec::new(), Vec::new());
+        let mut is_refused = false;
+        for (kept, raw) in updates {
+            let Ok(update) = CheckedUpdate::parse_stored(raw.clone()) else { continue };
+            let outcome = change.apply(update, NOBODY.0)?;
+            match outcome {
+                Outcome::Applied => {}
+                Outcome::Orphaned => orphans.push(raw.clone()),
+                Outcome::Known => continue,
+                Outcome::Refused(refusal) => {
+                    is_refused |= matches!(refusal, Refusal::Unsound | Refusal::Impossible);
+                    continue;
+                }
+            }
+            if kept == Kept::Unsaved {
+                rows.push(raw);
+            }
+        }
+        let finished = change.finish()?;
+        for row in rows {
+            effects.log.push(row);
+            self.append();
+        }
+        let orphans = orphans.into_iter().filter(|orphan| finished.update.as_ref() != Some(orphan));
+        for update in finished.update.iter().cloned().chain(orphans) {
+            self.changed();
+            effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
+        }
+        // Of two updates that exclude each other each node took another one; the log has both, in one order for all.
+        if is_refused { Err(Poisoned) } else { Ok(()) }
+    }
+
+    /// Hears of another node; its updates were taken before.
+    pub(super) fn hear_node(&mut self, now: Instant, news: NodeNews, effects: &mut Effects) {
+        if self.sharing.is_none() {
+            return;
+        }
+        match news {
+            NodeNews::Said { from, message } => self.hear_said(now, from, message, effects),
+            NodeNews::Gone(node) => {
+                let sharing = self.sharing.as_mut().expect("it was just there");
+                if let Some(gone) = sharing.nodes.remove(&node) {
+                    self.presence.leave(now, gone.connection);
+                }
+            }
+            NodeNews::Missed(node) => self.ask_nodes(Question::Tell(Recipient::One(node), Round::Open)),
+            NodeNews::Parted => self.reunite(now, effects),
+        }
+        self.rest_alone();
+    }
+
+    fn hear_said(&mut self, now: Instant, from: NodeId, message: NodeMessage, effects: &mut Effects) {
+        let sharing = self.sharing.as_mut().expect("whoever calls looked");
+        // A node that speaks of changes and was not known has said something before.
+        let missed = !sharing.nodes.contains_key(&from)
+            && !matches!(message, NodeMessage::Digest { .. } | NodeMessage::Here { extent: Extent::All, .. });
+        let connection = sharing.node(from).connection;
+        if missed {
+            sharing.ask(Question::Tell(Recipient::One(from), Round::Open));
+        }
+        match message {
+            NodeMessage::Updates { .. } => {}
+            NodeMessage::Text(text) => effects.texts.push((connection, text)),
+            NodeMessage::Here { extent, presence, people } => {
+                let known = &mut sharing.node(from).people;
+                if extent == Extent::All {
+                    known.clear();
+                }
+                for person in people {
+                    let id = person.principal.id.clone();
+                    if person.connections == 0 { known.remove(&id) } else { known.insert(id, person) };
+                }
+                let entries = presence.into_iter().filter_map(|said| self.admit(said)).collect();
+                self.presence.hear_node(now, connection, extent, entries);
+            }
+            NodeMessage::Digest { round, vector, version } => {
+                sharing.ask(Question::Compare { from, round, vector, version });
+            }
+        }
+    }
+
+    /// Somebody's client is not taken over by somebody else's, whichever nodes they are on.
+    fn admit(&mut self, said: NodePresence) -> Option<AwarenessEntry> {
+        if let Some(principal) = &said.principal {
+            self.writers.announces(said.entry.client.0, principal);
+            let owner = self.writers.owner(said.entry.client.0);
+            if owner.is_some_and(|(owner, _)| owner != principal) {
+                return None;
+            }
+        }
+        Some(said.entry)
+    }
+
+    /// Everybody is told everything once more, and asked. Others may have taken this node's clients for gone, and
+    /// browsers do not take them back without a higher clock.
+    fn reunite(&mut self, now: Instant, effects: &mut Effects) {
+        let sharing = self.sharing.as_mut().expect("whoever calls looked");
+        sharing.next_check = now + REUNION.mul_f64(sharing.spread);
+        sharing.questions.retain(|question| matches!(question, Question::Compare { .. }));
+        sharing.reunion = true;
+        for entry in self.presence.everyone_here().into_iter().take(ASKED_ANEW_MAX) {
+            if let Some(speaker) = self.presence.speaker_of(entry.client.0) {
+                let clock = entry.clock + 1;
+                self.cure(speaker, vec![AwarenessEntry { client: entry.client, clock, state: None }], effects);
+            }
+        }
+    }
+
+    fn ask_nodes(&mut self, question: Question) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.ask(question);
+        }
+    }
+
+    /// Keeps nothing for nodes that are not there.
+    pub(super) fn rest_alone(&mut self) {
+        if self.sharing.as_ref().is_none_or(|sharing| sharing.alone()) {
+            self.presence.forget_unshared();
+            if let Some(sharing) = &mut self.sharing {
+                sharing.untold.clear();
+                sharing.moved.clear();
+            }
+        }
+    }
+
+    /// What is new of who is here, for the other nodes.
+    pub fn take_here(&mut self) -> Option<NodeMessage> {
+        let sharing = self.sharing.as_mut().filter(|sharing| !sharing.alone())?;
+        if sharing.moved.is_empty() && !self.presence.has_unshared() {
+            return None;
+        }
+        let moved = std::mem::take(&mut sharing.moved);
+        let entries = self.presence.take_unshared();
+        let presence = entries.into_iter().map(|entry| self.named(entry)).collect();
+        let mut people = Vec::new();
+        for id in moved {
+            let mut theirs = self.principals().filter(|principal| principal.id == id);
+            let principal = theirs.next().cloned();
+            let connections = usize::from(principal.is_some()) + theirs.count();
+            let principal =
+                principal.unwrap_or_else(|| Arc::new(super::principal::Principal::new(id.clone(), None)));
+            people.push(Present { principal, connections });
+        }
+        Some(NodeMessage::Here { extent: Extent::Changes, presence, people })
+    }
+
+    fn everything_here(&self) -> NodeMessage {
+        let presence = self.presence.everyone_here().into_iter().map(|entry| self.named(entry)).collect();
+        NodeMessage::Here { extent: Extent::All, presence, people: self.connected_here() }
+    }
+
+    fn named(&self, entry: AwarenessEntry) -> NodePresence {
+        let principal = self.writers.owner(entry.client.0).map(|(owner, _)| owner.clone());
+        NodePresence { entry, principal }
+    }
+
+    /// Those who are connected to other nodes.
+    pub(super) fn connected_elsewhere(&self) -> impl Iterator<Item = &Present> {
+        self.sharing.iter().flat_map(|sharing| sharing.nodes.values()).flat_map(|node| node.people.values())
+    }
+
+    /// What is due to be told by now.
+    pub fn share_due(&mut self, now: Instant) -> Effects {
+        let mut effects = Effects::default();
+        self.note_time(now);
+        let Some(sharing) = &mut self.sharing else { return effects };
+        let late = |(_, since, _): &(LogPosition, Instant, Bytes)| now.duration_since(*since) >= UNSAVED_AFTER;
+        let mut updates = Vec::new();
+        while let Some((.., update)) = sharing.untold.pop_front_if(|waiting| late(waiting)) {
+            updates.push(update);
+        }
+        if !updates.is_empty() {
+            effects.shares.push((Recipient::All, NodeMessage::Updates { kept: Kept::Unsaved, updates }));
+        }
+        if sharing.next_check <= now {
+            let every = if sharing.alone() { LOOK_EVERY } else { CHECK_EVERY };
+            let reunion = std::mem::take(&mut sharing.reunion);
+            // A look for others who are not known of is an opening, as the first was.
+            let round = if reunion || sharing.alone() { Round::Open } else { Round::Check };
+            sharing.next_check = now + every.mul_f64(0.5 + sharing.spread / 2.0);
+            sharing.ask(Question::Tell(Recipient::All, round));
+            if reunion {
+                effects.shares.push((Recipient::All, self.everything_here()));
+            }
+        }
+        effects
+    }
+
+    /// When `share_due` has something to do.
+    pub fn next_share(&self) -> Option<Instant> {
+        let sharing = self.sharing.as_ref()?;
+        let unsaved = sharing.untold.front().map(|(_, since, _)| *since + UNSAVED_AFTER);
+        Some(unsaved.map_or(sharing.next_check, |unsaved| unsaved.min(sharing.next_check)))
+    }
+
+    /// Whether the document is to be compared with that of another node.
+    pub(super) fn has_node_questions(&self) -> bool {
+        self.sharing.as_ref().is_some_and(|sharing| !sharing.questions.is_empty())
+    }
+
+    /// Does one comparison.
+    pub(super) fn compare_with_node(&mut self, effects: &mut Effects) {
+        let Some(question) = self.sharing.as_mut().and_then(|sharing| sharing.questions.pop_front()) else { return };
+        match question {
+            Question::Tell(to, round) => effects.shares.push((to, self.own_digest(round))),
+            Question::Compare { from, round, vector, version } => {
+                let to = Recipient::One(from);
+                if self.version() != version {
+                    effects.shares.push((to, self.what_lacks(&vector)));
+                    if round != Round::Reply {
+                        effects.shares.push((to, self.own_digest(Round::Reply)));
+                    }
+                }
+                if round == Round::Open {
+                    effects.shares.push((to, self.everything_here()));
+                }
+            }
+        }
+    }
+
+    fn own_digest(&mut self, round: Round) -> NodeMessage {
+        NodeMessage::Digest { round, vector: self.state_vector(), version: self.version() }
+    }
+
+    fn what_lacks(&self, vector: &[u8]) -> NodeMessage {
+        // Whatever is in the document is in the store, or in this node's rows on their way there.
+        let kept = if self.is_settled() { Kept::Saved } else { Kept::Unsaved };
+        let orphans = self.document.orphans().map(|orphan| orphan.raw.clone());
+        let updates = std::iter::once(self.document.difference(vector)).chain(orphans).collect();
+        NodeMessage::Updates { kept, updates }
+    }
+}
