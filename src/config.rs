@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod http;
+pub mod nodes;
 pub mod place;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 
 use access::AccessConfig;
 use http::HttpConfig;
+use nodes::NodesConfig;
 use place::StorePlace;
 
 /// How logs are written.
@@ -39,6 +41,10 @@ pub struct Config {
     /// Listen beyond loopback although everybody who can connect may read and write every room
     #[arg(long, env = "TRIPROOM_I_KNOW_THIS_IS_OPEN")]
     pub i_know_this_is_open: bool,
+
+    /// The other nodes.
+    #[command(flatten)]
+    pub nodes: NodesConfig,
 
     /// Who may do what.
     #[command(flatten)]

@@ -13,14 +13,18 @@ use axum::routing::{any, get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::access::{Access, AccessError};
-use crate::api::health::{self, Health};
+use crate::api::health::{self, Health, Nodes};
 use crate::api::page;
 use crate::api::problem::Problem;
 use crate::api::{self, Api, ApiOptions};
+use crate::bus::{Announcement, Bus, Heard};
 use crate::config::access::AccessConfigError;
+use crate::config::nodes::NodesError;
 use crate::config::{Config, bytes};
 use crate::http::{HttpOptions, accept};
 use crate::hub::members::Patience;
@@ -33,7 +37,7 @@ use crate::session::connection::ConnectionLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
 use crate::store::directory::AnswerLimits;
-use crate::store::{Store, StoreConfig, StoreError};
+use crate::store::{Place, Sharing, Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
 
 /// Connections that the system may hold until they are accepted: many clients come back at once after a restart.
@@ -51,6 +55,9 @@ pub enum ServeError {
     /// Options of access that do not fit together.
     #[error(transparent)]
     Options(#[from] AccessConfigError),
+    /// Options of nodes that do not fit together.
+    #[error(transparent)]
+    Nodes(#[from] NodesError),
     /// See there.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -76,6 +83,9 @@ pub struct Server {
     config: Config,
     hub: Hub,
     store: Store,
+    bus: Option<Bus>,
+    /// What follows the other nodes.
+    following: JoinSet<()>,
     routes: Router,
 }
 
@@ -101,26 +111,40 @@ impl Server {
         if is_open && !address.ip().is_loopback() && !config.i_know_this_is_open {
             return Err(ServeError::Open(address));
         }
-        let mut store_config = StoreConfig::new(config.store.place()?);
+        let redis = config.nodes.redis()?;
+        let mut place = config.store.place()?;
+        match &mut place {
+            Place::Postgres(options) if redis.is_some() => options.sharing = Sharing::Nodes,
+            Place::Folder(_) if redis.is_some() => return Err(NodesError::NoDatabase.into()),
+            _ => {}
+        }
+        let mut store_config = StoreConfig::new(place);
         store_config.unsaved_budget = config.unsaved_budget.as_u64();
         let store = Store::open(store_config).await?;
-        Self::with_store(listener, config, store, metrics).await
+        let bus = redis.map(|options| Bus::redis(options, config.nodes.region.clone()));
+        Self::with_store(listener, config, store, bus, metrics).await
     }
 
-    /// The same with a store that is already open: tests bring one whose disk fails when they say so.
+    /// The same with a store that is already open, and a bus: tests bring one whose disk fails when they say so.
     pub async fn with_store(
         listener: TcpListener,
         config: Config,
         store: Store,
+        bus: Option<Bus>,
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, ServeError> {
-        let hub = Hub::new(store.clone(), hub_options(&config), Metrics::new());
-        let access = Access::open(config.access.options()?, store.directory()).await?;
+        let hub = Hub::new(store.clone(), bus.clone(), hub_options(&config), Metrics::new());
+        let access = Access::open(config.access.options()?, store.directory(), bus.clone()).await?;
+        let mut following = JoinSet::new();
+        if let Some(bus) = &bus {
+            following.spawn(follow(bus.announcements(), access.clone(), hub.clone()));
+        }
         let sessions = Sessions::new(hub.clone(), access.clone(), session_options(&config));
         let api = Api::new(hub.clone(), access, store.directory(), api_options(&config));
         let unsaved_budget = config.unsaved_budget.as_u64();
-        let health = Health { hub: hub.clone(), store: store.clone(), unsaved_budget, metrics };
-        Ok(Self { listener, config, hub, store, routes: routes(sessions, api, health) })
+        let nodes = bus.clone().map(|bus| Nodes { bus, without: config.nodes.without_redis });
+        let health = Health { hub: hub.clone(), store: store.clone(), nodes, unsaved_budget, metrics };
+        Ok(Self { listener, config, hub, store, bus, following, routes: routes(sessions, api, health) })
     }
 
     /// Where it listens.
@@ -136,7 +160,7 @@ impl Server {
     /// Serves until `shutdown` is done, then drains: nobody is let in, everybody is told to come back, everything is
     /// saved.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, config, hub, store, routes } = self;
+        let Self { listener, config, hub, store, bus, following, routes } = self;
         tokio::select! {
             () = accept(&listener, routes, http_options(&config)) => {}
             () = shutdown => {}
@@ -145,6 +169,10 @@ impl Server {
         tracing::info!(connections = hub.connections(), rooms = hub.rooms(), "draining");
         let drained = timeout(config.drain, async {
             hub.drain(config.drain / 2).await;
+            drop(following);
+            if let Some(bus) = bus {
+                bus.close().await;
+            }
             store.clone().close().await
         });
         match drained.await {
@@ -156,6 +184,21 @@ impl Server {
             // Some client or some room did not come to its end; what matters is on disk.
             Err(_) if store.unsaved_bytes() == 0 => Ok(store.close().await?),
             Err(_) => Err(ServeError::Unsaved { unsaved: store.unsaved_bytes(), drain: config.drain }),
+        }
+    }
+}
+
+/// Does here what other nodes announce.
+async fn follow(mut heard: broadcast::Receiver<Heard>, access: Access, hub: Hub) {
+    loop {
+        match heard.recv().await {
+            Ok(Heard::Announced(Announcement::Roster(room))) => access.changed_elsewhere(&room).await,
+            Ok(Heard::Announced(Announcement::Deleted(room))) => {
+                access.changed_elsewhere(&room).await;
+                hub.evict(&room).await;
+            }
+            Ok(Heard::Missed) | Err(RecvError::Lagged(_)) => access.look_anew().await,
+            Err(RecvError::Closed) => return,
         }
     }
 }

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::may::{Action, Denial, Standing, may, owner_of_new};
 use super::rosters::Held;
 use super::{Access, Identity, Pass, Refused, Shared};
+use crate::bus::Announcement;
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
@@ -123,6 +124,10 @@ impl Access {
             Ok(()) => directory.roster(room).await.map_err(Refused::from),
             Err(refused) => Err(refused),
         };
+        if let Some(bus) = &self.shared.bus {
+            // Also when it is not known whether it was done.
+            bus.announce(Announcement::Roster(room.clone()));
+        }
         match done {
             Ok(after) => {
                 let after = after.map(Arc::new);
@@ -137,6 +142,22 @@ impl Access {
                 }
                 Err(refused)
             }
+        }
+    }
+
+    /// Another node has changed a room's roster: whoever is in the room here hears of it.
+    pub async fn changed_elsewhere(&self, room: &RoomId) {
+        if let Some(held) = self.shared.rosters.in_memory(room)
+            && self.shared.rosters.read(room).await.is_err()
+        {
+            self.read_again(held);
+        }
+    }
+
+    /// Other nodes may have changed any roster.
+    pub async fn look_anew(&self) {
+        for room in self.shared.rosters.all_in_memory() {
+            self.changed_elsewhere(&room).await;
         }
     }
 

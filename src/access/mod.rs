@@ -43,6 +43,7 @@ pub use presented::{Presented, Token};
 pub use refused::{BadToken, Refused};
 pub use ticket::Ticket;
 
+use crate::bus::Bus;
 use crate::room::id::RoomId;
 use crate::store::StoreError;
 use crate::store::directory::{Directory, Roster};
@@ -75,6 +76,8 @@ struct Shared {
     failures: Failures,
     tickets: Tickets,
     keys: Arc<Keys>,
+    /// The way to other nodes, when there can be any.
+    bus: Option<Bus>,
     tokens: Option<Tokens>,
     webhook: Option<Webhook>,
     /// What reads key sets and revocations; ends with the last handle.
@@ -105,7 +108,8 @@ pub enum AccessError {
 
 impl Access {
     /// Reads secrets and key sets, and starts what reads them again.
-    pub async fn open(options: AccessOptions, directory: Directory) -> Result<Self, AccessError> {
+    /// Other nodes hear of changes by the bus.
+    pub async fn open(options: AccessOptions, directory: Directory, bus: Option<Bus>) -> Result<Self, AccessError> {
         let mut background = JoinSet::new();
         let (mut tokens, mut webhook) = (None, None);
         let keys = Arc::new(Keys::new(directory.clone()));
@@ -129,6 +133,7 @@ impl Access {
             webhook,
             _background: background,
             directory,
+            bus,
             options,
         };
         Ok(Self { shared: Arc::new(shared) })

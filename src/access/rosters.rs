@@ -59,6 +59,11 @@ impl Rosters {
         is_read.then_some(held)
     }
 
+    /// The rooms whose rosters are in memory.
+    pub(super) fn all_in_memory(&self) -> Vec<RoomId> {
+        self.held.iter().map(|held| held.key().clone()).collect()
+    }
+
     /// The place in memory of this room's roster, whether it was read or not.
     pub(super) fn hold(&self, room: &RoomId) -> Arc<Held> {
         let mut place = self.held.entry(room.clone()).or_default();
@@ -130,6 +135,10 @@ impl Held {
         self.now.send_if_modified(|now| {
             let is_news = now.changes == changes && now.roster.as_deref() != roster.as_ref();
             if is_news {
+                // On another node a room may have been deleted, and made anew.
+                let made = |roster: Option<&Roster>| roster.map(|roster| roster.created_at);
+                let before = made(now.roster.as_deref());
+                now.deletions += u64::from(before.is_some() && before != made(roster.as_ref()));
                 now.roster = roster.map(Arc::new);
             }
             now.is_read = true;

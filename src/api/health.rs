@@ -5,9 +5,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::problem::Problem;
+use crate::bus::{Bus, BusHealth};
+use crate::config::nodes::WithoutRedis;
 use crate::hub::Hub;
 use crate::store::{Store, StoreHealth};
 
@@ -18,10 +20,21 @@ pub struct Health {
     pub hub: Hub,
     /// Where they are kept.
     pub store: Store,
+    /// The other nodes, when there can be any.
+    pub nodes: Option<Nodes>,
     /// Bytes that may be unsaved before rooms take no changes.
     pub unsaved_budget: u64,
     /// The numbers, when they are recorded.
     pub metrics: Option<PrometheusHandle>,
+}
+
+/// How this server stands with other nodes.
+#[derive(Clone)]
+pub struct Nodes {
+    /// The way to them.
+    pub bus: Bus,
+    /// What this server says of itself while it hears none of them.
+    pub without: WithoutRedis,
 }
 
 /// The process answers.
@@ -39,17 +52,37 @@ pub async fn readyz(State(health): State<Health>) -> Response {
     let draining = health.hub.is_draining();
     // A disk that hangs reports no error; what piles up before it does.
     let unsaved = health.store.unsaved_bytes();
-    let ready = healthy && !draining && unsaved <= health.unsaved_budget / 2;
+    let (nodes, heard) = health.nodes.as_ref().map_or((json!(null), true), nodes);
+    let ready = healthy && heard && !draining && unsaved <= health.unsaved_budget / 2;
     let body = json!({
         "ready": ready,
         "draining": draining,
         "store": store,
+        "nodes": nodes,
         "unsaved_bytes": unsaved,
         "rooms": health.hub.rooms(),
         "connections": health.hub.connections(),
     });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
+}
+
+/// What is said of other nodes, and whether that is reason enough to be ready.
+fn nodes(Nodes { bus, without }: &Nodes) -> (Value, bool) {
+    let bus_health = *bus.health().borrow();
+    let state = match bus_health {
+        BusHealth::Healthy => "healthy",
+        BusHealth::Deaf => "messages do not arrive",
+        BusHealth::Unheard => "another node does not hear this one",
+    };
+    let others: Vec<Value> = bus
+        .others()
+        .into_iter()
+        .map(|(node, region)| json!({ "id": format!("{:016x}", node.0), "region": region.as_deref() }))
+        .collect();
+    let own = json!({ "id": format!("{:016x}", bus.node().0), "region": bus.region().map(AsRef::as_ref) });
+    let ready = bus_health == BusHealth::Healthy || *without == WithoutRedis::Ready;
+    (json!({ "bus": state, "this": own, "others": others }), ready)
 }
 
 /// The numbers as Prometheus reads them.

@@ -9,6 +9,4 @@ pub enum Announcement {
     Roster(RoomId),
     /// A room's document is deleted.
     Deleted(RoomId),
-    /// An API key was made or revoked.
-    Keys,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::REGION_MAX;
 use super::announcement::Announcement;
 use super::roll::Beat;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
@@ -18,8 +19,6 @@ use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_byte_string, put_n
 
 /// The version of this format. Nodes that speak another one do not hear each other.
 const VERSION: u8 = 1;
-/// The most bytes of a region's name.
-const REGION_MAX: usize = 64;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,14 +69,11 @@ impl Envelope {
             Body::Beat(beat) => put_beat(&mut out, beat),
             Body::Announcement(announcement) => {
                 let (tag, room) = match announcement {
-                    Announcement::Roster(room) => (6, Some(room)),
-                    Announcement::Deleted(room) => (7, Some(room)),
-                    Announcement::Keys => (8, None),
+                    Announcement::Roster(room) => (6, room),
+                    Announcement::Deleted(room) => (7, room),
                 };
                 out.push(tag);
-                if let Some(room) = room {
-                    put_byte_string(&mut out, room.as_str().as_bytes());
-                }
+                put_byte_string(&mut out, room.as_str().as_bytes());
             }
         }
         out.into()
@@ -101,7 +97,6 @@ impl Envelope {
             5 => Body::Beat(beat(&mut reader)?),
             6 => Body::Announcement(Announcement::Roster(room(&mut reader)?)),
             7 => Body::Announcement(Announcement::Deleted(room(&mut reader)?)),
-            8 => Body::Announcement(Announcement::Keys),
             tag => Body::Room(read_message(tag, &mut reader, message)?),
         };
         Ok(Self { from, life, sequence, to, body })
@@ -289,9 +284,8 @@ mod tests {
         prop_oneof![
             (kept, prop::collection::vec(bytes(), 0..4))
                 .prop_map(|(kept, updates)| Body::Room(NodeMessage::Updates { kept, updates })),
-            (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4)).prop_map(
-                |(extent, presence, people)| Body::Room(NodeMessage::Here { extent, presence, people })
-            ),
+            (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4))
+                .prop_map(|(extent, presence, people)| Body::Room(NodeMessage::Here { extent, presence, people })),
             "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),
             (round, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, vector, version)| {
                 Body::Room(NodeMessage::Digest { round, vector, version: Version::from_bytes(version) })
@@ -302,7 +296,6 @@ mod tests {
             }),
             room().prop_map(|room| Body::Announcement(Announcement::Roster(room))),
             room().prop_map(|room| Body::Announcement(Announcement::Deleted(room))),
-            Just(Body::Announcement(Announcement::Keys)),
         ]
     }
 

@@ -38,6 +38,9 @@ const ANNOUNCEMENTS: usize = 1_024;
 /// How long an opening room waits until it hears others; without, it is told later that it may have missed something.
 const SUBSCRIBE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The most bytes of a region's name.
+pub const REGION_MAX: usize = 64;
+
 /// Names a node's place to people: `eu-central`, a data centre, a zone.
 pub type Region = Arc<str>;
 
@@ -46,7 +49,7 @@ pub type Region = Arc<str>;
 pub struct Bus {
     shared: Arc<Shared>,
     /// Ends with the last handle.
-    _beating: Arc<Beating>,
+    beating: Arc<Beating>,
 }
 
 struct Shared {
@@ -118,6 +121,14 @@ impl Wire {
         }
     }
 
+    /// Returns when everything was sent.
+    async fn flush(&self) {
+        match self {
+            Self::Local(_) => {}
+            Self::Redis(link) => link.flush().await,
+        }
+    }
+
     /// Messages do not arrive: try another connection.
     fn renew(&self) {
         match self {
@@ -153,7 +164,7 @@ impl Bus {
             said: AtomicU64::new(0),
         });
         let beating = tokio::spawn(beating::beat(Arc::downgrade(&shared))).abort_handle();
-        Self { shared, _beating: Arc::new(Beating(beating)) }
+        Self { shared, beating: Arc::new(Beating(beating)) }
     }
 
     /// This node.
@@ -196,6 +207,13 @@ impl Bus {
         self.shared.announcements.subscribe()
     }
 
+    /// Says goodbye, so that nobody waits for this node's beats, and sends what waits. Call it when all rooms are closed.
+    pub async fn close(self) {
+        self.beating.0.abort();
+        self.shared.say(Body::Left);
+        let _ = tokio::time::timeout(SUBSCRIBE_PATIENCE, self.shared.wire.flush()).await;
+    }
+
     /// How many rooms this node takes part in.
     pub fn seats(&self) -> usize {
         self.shared.seats.len()
@@ -223,6 +241,10 @@ impl Shared {
         let is_own = envelope.from == self.node;
         match (room, envelope.body) {
             (None, Body::Beat(beat)) => self.roll.hear(std::time::Instant::now(), self.node, envelope.from, beat),
+            (None, Body::Left) if !is_own => {
+                self.roll.left(envelope.from);
+                self.seats.gone(envelope.from);
+            }
             (None, Body::Announcement(announcement)) if !is_own => {
                 // Nobody may be listening.
                 let _ = self.announcements.send(Heard::Announced(announcement));

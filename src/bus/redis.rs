@@ -184,6 +184,15 @@ impl Link {
         let _ = waiting.await;
     }
 
+    /// Returns when everything was sent.
+    pub async fn flush(&self) {
+        while self.shared.state().queued > 0 {
+            // What is asked for later is done later.
+            self.subscribe(&Channel::Nodes).await;
+        }
+        self.subscribe(&Channel::Nodes).await;
+    }
+
     pub fn unsubscribe(&self, channel: &Channel) {
         let mut state = self.shared.state();
         state.subscribed.remove(channel);
@@ -222,8 +231,7 @@ impl LinkShared {
         let count = state.queue.len().min(BATCH_MAX);
         let publish: Vec<_> = state.queue.drain(..count).collect();
         state.queued -= publish.iter().map(|(_, message)| message.len()).sum::<usize>();
-        let mut batch =
-            Batch { publish, subscribe: Vec::new(), unsubscribe: Vec::new(), waiting: Vec::new() };
+        let mut batch = Batch { publish, subscribe: Vec::new(), unsubscribe: Vec::new(), waiting: Vec::new() };
         let mut seen = HashSet::new();
         for (channel, done) in std::mem::take(&mut state.changed) {
             batch.waiting.extend(done);

@@ -116,6 +116,11 @@ impl Roll {
         }
     }
 
+    /// A node has said goodbye.
+    pub fn left(&self, node: NodeId) {
+        self.state().nodes.remove(&node);
+    }
+
     /// Time for a beat.
     pub fn beat(&self, now: Instant, region: Option<Region>) -> Pulse {
         let mut state = self.state();

@@ -7,7 +7,7 @@ use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
 use super::at_least_a_second;
-use crate::store::{Place, PostgresOptions, StoreError};
+use crate::store::{Place, PostgresOptions, Sharing, StoreError};
 
 /// Where the rooms are: in a folder, or in a Postgres database.
 #[derive(Debug, Clone, Args)]
@@ -36,7 +36,7 @@ impl StorePlace {
         let Some(DatabaseUrl(connect)) = &self.database_url else { return Ok(Place::Folder(self.data.clone())) };
         let connect = *connect.clone().map_err(StoreError::BadAddress)?;
         let (connections, patience) = (self.database_connections, self.database_timeout);
-        Ok(Place::Postgres(Box::new(PostgresOptions { connect, connections, patience })))
+        Ok(Place::Postgres(Box::new(PostgresOptions { connect, connections, patience, sharing: Sharing::Alone })))
     }
 }
 

@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use super::mail::Mail;
 use super::{Hub, Shared};
+use crate::bus::Announcement;
 use crate::room::id::RoomId;
 use crate::store::StoreError;
 
@@ -40,6 +41,13 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Another node has deleted a room: whoever is in it here is sent away.
+    pub async fn evict(&self, room: &RoomId) {
+        evict(&self.shared, room).await;
+    }
+}
+
 impl Deleting {
     /// Whether nobody may get into this room now.
     pub(super) fn has(&self, room: &RoomId) -> bool {
@@ -63,6 +71,9 @@ async fn delete(shared: &Shared, room: &RoomId, done: watch::Sender<()>) {
     }
     // Somebody may have been on the way in when it began.
     evict(shared, room).await;
+    if let Some(bus) = &shared.bus {
+        bus.announce(Announcement::Deleted(room.clone()));
+    }
     shared.deleting.rooms().remove(room);
     drop(done);
 }

@@ -10,6 +10,7 @@ use super::line::Line;
 use crate::room::client::Arrival;
 use crate::room::id::ConnectionId;
 use crate::room::input::Input;
+use crate::room::node::NodeNews;
 use crate::room::request::{Answer, Ask};
 
 /// One piece of mail.
@@ -27,6 +28,8 @@ pub enum Mail {
     Heavy(Input, Entrance),
     /// Somebody without a connection asks something; the entrance is there when it is big.
     Ask(Ask, oneshot::Sender<Answer>, Option<Entrance>),
+    /// What comes from other nodes; not by way of the mailbox.
+    Node(NodeNews),
     /// The room is being deleted: it ends, and everybody is sent away.
     Delete,
     /// A stale connection's queue is empty: it can be healed.

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::bus::Bus;
 use crate::room::id::RoomId;
 use crate::room::room::RoomLimits;
 use crate::store::Store;
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     deleting: Deleting,
     pub(crate) store: Store,
+    /// The way to other nodes, when there can be any.
+    pub(crate) bus: Option<Bus>,
     pub(crate) lane: Lane,
     pub(crate) options: HubOptions,
     pub(crate) metrics: Arc<Metrics>,
@@ -107,11 +110,12 @@ pub struct Counted(Arc<Shared>);
 
 impl Hub {
     /// A hub without rooms. Must be called within a runtime.
-    pub fn new(store: Store, options: HubOptions, metrics: Metrics) -> Self {
+    pub fn new(store: Store, bus: Option<Bus>, options: HubOptions, metrics: Metrics) -> Self {
         let shared = Shared {
             registry: Registry::new(),
             deleting: Deleting::default(),
             store,
+            bus,
             lane: Lane::new(options.cores),
             options,
             metrics: Arc::new(metrics),

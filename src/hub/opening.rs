@@ -13,7 +13,7 @@ use super::loading::load_document;
 use super::mail::Mail;
 use super::registry::{Generation, Opening};
 use super::saving::Saving;
-use super::task::RoomTask;
+use super::task::{Opened, RoomTask};
 use super::{Drain, Shared};
 use crate::room::id::RoomId;
 use crate::wire::close::CloseReason;
@@ -47,12 +47,18 @@ async fn live(
     let started = Instant::now();
     let options = &shared.options;
     let saving = Saving::new(shared.store.clone(), room.clone(), options.unsaved_budget, options.compaction);
+    // Before it is loaded: whatever is not in what was loaded is heard.
+    let seat = match &shared.bus {
+        Some(bus) => Some(bus.sit(room).await),
+        None => None,
+    };
     let document = match load_document(shared, &saving).await {
         Ok(document) => document,
         Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
     };
     shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
-    RoomTask::new(Arc::clone(shared), room.clone(), generation, document, saving, mail, drain).run().await;
+    let opened = Opened { document, saving, seat };
+    RoomTask::new(Arc::clone(shared), room.clone(), generation, opened, mail, drain).run().await;
 }
 
 /// A room that could not be opened: everybody who waits for it is sent away.

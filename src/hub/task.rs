@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::alarm::Alarm;
 use super::fanout::fan_out;
-use super::lane::Entrance;
+use super::lane::{Entrance, HEAVY_BYTES};
 use super::leaving::Leaving;
 use super::loading::load_document;
 use super::mail::Mail;
@@ -19,11 +19,13 @@ use super::registry::Generation;
 use super::saving::Saving;
 use super::visitors::Visitors;
 use super::{Drain, Shared};
+use crate::bus::Seat;
 use crate::room::document::Document;
 use crate::room::durability::LogPosition;
 use crate::room::effects::Effects;
 use crate::room::id::{ConnectionId, RoomId};
 use crate::room::input::{Admission, Input};
+use crate::room::node::{NodeMessage, NodeNews, Recipient};
 use crate::room::request::{Answer, RequestId};
 use crate::room::room::Room;
 use crate::wire::ServerMessage;
@@ -44,6 +46,8 @@ pub(super) struct RoomTask {
     room: Option<Room>,
     members: Members,
     saving: Saving,
+    /// The room's place among the nodes, when there can be others.
+    seat: Option<Seat>,
     mail: mpsc::Receiver<Mail>,
     /// Mail of the coming turn.
     waiting: Vec<Mail>,
@@ -68,6 +72,16 @@ pub(super) struct RoomTask {
     generation: Generation,
 }
 
+/// What a room is opened with.
+pub(super) struct Opened {
+    /// Its document, just loaded.
+    pub document: Document,
+    /// Its side of the log.
+    pub saving: Saving,
+    /// Its place among the nodes.
+    pub seat: Option<Seat>,
+}
+
 enum Event {
     Mail,
     Durable(LogPosition),
@@ -84,16 +98,21 @@ impl RoomTask {
         shared: Arc<Shared>,
         id: RoomId,
         generation: Generation,
-        document: Document,
-        saving: Saving,
+        opened: Opened,
         mail: mpsc::Receiver<Mail>,
         drain: watch::Receiver<Option<Arc<Drain>>>,
     ) -> Self {
         let now = Instant::now();
+        let Opened { document, saving, seat } = opened;
+        let mut room = Room::new(now, document, shared.options.room);
+        if let Some(seat) = &seat {
+            room.share(now, seat.spread());
+        }
         Self {
-            room: Some(Room::new(now, document, shared.options.room)),
+            room: Some(room),
             members: Members::new(now, shared.options.patience, Arc::clone(&shared.metrics)),
             saving,
+            seat,
             mail,
             waiting: Vec::new(),
             leaving: Leaving::new(drain),
@@ -116,6 +135,9 @@ impl RoomTask {
     /// Lives until nobody needs the room, or it is lost.
     pub(super) async fn run(mut self) {
         loop {
+            if self.room().has_requests() && self.serve(Instant::now()).await.is_err() {
+                return;
+            }
             match self.next_event().await {
                 Event::Mail => {
                     if self.turn().await.is_err() {
@@ -163,8 +185,22 @@ impl RoomTask {
             count = self.mail.recv_many(&mut self.waiting, most) => {
                 if count == 0 { Event::Deserted } else { Event::Mail }
             }
+            news = hear(&mut self.seat) => {
+                self.waiting.push(Mail::Node(news));
+                self.listen();
+                Event::Mail
+            }
             drains = self.leaving.begins() => if drains { Event::Drain } else { Event::Deserted },
             () = self.alarm.ring() => Event::Time,
+        }
+    }
+
+    /// Takes what else other nodes have said.
+    fn listen(&mut self) {
+        while self.waiting.len() < self.turn_max()
+            && let Some(news) = self.seat.as_mut().and_then(Seat::heard)
+        {
+            self.waiting.push(Mail::Node(news));
         }
     }
 
@@ -181,6 +217,7 @@ impl RoomTask {
             {
                 self.waiting.push(mail);
             }
+            self.listen();
         }
         let now = Instant::now();
         let mut entrances = Vec::new();
@@ -191,7 +228,7 @@ impl RoomTask {
             if admission == Admission::ReadOnly && bytes > 0 {
                 self.shared.metrics.refused_unsaved.increment(1);
             }
-            let heavy = self.dear || !entrances.is_empty();
+            let heavy = self.dear || !entrances.is_empty() || is_heavy(&inputs);
             let started = Instant::now();
             let effects;
             (effects, inputs) =
@@ -234,6 +271,7 @@ impl RoomTask {
                     Input::Leave(id)
                 }
                 Mail::Said(input) => input,
+                Mail::Node(news) => Input::Node(news),
                 Mail::Heavy(input, entrance) => {
                     entrances.push(entrance);
                     input
@@ -293,6 +331,7 @@ impl RoomTask {
             self.members.pass_on(now, from, text);
         }
         self.tell(now, effects.replies, effects.answers);
+        self.share(effects.shares);
         for (connection, reason) in effects.closes {
             if let Some(member) = self.members.get_mut(connection) {
                 tracing::info!(connection = connection.0, reason = reason.label(), "a client is closed");
@@ -306,7 +345,12 @@ impl RoomTask {
 
     /// Writes the news of a turn to everybody.
     fn flush(&mut self, now: Instant, effects: &Effects) {
-        let changes = if self.presence.rest(now).is_none() { self.room().take_presence() } else { None };
+        let mut changes = None;
+        if self.presence.rest(now).is_none() {
+            changes = self.room().take_presence();
+            let here = self.room().take_here();
+            self.share(here.map(|here| (Recipient::All, here)));
+        }
         self.presence_due = self.presence.rest(now);
         if effects.fanouts.is_empty() && changes.is_none() {
             return;
@@ -331,6 +375,12 @@ impl RoomTask {
         metrics.deliveries.increment(tally.sent as u64);
         metrics.bytes_out.increment(tally.bytes as u64);
         metrics.overflows.increment(tally.overflowed as u64);
+    }
+
+    /// Says what the room has to say to other nodes.
+    fn share(&mut self, messages: impl IntoIterator<Item = (Recipient, NodeMessage)>) {
+        let Some(seat) = &mut self.seat else { return };
+        messages.into_iter().for_each(|(to, message)| seat.say(to, message));
     }
 
     /// Says what the room has to say to single connections and visitors.
@@ -387,7 +437,8 @@ impl RoomTask {
 
     fn durable(&mut self, position: LogPosition) {
         let now = Instant::now();
-        let Effects { replies, answers, .. } = self.room().durable(position);
+        let Effects { replies, answers, shares, .. } = self.room().durable(position);
+        self.share(shares);
         self.tell(now, replies, answers);
         self.saving.hand_over();
         let size = self.room().document().size();
@@ -402,6 +453,8 @@ impl RoomTask {
             self.members.send(now, to, &message);
         }
         self.expiry = self.room().next_tick();
+        let shares = self.room().share_due(now).shares;
+        self.share(shares);
         self.flush(now, &Effects::default());
         let room = self.room.as_ref().expect("the room is away only within a turn");
         self.members.check(now, || room.state_vector());
@@ -414,7 +467,8 @@ impl RoomTask {
         let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
         let leaving = self.leaving.next();
         let closing = self.closing_time(now);
-        let times = [self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving];
+        let sharing = self.room().next_share();
+        let times = [sharing, self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving];
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
     }
 
@@ -462,6 +516,25 @@ impl Drop for RoomTask {
 /// The room's document is gone and cannot be had again.
 #[derive(Debug)]
 struct RoomLost;
+
+/// What comes next from other nodes. Cancel-safe.
+async fn hear(seat: &mut Option<Seat>) -> NodeNews {
+    match seat {
+        Some(seat) => seat.hear().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether other nodes say so much that it is better taken in the lane.
+fn is_heavy(inputs: &VecDeque<Input>) -> bool {
+    let bytes = |input: &Input| match input {
+        Input::Node(NodeNews::Said { message: NodeMessage::Updates { updates, .. }, .. }) => {
+            updates.iter().map(bytes::Bytes::len).sum()
+        }
+        _ => 0,
+    };
+    inputs.iter().map(bytes).sum::<usize>() > HEAVY_BYTES
+}
 
 fn update_bytes(input: &Input) -> usize {
     if let Input::Update { update, .. } = input { update.raw.len() } else { 0 }

@@ -162,7 +162,11 @@ impl Room {
     }
 
     /// Takes all updates of other nodes that are among `inputs`, as one change. Fails when that broke the document.
-    pub(super) fn take_from_nodes(&mut self, inputs: &mut VecDeque<Input>, effects: &mut Effects) -> Result<(), Poisoned> {
+    pub(super) fn take_from_nodes(
+        &mut self,
+        inputs: &mut VecDeque<Input>,
+        effects: &mut Effects,
+    ) -> Result<(), Poisoned> {
         if self.sharing.is_none() {
             return Ok(());
         }
@@ -248,7 +252,11 @@ impl Room {
                 }
                 for person in people {
                     let id = person.principal.id.clone();
-                    if person.connections == 0 { known.remove(&id) } else { known.insert(id, person) };
+                    if person.connections == 0 {
+                        known.remove(&id)
+                    } else {
+                        known.insert(id, person)
+                    };
                 }
                 let entries = presence.into_iter().filter_map(|said| self.admit(said)).collect();
                 self.presence.hear_node(now, connection, extent, entries);
@@ -317,8 +325,7 @@ impl Room {
             let mut theirs = self.principals().filter(|principal| principal.id == id);
             let principal = theirs.next().cloned();
             let connections = usize::from(principal.is_some()) + theirs.count();
-            let principal =
-                principal.unwrap_or_else(|| Arc::new(super::principal::Principal::new(id.clone(), None)));
+            let principal = principal.unwrap_or_else(|| Arc::new(super::principal::Principal::new(id.clone(), None)));
             people.push(Present { principal, connections });
         }
         Some(NodeMessage::Here { extent: Extent::Changes, presence, people })

@@ -41,7 +41,7 @@ pub use fault::{Fault, FaultSwitch};
 pub use log::RoomLog;
 
 pub use crate::room::durability::LogPosition;
-pub use place::{Place, PostgresOptions};
+pub use place::{Place, PostgresOptions, Sharing};
 
 use crate::room::id::RoomId;
 use job::Job;

@@ -25,6 +25,17 @@ pub struct PostgresOptions {
     pub connections: u32,
     /// How long a connection, a statement or a commit may take before it counts as a failure and is tried again.
     pub patience: Duration,
+    /// Who else may serve rooms from it.
+    pub sharing: Sharing,
+}
+
+/// Who serves rooms from one database at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// One server, which hears of no other.
+    Alone,
+    /// Nodes that hear of each other.
+    Nodes,
 }
 
 impl From<&Path> for Place {

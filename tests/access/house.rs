@@ -53,7 +53,7 @@ impl House {
         config.fault = Some(fault.clone());
         let store = Store::open(config).await.unwrap();
         let directory = store.directory();
-        let access = Access::open(self::options(options), directory.clone()).await.unwrap();
+        let access = Access::open(self::options(options), directory.clone(), None).await.unwrap();
         Self { access, directory, fault, folder, store }
     }
 

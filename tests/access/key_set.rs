@@ -155,7 +155,7 @@ async fn a_file_that_is_no_key_set_stops_the_start() {
     let file = folder.path().join("keys.json");
     let open = async || {
         let directory = Directory::open(folder.path()).await.unwrap();
-        Access::open(options(&["--jwks", file.to_str().unwrap()]), directory).await.map(drop)
+        Access::open(options(&["--jwks", file.to_str().unwrap()]), directory, None).await.map(drop)
     };
     assert!(matches!(open().await, Err(AccessError::KeySet { .. })), "there is none");
     std::fs::write(&file, "no keys").unwrap();

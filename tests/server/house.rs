@@ -47,7 +47,7 @@ impl House {
         store.fault = Some(fault.clone());
         let store = Store::open(store).await.unwrap();
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let server = Server::with_store(listener, config, store.clone(), None).await.unwrap();
+        let server = Server::with_store(listener, config, store.clone(), None, None).await.unwrap();
         let (address, hub) = (server.address().unwrap(), server.hub().clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use triproom::room::id::RoomId;
 use triproom::store::directory::Directory;
-use triproom::store::{FaultSwitch, Place, PostgresOptions, Sequence, StoreConfig};
+use triproom::store::{FaultSwitch, Place, PostgresOptions, Sequence, Sharing, StoreConfig};
 
 use crate::database::TestDatabase;
 use crate::house::House;
@@ -17,7 +17,12 @@ pub(crate) struct PostgresHouse {
 
 impl PostgresHouse {
     fn options(&self) -> PostgresOptions {
-        PostgresOptions { connect: self.database.options(), connections: 4, patience: Duration::from_secs(10) }
+        PostgresOptions {
+            connect: self.database.options(),
+            connections: 4,
+            patience: Duration::from_secs(10),
+            sharing: Sharing::Alone,
+        }
     }
 
     async fn connect(&self) -> PgConnection {

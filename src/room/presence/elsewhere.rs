@@ -37,7 +37,9 @@ impl Presence {
                 said.clock > known.clock || (said.clock == known.clock && said.state.is_none() && known.state.is_some())
             }
             // It was lost with its clock's state, and the node still has it.
-            Some(known) if owner.is_none() && known.state.is_none() => said.clock >= known.clock && said.state.is_some(),
+            Some(known) if owner.is_none() && known.state.is_none() => {
+                said.clock >= known.clock && said.state.is_some()
+            }
             Some(known) => said.clock > known.clock && said.state.is_some(),
         };
         let was_gone = known.is_some_and(|known| known.state.is_none());

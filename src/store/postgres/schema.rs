@@ -8,8 +8,8 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::store::PostgresOptions;
 use crate::store::error::StoreError;
+use crate::store::{PostgresOptions, Sharing};
 
 /// Where sqlx keeps what was applied.
 const MIGRATIONS: &str = "_sqlx_migrations";
@@ -55,12 +55,16 @@ pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnecti
     }
 }
 
-/// Takes the database for this server, until the connection ends: servers do not hear of each other's changes.
+/// Takes the database for this server, or together with other nodes, until the connection ends: a server that does not
+/// hear of the others' changes must be alone.
 pub(super) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
     let deadline = Instant::now() + GOODBYE;
     loop {
-        let taken: bool =
-            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(SERVER_LOCK).fetch_one(&mut *connection).await?;
+        let lock = match options.sharing {
+            Sharing::Alone => "SELECT pg_try_advisory_lock($1)",
+            Sharing::Nodes => "SELECT pg_try_advisory_lock_shared($1)",
+        };
+        let taken: bool = sqlx::query_scalar(lock).bind(SERVER_LOCK).fetch_one(&mut *connection).await?;
         if taken {
             return Ok(());
         }
