@@ -1,5 +1,5 @@
 //! The wire format between nodes: a version, who says it, in which life of a room, the how-manieth message of that, for
-//! whom, and then the message. Numbers and byte strings as in lib0. Used by `bus` alone; it must read whatever an older
+//! whom, and then the message. Numbers and byte strings as in lib0; a node's number is eight bytes, little-endian. Used by `bus` alone; it must read whatever an older
 //! or newer version, or anybody else with access to the wire, puts there without harm.
 
 use std::sync::Arc;
@@ -60,9 +60,10 @@ impl Envelope {
             Recipient::All => 0,
             Recipient::One(NodeId(node)) => node,
         };
-        for number in [self.from.0, self.life, self.sequence, to] {
-            put_number(&mut out, number);
-        }
+        out.extend(self.from.0.to_le_bytes());
+        put_number(&mut out, self.life);
+        put_number(&mut out, self.sequence);
+        out.extend(u64::to_le_bytes(to));
         match &self.body {
             Body::Room(message) => put_message(&mut out, message),
             Body::Left => out.push(4),
@@ -86,11 +87,11 @@ impl Envelope {
         if version != VERSION {
             return Err(EnvelopeError::Version(version));
         }
-        let from = NodeId(reader.number()?);
+        let from = node(&mut reader)?;
         let (life, sequence) = (reader.number()?, reader.number()?);
-        let to = match reader.number()? {
-            0 => Recipient::All,
-            node => Recipient::One(NodeId(node)),
+        let to = match node(&mut reader)? {
+            NodeId(0) => Recipient::All,
+            node => Recipient::One(node),
         };
         let body = match reader.byte()? {
             4 => Body::Left,
@@ -192,7 +193,7 @@ fn put_beat(out: &mut Vec<u8>, beat: &Beat) {
     put_text(out, beat.region.as_deref());
     put_number(out, beat.heard.len() as u64);
     for (node, count) in &beat.heard {
-        put_number(out, node.0);
+        out.extend(node.0.to_le_bytes());
         put_number(out, *count);
     }
 }
@@ -204,7 +205,7 @@ fn beat(reader: &mut Reader<'_>) -> Result<Beat, EnvelopeError> {
         return Err(EnvelopeError::Name);
     }
     let region = (!region.is_empty()).then(|| region.into());
-    let heard = many(reader, |reader| Ok((NodeId(reader.number()?), reader.number()?)))?;
+    let heard = many(reader, |reader| Ok((node(reader)?, reader.number()?)))?;
     Ok(Beat { count, region, heard })
 }
 
@@ -218,6 +219,10 @@ fn principal_id(reader: &mut Reader<'_>) -> Result<Option<PrincipalId>, Envelope
         "" => Ok(None),
         id => PrincipalId::parse(id).map(Some).map_err(|_| EnvelopeError::Name),
     }
+}
+
+fn node(reader: &mut Reader<'_>) -> Result<NodeId, EnvelopeError> {
+    Ok(NodeId(u64::from_le_bytes(reader.take(8)?.try_into().expect("so many were taken"))))
 }
 
 fn room(reader: &mut Reader<'_>) -> Result<RoomId, EnvelopeError> {
@@ -280,7 +285,7 @@ mod tests {
         let extent = prop_oneof![Just(Extent::All), Just(Extent::Changes)];
         let round = prop_oneof![Just(Round::Open), Just(Round::Check), Just(Round::Reply)];
         let room = || "[a-zé/]{1,9}".prop_map(|name| RoomId::parse(&name, 100).expect("a name"));
-        let heard = prop::collection::vec((any::<u64>().prop_map(NodeId), any::<u64>()), 0..3);
+        let heard = prop::collection::vec((any::<u64>().prop_map(NodeId), 0..1u64 << 53), 0..3);
         prop_oneof![
             (kept, prop::collection::vec(bytes(), 0..4))
                 .prop_map(|(kept, updates)| Body::Room(NodeMessage::Updates { kept, updates })),
@@ -291,7 +296,7 @@ mod tests {
                 Body::Room(NodeMessage::Digest { round, vector, version: Version::from_bytes(version) })
             }),
             Just(Body::Left),
-            (any::<u64>(), prop::option::of("[a-z]{1,9}"), heard).prop_map(|(count, region, heard)| {
+            (0..1u64 << 53, prop::option::of("[a-z]{1,9}"), heard).prop_map(|(count, region, heard)| {
                 Body::Beat(Beat { count, region: region.map(Into::into), heard })
             }),
             room().prop_map(|room| Body::Announcement(Announcement::Roster(room))),
@@ -301,7 +306,7 @@ mod tests {
 
     fn envelope() -> impl Strategy<Value = Envelope> {
         let to = prop_oneof![Just(Recipient::All), (1..u64::MAX).prop_map(|node| Recipient::One(NodeId(node)))];
-        (any::<u64>(), any::<u64>(), any::<u64>(), to, body()).prop_map(|(from, life, sequence, to, body)| Envelope {
+        (any::<u64>(), 0..1u64 << 53, 0..1u64 << 53, to, body()).prop_map(|(from, life, sequence, to, body)| Envelope {
             from: NodeId(from),
             life,
             sequence,

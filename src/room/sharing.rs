@@ -28,7 +28,7 @@ use super::version::Version;
 use crate::wire::awareness::AwarenessEntry;
 
 /// So long the store may take before what it has not confirmed is told all the same.
-const UNSAVED_AFTER: Duration = Duration::from_millis(250);
+const UNSAVED_AFTER: Duration = Duration::from_secs(1);
 /// How often nodes compare their documents while several have the room open.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// And how often it is asked whether another one has.
@@ -235,13 +235,16 @@ impl Room {
 
     fn hear_said(&mut self, now: Instant, from: NodeId, message: NodeMessage, effects: &mut Effects) {
         let sharing = self.sharing.as_mut().expect("whoever calls looked");
-        // A node that speaks of changes and was not known has said something before.
-        let missed = !sharing.nodes.contains_key(&from)
-            && !matches!(message, NodeMessage::Digest { .. } | NodeMessage::Here { extent: Extent::All, .. });
+        let is_new = !sharing.nodes.contains_key(&from);
         let connection = sharing.node(from).connection;
-        if missed {
-            sharing.ask(Question::Tell(Recipient::One(from), Round::Open));
+        if is_new && !matches!(message, NodeMessage::Digest { round: Round::Open, .. }) {
+            // So far nothing was kept for it. A node that speaks of changes has said something before.
+            let answers = matches!(message, NodeMessage::Digest { .. } | NodeMessage::Here { extent: Extent::All, .. });
+            let round = if answers { Round::Check } else { Round::Open };
+            sharing.ask(Question::Tell(Recipient::One(from), round));
+            effects.shares.push((Recipient::One(from), self.everything_here()));
         }
+        let sharing = self.sharing.as_mut().expect("it was just there");
         match message {
             NodeMessage::Updates { .. } => {}
             NodeMessage::Text(text) => effects.texts.push((connection, text)),
@@ -393,7 +396,7 @@ impl Room {
             Question::Compare { from, round, vector, version } => {
                 let to = Recipient::One(from);
                 if self.version() != version {
-                    effects.shares.push((to, self.what_lacks(&vector)));
+                    self.tell_what_lacks(to, &vector, effects);
                     if round != Round::Reply {
                         effects.shares.push((to, self.own_digest(Round::Reply)));
                     }
@@ -409,11 +412,14 @@ impl Room {
         NodeMessage::Digest { round, vector: self.state_vector(), version: self.version() }
     }
 
-    fn what_lacks(&self, vector: &[u8]) -> NodeMessage {
-        // Whatever is in the document is in the store, or in this node's rows on their way there.
-        let kept = if self.is_settled() { Kept::Saved } else { Kept::Unsaved };
+    /// Whatever is in the document is in the store, or in this node's rows on their way there: then it is told with them.
+    fn tell_what_lacks(&mut self, to: Recipient, vector: &[u8], effects: &mut Effects) {
         let orphans = self.document.orphans().map(|orphan| orphan.raw.clone());
-        let updates = std::iter::once(self.document.difference(vector)).chain(orphans).collect();
-        NodeMessage::Updates { kept, updates }
+        let updates: Vec<Bytes> = std::iter::once(self.document.difference(vector)).chain(orphans).collect();
+        if self.is_settled() {
+            effects.shares.push((to, NodeMessage::Updates { kept: Kept::Saved, updates }));
+        } else {
+            updates.iter().for_each(|update| self.tell_later(update));
+        }
     }
 }

@@ -1,0 +1,1 @@
+//! Everything fails, from a seed.

@@ -1,0 +1,138 @@
+//! A node, Redis or the wire to it fails: clients notice as little as can be, and everything is healed in time.
+
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::house::House;
+use super::proxy::Way;
+use super::together::{heard, presence};
+
+/// Both clients read until they have the same notes.
+pub async fn until_equal(ada: &mut Client, bob: &mut Client, length: usize) {
+    ada.until("everything", |ada| ada.notes().chars().count() >= length).await;
+    bob.until("everything", |bob| bob.notes().chars().count() >= length).await;
+    assert_eq!(ada.notes(), bob.notes());
+}
+
+#[tokio::test]
+async fn what_was_saved_on_both_nodes_survives_kill_9_of_both() {
+    let mut house = House::open(2, &[]).await;
+    for round in 0..5u8 {
+        let mut ada = house.join(0, "lisbon", 10 + u64::from(round)).await;
+        let mut bob = house.join(1, "lisbon", 20 + u64::from(round)).await;
+        ada.write("a").await;
+        bob.write("b").await;
+        ada.settle(round).await;
+        bob.settle(round).await;
+        let (first, second) = (house.nodes.remove(0), house.nodes.remove(0));
+        tokio::join!(first.kill(), second.kill());
+        house.add(&[]).await;
+        house.add(&[]).await;
+        let reader = house.join(0, "lisbon", 30 + u64::from(round)).await;
+        assert_eq!(reader.notes().len(), 2 * (usize::from(round) + 1), "{:?}", reader.notes());
+    }
+}
+
+#[tokio::test]
+async fn a_dead_nodes_presence_is_gone_within_six_seconds() {
+    let mut house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    bob.send(&presence(2, 1, r#"{"name":"bob"}"#)).await;
+    ada.until("bob is here", |ada| heard(ada, "bob")).await;
+    ada.others.clear();
+    let killed = Instant::now();
+    house.nodes.remove(1).kill().await;
+    ada.until("bob is gone", |ada| heard(ada, "null")).await;
+    assert!(killed.elapsed() < Duration::from_secs(6), "{:?}", killed.elapsed());
+    let view = house.nodes[0].get("/v1/rooms/lisbon").await;
+    assert_eq!(view["present"].as_array().unwrap().len(), 1, "{view}");
+}
+
+#[tokio::test]
+async fn a_node_that_was_stopped_comes_back_with_its_clients() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    bob.send(&presence(2, 1, r#"{"name":"bob"}"#)).await;
+    ada.until("bob is here", |ada| heard(ada, "bob")).await;
+    ada.others.clear();
+    house.nodes[1].signal("STOP");
+    ada.until("bob is gone", |ada| heard(ada, "null")).await;
+    ada.write("while you were away").await;
+    ada.settle(1).await;
+    house.nodes[1].signal("CONT");
+    bob.until("what was written", |bob| bob.notes() == "while you were away").await;
+    bob.until("it is asked to show itself", |bob| heard(bob, "null")).await;
+    bob.send(&presence(2, 3, r#"{"name":"bob again"}"#)).await;
+    ada.until("bob is back", |ada| heard(ada, "bob again")).await;
+}
+
+#[tokio::test]
+async fn redis_restarts_under_the_hands_of_people_who_type() {
+    let mut house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    ada.write("0").await;
+    bob.until("the first letter", |bob| bob.notes() == "0").await;
+    house.redis.kill().await;
+    for _ in 0..10 {
+        ada.write("a").await;
+        bob.write("b").await;
+    }
+    ada.settle(1).await;
+    bob.settle(1).await;
+    assert!(ada.was_answered(1) && bob.was_answered(1), "saved without Redis");
+    house.redis.start_again().await;
+    let back = Instant::now();
+    until_equal(&mut ada, &mut bob, 21).await;
+    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+    house.settle().await;
+}
+
+#[tokio::test]
+async fn a_wire_that_takes_everything_and_delivers_nothing_turns_red_and_is_replaced() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    let is_red = |ready: &serde_json::Value| ready["ready"] == false;
+    house.nodes[1].redis.set(Way::Mute);
+    ada.write("a").await;
+    bob.write("b").await;
+    assert!(house.nodes[1].until("it is red", is_red).await < Duration::from_secs(5));
+    assert!(house.nodes[1].metric("triproom_bus_healthy").await < 1.0);
+    house.nodes[1].redis.set(Way::Open);
+    until_equal(&mut ada, &mut bob, 2).await;
+    house.settle().await;
+}
+
+#[tokio::test]
+async fn one_node_cut_off_from_redis_serves_on_and_is_healed() {
+    let house = House::open(2, &["--without-redis", "ready"]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    for round in 1..=3 {
+        house.nodes[1].redis.set(Way::Cut);
+        let down = |ready: &serde_json::Value| ready["ready"] == true && ready["nodes"]["bus"] != "healthy";
+        house.nodes[1].until("it says so, and is ready as configured", down).await;
+        ada.write("a").await;
+        bob.write("b").await;
+        ada.settle(round).await;
+        bob.settle(round).await;
+        house.nodes[1].redis.set(Way::Open);
+        until_equal(&mut ada, &mut bob, 2 * usize::from(round)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_wire_makes_others_late_and_nothing_wrong() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    house.nodes[0].redis.set(Way::Slow(Duration::from_millis(50)));
+    for _ in 0..10 {
+        ada.write("a").await;
+        bob.write("b").await;
+    }
+    until_equal(&mut ada, &mut bob, 20).await;
+}

@@ -1,0 +1,16 @@
+//! Several servers, the real binary each, on one real Postgres and one real Redis: edits, presence, rights and deletions
+//! cross nodes; nodes and Redis and links between them fail, and nothing that was acknowledged is lost.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod chaos;
+#[path = "../server/client.rs"]
+mod client;
+#[path = "../support/database.rs"]
+mod database;
+mod failing;
+mod house;
+mod proxy;
+#[path = "../support/redis.rs"]
+mod redis;
+mod rights;
+mod together;

@@ -1,0 +1,134 @@
+//! Nothing fails: whatever happens on one node is seen on the others.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use triproom::wire::lib0::{put_byte_string, put_number};
+
+use super::client::Client;
+use super::house::House;
+
+/// An awareness message of one client.
+pub fn presence(client: u64, clock: u64, state: &str) -> Vec<u8> {
+    let mut update = Vec::new();
+    for number in [1, client, clock] {
+        put_number(&mut update, number);
+    }
+    put_byte_string(&mut update, state.as_bytes());
+    let mut message = vec![1];
+    put_byte_string(&mut message, &update);
+    message
+}
+
+pub fn heard(client: &Client, text: &str) -> bool {
+    client.others.iter().any(|message| String::from_utf8_lossy(message).contains(text))
+}
+
+#[tokio::test]
+async fn what_is_written_on_one_node_is_read_on_the_other_at_once_and_saved_once() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    for round in 0..20 {
+        ada.write("a").await;
+        bob.until("ada's letter", |bob| bob.notes().matches('a').count() > round).await;
+        bob.write("b").await;
+        ada.until("bob's letter", |ada| ada.notes().matches('b').count() > round).await;
+    }
+    ada.settle(1).await;
+    bob.settle(1).await;
+    assert_eq!(ada.notes(), bob.notes());
+    let mut database = house.database.connect().await;
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM log").fetch_one(&mut database).await.unwrap();
+    assert_eq!(rows, 40, "each node writes what its own clients wrote");
+}
+
+#[tokio::test]
+async fn presence_crosses_nodes_and_goes_with_its_client() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    ada.send(&presence(1, 1, r#"{"name":"ada"}"#)).await;
+    bob.until("ada is here", |bob| heard(bob, "ada")).await;
+    bob.send(&presence(2, 1, r#"{"name":"bob"}"#)).await;
+    ada.until("bob is here", |ada| heard(ada, "bob")).await;
+    // Who comes later hears of both, by whichever node.
+    let mut cleo = house.join(1, "lisbon", 3).await;
+    cleo.send(&[3]).await;
+    cleo.until("both are here", |cleo| heard(cleo, "ada") && heard(cleo, "bob")).await;
+    let view = house.nodes[1].get("/v1/rooms/lisbon").await;
+    let connections: u64 =
+        view["present"].as_array().unwrap().iter().map(|present| present["connections"].as_u64().unwrap()).sum();
+    assert_eq!(connections, 3, "{view}");
+    bob.others.clear();
+    drop(ada);
+    bob.until("ada is gone", |bob| heard(bob, "null")).await;
+}
+
+#[tokio::test]
+async fn a_client_that_moves_to_another_node_is_shown_there_and_not_twice() {
+    let house = House::open(2, &[]).await;
+    let mut watcher = house.join(1, "lisbon", 9).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    ada.send(&presence(1, 5, r#"{"at":"first"}"#)).await;
+    watcher.until("ada is here", |watcher| heard(watcher, "first")).await;
+    // Its old socket is not closed yet when it comes back, as browsers do, with the clock that it had.
+    let mut moved = house.join(1, "lisbon", 1).await;
+    moved.send(&presence(1, 5, r#"{"at":"first"}"#)).await;
+    moved.until("it is asked to raise its clock", |moved| heard(moved, "null")).await;
+    moved.send(&presence(1, 7, r#"{"at":"second"}"#)).await;
+    watcher.until("ada has moved", |watcher| heard(watcher, "second")).await;
+    watcher.others.clear();
+    drop(ada);
+    moved.send(&presence(1, 8, r#"{"at":"third"}"#)).await;
+    watcher.until("ada is still here", |watcher| heard(watcher, "third")).await;
+    assert!(!heard(&watcher, "null"), "the old socket takes nobody away");
+}
+
+#[tokio::test]
+async fn patches_and_requests_see_one_document_whichever_node_they_ask() {
+    let house = House::open(3, &[]).await;
+    house.nodes[0].create("lisbon").await;
+    for (number, node) in house.nodes.iter().enumerate() {
+        assert!(node.patch("lisbon", &format!("from-{number}")).await.is_success());
+    }
+    for node in &house.nodes {
+        node.until_document("lisbon", "all three", |document| {
+            (0..3).all(|number| document["items"][format!("from-{number}")]["title"] == json!(format!("from-{number}")))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_is_opened_while_another_node_writes_lacks_nothing() {
+    let house = House::open(2, &["--room-idle", "0s"]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    for round in 1..=30u64 {
+        ada.write("x").await;
+        let mut late = house.join(1, "lisbon", 100 + round).await;
+        ada.write("y").await;
+        let expected = usize::try_from(2 * round).unwrap();
+        late.until("everything", |late| late.notes().len() == expected).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_drains_hands_its_clients_over() {
+    let mut house = House::open(2, &["--drain", "5s"]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    bob.send(&presence(2, 1, r#"{"name":"bob"}"#)).await;
+    ada.until("bob is here", |ada| heard(ada, "bob")).await;
+    ada.others.clear();
+    bob.write("the last words").await;
+    let leaving = tokio::spawn(house.nodes.remove(1).terminate());
+    assert_eq!(bob.closed().await, 1012);
+    let started = Instant::now();
+    ada.until("bob is gone", |ada| heard(ada, "null")).await;
+    assert!(leaving.await.unwrap(), "it ends well");
+    assert!(started.elapsed() < Duration::from_secs(6));
+    let moved = house.join(0, "lisbon", 3).await;
+    assert_eq!(moved.notes(), "the last words");
+    house.nodes[0].until("the node has said goodbye", |ready| ready["nodes"]["others"] == json!([])).await;
+}
