@@ -107,12 +107,14 @@ impl Envelope {
 fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
     match message {
         NodeMessage::Updates { kept, updates } => {
-            out.extend([0, if *kept == Kept::Saved { 0 } else { 1 }]);
+            out.extend([0, u8::from(*kept != Kept::Saved)]);
             put_number(out, updates.len() as u64);
-            updates.iter().for_each(|update| put_byte_string(out, update));
+            for update in updates {
+                put_byte_string(out, update);
+            }
         }
         NodeMessage::Here { extent, presence, people } => {
-            out.extend([1, if *extent == Extent::All { 0 } else { 1 }]);
+            out.extend([1, u8::from(*extent != Extent::All)]);
             put_number(out, presence.len() as u64);
             for NodePresence { entry, principal } in presence {
                 put_number(out, entry.client.0);

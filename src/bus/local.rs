@@ -41,7 +41,9 @@ impl Exchange {
     /// Every server is told that messages may have been lost, as after a connection that broke.
     pub fn part(&self) {
         let all: Vec<_> = self.state().plugs.values().filter_map(Weak::upgrade).collect();
-        all.iter().for_each(|shared| shared.parted());
+        for shared in all {
+            shared.parted();
+        }
     }
 
     pub(super) fn plug(&self, shared: Weak<Shared>) -> Plug {
@@ -69,7 +71,9 @@ impl Plug {
             Channel::Room(room) => Some(room),
             Channel::Nodes => None,
         };
-        hearers.iter().for_each(|shared| shared.hear(room, message));
+        for shared in hearers {
+            shared.hear(room, message);
+        }
     }
 
     pub fn subscribe(&self, channel: &Channel) {

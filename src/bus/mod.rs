@@ -240,7 +240,7 @@ impl Shared {
         };
         let is_own = envelope.from == self.node;
         match (room, envelope.body) {
-            (None, Body::Beat(beat)) => self.roll.hear(std::time::Instant::now(), self.node, envelope.from, beat),
+            (None, Body::Beat(beat)) => self.roll.hear(std::time::Instant::now(), self.node, envelope.from, &beat),
             (None, Body::Left) if !is_own => {
                 self.roll.left(envelope.from);
                 self.seats.gone(envelope.from);

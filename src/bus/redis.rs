@@ -434,7 +434,9 @@ impl Connection {
         match self {
             Self::Server(server) => {
                 let mut command = redis::cmd(names[0]);
-                channels.iter().for_each(|channel| _ = command.arg(options.name(channel)));
+                for channel in channels {
+                    command.arg(options.name(channel));
+                }
                 command.exec_async(&mut server.clone()).await
             }
             // Channels of one command would have to be of one slot.

@@ -16,7 +16,7 @@ pub(super) const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// A node that was not heard for so long, while the wire works, is dead.
 const DEAD_AFTER: Duration = Duration::from_millis(4_500);
 /// When the node's own beats, or others' word of them, do not come for so long, messages do not arrive.
-const DEAF_AFTER: Duration = Duration::from_millis(3_000);
+const DEAF_AFTER: Duration = Duration::from_secs(3);
 /// A node that did not beat for so long was stopped, and the others take it for dead.
 const ASLEEP_AFTER: Duration = Duration::from_millis(3_500);
 /// The most nodes that one hears.
@@ -93,7 +93,7 @@ impl Roll {
     }
 
     /// A beat came, perhaps the own one.
-    pub fn hear(&self, now: Instant, own: NodeId, from: NodeId, beat: Beat) {
+    pub fn hear(&self, now: Instant, own: NodeId, from: NodeId, beat: &Beat) {
         let mut state = self.state();
         if from == own {
             state.own = now;
@@ -135,7 +135,7 @@ impl Roll {
         state.beaten = now;
         state.count += 1;
         let deaf = now.duration_since(state.own) >= DEAF_AFTER;
-        let mut dead = Vec::new();
+        let mut silent = Vec::new();
         if deaf {
             // Whether others are silent, nobody can tell. They have their time when the wire is back.
             for node in state.nodes.values_mut() {
@@ -145,7 +145,7 @@ impl Roll {
             state.nodes.retain(|id, node| {
                 let lives = now.duration_since(node.heard) < DEAD_AFTER;
                 if !lives {
-                    dead.push(*id);
+                    silent.push(*id);
                 }
                 lives
             });
@@ -162,7 +162,7 @@ impl Roll {
         let beat = Beat { count: state.count, region, heard };
         drop(state);
         self.health.send_if_modified(|known| std::mem::replace(known, health) != health);
-        Pulse { beat, dead, slept, health }
+        Pulse { beat, dead: silent, slept, health }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -196,8 +196,8 @@ mod tests {
     }
 
     fn both(roll: &Roll, now: Instant, beat: &Beat) {
-        roll.hear(now, OWN, OWN, beat.clone());
-        roll.hear(now, OWN, OTHER, other(beat.count, beat.count));
+        roll.hear(now, OWN, OWN, beat);
+        roll.hear(now, OWN, OTHER, &other(beat.count, beat.count));
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         let pulses = run(&roll, &mut now, 10, both);
         assert!(pulses.iter().all(|pulse| pulse.dead.is_empty() && pulse.health == BusHealth::Healthy));
         assert_eq!(roll.others(), [(OTHER, Some(Arc::from("eu")))]);
-        let pulses = run(&roll, &mut now, 6, |roll, now, beat| roll.hear(now, OWN, OWN, beat.clone()));
+        let pulses = run(&roll, &mut now, 6, |roll, now, beat| roll.hear(now, OWN, OWN, beat));
         assert_eq!(pulses.iter().filter(|pulse| pulse.dead == [OTHER]).count(), 1);
         assert!(pulses.iter().all(|pulse| pulse.health == BusHealth::Healthy) && roll.others().is_empty());
     }
@@ -232,8 +232,8 @@ mod tests {
         let roll = Roll::new(now);
         run(&roll, &mut now, 3, both);
         let pulses = run(&roll, &mut now, 5, |roll, now, beat| {
-            roll.hear(now, OWN, OWN, beat.clone());
-            roll.hear(now, OWN, OTHER, other(beat.count, 3));
+            roll.hear(now, OWN, OWN, beat);
+            roll.hear(now, OWN, OTHER, &other(beat.count, 3));
         });
         assert_eq!(pulses[4].health, BusHealth::Unheard);
     }

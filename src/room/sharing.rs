@@ -419,7 +419,9 @@ impl Room {
         if self.is_settled() {
             effects.shares.push((to, NodeMessage::Updates { kept: Kept::Saved, updates }));
         } else {
-            updates.iter().for_each(|update| self.tell_later(update));
+            for update in &updates {
+                self.tell_later(update);
+            }
         }
     }
 }

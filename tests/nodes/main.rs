@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod chaos;
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../server/client.rs"]
 mod client;
 #[path = "../support/database.rs"]
@@ -10,6 +11,7 @@ mod database;
 mod failing;
 mod house;
 mod proxy;
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/redis.rs"]
 mod redis;
 mod rights;

@@ -34,7 +34,8 @@ impl RedisServer {
         command.args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]);
         command.args(&self.options).current_dir(self.folder.path()).kill_on_drop(true);
         command.stdout(Stdio::null());
-        let child = command.spawn().unwrap_or_else(|error| panic!("{program} must be there, or {PROGRAM} name it: {error}"));
+        let child =
+            command.spawn().unwrap_or_else(|error| panic!("{program} must be there, or {PROGRAM} name it: {error}"));
         self.child = Some(child);
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
