@@ -15,4 +15,7 @@ mod proxy;
 #[path = "../support/redis.rs"]
 mod redis;
 mod rights;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../access/signer.rs"]
+mod signer;
 mod together;

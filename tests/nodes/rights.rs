@@ -1,10 +1,55 @@
 //! Who may do what is the same on every node, within a second.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::house::House;
+use super::house::{DEADLINE, House, Node};
+use super::signer::{Signer, in_an_hour};
+
+const SECRET: &str = "a secret that is at least thirty-two bytes long";
+/// What every change takes at most to reach the other node.
+const SECOND: Duration = Duration::from_secs(1);
+
+fn token(sub: &str) -> String {
+    Signer::secret(SECRET).sign(&in_an_hour(json!({ "sub": sub })))
+}
+
+async fn ask(node: &Node, method: &str, path: &str, who: &str, body: Value) -> StatusCode {
+    let request = reqwest::Client::new().request(method.parse().unwrap(), node.url(path)).bearer_auth(token(who));
+    let request = request.header("content-type", "application/json").body(body.to_string());
+    request.send().await.unwrap().status()
+}
+
+async fn socket(address: SocketAddr, who: &str) -> WebSocketStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}/yjs/lisbon?token={}", token(who));
+    tokio_tungstenite::client_async(url, stream).await.unwrap().0
+}
+
+/// Reads until a message holds this text, or the socket is closed with this code.
+async fn until(socket: &mut WebSocketStream<TcpStream>, text: &str, code: u16) {
+    let reading = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Binary(bytes))) if String::from_utf8_lossy(&bytes).contains(text) => return,
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    assert_eq!(u16::from(frame.code), code);
+                    return;
+                }
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, reading).await.unwrap_or_else(|_| panic!("never: {text}"));
+}
 
 #[tokio::test]
 async fn a_room_that_is_deleted_on_one_node_is_gone_on_all() {
@@ -16,9 +61,32 @@ async fn a_room_that_is_deleted_on_one_node_is_gone_on_all() {
     let deleted = Instant::now();
     assert_eq!(house.nodes[0].delete("/v1/rooms/lisbon").await, StatusCode::NO_CONTENT);
     assert_eq!(bob.closed().await, 4404);
-    assert!(deleted.elapsed() < Duration::from_secs(1), "{:?}", deleted.elapsed());
+    assert!(deleted.elapsed() < SECOND, "{:?}", deleted.elapsed());
     for node in [0, 1] {
         let again = house.join(node, "lisbon", 3).await;
         assert_eq!(again.notes(), "", "a new room begins");
     }
+}
+
+#[tokio::test]
+async fn a_role_that_is_lowered_and_taken_away_on_one_node_counts_on_the_other() {
+    let house = House::open(2, &["--jwt-secret", SECRET]).await;
+    let [first, second] = &house.nodes[..] else { panic!("two nodes") };
+    assert_eq!(
+        ask(first, "POST", "/v1/rooms", "ada", json!({"id": "lisbon", "title": "x"})).await,
+        StatusCode::CREATED
+    );
+    let member = json!({"principal": "bob", "role": "editor"});
+    assert_eq!(ask(first, "POST", "/v1/rooms/lisbon/members", "ada", member).await, StatusCode::CREATED);
+    let mut bob = socket(second.address, "bob").await;
+    until(&mut bob, "", 0).await;
+    let changed = Instant::now();
+    let path = "/v1/rooms/lisbon/members/bob";
+    assert_eq!(ask(first, "PATCH", path, "ada", json!({"role": "viewer"})).await, StatusCode::OK);
+    until(&mut bob, "read-only", 0).await;
+    assert!(changed.elapsed() < SECOND, "{:?}", changed.elapsed());
+    let removed = Instant::now();
+    assert_eq!(ask(first, "DELETE", path, "ada", json!({})).await, StatusCode::NO_CONTENT);
+    until(&mut bob, "never said", 4403).await;
+    assert!(removed.elapsed() < SECOND, "{:?}", removed.elapsed());
 }
