@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::client::Client;
 use super::database::TestDatabase;
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Server};
 use super::redis::RedisServer;
 
 /// What no test should ever need.
@@ -31,6 +31,8 @@ pub struct Node {
     pub address: SocketAddr,
     /// Its wire to Redis.
     pub redis: Proxy,
+    /// Its wire to Postgres.
+    pub postgres: Proxy,
     child: Child,
     http: reqwest::Client,
     _folder: TempDir,
@@ -50,13 +52,13 @@ impl House {
     }
 
     pub async fn add(&mut self, options: &[&str]) {
-        use sqlx::ConnectOptions;
-        let redis = Proxy::to(self.redis.address()).await;
+        let redis = Proxy::to(Server::Tcp(self.redis.address())).await;
+        let (postgres, url) = self.postgres().await;
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
         let log = std::env::var("TRIPROOM_TEST_LOG").unwrap_or_else(|_| "off".to_owned());
         command.args(["serve", "--port", "0", "--log", &log, "--database-timeout", "3s"]).args(options);
-        command.env("DATABASE_URL", self.database.options().to_url_lossy().to_string());
+        command.env("DATABASE_URL", url);
         command.env("REDIS_URL", format!("redis://{}", redis.address()));
         command.current_dir(folder.path()).kill_on_drop(true).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -64,7 +66,23 @@ impl House {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
         let address = line.trim().rsplit("http://").next().unwrap().trim_end_matches('/');
         let address = address.parse().unwrap_or_else(|_| panic!("no ready line: {line:?}"));
-        self.nodes.push(Node { address, redis, child, http: self.http.clone(), _folder: folder });
+        self.nodes.push(Node { address, redis, postgres, child, http: self.http.clone(), _folder: folder });
+    }
+
+    /// A wire to the database, and its address as a node is told it.
+    async fn postgres(&self) -> (Proxy, String) {
+        use sqlx::ConnectOptions;
+        let options = self.database.options();
+        let server = match options.get_socket() {
+            Some(folder) => Server::Unix(folder.join(format!(".s.PGSQL.{}", options.get_port()))),
+            None => Server::Tcp(format!("{}:{}", options.get_host(), options.get_port())),
+        };
+        let proxy = Proxy::to(server).await;
+        let mut url = options.to_url_lossy();
+        url.set_query(None);
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(proxy.address().port())).unwrap();
+        (proxy, format!("{url}?sslmode=disable"))
     }
 
     /// Waits until every node hears every other one.

@@ -1,12 +1,12 @@
 //! A wire between a node and what it depends on, which the test can slow down, freeze, or cut.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -25,6 +25,13 @@ pub enum Way {
     Cut,
 }
 
+/// Where a wire leads.
+#[derive(Debug, Clone)]
+pub enum Server {
+    Tcp(String),
+    Unix(PathBuf),
+}
+
 pub struct Proxy {
     address: SocketAddr,
     way: Arc<watch::Sender<Way>>,
@@ -32,7 +39,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub async fn to(server: String) -> Self {
+    pub async fn to(server: Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let way = Arc::new(watch::Sender::new(Way::Open));
@@ -43,8 +50,19 @@ impl Proxy {
                 if *ways.borrow() == Way::Cut {
                     continue;
                 }
-                let Ok(far) = TcpStream::connect(&server).await else { continue };
-                tokio::spawn(pass(near, far, ways.subscribe()));
+                near.set_nodelay(true).unwrap();
+                let way = ways.subscribe();
+                match &server {
+                    Server::Tcp(server) => {
+                        let Ok(far) = TcpStream::connect(server).await else { continue };
+                        far.set_nodelay(true).unwrap();
+                        tokio::spawn(pass(near, far, way));
+                    }
+                    Server::Unix(server) => {
+                        let Ok(far) = UnixStream::connect(server).await else { continue };
+                        tokio::spawn(pass(near, far, way));
+                    }
+                }
             }
         });
         Self { address, way, task: task.abort_handle() }
@@ -65,11 +83,9 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass(near: TcpStream, far: TcpStream, mut way: watch::Receiver<Way>) {
-    near.set_nodelay(true).unwrap();
-    far.set_nodelay(true).unwrap();
+async fn pass(near: TcpStream, far: impl AsyncRead + AsyncWrite, mut way: watch::Receiver<Way>) {
     let (near_out, near_in) = near.into_split();
-    let (far_out, far_in) = far.into_split();
+    let (far_out, far_in) = tokio::io::split(far);
     let (there, back) = (way.clone(), way.clone());
     tokio::select! {
         () = one_way(near_out, far_in, there, |way| way == Way::Frozen) => {}
@@ -79,8 +95,8 @@ async fn pass(near: TcpStream, far: TcpStream, mut way: watch::Receiver<Way>) {
 }
 
 async fn one_way(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     mut way: watch::Receiver<Way>,
     holds: impl Fn(Way) -> bool,
 ) {

@@ -53,4 +53,11 @@ impl RedisServer {
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address())
     }
+
+    /// The channels to which somebody listens.
+    pub(crate) async fn channels(&self) -> Vec<String> {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd("PUBSUB").arg("CHANNELS").query_async(&mut connection).await.unwrap()
+    }
 }
