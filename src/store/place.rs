@@ -25,6 +25,28 @@ pub struct PostgresOptions {
     pub connections: u32,
     /// How long a connection, a statement or a commit may take before it counts as a failure and is tried again.
     pub patience: Duration,
+    /// What is between this process and the database.
+    pub pooler: Pooler,
+    /// Whether other servers write to the database, too.
+    pub sharing: Sharing,
+}
+
+/// What is between this process and a Postgres database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or a pooler that keeps a connection for as long as its client does.
+    None,
+    /// A pooler that gives a connection to its clients for a transaction each.
+    Transaction,
+}
+
+/// Whether a server has its database for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// It has, and holds a lock that keeps others away.
+    Alone,
+    /// Nothing keeps others away.
+    Open,
 }
 
 impl From<&Path> for Place {
@@ -45,7 +67,20 @@ impl From<PathBuf> for Place {
     }
 }
 
+impl Pooler {
+    /// Whether what a connection prepared is still there in its next transaction.
+    pub(super) fn keeps_statements(self) -> bool {
+        self == Self::None
+    }
+}
+
 impl PostgresOptions {
+    /// How to connect, without what only some poolers let through.
+    pub(super) fn connect(&self) -> PgConnectOptions {
+        // It is for floating point numbers, of which there are none in the tables.
+        self.connect.clone().extra_float_digits(None)
+    }
+
     /// Host and port, as errors name them.
     pub(super) fn address(&self) -> String {
         match self.connect.get_socket() {
