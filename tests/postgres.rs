@@ -5,15 +5,17 @@
 mod database;
 
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use database::TestDatabase;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 struct Server {
     child: Child,
@@ -141,6 +143,29 @@ async fn one_server_has_the_database_and_command_lines_work_beside_it() {
     let (listed, keys, _) = output(&database, &["key", "list"]).await;
     assert!(listed.status.success() && keys.contains("planner"), "{keys}");
     drop(server);
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_told_and_what_came_meanwhile_is_saved() {
+    let database = TestDatabase::create().await;
+    let server = Server::start_with(&database.options(), &["--database-timeout", "1s"]).await;
+    assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
+    let mut operator = database.connect().await;
+    let mut lock = operator.begin().await.unwrap();
+    sqlx::query("LOCK TABLE log IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let release = async {
+        let until_told = async {
+            while server.ready().await != StatusCode::SERVICE_UNAVAILABLE {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), until_told).await.expect("it is told in time");
+        lock.rollback().await.unwrap();
+    };
+    let (patched, ()) = tokio::join!(server.patch("lisbon", "meanwhile"), release);
+    assert_eq!(patched.status(), StatusCode::OK);
+    assert_eq!(server.saved("lisbon").await, ["meanwhile"]);
+    assert_eq!(server.ready().await, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! The store in a Postgres database: one connection that writes the log, a pool that reads rooms and the directory.
-//! `schema` opens it, `sink` writes it by the transactions in `replace` and its own, `reader` reads it from the `pool`; `begin`
-//! is how each transaction begins.
-//! A server has the database for itself unless its options say otherwise; command lines use its directory meanwhile. It must never trust its
-//! memory about what is in the log: rows are read by room, whoever wrote them.
+//! `schema` opens it, `sink` writes it by the transactions in `replace` and its own, `reader` reads it from the `pool`;
+//! `begin` is how each transaction begins. A server has the database for itself unless its options say otherwise; command
+//! lines use its directory meanwhile. It must never trust its memory about what is in the log: rows are read by room,
+//! whoever wrote them.
 
 pub(super) mod begin;
 pub(super) mod pool;
