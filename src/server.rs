@@ -114,7 +114,9 @@ impl Server {
         let redis = config.nodes.redis()?;
         let mut place = config.store.place()?;
         match &mut place {
-            Place::Postgres(options) if redis.is_some() => options.sharing = Sharing::Nodes,
+            Place::Postgres(options) if redis.is_some() && options.sharing == Sharing::Alone => {
+                options.sharing = Sharing::Nodes;
+            }
             Place::Folder(_) if redis.is_some() => return Err(NodesError::NoDatabase.into()),
             _ => {}
         }

@@ -5,13 +5,17 @@
 mod database;
 
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use database::TestDatabase;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 struct Server {
     child: Child,
@@ -20,7 +24,7 @@ struct Server {
     _folder: TempDir,
 }
 
-fn command(database: &TestDatabase, line: &[&str]) -> (Command, TempDir) {
+fn command(database: &PgConnectOptions, line: &[&str]) -> (Command, TempDir) {
     // Nothing may be made in it.
     let folder = TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
@@ -29,12 +33,11 @@ fn command(database: &TestDatabase, line: &[&str]) -> (Command, TempDir) {
     (command, folder)
 }
 
-fn url(database: &TestDatabase) -> String {
-    use sqlx::ConnectOptions;
-    database.options().to_url_lossy().to_string()
+fn url(database: &PgConnectOptions) -> String {
+    database.to_url_lossy().to_string()
 }
 
-async fn output(database: &TestDatabase, line: &[&str]) -> (Output, String, String) {
+async fn output(database: &PgConnectOptions, line: &[&str]) -> (Output, String, String) {
     let (mut command, _folder) = command(database, line);
     let output = command.output().await.unwrap();
     let (out, errors) = (output.stdout.clone(), output.stderr.clone());
@@ -43,10 +46,14 @@ async fn output(database: &TestDatabase, line: &[&str]) -> (Output, String, Stri
 
 impl Server {
     async fn start(database: &TestDatabase) -> Self {
+        Self::start_with(&database.options(), &[]).await
+    }
+
+    async fn start_with(database: &PgConnectOptions, options: &[&str]) -> Self {
         // Every test's client wants one, though it speaks no TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (mut command, folder) = command(database, &["serve", "--port", "0", "--log", "error"]);
-        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.args(options).stderr(Stdio::inherit()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
         let address = line.trim().rsplit("http://").next().unwrap().trim_end_matches('/').to_owned();
@@ -127,6 +134,7 @@ async fn connections_that_are_cut_cost_nothing() {
 async fn one_server_has_the_database_and_command_lines_work_beside_it() {
     let database = TestDatabase::create().await;
     let server = Server::start(&database).await;
+    let database = database.options();
     let (second, _, errors) = output(&database, &["serve", "--port", "0"]).await;
     assert!(!second.status.success() && errors.contains("in use by another server"), "{errors}");
     let made = ["key", "create", "--agent", "planner", "--rooms", "lisbon", "--role", "editor"];
@@ -138,13 +146,68 @@ async fn one_server_has_the_database_and_command_lines_work_beside_it() {
 }
 
 #[tokio::test]
+async fn a_database_that_does_not_answer_is_told_and_what_came_meanwhile_is_saved() {
+    let database = TestDatabase::create().await;
+    let server = Server::start_with(&database.options(), &["--database-timeout", "1s"]).await;
+    assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
+    let mut operator = database.connect().await;
+    let mut lock = operator.begin().await.unwrap();
+    sqlx::query("LOCK TABLE log IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let release = async {
+        let until_told = async {
+            while server.ready().await != StatusCode::SERVICE_UNAVAILABLE {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), until_told).await.expect("it is told in time");
+        lock.rollback().await.unwrap();
+    };
+    let (patched, ()) = tokio::join!(server.patch("lisbon", "meanwhile"), release);
+    assert_eq!(patched.status(), StatusCode::OK);
+    assert_eq!(server.saved("lisbon").await, ["meanwhile"]);
+    assert_eq!(server.ready().await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn behind_a_pooler_everything_works_and_no_lock_is_taken() {
+    let database = TestDatabase::create().await;
+    let (way, pooler) = (database.pooled_options(), ["--database-pooler", "transaction"]);
+    let server = Server::start_with(&way, &pooler).await;
+    assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
+    // Its connections go from hand to hand among these.
+    let beside = Server::start_with(&way, &pooler).await;
+    let mut expected = Vec::new();
+    for n in 0..20 {
+        let (key, other) = (format!("{n:02}"), format!("porto-{n}"));
+        let (one, two) = tokio::join!(server.patch("lisbon", &key), beside.create(&other));
+        assert_eq!((one.status(), two), (StatusCode::OK, StatusCode::CREATED));
+        assert_eq!(beside.patch(&other, &key).await.status(), StatusCode::OK);
+        expected.push(key);
+    }
+    let made = ["key", "create", "--agent", "planner", "--rooms", "lisbon", "--role", "editor"];
+    let (made, key, errors) = output(&way, &[&made[..], &pooler].concat()).await;
+    assert!(made.status.success() && key.starts_with("trk_"), "{key} {errors}");
+    let (listed, keys, errors) = output(&way, &[&["key", "list"][..], &pooler].concat()).await;
+    assert!(listed.status.success() && keys.contains("planner"), "{keys} {errors}");
+    let locks = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+         WHERE locktype = 'advisory' AND datname = current_database()",
+    );
+    assert_eq!(locks.fetch_one(&mut database.connect().await).await.unwrap(), 0);
+    drop((server, beside));
+    let server = Server::start_with(&way, &pooler).await;
+    assert_eq!(server.saved("lisbon").await, expected);
+    assert_eq!(server.saved("porto-7").await, ["07"]);
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_there_is_named_and_no_password_is() {
     let database = TestDatabase::create().await;
     for (url, says) in [
         ("postgres://ada:secret-word@127.0.0.1:1/trips", "127.0.0.1:1"),
         ("mysql://ada:secret-word@127.0.0.1/trips", "postgres://user:password@host"),
     ] {
-        let (mut command, _folder) = command(&database, &["serve", "--port", "0"]);
+        let (mut command, _folder) = command(&database.options(), &["serve", "--port", "0"]);
         let output = command.env("DATABASE_URL", url).output().await.unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && errors.contains(says), "{errors}");

@@ -1,5 +1,5 @@
 # Postgres for the tests: the one that DATABASE_URL names, or else one from this machine's packages, started in a throw-away
-# folder on a socket of its own and stopped at the end. Sourced by scripts/test, after toolchain.bash.
+# folder on a socket of its own and stopped at the end; and a PgBouncer before it. Sourced by scripts/test, after toolchain.bash.
 
 services_folder="$(mktemp -d)"
 chmod 755 "$services_folder"
@@ -42,8 +42,41 @@ start_postgres() {
 
 postgres_url() { cat "$services_folder/postgres.url" 2>/dev/null; }
 
+# Puts a PgBouncer in transaction mode before that Postgres. Its few connections go from hand to hand.
+start_pgbouncer() {
+  local folder="$services_folder/pgbouncer"
+  if [ -n "${TRIPROOM_TEST_PGBOUNCER_URL:-}" ]; then
+    printf 'PgBouncer: the one that TRIPROOM_TEST_PGBOUNCER_URL names\n'
+    printf '%s' "$TRIPROOM_TEST_PGBOUNCER_URL" >"$services_folder/pgbouncer.url"
+    return
+  fi
+  [ -d "$services_folder/postgres" ] ||
+    { fail 'TRIPROOM_TEST_PGBOUNCER_URL must name a PgBouncer before the Postgres that DATABASE_URL names'; return; }
+  command -v pgbouncer >/dev/null || install_packages pgbouncer || return
+  mkdir -p "$folder"
+  cat >"$folder/ini" <<INI
+[databases]
+* = host=$services_folder/postgres user=triproom
+[pgbouncer]
+unix_socket_dir = $folder
+pidfile = $folder/pid
+logfile = $folder/log
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 1000
+INI
+  [ "$(id -u)" -ne 0 ] || chown "$(postgres_user)" "$folder"
+  as_postgres pgbouncer -q -d "$folder/ini" || { cat "$folder/log"; fail 'PgBouncer did not start'; return; }
+  printf 'postgres:///postgres?host=%s&port=6432&user=triproom' "$folder" >"$services_folder/pgbouncer.url"
+  pgbouncer --version | head -n 1
+}
+
+pgbouncer_url() { cat "$services_folder/pgbouncer.url" 2>/dev/null; }
+
 stop_services() {
   local folder="$services_folder/postgres"
+  [ ! -f "$services_folder/pgbouncer/pid" ] || kill "$(cat "$services_folder/pgbouncer/pid")" || true
   if [ -d "$folder/data" ]; then
     as_postgres "$(postgres_programs)/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true
   fi

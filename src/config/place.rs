@@ -7,7 +7,7 @@ use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
 use super::at_least_a_second;
-use crate::store::{Place, PostgresOptions, Sharing, StoreError};
+use crate::store::{Place, Pooler, PostgresOptions, Sharing, StoreError};
 
 /// Where the rooms are: in a folder, or in a Postgres database.
 #[derive(Debug, Clone, Args)]
@@ -21,6 +21,9 @@ pub struct StorePlace {
     /// Connections to the database that read; one more writes
     #[arg(long, env = "TRIPROOM_DATABASE_CONNECTIONS", default_value_t = 8, value_name = "COUNT")]
     pub database_connections: u32,
+    /// What is between the server and the database: `none`, or `transaction` for a pooler such as `PgBouncer` in that mode
+    #[arg(long, env = "TRIPROOM_DATABASE_POOLER", default_value = "none", value_parser = pooler, value_name = "MODE")]
+    pub database_pooler: Pooler,
     /// How long the database may take to answer before that counts as a failure
     #[arg(long, env = "TRIPROOM_DATABASE_TIMEOUT", default_value = "10s", value_parser = at_least_a_second, value_name = "TIME")]
     pub database_timeout: Duration,
@@ -35,14 +38,36 @@ impl StorePlace {
     pub fn place(&self) -> Result<Place, StoreError> {
         let Some(DatabaseUrl(connect)) = &self.database_url else { return Ok(Place::Folder(self.data.clone())) };
         let connect = *connect.clone().map_err(StoreError::BadAddress)?;
-        let (connections, patience) = (self.database_connections, self.database_timeout);
-        Ok(Place::Postgres(Box::new(PostgresOptions { connect, connections, patience, sharing: Sharing::Alone })))
+        let options = PostgresOptions {
+            connect,
+            connections: self.database_connections,
+            patience: self.database_timeout,
+            pooler: self.database_pooler,
+            sharing: self.sharing(),
+        };
+        Ok(Place::Postgres(Box::new(options)))
+    }
+
+    /// A lock belongs to a connection, and behind a pooler none stays with this server.
+    fn sharing(&self) -> Sharing {
+        match self.database_pooler {
+            Pooler::None => Sharing::Alone,
+            Pooler::Transaction => Sharing::Open,
+        }
     }
 }
 
 impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DatabaseUrl")
+    }
+}
+
+fn pooler(text: &str) -> Result<Pooler, &'static str> {
+    match text {
+        "none" => Ok(Pooler::None),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err("it is `none` or `transaction`"),
     }
 }
 

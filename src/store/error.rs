@@ -237,6 +237,43 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     kind(error) == Some(BUSY)
 }
 
+/// Whether what Postgres refused, or what cut us off from it, may succeed when it is tried again: a server that starts,
+/// stops or has no connection left, transactions that were in each other's way.
+pub(super) fn may_pass(error: &sqlx::Error) -> bool {
+    const TOO_MANY_CONNECTIONS: &str = "53300";
+    const ADMIN_SHUTDOWN: &str = "57P01";
+    const CRASH_SHUTDOWN: &str = "57P02";
+    const CANNOT_CONNECT_NOW: &str = "57P03";
+    const IDLE_IN_TRANSACTION: &str = "25P03";
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    const CONNECTION: &str = "08";
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
+            code.starts_with(CONNECTION)
+                || is_undone(error)
+                || [
+                    TOO_MANY_CONNECTIONS,
+                    ADMIN_SHUTDOWN,
+                    CRASH_SHUTDOWN,
+                    CANNOT_CONNECT_NOW,
+                    IDLE_IN_TRANSACTION,
+                    LOCK_NOT_AVAILABLE,
+                ]
+                .contains(&&*code)
+        }),
+        _ => false,
+    }
+}
+
+/// Whether Postgres says that it undid the transaction for the sake of another one.
+pub(super) fn is_undone(error: &sqlx::Error) -> bool {
+    const SERIALIZATION_FAILURE: &str = "40001";
+    const DEADLOCK: &str = "40P01";
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == SERIALIZATION_FAILURE || code == DEADLOCK)
+}
+
 /// SQLite's result code: the low byte is the kind, the rest a detail.
 fn kind(error: &sqlx::Error) -> Option<u32> {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code)?;

@@ -7,6 +7,7 @@
 //! commits, and does the jobs that `compaction` and `deletion` give it. The database behind them is `sqlite` or `postgres`:
 //! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
 
+mod backoff;
 mod compaction;
 mod deletion;
 pub mod directory;
@@ -24,6 +25,7 @@ mod seal;
 mod sink;
 mod snapshot;
 mod sqlite;
+mod work;
 mod writer;
 
 use std::error::Error;
@@ -41,7 +43,7 @@ pub use fault::{Fault, FaultSwitch};
 pub use log::RoomLog;
 
 pub use crate::room::durability::LogPosition;
-pub use place::{Place, PostgresOptions, Sharing};
+pub use place::{Place, Pooler, PostgresOptions, Sharing};
 
 use crate::room::id::RoomId;
 use job::Job;

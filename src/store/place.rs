@@ -25,17 +25,30 @@ pub struct PostgresOptions {
     pub connections: u32,
     /// How long a connection, a statement or a commit may take before it counts as a failure and is tried again.
     pub patience: Duration,
-    /// Who else may serve rooms from it.
+    /// What is between this process and the database.
+    pub pooler: Pooler,
+    /// Whether other servers write to the database, too.
     pub sharing: Sharing,
 }
 
-/// Who serves rooms from one database at the same time.
+/// What is between this process and a Postgres database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or a pooler that keeps a connection for as long as its client does.
+    None,
+    /// A pooler that gives a connection to its clients for a transaction each.
+    Transaction,
+}
+
+/// Whether a server has its database for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
-    /// One server, which hears of no other.
+    /// It has, and holds a lock that keeps others away.
     Alone,
-    /// Nodes that hear of each other.
+    /// It shares it with nodes that it hears, and holds a lock that keeps others away.
     Nodes,
+    /// Nothing keeps others away.
+    Open,
 }
 
 impl From<&Path> for Place {
@@ -56,7 +69,20 @@ impl From<PathBuf> for Place {
     }
 }
 
+impl Pooler {
+    /// Whether what a connection prepared is still there in its next transaction.
+    pub(super) fn keeps_statements(self) -> bool {
+        self == Self::None
+    }
+}
+
 impl PostgresOptions {
+    /// How to connect, without what only some poolers let through.
+    pub(super) fn connect(&self) -> PgConnectOptions {
+        // It is for floating point numbers, of which there are none in the tables.
+        self.connect.clone().extra_float_digits(None)
+    }
+
     /// Host and port, as errors name them.
     pub(super) fn address(&self) -> String {
         match self.connect.get_socket() {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::backoff::Backoff;
 use super::compaction::CompactionJob;
 use super::deletion::DeletionJob;
 use super::error::StoreError;
@@ -16,10 +17,6 @@ use super::job::Job;
 use super::ledger::{Batch, Ledger};
 use super::sink::{Attempt, Sink};
 use super::{Compaction, StoreHealth};
-
-/// Pause after the first failure; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// After a commit of several rows the next one begins at least so much later, unless a full batch waits. Whoever is
 /// alone, and asks again as soon as it was answered, waits for nothing.
@@ -89,7 +86,7 @@ impl Writer {
     async fn commit(&mut self, batch: &Batch) -> Result<(), GaveUp> {
         let known = self.ledger.known_ids(batch);
         let mut attempt = Attempt::First;
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new();
         let ids = loop {
             let started = Instant::now();
             match self.sink.commit_rows(batch, &known, attempt).await {
@@ -97,7 +94,7 @@ impl Writer {
                     metrics::histogram!("triproom_log_commit_seconds").record(started.elapsed());
                     break ids;
                 }
-                Err(error) => self.failed(&error, &mut pause).await?,
+                Err(error) => self.failed(&error, &mut backoff).await?,
             }
             attempt = Attempt::Again;
         };
@@ -133,11 +130,11 @@ impl Writer {
                 return Ok(());
             }
             Err(error) => {
-                let mut pause = FIRST_PAUSE;
+                let mut backoff = Backoff::new();
                 let written = loop {
                     match self.sink.snapshot_is(&write).await {
                         Ok(written) => break written,
-                        Err(error) => self.failed(&error, &mut pause).await?,
+                        Err(error) => self.failed(&error, &mut backoff).await?,
                     }
                 };
                 self.healthy();
@@ -163,11 +160,11 @@ impl Writer {
         let rows = self.ledger.view(&room).committed;
         let mut result = self.sink.commit_deletion(&room, &rows, self.ledger.last()).await;
         if result.is_err() {
-            let mut pause = FIRST_PAUSE;
+            let mut backoff = Backoff::new();
             let is_stored = loop {
                 match self.sink.is_stored(&room).await {
                     Ok(is_stored) => break is_stored,
-                    Err(error) => self.failed(&error, &mut pause).await?,
+                    Err(error) => self.failed(&error, &mut backoff).await?,
                 }
             };
             self.healthy();
@@ -184,7 +181,7 @@ impl Writer {
     }
 
     /// Says that the store fails and waits for the next try.
-    async fn failed(&mut self, error: &StoreError, pause: &mut Duration) -> Result<(), GaveUp> {
+    async fn failed(&mut self, error: &StoreError, backoff: &mut Backoff) -> Result<(), GaveUp> {
         metrics::counter!("triproom_log_commit_failures_total").increment(1);
         self.gauge();
         let text: Arc<str> = error.to_string().into();
@@ -202,9 +199,8 @@ impl Writer {
             return Err(GaveUp);
         }
         // The last try is at the deadline itself.
-        let next = Instant::now() + *pause;
+        let next = Instant::now() + backoff.pause();
         let next = deadline.map_or(next, |deadline| deadline.min(next));
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
         loop {
             tokio::select! {
                 biased;

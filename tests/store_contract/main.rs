@@ -103,4 +103,38 @@ macro_rules! contract_for {
 }
 
 contract_for!(sqlite, crate::house::SqliteHouse);
-contract_for!(postgres, crate::postgres_house::PostgresHouse);
+contract_for!(postgres, crate::postgres_house::PostgresHouse<crate::postgres_house::Straight>);
+contract!(
+    pgbouncer,
+    crate::postgres_house::PostgresHouse<crate::postgres_house::Pooled>,
+    [
+        append::rows_come_back_in_order,
+        append::many_rooms_at_once,
+        append::a_load_sees_what_is_not_committed,
+        append::names_of_any_kind,
+        append::big_batches_are_cut,
+        compaction::unnamed_rows_stay,
+        compaction::the_generation_guards,
+        compaction::appends_go_on_meanwhile,
+        compaction::an_unknown_outcome_is_looked_up,
+        compaction::sequences_never_come_twice,
+        failure::a_failed_commit_is_tried_again,
+        failure::an_unknown_outcome_writes_no_row_twice,
+        failure::closing_outlasts_a_short_failure,
+        deletion::a_deleted_room_is_gone,
+        deletion::a_room_made_again_starts_empty,
+        deletion::an_unknown_deletion_is_looked_up,
+        deletion::rooms_come_and_go,
+        rosters::a_room_has_settings_and_members,
+        rosters::two_owners_who_leave_at_once,
+        rosters::a_room_takes_so_many_members,
+        rosters::rooms_are_listed_page_by_page,
+        answers::the_oldest_make_room,
+        answers::a_room_is_found_again_by_its_request,
+        directory::keys_are_kept_until_revoked,
+        directory::a_secret_is_one_for_everybody,
+        directory::a_busy_log_lets_members_be_written,
+        directory::closed_with_the_store,
+        seeded::random_sessions,
+    ]
+);

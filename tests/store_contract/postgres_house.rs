@@ -1,27 +1,62 @@
-//! A store in a database of its own for each test.
+//! A store in a database of its own for each test, straight or through a pooler.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
 use triproom::room::id::RoomId;
 use triproom::store::directory::Directory;
-use triproom::store::{FaultSwitch, Place, PostgresOptions, Sequence, Sharing, StoreConfig};
+use triproom::store::{FaultSwitch, Place, Pooler, PostgresOptions, Sequence, Sharing, StoreConfig};
 
 use crate::database::TestDatabase;
 use crate::house::House;
 
-pub(crate) struct PostgresHouse {
-    database: TestDatabase,
-    fault: FaultSwitch,
+/// How the store comes to its database. Whoever damages it goes straight.
+pub(crate) trait Way: Send + Sync + 'static {
+    const POOLER: Pooler;
+    const SHARING: Sharing;
+    fn connect(database: &TestDatabase) -> PgConnectOptions;
 }
 
-impl PostgresHouse {
+/// To the server itself.
+pub(crate) struct Straight;
+
+/// Through `PgBouncer` in transaction mode, which hands each transaction the next best connection.
+pub(crate) struct Pooled;
+
+impl Way for Straight {
+    const POOLER: Pooler = Pooler::None;
+    const SHARING: Sharing = Sharing::Alone;
+
+    fn connect(database: &TestDatabase) -> PgConnectOptions {
+        database.options()
+    }
+}
+
+impl Way for Pooled {
+    const POOLER: Pooler = Pooler::Transaction;
+    const SHARING: Sharing = Sharing::Open;
+
+    fn connect(database: &TestDatabase) -> PgConnectOptions {
+        database.pooled_options()
+    }
+}
+
+pub(crate) struct PostgresHouse<W> {
+    database: TestDatabase,
+    fault: FaultSwitch,
+    way: PhantomData<W>,
+}
+
+impl<W: Way> PostgresHouse<W> {
     fn options(&self) -> PostgresOptions {
         PostgresOptions {
-            connect: self.database.options(),
+            connect: W::connect(&self.database),
             connections: 4,
             patience: Duration::from_secs(10),
-            sharing: Sharing::Alone,
+            pooler: W::POOLER,
+            sharing: W::SHARING,
         }
     }
 
@@ -30,9 +65,9 @@ impl PostgresHouse {
     }
 }
 
-impl House for PostgresHouse {
+impl<W: Way> House for PostgresHouse<W> {
     async fn build() -> Self {
-        Self { database: TestDatabase::create().await, fault: FaultSwitch::new() }
+        Self { database: TestDatabase::create().await, fault: FaultSwitch::new(), way: PhantomData }
     }
 
     fn fault(&self) -> &FaultSwitch {

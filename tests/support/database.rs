@@ -6,6 +6,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 /// Names the server. `scripts/test` starts one and sets this.
 const SERVER: &str = "TRIPROOM_TEST_DATABASE_URL";
 
+/// Names a `PgBouncer` in transaction mode before that server. `scripts/test` starts one and sets this.
+const POOLER: &str = "TRIPROOM_TEST_PGBOUNCER_URL";
+
 /// Dropped with this.
 pub(crate) struct TestDatabase {
     server: PgConnectOptions,
@@ -14,9 +17,7 @@ pub(crate) struct TestDatabase {
 
 impl TestDatabase {
     pub(crate) async fn create() -> Self {
-        let server = std::env::var(SERVER)
-            .unwrap_or_else(|_| panic!("{SERVER} must name a Postgres server; run scripts/test, which starts one"));
-        let server: PgConnectOptions = server.parse().unwrap();
+        let server = named(SERVER);
         let name = format!("triproom_{:016x}", fastrand::u64(..));
         run(&server, format!("CREATE DATABASE {name}")).await;
         Self { server, name }
@@ -24,6 +25,12 @@ impl TestDatabase {
 
     pub(crate) fn options(&self) -> PgConnectOptions {
         self.server.clone().database(&self.name)
+    }
+
+    /// The way through the pooler.
+    #[allow(dead_code, reason = "not every test goes it")]
+    pub(crate) fn pooled_options(&self) -> PgConnectOptions {
+        named(POOLER).database(&self.name)
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -41,6 +48,12 @@ impl Drop for TestDatabase {
         });
         let _ = dropping.join();
     }
+}
+
+fn named(variable: &str) -> PgConnectOptions {
+    let url = std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} must name a server; run scripts/test, which starts one"));
+    url.parse().unwrap()
 }
 
 async fn run(server: &PgConnectOptions, statement: String) {

@@ -1,8 +1,11 @@
 //! The store in a Postgres database: one connection that writes the log, a pool that reads rooms and the directory.
-//! `schema` opens it, `sink` writes it by the transactions in `replace` and its own, `reader` reads it.
-//! One server at a time has the database for itself; command lines use its directory meanwhile. It must never trust its
-//! memory about what is in the log: rows are read by room, whoever wrote them.
+//! `schema` opens it, `sink` writes it by the transactions in `replace` and its own, `reader` reads it from the `pool`;
+//! `begin` is how each transaction begins. A server has the database for itself unless its options say otherwise; command
+//! lines use its directory meanwhile. It must never trust its memory about what is in the log: rows are read by room,
+//! whoever wrote them.
 
+pub(super) mod begin;
+pub(super) mod pool;
 mod reader;
 mod replace;
 pub(super) mod schema;
@@ -14,7 +17,8 @@ pub(super) use sink::PostgresSink;
 use super::directory::{Directory, PostgresDirectory};
 use super::error::StoreError;
 use super::ledger::Ledger;
-use super::{Opened, PostgresOptions, Reader, Sequence, Sink, StoreConfig};
+use super::{Opened, PostgresOptions, Reader, Sequence, Sharing, Sink, StoreConfig};
+use pool::PostgresPool;
 
 /// Sequences of one block. A server that has used its block up takes the next one when it starts anew.
 const BLOCK_BITS: u32 = 40;
@@ -28,12 +32,15 @@ fn block(sequence: Sequence) -> u64 {
 pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Result<Opened, StoreError> {
     let mut connection = schema::connect(options).await?;
     schema::take(&mut connection, options).await?;
-    let block: i64 = sqlx::query_scalar("SELECT nextval('log_blocks')").fetch_one(&mut connection).await?;
-    sink::finish_deletions(&mut connection).await?;
-    let pool = schema::pool(options).await?;
+    if options.sharing == Sharing::Open {
+        tracing::warn!("the database is not locked for this server: nothing keeps another one from it");
+    }
+    let block = sink::take_block(&mut connection, options).await?;
+    sink::finish_deletions(&mut connection, options).await?;
+    let pool = PostgresPool::open(options).await?;
     let directory = PostgresDirectory::new(pool.clone(), config.fault.clone());
     Ok(Opened {
-        ledger: Ledger::new(config.unsaved_budget, Sequence(block.cast_unsigned() << BLOCK_BITS)),
+        ledger: Ledger::new(config.unsaved_budget, Sequence(block << BLOCK_BITS)),
         sink: Sink::Postgres(PostgresSink::new(options.clone(), connection, config.fault.clone())),
         reader: Reader::Postgres(PostgresReader::new(pool)),
         directory: Directory::Postgres(directory),

@@ -2,33 +2,34 @@
 
 use bytes::Bytes;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
 use super::block;
+use super::pool::PostgresPool;
 use crate::room::id::RoomId;
-use crate::store::Sequence;
 use crate::store::error::StoreError;
 use crate::store::ledger::RoomView;
 use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT};
 use crate::store::snapshot::Encoded;
+use crate::store::{Pooler, Sequence};
 
 /// See the module. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct PostgresReader {
-    pool: PgPool,
+    pool: PostgresPool,
 }
 
 impl PostgresReader {
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: PostgresPool) -> Self {
         Self { pool }
     }
 
     pub(in crate::store) async fn read(&self, room: &RoomId, view: &RoomView) -> Result<ReadRoom, StoreError> {
         let mut read = ReadRoom::default();
-        let (snapshot, rows) = self.fetch(room).await.map_err(|error| match error {
-            sqlx::Error::PoolClosed => StoreError::Closed,
-            error => StoreError::Database(error),
-        })?;
+        let (name, pooler) = (room.clone(), self.pool.options().pooler);
+        // One moment: a compaction in between would take rows away and leave us its old snapshot.
+        let fetched = self.pool.read(move |connection| Box::pin(async move { fetch(connection, &name, pooler).await }));
+        let (snapshot, rows) = fetched.await?;
         if let Some(row) = snapshot {
             let encoded = Encoded {
                 checksum: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
@@ -48,26 +49,29 @@ impl PostgresReader {
         Ok(read)
     }
 
-    async fn fetch(&self, room: &RoomId) -> Result<(Option<PgRow>, Vec<PgRow>), sqlx::Error> {
-        // One moment: a compaction in between would take rows away and leave us its old snapshot.
-        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let snapshot = fetch_snapshot(&mut transaction, room).await?;
-        let rows = sqlx::query(
-            "SELECT log.room, log.seq, log.checksum, log.data FROM rooms JOIN log ON log.room = rooms.id
-             WHERE rooms.name = $1 ORDER BY log.seq",
-        )
-        .bind(room.as_str())
-        .fetch_all(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok((snapshot, rows))
-    }
-
     pub(in crate::store) async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-async fn fetch_snapshot(connection: &mut PgConnection, room: &RoomId) -> Result<Option<PgRow>, sqlx::Error> {
-    sqlx::query(SELECT_SNAPSHOT).bind(room.as_str()).fetch_optional(connection).await
+/// Snapshot and rows.
+async fn fetch(
+    connection: &mut PgConnection,
+    room: &RoomId,
+    pooler: Pooler,
+) -> Result<(Option<PgRow>, Vec<PgRow>), sqlx::Error> {
+    let snapshot = sqlx::query(SELECT_SNAPSHOT)
+        .bind(room.as_str())
+        .persistent(pooler.keeps_statements())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let rows = sqlx::query(
+        "SELECT log.room, log.seq, log.checksum, log.data FROM rooms JOIN log ON log.room = rooms.id
+         WHERE rooms.name = $1 ORDER BY log.seq",
+    )
+    .bind(room.as_str())
+    .persistent(pooler.keeps_statements())
+    .fetch_all(connection)
+    .await?;
+    Ok((snapshot, rows))
 }

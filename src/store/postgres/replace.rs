@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{PgConnection, Postgres, Row, Transaction};
 
 use super::sink::room_ids;
+use crate::store::Pooler;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
 use crate::store::fault::{FaultSwitch, commit};
@@ -15,20 +16,22 @@ use crate::store::snapshot::Encoded;
 
 /// See [`Sink::commit_compaction`](crate::store::sink::Sink::commit_compaction).
 pub(super) async fn commit_compaction(
-    connection: &mut PgConnection,
+    mut transaction: Transaction<'_, Postgres>,
     write: &CompactionWrite,
     fault: Option<&FaultSwitch>,
 ) -> Result<bool, StoreError> {
-    let mut transaction = connection.begin().await?;
-    let ids = room_ids(&mut transaction, &HashMap::from([(write.room().clone(), None)])).await?;
+    let known = HashMap::from([(write.room().clone(), None)]);
+    let ids = room_ids(&mut transaction, &known, Pooler::Transaction).await?;
     let Some(id) = ids.get(write.room()).copied() else { return Ok(false) };
     // One server at a time, and whoever writes rows goes on meanwhile.
     let locked: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE id = $1 FOR NO KEY UPDATE")
         .bind(id)
+        .persistent(false)
         .fetch_optional(&mut *transaction)
         .await?;
     let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM snapshots WHERE room = $1")
         .bind(id)
+        .persistent(false)
         .fetch_optional(&mut *transaction)
         .await?;
     if locked.is_none() || generation.unwrap_or(0) != signed(write.read_generation) {
@@ -40,6 +43,7 @@ pub(super) async fn commit_compaction(
     let deleted = sqlx::query("DELETE FROM log WHERE room = $1 AND seq = ANY($2)")
         .bind(id)
         .bind(&folded)
+        .persistent(false)
         .execute(&mut *transaction)
         .await?;
     if deleted.rows_affected() != folded.len() as u64 {
@@ -64,6 +68,7 @@ async fn replace_snapshot(
              raw_length = excluded.raw_length, data = excluded.data, written_at = excluded.written_at",
     )
     .bind(room)
+    .persistent(false)
     .execute(&mut *connection)
     .await?;
     let row = sqlx::query(
@@ -78,6 +83,7 @@ async fn replace_snapshot(
     .bind(signed(snapshot.raw_length))
     .bind(&snapshot.data[..])
     .bind(now())
+    .persistent(false)
     .fetch_one(&mut *connection)
     .await?;
     let hash = <sha2::Sha256 as sha2::Digest>::digest(&snapshot.data);

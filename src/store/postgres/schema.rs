@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, PgConnection, SqlSafeStr};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::store::error::StoreError;
@@ -25,12 +24,16 @@ const RETRY: Duration = Duration::from_millis(50);
 pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let mut connection = connect_only(options).await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(MIGRATION_LOCK)
+        .persistent(false)
+        .execute(&mut *transaction)
+        .await?;
     let missing = missing(&mut transaction).await?;
     if !missing.is_empty() {
         transaction.ensure_migrations_table(MIGRATIONS).await.map_err(not_migrated)?;
         for migration in &missing {
-            transaction.apply(MIGRATIONS, migration).await.map_err(not_migrated)?;
+            apply(&mut transaction, migration).await?;
         }
     }
     transaction.commit().await?;
@@ -40,7 +43,9 @@ pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgCon
 /// Connects to a database whose tables are those of this version. Changes nothing.
 pub(in crate::store) async fn check(options: &PostgresOptions) -> Result<(), StoreError> {
     let mut connection = connect_only(options).await?;
-    let missing = missing(&mut connection).await?;
+    let mut transaction = connection.begin().await?;
+    let missing = missing(&mut transaction).await?;
+    transaction.rollback().await?;
     connection.close().await?;
     if missing.is_empty() { Ok(()) } else { Err(StoreError::OlderTables) }
 }
@@ -48,7 +53,7 @@ pub(in crate::store) async fn check(options: &PostgresOptions) -> Result<(), Sto
 /// One connection, to tables as they are.
 pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let patience = options.patience;
-    match timeout(patience, options.connect.connect()).await {
+    match timeout(patience, options.connect().connect()).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(source)) => Err(StoreError::Unreachable { address: options.address(), source }),
         Err(_) => Err(StoreError::TimedOut { patience }),
@@ -58,12 +63,13 @@ pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnecti
 /// Takes the database for this server, or together with other nodes, until the connection ends: a server that does not
 /// hear of the others' changes must be alone.
 pub(super) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
+    let lock = match options.sharing {
+        Sharing::Alone => "SELECT pg_try_advisory_lock($1)",
+        Sharing::Nodes => "SELECT pg_try_advisory_lock_shared($1)",
+        Sharing::Open => return Ok(()),
+    };
     let deadline = Instant::now() + GOODBYE;
     loop {
-        let lock = match options.sharing {
-            Sharing::Alone => "SELECT pg_try_advisory_lock($1)",
-            Sharing::Nodes => "SELECT pg_try_advisory_lock_shared($1)",
-        };
         let taken: bool = sqlx::query_scalar(lock).bind(SERVER_LOCK).fetch_one(&mut *connection).await?;
         if taken {
             return Ok(());
@@ -75,33 +81,48 @@ pub(super) async fn take(connection: &mut PgConnection, options: &PostgresOption
     }
 }
 
-/// Connections that come and go with what is to be read.
-pub(in crate::store) async fn pool(options: &PostgresOptions) -> Result<PgPool, StoreError> {
-    let pool = PgPoolOptions::new()
-        .max_connections(options.connections.max(1))
-        .acquire_timeout(options.patience)
-        .connect_with(options.connect.clone())
-        .await;
-    pool.map_err(|source| StoreError::Unreachable { address: options.address(), source })
-}
-
 /// The migrations that the database still needs, once it is sure that those that it had are known here.
 async fn missing(connection: &mut PgConnection) -> Result<Vec<Migration>, StoreError> {
-    let has_any: bool =
-        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(MIGRATIONS).fetch_one(&mut *connection).await?;
+    let has_any: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(MIGRATIONS)
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await?;
     let mut wanted = migrations();
     if !has_any {
         return Ok(wanted);
     }
-    for applied in connection.list_applied_migrations(MIGRATIONS).await.map_err(not_migrated)? {
-        let Some(at) = wanted.iter().position(|wanted| wanted.version == applied.version) else {
-            return Err(StoreError::NewerTables { version: applied.version });
+    let applied =
+        sqlx::query_as::<_, (i64, Vec<u8>)>("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+            .persistent(false)
+            .fetch_all(connection)
+            .await?;
+    for (version, checksum) in applied {
+        let Some(at) = wanted.iter().position(|wanted| wanted.version == version) else {
+            return Err(StoreError::NewerTables { version });
         };
-        if wanted.remove(at).checksum != applied.checksum {
-            return Err(not_migrated(MigrateError::VersionMismatch(applied.version)));
+        if *wanted.remove(at).checksum != *checksum {
+            return Err(not_migrated(MigrateError::VersionMismatch(version)));
         }
     }
     Ok(wanted)
+}
+
+/// Applies a migration and notes it as sqlx would, whose own way leaves statements behind that a pooler mixes up.
+async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<(), StoreError> {
+    let started = Instant::now();
+    sqlx::raw_sql(migration.sql.clone()).execute(&mut *connection).await?;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES ($1, $2, true, $3, $4)",
+    )
+    .bind(migration.version)
+    .bind(&*migration.description)
+    .bind(&*migration.checksum)
+    .bind(i64::try_from(started.elapsed().as_nanos()).unwrap_or(i64::MAX))
+    .persistent(false)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 fn not_migrated(error: MigrateError) -> StoreError {

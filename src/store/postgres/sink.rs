@@ -3,19 +3,20 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{Connection, PgConnection, Postgres, Row, Transaction};
 use tokio::time::timeout;
 
+use super::begin::{Begin, begin};
 use super::replace::commit_compaction;
 use super::schema;
 use crate::room::id::RoomId;
-use crate::store::PostgresOptions;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
 use crate::store::fault::{FaultSwitch, commit};
 use crate::store::ledger::Batch;
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
+use crate::store::{Pooler, PostgresOptions};
 
 /// See the module.
 #[derive(Debug)]
@@ -35,17 +36,21 @@ impl PostgresSink {
         batch: &Batch,
         known: &HashMap<RoomId, Option<i64>>,
     ) -> Result<HashMap<RoomId, i64>, StoreError> {
-        let fault = self.fault.clone();
-        self.transact(async |connection| commit_rows(connection, batch, known, fault.as_ref()).await).await
+        let (fault, pooler) = (self.fault.clone(), self.options.pooler);
+        self.transact(Begin::Write, async |transaction| {
+            commit_rows(transaction, batch, known, pooler, fault.as_ref()).await
+        })
+        .await
     }
 
     pub(in crate::store) async fn commit_compaction(&mut self, write: &CompactionWrite) -> Result<bool, StoreError> {
         let fault = self.fault.clone();
-        self.transact(async |connection| commit_compaction(connection, write, fault.as_ref()).await).await
+        self.transact(Begin::Write, async |transaction| commit_compaction(transaction, write, fault.as_ref()).await)
+            .await
     }
 
     pub(in crate::store) async fn snapshot_is(&mut self, write: &CompactionWrite) -> Result<bool, StoreError> {
-        self.transact(async |connection| {
+        self.transact(Begin::Read, async |mut transaction| {
             // Another server may have written the generation after it; then this one's rows are folded by both, or by none.
             let found: Option<bool> = sqlx::query_scalar(
                 "SELECT generation = $2 AND checksum = $3 AND raw_length = $4
@@ -55,7 +60,8 @@ impl PostgresSink {
             .bind(signed(write.generation()))
             .bind(i64::from(write.snapshot.checksum))
             .bind(signed(write.snapshot.raw_length))
-            .fetch_optional(connection)
+            .persistent(false)
+            .fetch_optional(&mut *transaction)
             .await?;
             Ok(found.unwrap_or(false))
         })
@@ -64,14 +70,15 @@ impl PostgresSink {
 
     pub(in crate::store) async fn commit_deletion(&mut self, room: &RoomId) -> Result<(), StoreError> {
         let fault = self.fault.clone();
-        self.transact(async |connection| commit_deletion(connection, room, fault.as_ref()).await).await
+        self.transact(Begin::Write, async |transaction| commit_deletion(transaction, room, fault.as_ref()).await).await
     }
 
     pub(in crate::store) async fn is_stored(&mut self, room: &RoomId) -> Result<bool, StoreError> {
-        self.transact(async |connection| {
+        self.transact(Begin::Read, async |mut transaction| {
             let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rooms WHERE name = $1)")
                 .bind(room.as_str())
-                .fetch_one(connection)
+                .persistent(false)
+                .fetch_one(&mut *transaction)
                 .await?;
             Ok(found)
         })
@@ -85,35 +92,44 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// Runs `work` on the connection, which stays only if that succeeds.
+    /// Runs `work` in a transaction on the connection, which stays only if that succeeds; all of it in time.
     async fn transact<T>(
         &mut self,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+        how: Begin,
+        work: impl AsyncFnOnce(Transaction<'_, Postgres>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = if let Some(connection) = self.connection.take() {
-            connection
-        } else {
-            let mut connection = schema::connect_only(&self.options).await?;
-            schema::take(&mut connection, &self.options).await?;
-            connection
-        };
         let patience = self.options.patience;
-        let result = timeout(patience, work(&mut connection)).await.unwrap_or(Err(StoreError::TimedOut { patience }));
+        let connection = self.connection.take();
+        let result = timeout(patience, async {
+            let mut connection = match connection {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
+            let answer = work(begin(&mut connection, how, &self.options).await?).await?;
+            Ok((answer, connection))
+        });
         // Whatever state a connection is in after a failure, dropping it rolls it back.
-        self.connection = result.is_ok().then_some(connection);
-        result
+        let (answer, connection) = result.await.unwrap_or(Err(StoreError::TimedOut { patience }))?;
+        self.connection = Some(connection);
+        Ok(answer)
+    }
+
+    async fn connect(&self) -> Result<PgConnection, StoreError> {
+        let mut connection = schema::connect_only(&self.options).await?;
+        schema::take(&mut connection, &self.options).await?;
+        Ok(connection)
     }
 }
 
 /// One transaction for a batch. Rows that are there already stay as they are: they are these.
 async fn commit_rows(
-    connection: &mut PgConnection,
+    mut transaction: Transaction<'_, Postgres>,
     batch: &Batch,
     known: &HashMap<RoomId, Option<i64>>,
+    pooler: Pooler,
     fault: Option<&FaultSwitch>,
 ) -> Result<HashMap<RoomId, i64>, StoreError> {
-    let mut transaction = connection.begin().await?;
-    let ids = room_ids(&mut transaction, known).await?;
+    let ids = room_ids(&mut transaction, known, pooler).await?;
     let rows = batch.iter().filter_map(|row| Some(SealedRow::new(row, *ids.get(&row.room)?)));
     let (mut rooms, mut sequences, mut checksums, mut data) = (vec![], vec![], vec![], vec![]);
     for SealedRow { row, room, checksum } in rows {
@@ -130,6 +146,7 @@ async fn commit_rows(
     .bind(sequences)
     .bind(checksums)
     .bind(data)
+    .persistent(pooler.keeps_statements())
     .execute(&mut *transaction)
     .await?;
     commit(transaction, fault).await?;
@@ -141,6 +158,7 @@ async fn commit_rows(
 pub(super) async fn room_ids(
     connection: &mut PgConnection,
     known: &HashMap<RoomId, Option<i64>>,
+    pooler: Pooler,
 ) -> Result<HashMap<RoomId, i64>, StoreError> {
     let mut names: Vec<&str> = known.iter().filter(|(_, id)| id.is_none()).map(|(room, _)| room.as_str()).collect();
     if !names.is_empty() {
@@ -151,6 +169,7 @@ pub(super) async fn room_ids(
         )
         .bind(&names)
         .bind(now())
+        .persistent(pooler.keeps_statements())
         .execute(&mut *connection)
         .await?;
     }
@@ -158,6 +177,7 @@ pub(super) async fn room_ids(
     let rows = sqlx::query("SELECT id, name FROM rooms WHERE id = ANY($1) OR name = ANY($2) ORDER BY id FOR KEY SHARE")
         .bind(ids)
         .bind(&names)
+        .persistent(pooler.keeps_statements())
         .fetch_all(connection)
         .await?;
     let rooms: HashMap<&str, &RoomId> = known.keys().map(|room| (room.as_str(), room)).collect();
@@ -168,11 +188,26 @@ pub(super) async fn room_ids(
     Ok(found)
 }
 
+/// Takes the upper half of this server's sequences.
+pub(super) async fn take_block(connection: &mut PgConnection, options: &PostgresOptions) -> Result<u64, StoreError> {
+    let mut transaction = begin(connection, Begin::Write, options).await?;
+    let block: i64 =
+        sqlx::query_scalar("SELECT nextval('log_blocks')").persistent(false).fetch_one(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(block.cast_unsigned())
+}
+
 /// Deletes the documents of rooms whose roster is gone: a crash came between.
-pub(super) async fn finish_deletions(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let left: Vec<String> = sqlx::query_scalar("SELECT room FROM deleted_rooms").fetch_all(&mut *connection).await?;
+pub(super) async fn finish_deletions(
+    connection: &mut PgConnection,
+    options: &PostgresOptions,
+) -> Result<(), StoreError> {
+    let mut transaction = begin(connection, Begin::Read, options).await?;
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT room FROM deleted_rooms").persistent(false).fetch_all(&mut *transaction).await?;
+    transaction.rollback().await?;
     for name in &left {
-        let mut transaction = connection.begin().await?;
+        let mut transaction = begin(connection, Begin::Write, options).await?;
         delete(&mut transaction, name).await?;
         transaction.commit().await?;
     }
@@ -184,11 +219,10 @@ pub(super) async fn finish_deletions(connection: &mut PgConnection) -> Result<()
 
 /// One transaction that deletes all of a room.
 async fn commit_deletion(
-    connection: &mut PgConnection,
+    mut transaction: Transaction<'_, Postgres>,
     room: &RoomId,
     fault: Option<&FaultSwitch>,
 ) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await?;
     delete(&mut transaction, room.as_str()).await?;
     commit(transaction, fault).await?;
     Ok(())
@@ -198,6 +232,7 @@ async fn commit_deletion(
 async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
     let id: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1 FOR UPDATE")
         .bind(name)
+        .persistent(false)
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(id) = id {
@@ -207,9 +242,9 @@ async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), StoreEr
             "DELETE FROM older_snapshots WHERE room = $1",
             "DELETE FROM rooms WHERE id = $1",
         ] {
-            sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+            sqlx::query(statement).bind(id).persistent(false).execute(&mut *connection).await?;
         }
     }
-    sqlx::query("DELETE FROM deleted_rooms WHERE room = $1").bind(name).execute(connection).await?;
+    sqlx::query("DELETE FROM deleted_rooms WHERE room = $1").bind(name).persistent(false).execute(connection).await?;
     Ok(())
 }

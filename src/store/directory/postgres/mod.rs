@@ -5,16 +5,22 @@
 mod tables;
 
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, Postgres};
 
-use self::tables::Work;
 use crate::store::PostgresOptions;
 use crate::store::error::StoreError;
-use crate::store::fault::{FaultSwitch, commit};
+use crate::store::fault::FaultSwitch;
+use crate::store::postgres::begin::Begin;
+use crate::store::postgres::pool::PostgresPool;
 use crate::store::postgres::schema;
+use crate::store::work::Work;
 
+type EngineDatabase = Postgres;
 type EngineConnection = PgConnection;
 type EngineRow = PgRow;
+
+/// None of these is asked often enough to be kept, and behind a pooler none could be.
+const KEEPS_STATEMENTS: bool = false;
 
 /// Until the transaction ends, whoever else wants to change the room's members waits.
 const LOCK_ROSTER: &str = "SELECT 1 FROM rosters WHERE room = $1 FOR UPDATE";
@@ -22,52 +28,44 @@ const LOCK_ROSTER: &str = "SELECT 1 FROM rosters WHERE room = $1 FOR UPDATE";
 /// See the module. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct EngineDirectory {
-    readers: PgPool,
+    pool: PostgresPool,
+    /// How what writes begins.
+    writing: Begin,
     fault: Option<FaultSwitch>,
 }
 
 impl EngineDirectory {
-    pub(in crate::store) fn new(readers: PgPool, fault: Option<FaultSwitch>) -> Self {
-        Self { readers, fault }
+    pub(in crate::store) fn new(pool: PostgresPool, fault: Option<FaultSwitch>) -> Self {
+        Self { pool, writing: Begin::Write, fault }
     }
 
     pub(super) async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         // This one is for the migrations.
         schema::connect(options).await?.close().await?;
-        Ok(Self::new(schema::pool(options).await?, None))
+        Ok(Self::new(PostgresPool::open(options).await?, None))
     }
 
     pub(super) async fn open_read_only(options: &PostgresOptions) -> Result<Self, StoreError> {
         schema::check(options).await?;
-        let mut options = options.clone();
-        options.connect = options.connect.options([("default_transaction_read_only", "on")]);
-        Ok(Self::new(schema::pool(&options).await?, None))
+        Ok(Self { writing: Begin::WriteNothing, ..Self::new(PostgresPool::open(options).await?, None) })
     }
 
     pub(in crate::store) async fn close(&self) {
-        self.readers.close().await;
+        self.pool.close().await;
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Clone + Send + 'static,
+    {
+        self.pool.read(work).await
     }
 
     async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T>,
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Clone,
     {
-        let clear = |error| self.clear(error);
-        let mut transaction = self.readers.begin().await.map_err(clear)?;
-        let answer = work(&mut transaction).await.map_err(clear)?;
-        commit(transaction, self.fault.as_ref()).await.map_err(|error| match error {
-            StoreError::Database(error) => self.clear(error),
-            other => other,
-        })?;
-        Ok(answer)
-    }
-
-    /// What the server said, for the operator.
-    #[expect(clippy::unused_self, reason = "the other engine names its file")]
-    fn clear(&self, error: sqlx::Error) -> StoreError {
-        match error {
-            sqlx::Error::PoolClosed => StoreError::Closed,
-            error => StoreError::Database(error),
-        }
+        self.pool.transact(self.writing, work, self.fault.as_ref()).await
     }
 }

@@ -9,22 +9,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::time::timeout;
 
-use self::tables::Work;
 use crate::store::error::StoreError;
 use crate::store::fault::{FaultSwitch, commit};
 use crate::store::sqlite::schema;
 use crate::store::sqlite::turn::Turn;
+use crate::store::work::Work;
 
 /// Connections that read at the same time.
 const READERS: u32 = 2;
 /// How long a call waits for a connection, and for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+type EngineDatabase = Sqlite;
 type EngineConnection = SqliteConnection;
 type EngineRow = SqliteRow;
+
+const KEEPS_STATEMENTS: bool = true;
 
 /// The transaction that writes has the file for itself already.
 const LOCK_ROSTER: &str = "SELECT 1 FROM rosters WHERE room = $1";
@@ -70,6 +73,14 @@ impl EngineDirectory {
     pub(in crate::store) async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+    {
+        let mut connection = self.readers.acquire().await.map_err(|error| self.clear(error))?;
+        work(&mut connection).await.map_err(|error| self.clear(error))
     }
 
     async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::Row;
 
-use super::{EngineConnection, EngineDirectory, EngineRow, room_name, unreadable};
+use super::{EngineConnection, EngineDirectory, EngineRow, query, room_name, unreadable};
 use crate::room::id::RoomId;
 use crate::store::directory::answer::{AnswerLimits, OnceKey, Recalled, Remembered};
 use crate::store::error::StoreError;
@@ -16,16 +16,21 @@ const DROPPED_MAX: usize = 256;
 
 impl EngineDirectory {
     pub(in crate::store::directory) async fn recall(&self, once: &OnceKey) -> Result<Option<Recalled>, StoreError> {
-        let row = sqlx::query(
-            "SELECT fingerprint, status, body, NULL FROM answers WHERE principal = $1 AND key = $2
-             UNION ALL SELECT fingerprint, NULL, NULL, room FROM creations WHERE principal = $1 AND key = $2 LIMIT 1",
-        )
-        .bind(once.scope.as_str())
-        .bind(&once.key)
-        .fetch_optional(&self.readers)
-        .await;
-        let recalled = row.and_then(|row| row.map(|row| read(&row, &once.fingerprint)).transpose());
-        recalled.map_err(|error| self.clear(error))
+        let once = once.clone();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = query(
+                    "SELECT fingerprint, status, body, NULL FROM answers WHERE principal = $1 AND key = $2
+                     UNION ALL SELECT fingerprint, NULL, NULL, room FROM creations WHERE principal = $1 AND key = $2 LIMIT 1",
+                )
+                .bind(once.scope.as_str())
+                .bind(&once.key)
+                .fetch_optional(connection)
+                .await?;
+                row.map(|row| read(&row, &once.fingerprint)).transpose()
+            })
+        })
+        .await
     }
 
     pub(in crate::store::directory) async fn remember(
@@ -37,7 +42,7 @@ impl EngineDirectory {
         let (once, answer) = (once.clone(), answer.clone());
         self.write(move |connection| {
             Box::pin(async move {
-                sqlx::query(
+                query(
                     "INSERT INTO answers (principal, key, fingerprint, status, body, answered_at)
                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (principal, key) DO NOTHING",
                 )
@@ -49,7 +54,7 @@ impl EngineDirectory {
                 .bind(now())
                 .execute(&mut *connection)
                 .await?;
-                sqlx::query("DELETE FROM creations WHERE principal = $1 AND key = $2")
+                query("DELETE FROM creations WHERE principal = $1 AND key = $2")
                     .bind(once.scope.as_str())
                     .bind(&once.key)
                     .execute(&mut *connection)
@@ -68,7 +73,7 @@ impl EngineDirectory {
                 for statement in
                     ["DELETE FROM answers WHERE answered_at < $1", "DELETE FROM creations WHERE made_at < $1"]
                 {
-                    forgotten += sqlx::query(statement).bind(before).execute(&mut *connection).await?.rows_affected();
+                    forgotten += query(statement).bind(before).execute(&mut *connection).await?.rows_affected();
                 }
                 Ok(forgotten)
             })
@@ -80,7 +85,7 @@ impl EngineDirectory {
 /// Drops the oldest answers while there are too many.
 async fn keep_within(connection: &mut EngineConnection, limits: AnswerLimits) -> Result<(), sqlx::Error> {
     for _ in 0..DROPPED_MAX {
-        let dropped = sqlx::query(
+        let dropped = query(
             "DELETE FROM answers
              WHERE (principal, key) = (SELECT principal, key FROM answers ORDER BY answered_at, principal, key LIMIT 1)
              AND EXISTS (SELECT 1 FROM answers_total WHERE answers > $1 OR bytes > $2)",
@@ -102,7 +107,7 @@ pub(super) async fn insert_creation(
     once: &OnceKey,
     room: &RoomId,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO creations (principal, key, fingerprint, room, made_at) VALUES ($1, $2, $3, $4, $5)")
+    query("INSERT INTO creations (principal, key, fingerprint, room, made_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(once.scope.as_str())
         .bind(&once.key)
         .bind(&once.fingerprint[..])

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use sqlx::Row;
 
-use super::{EngineDirectory, EngineRow, principal, room_name, unreadable, word};
+use super::{EngineDirectory, EngineRow, principal, query, room_name, unreadable, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::store::directory::key::{KeyId, KeyRecord, KeyScope, RoomScope};
@@ -29,7 +29,7 @@ impl EngineDirectory {
                     RoomScope::All => None,
                     RoomScope::Only(rooms) => Some(json(rooms.iter().map(RoomId::as_str))),
                 };
-                sqlx::query(
+                query(
                     "INSERT INTO api_keys (id, hash, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 )
@@ -54,20 +54,30 @@ impl EngineDirectory {
         &self,
         hash: [u8; 32],
     ) -> Result<Option<KeyRecord>, StoreError> {
-        let row = sqlx::query(select_key!("WHERE hash = $1")).bind(&hash[..]).fetch_optional(&self.readers).await;
-        row.and_then(|row| row.as_ref().map(read_key).transpose()).map_err(|error| self.clear(error))
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = query(select_key!("WHERE hash = $1")).bind(&hash[..]).fetch_optional(connection).await?;
+                row.as_ref().map(read_key).transpose()
+            })
+        })
+        .await
     }
 
     pub(in crate::store::directory) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query(select_key!("ORDER BY created_at, id")).fetch_all(&self.readers).await;
-        rows.and_then(|rows| rows.iter().map(read_key).collect()).map_err(|error| self.clear(error))
+        self.read(|connection| {
+            Box::pin(async move {
+                let rows = query(select_key!("ORDER BY created_at, id")).fetch_all(connection).await?;
+                rows.iter().map(read_key).collect()
+            })
+        })
+        .await
     }
 
     pub(in crate::store::directory) async fn revoke_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let id = id.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let row = sqlx::query(
+                let row = query(
                     "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2
                      RETURNING id, agent, rooms, role, scopes, on_behalf_of, created_at, revoked_at",
                 )
@@ -82,9 +92,13 @@ impl EngineDirectory {
     }
 
     pub(in crate::store::directory) async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL").fetch_all(&self.readers).await;
-        let ids = rows.and_then(|rows| rows.iter().map(|row| key_id(row.try_get(0)?)).collect());
-        ids.map_err(|error| self.clear(error))
+        self.read(|connection| {
+            Box::pin(async move {
+                let rows = query("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL").fetch_all(connection).await?;
+                rows.iter().map(|row| key_id(row.try_get(0)?)).collect()
+            })
+        })
+        .await
     }
 }
 

@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{EngineConnection, EngineDirectory, EngineRow, LOCK_ROSTER, principal, unreadable, word};
+use super::{EngineConnection, EngineDirectory, EngineRow, LOCK_ROSTER, principal, query, unreadable, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
@@ -27,8 +27,8 @@ impl Census {
         room: &RoomId,
         who: &PrincipalId,
     ) -> Result<Option<Self>, sqlx::Error> {
-        sqlx::query(LOCK_ROSTER).bind(room.as_str()).fetch_optional(&mut *connection).await?;
-        let row = sqlx::query(
+        query(LOCK_ROSTER).bind(room.as_str()).fetch_optional(&mut *connection).await?;
+        let row = query(
             "SELECT count(principal), count(*) FILTER (WHERE role = 'owner'), max(role) FILTER (WHERE principal = $2)
              FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = $1 GROUP BY rosters.room",
         )
@@ -87,7 +87,7 @@ impl EngineDirectory {
                     Some(census) if role != Role::Owner && census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
                     Some(_) => {}
                 }
-                sqlx::query("UPDATE members SET role = $1 WHERE room = $2 AND principal = $3")
+                query("UPDATE members SET role = $1 WHERE room = $2 AND principal = $3")
                     .bind(role.as_str())
                     .bind(room.as_str())
                     .bind(who.as_str())
@@ -113,7 +113,7 @@ impl EngineDirectory {
                     Some(census) if census.hangs_on_them() => return Ok(MemberWrite::LastOwner),
                     Some(_) => {}
                 }
-                sqlx::query("DELETE FROM members WHERE room = $1 AND principal = $2")
+                query("DELETE FROM members WHERE room = $1 AND principal = $2")
                     .bind(room.as_str())
                     .bind(who.as_str())
                     .execute(connection)
@@ -131,17 +131,15 @@ pub(super) async fn insert_member(
     who: &PrincipalId,
     member: &Member,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO members (room, principal, role, name, added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(room.as_str())
-    .bind(who.as_str())
-    .bind(member.role.as_str())
-    .bind(member.name.as_deref())
-    .bind(member.added_by.as_ref().map(PrincipalId::as_str))
-    .bind(millis(member.added_at))
-    .execute(connection)
-    .await?;
+    query("INSERT INTO members (room, principal, role, name, added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(room.as_str())
+        .bind(who.as_str())
+        .bind(member.role.as_str())
+        .bind(member.name.as_deref())
+        .bind(member.added_by.as_ref().map(PrincipalId::as_str))
+        .bind(millis(member.added_at))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The directory's statements, the same in both databases: these files are compiled twice, once for each engine, because
 //! sqlx's types differ while the SQL does not. The engine beside them has the connections, runs transactions, and says how a
-//! roster is locked. It must never use what only one of the databases knows.
+//! roster is locked and whether connections keep statements. It must never use what only one of the databases knows.
 
 mod answers;
 mod keys;
@@ -8,19 +8,16 @@ mod members;
 mod rooms;
 mod secrets;
 
-use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::str::FromStr;
 
-use sqlx::Row;
+use sqlx::query::Query;
+use sqlx::{Database, Row};
 
-use super::{EngineConnection, EngineDirectory, EngineRow, LOCK_ROSTER};
+use super::{EngineConnection, EngineDatabase, EngineDirectory, EngineRow, KEEPS_STATEMENTS, LOCK_ROSTER};
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::principal::PrincipalId;
 use crate::store::error::StoreError;
-
-/// The statements of one transaction, and what came of them.
-pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
+use crate::store::work::{Work, on_own_task};
 
 impl EngineDirectory {
     /// Runs `work` in a transaction and commits it. On a task of its own: it holds locks, so it has to go on whether its
@@ -28,18 +25,16 @@ impl EngineDirectory {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut EngineConnection) -> Work<'c, T> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut EngineConnection) -> Work<'c, T> + Clone + Send + 'static,
     {
         let directory = self.clone();
-        match tokio::spawn(async move { directory.transact(work).await }).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                // The runtime ends.
-                Err(_) => Err(StoreError::Closed),
-            },
-        }
+        on_own_task(async move { directory.transact(work).await }).await
     }
+}
+
+/// A statement, prepared once a connection where that keeps it.
+fn query(sql: &'static str) -> Query<'static, EngineDatabase, <EngineDatabase as Database>::Arguments> {
+    sqlx::query(sql).persistent(KEEPS_STATEMENTS)
 }
 
 /// A text column that one of our types can be read from.

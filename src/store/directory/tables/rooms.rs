@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use super::answers::insert_creation;
 use super::members::{insert_member, read_member};
-use super::{EngineDirectory, EngineRow, room_name, word};
+use super::{EngineDirectory, EngineRow, query, room_name, word};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
 use crate::room::role::Role;
@@ -18,14 +18,20 @@ use crate::store::moment::{from_millis, now};
 
 impl EngineDirectory {
     pub(in crate::store::directory) async fn roster(&self, room: &RoomId) -> Result<Option<Roster>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT visibility, editors_may_invite, created_at, principal, role, name, added_by, added_at
-             FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = $1",
-        )
-        .bind(room.as_str())
-        .fetch_all(&self.readers)
-        .await;
-        rows.and_then(|rows| read_roster(&rows)).map_err(|error| self.clear(error))
+        let room = room.clone();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows = query(
+                    "SELECT visibility, editors_may_invite, created_at, principal, role, name, added_by, added_at
+                     FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = $1",
+                )
+                .bind(room.as_str())
+                .fetch_all(connection)
+                .await?;
+                read_roster(&rows)
+            })
+        })
+        .await
     }
 
     pub(in crate::store::directory) async fn create_room(
@@ -38,7 +44,7 @@ impl EngineDirectory {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let made = sqlx::query(
+                let made = query(
                     "INSERT INTO rosters (room, visibility, editors_may_invite, created_at)
                      SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)
                      ON CONFLICT (room) DO NOTHING",
@@ -73,7 +79,7 @@ impl EngineDirectory {
         self.write(move |connection| {
             Box::pin(async move {
                 // In one statement: of two who change different things at once, neither undoes what the other did.
-                let changed = sqlx::query(
+                let changed = query(
                     "UPDATE rosters SET visibility = coalesce($1, visibility),
                          editors_may_invite = coalesce($2, editors_may_invite) WHERE room = $3",
                 )
@@ -92,17 +98,15 @@ impl EngineDirectory {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let roster = sqlx::query("DELETE FROM rosters WHERE room = $1")
-                    .bind(room.as_str())
-                    .execute(&mut *connection)
-                    .await?;
+                let roster =
+                    query("DELETE FROM rosters WHERE room = $1").bind(room.as_str()).execute(&mut *connection).await?;
                 for statement in [
                     "DELETE FROM members WHERE room = $1",
                     "DELETE FROM creations WHERE room = $1",
                     // Even if nothing is written yet: what was sent may be on its way into the log.
                     "INSERT INTO deleted_rooms (room) VALUES ($1) ON CONFLICT (room) DO NOTHING",
                 ] {
-                    sqlx::query(statement).bind(room.as_str()).execute(&mut *connection).await?;
+                    query(statement).bind(room.as_str()).execute(&mut *connection).await?;
                 }
                 Ok(roster.rows_affected() > 0)
             })
@@ -111,11 +115,17 @@ impl EngineDirectory {
     }
 
     pub(in crate::store::directory) async fn is_deleted(&self, room: &RoomId) -> Result<bool, StoreError> {
-        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)")
-            .bind(room.as_str())
-            .fetch_one(&self.readers)
-            .await;
-        found.map_err(|error| self.clear(error))
+        let room = room.clone();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = query("SELECT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)")
+                    .bind(room.as_str())
+                    .fetch_one(connection)
+                    .await?;
+                row.try_get(0)
+            })
+        })
+        .await
     }
 
     pub(in crate::store::directory) async fn rooms_of(
@@ -124,17 +134,23 @@ impl EngineDirectory {
         after: Option<&RoomId>,
         limit: usize,
     ) -> Result<Vec<RoomEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT members.room, created_at, visibility, editors_may_invite, role
-             FROM members JOIN rosters ON rosters.room = members.room
-             WHERE principal = $1 AND members.room > $2 ORDER BY members.room LIMIT $3",
-        )
-        .bind(who.as_str())
-        .bind(behind(after))
-        .bind(most(limit))
-        .fetch_all(&self.readers)
-        .await;
-        rows.and_then(|rows| rows.iter().map(read_entry).collect()).map_err(|error| self.clear(error))
+        let (who, after) = (who.clone(), after.cloned());
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows = query(
+                    "SELECT members.room, created_at, visibility, editors_may_invite, role
+                     FROM members JOIN rosters ON rosters.room = members.room
+                     WHERE principal = $1 AND members.room > $2 ORDER BY members.room LIMIT $3",
+                )
+                .bind(who.as_str())
+                .bind(behind(after.as_ref()))
+                .bind(most(limit))
+                .fetch_all(connection)
+                .await?;
+                rows.iter().map(read_entry).collect()
+            })
+        })
+        .await
     }
 
     pub(in crate::store::directory) async fn all_rooms(
@@ -142,19 +158,25 @@ impl EngineDirectory {
         after: Option<&RoomId>,
         limit: usize,
     ) -> Result<Vec<RoomEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT room, created_at, visibility, editors_may_invite, NULL FROM rosters WHERE room > $1
-             UNION ALL
-             SELECT name, created_at, NULL, NULL, NULL FROM rooms WHERE name > $1
-                 AND NOT EXISTS (SELECT 1 FROM rosters WHERE rosters.room = name)
-                 AND NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE deleted_rooms.room = name)
-             ORDER BY 1 LIMIT $2",
-        )
-        .bind(behind(after))
-        .bind(most(limit))
-        .fetch_all(&self.readers)
-        .await;
-        rows.and_then(|rows| rows.iter().map(read_entry).collect()).map_err(|error| self.clear(error))
+        let after = after.cloned();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows = query(
+                    "SELECT room, created_at, visibility, editors_may_invite, NULL FROM rosters WHERE room > $1
+                     UNION ALL
+                     SELECT name, created_at, NULL, NULL, NULL FROM rooms WHERE name > $1
+                         AND NOT EXISTS (SELECT 1 FROM rosters WHERE rosters.room = name)
+                         AND NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE deleted_rooms.room = name)
+                     ORDER BY 1 LIMIT $2",
+                )
+                .bind(behind(after.as_ref()))
+                .bind(most(limit))
+                .fetch_all(connection)
+                .await?;
+                rows.iter().map(read_entry).collect()
+            })
+        })
+        .await
     }
 }
 

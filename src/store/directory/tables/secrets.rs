@@ -3,15 +3,19 @@
 
 use sqlx::Row;
 
-use super::{EngineDirectory, EngineRow, unreadable};
+use super::{EngineDirectory, EngineRow, query, unreadable};
 use crate::store::error::StoreError;
 
 impl EngineDirectory {
     pub(in crate::store::directory) async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
         const SELECT: &str = "SELECT secret FROM secrets WHERE name = $1";
-        let known = sqlx::query(SELECT).bind(name).fetch_optional(&self.readers).await;
-        let known = known.and_then(|row| row.map(|row| thirty_two(&row, 0)).transpose());
-        if let Some(secret) = known.map_err(|error| self.clear(error))? {
+        let known = self.read(move |connection| {
+            Box::pin(async move {
+                let row = query(SELECT).bind(name).fetch_optional(connection).await?;
+                row.map(|row| thirty_two(&row, 0)).transpose()
+            })
+        });
+        if let Some(secret) = known.await? {
             return Ok(secret);
         }
         let mut fresh = [0; 32];
@@ -19,12 +23,12 @@ impl EngineDirectory {
         self.write(move |connection| {
             Box::pin(async move {
                 // Another process may have been first; then its secret is the one.
-                sqlx::query("INSERT INTO secrets (name, secret) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+                query("INSERT INTO secrets (name, secret) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
                     .bind(name)
                     .bind(&fresh[..])
                     .execute(&mut *connection)
                     .await?;
-                thirty_two(&sqlx::query(SELECT).bind(name).fetch_one(connection).await?, 0)
+                thirty_two(&query(SELECT).bind(name).fetch_one(connection).await?, 0)
             })
         })
         .await
