@@ -47,6 +47,10 @@ pub struct Metrics {
     pub refused_unsaved: Counter,
     /// Documents that had to be loaded anew after an update broke them in memory.
     pub rebuilds: Counter,
+    /// Entries into rooms that were in memory.
+    pub visits_live: Counter,
+    /// And into those that were opened for it.
+    pub visits_opened: Counter,
     /// Rooms whose task failed.
     pub room_failures: Counter,
 }
@@ -70,6 +74,8 @@ impl Metrics {
             heals: counter!("triproom_outbox_heals_total"),
             refused_unsaved: counter!("triproom_updates_refused_unsaved_total"),
             rebuilds: counter!("triproom_document_rebuilds_total"),
+            visits_live: counter!("triproom_room_visits_total", "room" => "live"),
+            visits_opened: counter!("triproom_room_visits_total", "room" => "opened"),
             room_failures: counter!("triproom_room_failures_total"),
         }
     }

@@ -15,8 +15,8 @@ use redis::aio::{MultiplexedConnection, SendError};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
-    RedisError, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    PushKind, RedisError, TlsCertificates, Value,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
@@ -61,6 +61,11 @@ impl RedisOptions {
     /// Host and port, as logs name them.
     pub fn address(&self) -> String {
         self.server.addr().to_string()
+    }
+
+    /// A connection of its own, for commands.
+    pub async fn connect(&self) -> Result<RedisConnection, RedisError> {
+        connect(self, |_| Ok::<(), SendError>(())).await.map(RedisConnection)
     }
 
     fn client(&self) -> Result<Client, RedisError> {
@@ -135,6 +140,20 @@ struct State {
 enum Connection {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
+}
+
+/// A connection that does commands, to a server or a cluster. Clones share it.
+#[derive(Clone)]
+pub struct RedisConnection(Connection);
+
+impl RedisConnection {
+    /// Does a command.
+    pub async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, RedisError> {
+        match &self.0 {
+            Connection::Server(server) => command.query_async(&mut server.clone()).await,
+            Connection::Cluster(cluster) => command.query_async(&mut cluster.clone()).await,
+        }
+    }
 }
 
 /// One batch of what is to be done.
@@ -251,7 +270,11 @@ async fn run(link: Arc<LinkShared>, bus: Weak<Shared>) {
     let mut was_connected = false;
     loop {
         let broken = Arc::new(Broken::default());
-        match connect(&link.options, &bus, &broken).await {
+        let hear = {
+            let (options, bus, broken) = (link.options.clone(), bus.clone(), Arc::clone(&broken));
+            move |push: PushInfo| hear(&options, &bus, &broken, push)
+        };
+        match connect(&link.options, hear).await {
             Ok(connection) => {
                 let error = serve(&link, &bus, connection, &broken, &mut pause).await;
                 let mut state = link.state();
@@ -282,11 +305,10 @@ struct Broken {
     told: Notify,
 }
 
-async fn connect(options: &RedisOptions, bus: &Weak<Shared>, broken: &Arc<Broken>) -> Result<Connection, RedisError> {
-    let hear = {
-        let (options, bus, broken) = (options.clone(), bus.clone(), Arc::clone(broken));
-        move |push: PushInfo| hear(&options, &bus, &broken, push)
-    };
+async fn connect(
+    options: &RedisOptions,
+    hear: impl Fn(PushInfo) -> Result<(), SendError> + Clone + Send + Sync + 'static,
+) -> Result<Connection, RedisError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.patience))
         .set_response_timeout(Some(options.patience));

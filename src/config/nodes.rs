@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
-use super::{at_least_a_second, bytes};
+use super::{at_least_a_second, bytes, duration};
 use crate::bus::redis::{BadRedisUrl, RedisOptions};
 use crate::bus::{REGION_MAX, Region};
+use crate::store::CacheOptions;
 
 /// How this server works together with others.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +29,12 @@ pub struct NodesConfig {
     /// Bytes that may wait to be sent to Redis; beyond, messages are lost and nodes compare their documents instead
     #[arg(long, env = "TRIPROOM_REDIS_QUEUE", default_value = "16MiB", value_name = "SIZE")]
     pub redis_queue: ByteSize,
+    /// How long the snapshot of a room that was closed stays in Redis; 0s keeps none there
+    #[arg(long, env = "TRIPROOM_REDIS_KEEP", default_value = "1h", value_parser = duration, value_name = "TIME")]
+    pub redis_keep: Duration,
+    /// Bytes of the largest snapshot, compressed, that is kept in Redis
+    #[arg(long, env = "TRIPROOM_REDIS_SNAPSHOT", default_value = "4MiB", value_name = "SIZE")]
+    pub redis_snapshot: ByteSize,
     /// What `/readyz` says while messages between nodes do not arrive
     #[arg(long, env = "TRIPROOM_WITHOUT_REDIS", value_enum, default_value = "unready", value_name = "STATE")]
     pub without_redis: WithoutRedis,
@@ -81,6 +88,14 @@ impl NodesConfig {
             options.authority = Some(read.map_err(|source| NodesError::Authority { file: file.clone(), source })?);
         }
         Ok(Some(options))
+    }
+}
+
+impl NodesConfig {
+    /// How snapshots are kept on this server, if they are.
+    pub fn cache(&self, redis: &RedisOptions) -> Option<CacheOptions> {
+        let (keep, snapshot_bytes) = (self.redis_keep, bytes(self.redis_snapshot));
+        (!keep.is_zero()).then(|| CacheOptions { redis: redis.clone(), keep, snapshot_bytes })
     }
 }
 

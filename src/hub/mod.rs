@@ -133,8 +133,13 @@ impl Hub {
         if self.shared.deleting.has(room) {
             return Err(EnterError::Deleting);
         }
-        let open = |opening| opening::start(Arc::clone(&self.shared), room.clone(), opening);
+        let mut visits = &self.shared.metrics.visits_live;
+        let open = |opening| {
+            visits = &self.shared.metrics.visits_opened;
+            opening::start(Arc::clone(&self.shared), room.clone(), opening);
+        };
         let lease = self.shared.registry.lease(room, self.shared.options.limits, open)?;
+        visits.increment(1);
         // A deletion that began before the lease was there did not see it.
         if self.shared.deleting.has(room) { Err(EnterError::Deleting) } else { Ok(lease) }
     }

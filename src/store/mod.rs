@@ -8,6 +8,7 @@
 //! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
 
 mod backoff;
+mod cache;
 mod compaction;
 mod deletion;
 pub mod directory;
@@ -37,6 +38,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+pub use cache::CacheOptions;
 pub use directory::Directory;
 pub use error::{AppendError, StoreError};
 pub use fault::{Fault, FaultSwitch};
@@ -69,6 +71,8 @@ pub struct StoreConfig {
     pub readers: u32,
     /// How long closing goes on trying while the disk fails.
     pub close_patience: Duration,
+    /// Where snapshots are kept beside a database that is shared; nothing: nowhere.
+    pub cache: Option<CacheOptions>,
     /// Makes commits fail. For tests.
     pub fault: Option<FaultSwitch>,
 }
@@ -84,6 +88,7 @@ impl StoreConfig {
             snapshot_level: 3,
             readers: 2,
             close_patience: Duration::from_secs(10),
+            cache: None,
             fault: None,
         }
     }

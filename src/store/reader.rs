@@ -22,6 +22,12 @@ pub(super) const SELECT_SNAPSHOT: &str =
          FROM rooms JOIN snapshots ON snapshots.room = rooms.id
          LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = $1";
 
+/// The same without the snapshot's data, but with the room's number.
+pub(super) const SELECT_SNAPSHOT_NAME: &str =
+    "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, rooms.id, older_snapshots.generation
+         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
+         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = $1";
+
 /// See the module. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(super) enum Reader {

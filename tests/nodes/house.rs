@@ -129,6 +129,13 @@ impl Node {
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
 
+    /// The value of a metric with these labels.
+    pub async fn labelled(&self, name: &str) -> f64 {
+        let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit(' ').next()).map_or(0.0, |value| value.parse().unwrap())
+    }
+
     /// The value of a metric.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();

@@ -132,3 +132,31 @@ async fn a_node_that_drains_hands_its_clients_over() {
     assert_eq!(moved.notes(), "the last words");
     house.nodes[0].until("the node has said goodbye", |ready| ready["nodes"]["others"] == json!([])).await;
 }
+
+#[tokio::test]
+async fn a_room_is_opened_from_redis_and_is_never_stale() {
+    let house = House::open(2, &["--room-idle", "0s"]).await;
+    let reads = async |node: usize, tier: &str| {
+        house.nodes[node].labelled(&format!("triproom_snapshot_reads_total{{tier=\"{tier}\"}}")).await
+    };
+    let mut text = String::new();
+    for round in 0..6u64 {
+        // Whoever writes it, the other one opens it next, and has to see it.
+        let writer = usize::try_from(round % 2).unwrap();
+        let mut ada = house.join(writer, "lisbon", 10 + round).await;
+        assert_eq!(ada.notes(), text, "round {round}");
+        ada.write("x").await;
+        ada.settle(1).await;
+        text.push('x');
+        drop(ada);
+        for node in &house.nodes {
+            node.until("the room is closed", |ready| ready["rooms"] == json!(0)).await;
+        }
+    }
+    assert!(reads(0, "redis").await + reads(1, "redis").await >= 4.0, "Redis had it");
+    // Whatever stands there under such a name, only the right bytes count.
+    house.redis.spoil("triproom:snapshot:*", "nonsense").await;
+    let ada = house.join(0, "lisbon", 1).await;
+    assert_eq!(ada.notes(), text);
+    assert!(reads(0, "database").await >= 1.0, "it was read where it is true");
+}

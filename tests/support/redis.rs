@@ -60,4 +60,15 @@ impl RedisServer {
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         redis::cmd("PUBSUB").arg("CHANNELS").query_async(&mut connection).await.unwrap()
     }
+
+    /// Puts something else into all keys of this pattern.
+    pub(crate) async fn spoil(&self, pattern: &str, value: &str) {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+        assert!(!keys.is_empty());
+        for key in keys {
+            let _: () = redis::cmd("SET").arg(key).arg(value).query_async(&mut connection).await.unwrap();
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod sink;
 pub(super) use reader::PostgresReader;
 pub(super) use sink::PostgresSink;
 
+use super::cache::SnapshotCache;
 use super::directory::{Directory, PostgresDirectory};
 use super::error::StoreError;
 use super::ledger::Ledger;
@@ -38,11 +39,12 @@ pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Res
     let block = sink::take_block(&mut connection, options).await?;
     sink::finish_deletions(&mut connection, options).await?;
     let pool = PostgresPool::open(options).await?;
+    let cache = config.cache.clone().map(SnapshotCache::new);
     let directory = PostgresDirectory::new(pool.clone(), config.fault.clone());
     Ok(Opened {
         ledger: Ledger::new(config.unsaved_budget, Sequence(block << BLOCK_BITS)),
-        sink: Sink::Postgres(PostgresSink::new(options.clone(), connection, config.fault.clone())),
-        reader: Reader::Postgres(PostgresReader::new(pool)),
+        sink: Sink::Postgres(PostgresSink::new(options.clone(), connection, config.fault.clone(), cache.clone())),
+        reader: Reader::Postgres(PostgresReader::new(pool, cache)),
         directory: Directory::Postgres(directory),
     })
 }

@@ -7,9 +7,10 @@ use sqlx::{PgConnection, Row};
 use super::block;
 use super::pool::PostgresPool;
 use crate::room::id::RoomId;
+use crate::store::cache::{SnapshotCache, SnapshotName};
 use crate::store::error::StoreError;
 use crate::store::ledger::RoomView;
-use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT};
+use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT, SELECT_SNAPSHOT_NAME};
 use crate::store::snapshot::Encoded;
 use crate::store::{Pooler, Sequence};
 
@@ -17,27 +18,31 @@ use crate::store::{Pooler, Sequence};
 #[derive(Debug, Clone)]
 pub(in crate::store) struct PostgresReader {
     pool: PostgresPool,
+    cache: Option<SnapshotCache>,
+}
+
+/// A snapshot as it was found.
+struct Found {
+    generation: u64,
+    encoded: Encoded,
+    older: Option<u64>,
 }
 
 impl PostgresReader {
-    pub(super) fn new(pool: PostgresPool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: PostgresPool, cache: Option<SnapshotCache>) -> Self {
+        Self { pool, cache }
     }
 
     pub(in crate::store) async fn read(&self, room: &RoomId, view: &RoomView) -> Result<ReadRoom, StoreError> {
         let mut read = ReadRoom::default();
-        let (name, pooler) = (room.clone(), self.pool.options().pooler);
+        let (name, pooler, cache) = (room.clone(), self.pool.options().pooler, self.cache.clone());
         // One moment: a compaction in between would take rows away and leave us its old snapshot.
-        let fetched = self.pool.read(move |connection| Box::pin(async move { fetch(connection, &name, pooler).await }));
+        let fetched = self
+            .pool
+            .read(move |connection| Box::pin(async move { fetch(connection, &name, pooler, cache.as_ref()).await }));
         let (snapshot, rows) = fetched.await?;
-        if let Some(row) = snapshot {
-            let encoded = Encoded {
-                checksum: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
-                raw_length: row.try_get::<i64, _>(2)?.cast_unsigned(),
-                data: row.try_get(3)?,
-            };
-            let older = row.try_get::<Option<i64>, _>(4)?.map(i64::cast_unsigned);
-            read.take_snapshot(room, row.try_get::<i64, _>(0)?.cast_unsigned(), encoded, older).await?;
+        if let Some(Found { generation, encoded, older }) = snapshot {
+            read.take_snapshot(room, generation, encoded, older).await?;
         }
         for row in rows {
             let sequence = Sequence(row.try_get::<i64, _>(1)?.cast_unsigned());
@@ -59,12 +64,9 @@ async fn fetch(
     connection: &mut PgConnection,
     room: &RoomId,
     pooler: Pooler,
-) -> Result<(Option<PgRow>, Vec<PgRow>), sqlx::Error> {
-    let snapshot = sqlx::query(SELECT_SNAPSHOT)
-        .bind(room.as_str())
-        .persistent(pooler.keeps_statements())
-        .fetch_optional(&mut *connection)
-        .await?;
+    cache: Option<&SnapshotCache>,
+) -> Result<(Option<Found>, Vec<PgRow>), sqlx::Error> {
+    let snapshot = fetch_snapshot(connection, room, pooler, cache).await?;
     let rows = sqlx::query(
         "SELECT log.room, log.seq, log.checksum, log.data FROM rooms JOIN log ON log.room = rooms.id
          WHERE rooms.name = $1 ORDER BY log.seq",
@@ -74,4 +76,46 @@ async fn fetch(
     .fetch_all(connection)
     .await?;
     Ok((snapshot, rows))
+}
+
+/// The snapshot: which one it is by the word of the database, its data from wherever it is nearest.
+async fn fetch_snapshot(
+    connection: &mut PgConnection,
+    room: &RoomId,
+    pooler: Pooler,
+    cache: Option<&SnapshotCache>,
+) -> Result<Option<Found>, sqlx::Error> {
+    let select = if cache.is_some() { SELECT_SNAPSHOT_NAME } else { SELECT_SNAPSHOT };
+    let query = sqlx::query(select).bind(room.as_str()).persistent(pooler.keeps_statements());
+    let Some(row) = query.fetch_optional(&mut *connection).await? else { return Ok(None) };
+    let generation = row.try_get::<i64, _>(0)?.cast_unsigned();
+    let checksum = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default();
+    let raw_length = row.try_get::<i64, _>(2)?.cast_unsigned();
+    let older = row.try_get::<Option<i64>, _>(4)?.map(i64::cast_unsigned);
+    let data = match cache {
+        None => row.try_get(3)?,
+        Some(cache) => {
+            let name = SnapshotName { room: row.try_get(3)?, generation, checksum, raw_length };
+            fetch_data(connection, &name, pooler, cache).await?
+        }
+    };
+    Ok(Some(Found { generation, encoded: Encoded { checksum, raw_length, data }, older }))
+}
+
+async fn fetch_data(
+    connection: &mut PgConnection,
+    name: &SnapshotName,
+    pooler: Pooler,
+    cache: &SnapshotCache,
+) -> Result<Vec<u8>, sqlx::Error> {
+    let cached = cache.get(name).await;
+    let tier = if cached.is_some() { "redis" } else { "database" };
+    metrics::counter!("triproom_snapshot_reads_total", "tier" => tier).increment(1);
+    if let Some(data) = cached {
+        return Ok(data);
+    }
+    let query = sqlx::query_scalar("SELECT data FROM snapshots WHERE room = $1").bind(name.room);
+    let data: Vec<u8> = query.persistent(pooler.keeps_statements()).fetch_one(connection).await?;
+    cache.put(*name, &data);
+    Ok(data)
 }

@@ -14,15 +14,15 @@ use crate::store::moment::now;
 use crate::store::seal::signed;
 use crate::store::snapshot::Encoded;
 
-/// See [`Sink::commit_compaction`](crate::store::sink::Sink::commit_compaction).
+/// See [`Sink::commit_compaction`](crate::store::sink::Sink::commit_compaction). Gives the room's number when it was done.
 pub(super) async fn commit_compaction(
     mut transaction: Transaction<'_, Postgres>,
     write: &CompactionWrite,
     fault: Option<&FaultSwitch>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<i64>, StoreError> {
     let known = HashMap::from([(write.room().clone(), None)]);
     let ids = room_ids(&mut transaction, &known, Pooler::Transaction).await?;
-    let Some(id) = ids.get(write.room()).copied() else { return Ok(false) };
+    let Some(id) = ids.get(write.room()).copied() else { return Ok(None) };
     // One server at a time, and whoever writes rows goes on meanwhile.
     let locked: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE id = $1 FOR NO KEY UPDATE")
         .bind(id)
@@ -36,7 +36,7 @@ pub(super) async fn commit_compaction(
         .await?;
     if locked.is_none() || generation.unwrap_or(0) != signed(write.read_generation) {
         transaction.rollback().await?;
-        return Ok(false);
+        return Ok(None);
     }
     replace_snapshot(&mut transaction, id, write.generation(), &write.snapshot).await?;
     let folded: Vec<i64> = write.folded.iter().map(|sequence| signed(sequence.0)).collect();
@@ -51,7 +51,7 @@ pub(super) async fn commit_compaction(
         return Err(StoreError::Fold { room: write.room().clone(), source });
     }
     commit(transaction, fault).await?;
-    Ok(true)
+    Ok(Some(id))
 }
 
 /// Writes the snapshot, keeps the one before it, and reads it back before anything may be deleted for it.

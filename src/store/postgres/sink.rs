@@ -10,12 +10,14 @@ use super::begin::{Begin, begin};
 use super::replace::commit_compaction;
 use super::schema;
 use crate::room::id::RoomId;
+use crate::store::cache::{SnapshotCache, SnapshotName};
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
 use crate::store::fault::{FaultSwitch, commit};
 use crate::store::ledger::Batch;
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
+use crate::store::snapshot::Encoded;
 use crate::store::{Pooler, PostgresOptions};
 
 /// See the module.
@@ -24,11 +26,17 @@ pub(in crate::store) struct PostgresSink {
     options: PostgresOptions,
     connection: Option<PgConnection>,
     fault: Option<FaultSwitch>,
+    cache: Option<SnapshotCache>,
 }
 
 impl PostgresSink {
-    pub(super) fn new(options: PostgresOptions, connection: PgConnection, fault: Option<FaultSwitch>) -> Self {
-        Self { options, connection: Some(connection), fault }
+    pub(super) fn new(
+        options: PostgresOptions,
+        connection: PgConnection,
+        fault: Option<FaultSwitch>,
+        cache: Option<SnapshotCache>,
+    ) -> Self {
+        Self { options, connection: Some(connection), fault, cache }
     }
 
     pub(in crate::store) async fn commit_rows(
@@ -45,8 +53,15 @@ impl PostgresSink {
 
     pub(in crate::store) async fn commit_compaction(&mut self, write: &CompactionWrite) -> Result<bool, StoreError> {
         let fault = self.fault.clone();
-        self.transact(Begin::Write, async |transaction| commit_compaction(transaction, write, fault.as_ref()).await)
-            .await
+        let done = self
+            .transact(Begin::Write, async |transaction| commit_compaction(transaction, write, fault.as_ref()).await)
+            .await?;
+        if let (Some(room), Some(cache)) = (done, &self.cache) {
+            let Encoded { checksum, raw_length, data } = &write.snapshot;
+            let generation = write.generation();
+            cache.put(SnapshotName { room, generation, checksum: *checksum, raw_length: *raw_length }, data);
+        }
+        Ok(done.is_some())
     }
 
     pub(in crate::store) async fn snapshot_is(&mut self, write: &CompactionWrite) -> Result<bool, StoreError> {
