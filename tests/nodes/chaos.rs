@@ -233,13 +233,13 @@ async fn whatever_fails_nothing_acknowledged_is_lost_and_everybody_agrees_in_the
     // Whoever types has all that it wrote; when every node has the same, everybody was heard.
     let agree = async {
         loop {
-            let mut seen = Vec::new();
+            let mut found = Vec::new();
             for node in &house.nodes {
                 let document = node.get("/v1/rooms/lisbon/document").await;
-                seen.push(words(document["notes"].as_str().unwrap_or_default()));
+                found.push(words(document["notes"].as_str().unwrap_or_default()));
             }
             let present = house.nodes[0].get("/v1/rooms/lisbon").await["present"].as_array().map_or(0, Vec::len);
-            if seen.iter().all(|words| *words == seen[0]) && present == 6 {
+            if found.iter().all(|words| *words == found[0]) && present == 6 {
                 return;
             }
             sleep(Duration::from_millis(100)).await;
