@@ -130,6 +130,7 @@ fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
                 put_number(out, *connections as u64);
             }
         }
+        NodeMessage::Stored => out.push(8),
         NodeMessage::Text(text) => {
             out.push(2);
             put_byte_string(out, text);
@@ -185,6 +186,7 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<Nod
             let version = reader.take(version::BYTES)?.try_into().expect("so many were taken");
             NodeMessage::Digest { round, vector, version: Version::from_bytes(version) }
         }
+        8 => NodeMessage::Stored,
         _ => return Err(Malformed::UnknownTag.into()),
     })
 }
@@ -293,6 +295,7 @@ mod tests {
                 .prop_map(|(kept, updates)| Body::Room(NodeMessage::Updates { kept, updates })),
             (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4))
                 .prop_map(|(extent, presence, people)| Body::Room(NodeMessage::Here { extent, presence, people })),
+            Just(Body::Room(NodeMessage::Stored)),
             "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),
             (round, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, vector, version)| {
                 Body::Room(NodeMessage::Digest { round, vector, version: Version::from_bytes(version) })

@@ -173,5 +173,6 @@ fn size(news: &NodeNews) -> usize {
         }
         NodeMessage::Text(text) => text.len(),
         NodeMessage::Digest { vector, .. } => vector.len(),
+        NodeMessage::Stored => 0,
     }
 }

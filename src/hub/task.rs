@@ -1,6 +1,8 @@
 //! The task of one room: feeds it everything that waits, does what the effects say, keeps time, closes it.
 //! It alone owns the room. Started by `opening`; it must never be waited for by another room.
 
+mod nodes;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +11,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::alarm::Alarm;
 use super::fanout::fan_out;
-use super::lane::{Entrance, HEAVY_BYTES};
+use super::lane::Entrance;
 use super::leaving::Leaving;
-use super::loading::load_document;
 use super::mail::Mail;
 use super::members::Members;
 use super::pace::Pace;
@@ -25,11 +26,12 @@ use crate::room::durability::LogPosition;
 use crate::room::effects::Effects;
 use crate::room::id::{ConnectionId, RoomId};
 use crate::room::input::{Admission, Input};
-use crate::room::node::{NodeMessage, NodeNews, Recipient};
+use crate::room::node::Recipient;
 use crate::room::request::{Answer, RequestId};
 use crate::room::room::Room;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
+use nodes::{hear, is_heavy};
 
 /// The most mail of one turn.
 const TURN_MAX: usize = 1_024;
@@ -195,15 +197,6 @@ impl RoomTask {
         }
     }
 
-    /// Takes what else other nodes have said.
-    fn listen(&mut self) {
-        while self.waiting.len() < self.turn_max()
-            && let Some(news) = self.seat.as_mut().and_then(Seat::heard)
-        {
-            self.waiting.push(Mail::Node(news));
-        }
-    }
-
     fn room(&mut self) -> &mut Room {
         self.room.as_mut().expect("the room is away only within a turn")
     }
@@ -234,10 +227,12 @@ impl RoomTask {
             (effects, inputs) =
                 self.with_room(heavy, move |room| (room.turn(now, &mut inputs, admission), inputs)).await?;
             self.dear = started.elapsed() > DEAR;
-            let lost = effects.document_lost;
+            let (lost, fetch) = (effects.document_lost, effects.fetch);
             self.carry_out(now, effects);
             if lost {
                 self.rebuild().await?;
+            } else if fetch {
+                self.fetch(now).await?;
             }
         }
         drop(entrances);
@@ -377,12 +372,6 @@ impl RoomTask {
         metrics.overflows.increment(tally.overflowed as u64);
     }
 
-    /// Says what the room has to say to other nodes.
-    fn share(&mut self, messages: impl IntoIterator<Item = (Recipient, NodeMessage)>) {
-        let Some(seat) = &mut self.seat else { return };
-        messages.into_iter().for_each(|(to, message)| seat.say(to, message));
-    }
-
     /// Says what the room has to say to single connections and visitors.
     fn tell(&mut self, now: Instant, replies: Vec<(ConnectionId, ServerMessage)>, answers: Vec<(RequestId, Answer)>) {
         for (to, message) in replies {
@@ -424,15 +413,6 @@ impl RoomTask {
         for line in self.members.lines() {
             line.close(CloseReason::RoomNotFound);
         }
-    }
-
-    /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.
-    async fn rebuild(&mut self) -> Result<(), RoomLost> {
-        self.shared.metrics.rebuilds.increment(1);
-        tracing::warn!("an update broke the document in memory; it is loaded anew without it");
-        let document = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
-        self.room().replace_document(document);
-        Ok(())
     }
 
     fn durable(&mut self, position: LogPosition) {
@@ -516,25 +496,6 @@ impl Drop for RoomTask {
 /// The room's document is gone and cannot be had again.
 #[derive(Debug)]
 struct RoomLost;
-
-/// What comes next from other nodes. Cancel-safe.
-async fn hear(seat: &mut Option<Seat>) -> NodeNews {
-    match seat {
-        Some(seat) => seat.hear().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Whether other nodes say so much that it is better taken in the lane.
-fn is_heavy(inputs: &VecDeque<Input>) -> bool {
-    let bytes = |input: &Input| match input {
-        Input::Node(NodeNews::Said { message: NodeMessage::Updates { updates, .. }, .. }) => {
-            updates.iter().map(bytes::Bytes::len).sum()
-        }
-        _ => 0,
-    };
-    inputs.iter().map(bytes).sum::<usize>() > HEAVY_BYTES
-}
 
 fn update_bytes(input: &Input) -> usize {
     if let Input::Update { update, .. } = input { update.raw.len() } else { 0 }

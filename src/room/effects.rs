@@ -38,6 +38,9 @@ pub struct Effects {
     pub shares: Vec<(Recipient, NodeMessage)>,
     /// Connections that must show that they live.
     pub challenges: Vec<ConnectionId>,
+    /// Set when other nodes have put something into the store that is to be read there and given to
+    /// `Room::take_stored`.
+    pub fetch: bool,
     /// Set when the document in memory is unusable: log what there is to log, load the document anew and give it to
     /// `Room::replace_document` before the next turn.
     pub document_lost: bool,

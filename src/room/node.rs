@@ -23,6 +23,8 @@ pub enum NodeMessage {
         /// The updates, in order.
         updates: Vec<Bytes>,
     },
+    /// Updates that are in the store, and too big for the wire: whoever hears it reads them there.
+    Stored,
     /// Who is in the room by way of the node that says it.
     Here {
         /// All of it or what is new.

@@ -35,6 +35,9 @@ const CHECK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// After nodes were parted, rooms compare their documents spread over this time.
 const REUNION: Duration = Duration::from_millis(400);
+/// More bytes of updates than this are read from the store by other nodes: a wire that is made for small messages cuts
+/// off who cannot take big ones at once.
+const WIRE_MAX: usize = 1 << 20;
 /// Clients that are asked to announce themselves anew at a time.
 const ASKED_ANEW_MAX: usize = 64;
 
@@ -157,7 +160,7 @@ impl Room {
             updates.push(update);
         }
         if !updates.is_empty() {
-            effects.shares.push((Recipient::All, NodeMessage::Updates { kept: Kept::Saved, updates }));
+            effects.shares.push((Recipient::All, saved(updates)));
         }
     }
 
@@ -178,6 +181,14 @@ impl Room {
             }
         }
         if updates.is_empty() { Ok(()) } else { self.apply_from_nodes(updates, effects) }
+    }
+
+    /// Takes what is in the store: all of it, most of which is known.
+    pub fn take_stored(&mut self, updates: Vec<Bytes>) -> Effects {
+        let mut effects = Effects::default();
+        let updates = updates.into_iter().map(|update| (Kept::Saved, update)).collect();
+        effects.document_lost = self.apply_from_nodes(updates, &mut effects).is_err();
+        effects
     }
 
     fn apply_from_nodes(&mut self, updates: Vec<(Kept, Bytes)>, effects: &mut Effects) -> Result<(), Poisoned> {
@@ -247,6 +258,7 @@ impl Room {
         let sharing = self.sharing.as_mut().expect("it was just there");
         match message {
             NodeMessage::Updates { .. } => {}
+            NodeMessage::Stored => effects.fetch = true,
             NodeMessage::Text(text) => effects.texts.push((connection, text)),
             NodeMessage::Here { extent, presence, people } => {
                 let known = &mut sharing.node(from).people;
@@ -417,11 +429,19 @@ impl Room {
         let orphans = self.document.orphans().map(|orphan| orphan.raw.clone());
         let updates: Vec<Bytes> = std::iter::once(self.document.difference(vector)).chain(orphans).collect();
         if self.is_settled() {
-            effects.shares.push((to, NodeMessage::Updates { kept: Kept::Saved, updates }));
+            effects.shares.push((to, saved(updates)));
         } else {
             for update in &updates {
                 self.tell_later(update);
             }
         }
     }
+}
+
+/// Updates that are in the store, as others are told of them.
+fn saved(updates: Vec<Bytes>) -> NodeMessage {
+    if updates.iter().map(Bytes::len).sum::<usize>() > WIRE_MAX {
+        return NodeMessage::Stored;
+    }
+    NodeMessage::Updates { kept: Kept::Saved, updates }
 }

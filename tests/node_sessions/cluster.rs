@@ -125,6 +125,7 @@ impl Cluster {
         loop {
             let effects = self.nodes[at].turn(&mut inputs);
             assert!(effects.closes.is_empty() && !effects.document_lost, "nobody does harm here");
+            assert!(!effects.fetch, "nobody writes much here");
             self.carry_out(at, effects);
             if inputs.is_empty() {
                 break;

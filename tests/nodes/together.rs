@@ -160,3 +160,16 @@ async fn a_room_is_opened_from_redis_and_is_never_stale() {
     assert_eq!(ada.notes(), text);
     assert!(reads(0, "database").await >= 1.0, "it was read where it is true");
 }
+
+#[tokio::test]
+async fn what_is_too_big_for_the_wire_comes_by_the_store() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    ada.write("small").await;
+    bob.until("the small one", |bob| bob.notes().len() == 5).await;
+    ada.write(&"x".repeat(3 << 20)).await;
+    bob.until("the big one", |bob| bob.notes().len() == 5 + (3 << 20)).await;
+    bob.write("!").await;
+    ada.until("the answer", |ada| ada.notes().ends_with('!')).await;
+}

@@ -1,0 +1,76 @@
+//! A room's task among other nodes, and its document loaded once more: because they have put something into the store, or
+//! because an update broke the document in memory. Part of `task`.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::super::lane::HEAVY_BYTES;
+use super::super::loading::load_document;
+use super::super::mail::Mail;
+use super::{RoomLost, RoomTask};
+use crate::bus::Seat;
+use crate::room::input::Input;
+use crate::room::node::{NodeMessage, NodeNews, Recipient};
+use crate::store::StoredRoom;
+
+impl RoomTask {
+    /// Takes what else other nodes have said.
+    pub(super) fn listen(&mut self) {
+        while self.waiting.len() < self.turn_max()
+            && let Some(news) = self.seat.as_mut().and_then(Seat::heard)
+        {
+            self.waiting.push(Mail::Node(news));
+        }
+    }
+
+    /// Says what the room has to say to other nodes.
+    pub(super) fn share(&mut self, messages: impl IntoIterator<Item = (Recipient, NodeMessage)>) {
+        let Some(seat) = &mut self.seat else { return };
+        messages.into_iter().for_each(|(to, message)| seat.say(to, message));
+    }
+
+    /// Takes what other nodes have put into the store.
+    pub(super) async fn fetch(&mut self, now: Instant) -> Result<(), RoomLost> {
+        let StoredRoom { snapshot, rows, .. } = match self.saving.load().await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // The next comparison of documents finds it missing once more.
+                tracing::warn!(%error, "what another node has stored cannot be read at present");
+                return Ok(());
+            }
+        };
+        let updates = snapshot.into_iter().chain(rows.into_iter().map(|row| row.data)).collect();
+        let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;
+        let lost = effects.document_lost;
+        self.carry_out(now, effects);
+        if lost { self.rebuild().await } else { Ok(()) }
+    }
+
+    /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.
+    pub(super) async fn rebuild(&mut self) -> Result<(), RoomLost> {
+        self.shared.metrics.rebuilds.increment(1);
+        tracing::warn!("an update broke the document in memory; it is loaded anew without it");
+        let document = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
+        self.room().replace_document(document);
+        Ok(())
+    }
+}
+
+/// What comes next from other nodes. Cancel-safe.
+pub(super) async fn hear(seat: &mut Option<Seat>) -> NodeNews {
+    match seat {
+        Some(seat) => seat.hear().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether other nodes say so much that it is better taken in the lane.
+pub(super) fn is_heavy(inputs: &VecDeque<Input>) -> bool {
+    let bytes = |input: &Input| match input {
+        Input::Node(NodeNews::Said { message: NodeMessage::Updates { updates, .. }, .. }) => {
+            updates.iter().map(bytes::Bytes::len).sum()
+        }
+        _ => 0,
+    };
+    inputs.iter().map(bytes).sum::<usize>() > HEAVY_BYTES
+}
