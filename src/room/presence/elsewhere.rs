@@ -137,3 +137,78 @@ impl Presence {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Whose;
+    use super::*;
+
+    const HERE: ConnectionId = ConnectionId(1);
+
+    fn said(client: u64, clock: u64, state: Option<&'static str>) -> AwarenessEntry {
+        AwarenessEntry { client: ClientId(client), clock, state: state.map(Bytes::from) }
+    }
+
+    fn changes(presence: &mut Presence) -> Vec<AwarenessEntry> {
+        presence.take_changes().map(|change| change.entries).unwrap_or_default()
+    }
+
+    fn hear(presence: &mut Presence, entry: AwarenessEntry) -> Heard {
+        presence.hear(Instant::now(), HERE, vec![entry], |_, _| Whose::Own).expect("it is fine")
+    }
+
+    #[test]
+    fn clients_of_a_node_come_change_and_go_with_it() {
+        let (now, node) = (Instant::now(), ConnectionId::of_node(1));
+        let mut presence = Presence::new(now, 4);
+        let (ada, bob) = (said(7, 1, Some("{}")), said(8, 1, Some("{}")));
+        presence.hear_node(now, node, Extent::Changes, vec![ada.clone(), bob.clone()]);
+        assert_eq!(changes(&mut presence), [ada.clone(), bob.clone()]);
+        presence.hear_node(now, node, Extent::Changes, vec![ada.clone(), said(8, 1, None)]);
+        assert_eq!(changes(&mut presence), [said(8, 1, None)], "what is known is no news");
+        presence.hear_node(now, node, Extent::All, vec![]);
+        assert_eq!(changes(&mut presence), [said(7, 1, None)], "who is not named among all is gone");
+        presence.hear_node(now, node, Extent::Changes, vec![said(7, 2, Some("{}"))]);
+        changes(&mut presence);
+        presence.leave(now, node);
+        assert_eq!(changes(&mut presence), [said(7, 2, None)]);
+        assert!(presence.is_empty() && presence.take_unshared().is_empty(), "nothing of this is told to other nodes");
+    }
+
+    #[test]
+    fn the_higher_clock_has_the_client() {
+        let (now, first, second) = (Instant::now(), ConnectionId::of_node(1), ConnectionId::of_node(2));
+        let mut presence = Presence::new(now, 4);
+        presence.hear_node(now, first, Extent::Changes, vec![said(7, 5, Some("1"))]);
+        presence.hear_node(now, second, Extent::Changes, vec![said(7, 5, Some("2"))]);
+        presence.hear_node(now, second, Extent::Changes, vec![said(7, 7, Some("3"))]);
+        presence.hear_node(now, first, Extent::Changes, vec![said(7, 5, None)]);
+        assert_eq!(changes(&mut presence), [said(7, 7, Some("3"))], "who it left takes it nowhere");
+        presence.leave(now, first);
+        assert_eq!(presence.len(), 1);
+        // It moves here, with the clock that it had, and is asked to raise it.
+        let heard = hear(&mut presence, said(7, 7, Some("4")));
+        assert_eq!(heard.cures, [said(7, 8, None)]);
+        hear(&mut presence, said(7, 9, Some("4")));
+        assert_eq!(presence.take_unshared(), [said(7, 9, Some("4"))]);
+        presence.leave(now, second);
+        assert_eq!(changes(&mut presence), [said(7, 9, Some("4"))]);
+        presence.hear_node(now, first, Extent::Changes, vec![said(7, 10, None)]);
+        assert_eq!(presence.len(), 1, "nobody elsewhere says of a client that is here that it is gone");
+        presence.leave(now, HERE);
+        assert_eq!(presence.take_unshared(), [said(7, 9, None)]);
+        assert!(presence.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_was_thought_dead_with_its_node_is_back_when_it_speaks() {
+        let (now, node, again) = (Instant::now(), ConnectionId::of_node(1), ConnectionId::of_node(2));
+        let mut presence = Presence::new(now, 4);
+        presence.hear_node(now, node, Extent::All, vec![said(7, 5, Some("1"))]);
+        presence.leave(now, node);
+        changes(&mut presence);
+        presence.hear_node(now, again, Extent::All, vec![said(7, 5, Some("1"))]);
+        assert_eq!(changes(&mut presence), [said(7, 5, Some("1"))]);
+        assert_eq!(presence.len(), 1);
+    }
+}
