@@ -3,6 +3,8 @@
 //! A connection that breaks, or delivers nothing, is replaced for as long as the process lives. Nothing that could not be
 //! sent is kept: whoever was parted compares documents afterwards.
 
+mod connection;
+
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,19 +12,17 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join_all};
-use redis::aio::{MultiplexedConnection, SendError};
-use redis::cluster::ClusterClientBuilder;
-use redis::cluster_async::ClusterConnection;
+use redis::aio::SendError;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
-    PushKind, RedisError, TlsCertificates, Value,
+    Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
+    TlsCertificates, Value,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 use super::{Channel, Shared};
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+use connection::Connection;
 
 /// The most commands of one batch.
 const BATCH_MAX: usize = 1_024;
@@ -65,7 +65,8 @@ impl RedisOptions {
 
     /// A connection of its own, for commands.
     pub async fn connect(&self) -> Result<RedisConnection, RedisError> {
-        connect(self, |_| Ok::<(), SendError>(())).await.map(RedisConnection)
+        let nobody_listens = |_: PushInfo| Ok::<(), SendError>(());
+        Connection::open(self, &mut Vec::new(), nobody_listens).await.map(RedisConnection)
     }
 
     fn client(&self) -> Result<Client, RedisError> {
@@ -135,13 +136,6 @@ struct State {
     renew: bool,
 }
 
-/// A connection.
-#[derive(Clone)]
-enum Connection {
-    Server(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
 /// A connection that does commands, to a server or a cluster. Clones share it.
 #[derive(Clone)]
 pub struct RedisConnection(Connection);
@@ -149,10 +143,7 @@ pub struct RedisConnection(Connection);
 impl RedisConnection {
     /// Does a command.
     pub async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, RedisError> {
-        match &self.0 {
-            Connection::Server(server) => command.query_async(&mut server.clone()).await,
-            Connection::Cluster(cluster) => command.query_async(&mut cluster.clone()).await,
-        }
+        self.0.run(command).await
     }
 }
 
@@ -242,6 +233,50 @@ impl LinkShared {
         self.state.lock().expect("nothing panics while it holds the state")
     }
 
+    /// Something came from the server; the connection waits while this runs.
+    fn hear(&self, bus: &Weak<Shared>, broken: &Broken, push: PushInfo) -> Result<(), SendError> {
+        let mut data = push.data.into_iter();
+        match push.kind {
+            PushKind::Message | PushKind::SMessage => {
+                let (Some(Value::BulkString(name)), Some(Value::BulkString(message))) = (data.next(), data.next())
+                else {
+                    return Ok(());
+                };
+                let Some(bus) = bus.upgrade() else { return Err(SendError) };
+                let message = Bytes::from(message);
+                match self.options.channel(&name) {
+                    Some(Channel::Room(room)) => bus.hear(Some(&room), &message),
+                    Some(Channel::Nodes) => bus.hear(None, &message),
+                    None => {}
+                }
+            }
+            PushKind::SUnsubscribe => {
+                if let Some(Value::BulkString(name)) = data.next()
+                    && let Some(channel) = self.options.channel(&name)
+                {
+                    self.unsubscribed(channel);
+                }
+            }
+            PushKind::Disconnection => {
+                broken.is.store(true, Ordering::Release);
+                broken.told.notify_one();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A cluster ends subscriptions by itself when it moves a slot to another server.
+    fn unsubscribed(&self, channel: Channel) {
+        let mut state = self.state();
+        if state.connected.is_some() && state.subscribed.contains(&channel) {
+            state.changed.push((channel, None));
+            state.lost = true;
+            drop(state);
+            self.work.notify_one();
+        }
+    }
+
     fn take_batch(&self) -> Option<Batch> {
         let mut state = self.state();
         if state.queue.is_empty() && state.changed.is_empty() {
@@ -266,35 +301,49 @@ impl LinkShared {
 
 /// Keeps a connection, for ever.
 async fn run(link: Arc<LinkShared>, bus: Weak<Shared>) {
-    let mut pause = PAUSES.0;
-    let mut was_connected = false;
+    let mut known = Vec::new();
+    let mut trouble = Trouble { pause: PAUSES.0, told: None };
     loop {
         let broken = Arc::new(Broken::default());
         let hear = {
-            let (options, bus, broken) = (link.options.clone(), bus.clone(), Arc::clone(&broken));
-            move |push: PushInfo| hear(&options, &bus, &broken, push)
+            let (link, bus, broken) = (Arc::clone(&link), bus.clone(), Arc::clone(&broken));
+            move |push: PushInfo| link.hear(&bus, &broken, push)
         };
-        match connect(&link.options, hear).await {
+        let error = match Connection::open(&link.options, &mut known, hear).await {
             Ok(connection) => {
-                let error = serve(&link, &bus, connection, &broken, &mut pause).await;
+                let error = serve(&link, &bus, connection, &broken, &mut trouble).await;
                 let mut state = link.state();
                 let queue = (std::mem::take(&mut state.queue), std::mem::take(&mut state.changed));
                 *state = State { subscribed: std::mem::take(&mut state.subscribed), ..State::default() };
                 drop(state);
                 drop(queue);
-                was_connected = true;
-                tracing::warn!(error, server = link.options.address(), "the connection to Redis is lost; trying again");
+                error
             }
-            Err(error) if was_connected || pause > PAUSES.0 => tracing::debug!(%error, "Redis cannot be reached"),
-            Err(error) => {
-                tracing::error!(%error, server = link.options.address(), "Redis cannot be reached; trying on");
-            }
-        }
+            Err(error) => error.to_string(),
+        };
+        trouble.tell(error, &link.options);
         metrics::counter!("triproom_bus_reconnects_total").increment(1);
         // Not all nodes at once.
         let jitter = 0.5 + f64::from(std::process::id() % 64) / 128.0;
-        tokio::time::sleep(pause.mul_f64(jitter)).await;
-        pause = (pause * 2).min(PAUSES.1);
+        tokio::time::sleep(trouble.pause.mul_f64(jitter)).await;
+        trouble.pause = (trouble.pause * 2).min(PAUSES.1);
+    }
+}
+
+/// What has gone wrong since a connection last did what it is for.
+struct Trouble {
+    /// Before the next connection.
+    pause: Duration,
+    /// The last error in the log, which is there once however often it comes.
+    told: Option<String>,
+}
+
+impl Trouble {
+    fn tell(&mut self, error: String, options: &RedisOptions) {
+        if self.told.as_ref() != Some(&error) {
+            tracing::error!(error, server = options.address(), "there is no connection to Redis; trying on");
+            self.told = Some(error);
+        }
     }
 }
 
@@ -305,65 +354,13 @@ struct Broken {
     told: Notify,
 }
 
-async fn connect(
-    options: &RedisOptions,
-    hear: impl Fn(PushInfo) -> Result<(), SendError> + Clone + Send + Sync + 'static,
-) -> Result<Connection, RedisError> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(options.patience))
-        .set_response_timeout(Some(options.patience));
-    let mut server = options
-        .client()?
-        .get_multiplexed_async_connection_with_config(&config.clone().set_push_sender(hear.clone()))
-        .await?;
-    let about: String = redis::cmd("INFO").arg("cluster").query_async(&mut server).await.unwrap_or_default();
-    if !about.lines().any(|line| line.trim() == "cluster_enabled:1") {
-        return Ok(Connection::Server(server));
-    }
-    let mut builder = ClusterClientBuilder::new([options.server.clone()])
-        .use_protocol(ProtocolVersion::RESP3)
-        .connection_timeout(options.patience)
-        .response_timeout(options.patience)
-        .retries(1)
-        .push_sender(hear);
-    if let Some(certificates) = options.authority() {
-        builder = builder.certs(certificates);
-    }
-    Ok(Connection::Cluster(builder.build()?.get_async_connection().await?))
-}
-
-/// Something came from the server; the connection waits while this runs.
-fn hear(options: &RedisOptions, bus: &Weak<Shared>, broken: &Broken, push: PushInfo) -> Result<(), SendError> {
-    match push.kind {
-        PushKind::Message | PushKind::SMessage => {
-            let mut data = push.data.into_iter();
-            let (Some(Value::BulkString(name)), Some(Value::BulkString(message))) = (data.next(), data.next()) else {
-                return Ok(());
-            };
-            let Some(bus) = bus.upgrade() else { return Err(SendError) };
-            let message = Bytes::from(message);
-            match options.channel(&name) {
-                Some(Channel::Room(room)) => bus.hear(Some(&room), &message),
-                Some(Channel::Nodes) => bus.hear(None, &message),
-                None => {}
-            }
-        }
-        PushKind::Disconnection => {
-            broken.is.store(true, Ordering::Release);
-            broken.told.notify_one();
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
 /// Uses a connection until it fails, and says why.
 async fn serve(
     link: &LinkShared,
     bus: &Weak<Shared>,
     connection: Connection,
     broken: &Broken,
-    pause: &mut Duration,
+    trouble: &mut Trouble,
 ) -> String {
     let all: Vec<Channel> = {
         let mut state = link.state();
@@ -375,11 +372,10 @@ async fn serve(
             return error.to_string();
         }
     }
-    tracing::info!(server = link.options.address(), channels = all.len(), "connected to Redis");
     if let Some(bus) = bus.upgrade() {
         bus.parted();
     }
-    *pause = PAUSES.0;
+    let mut is_proved = false;
     loop {
         if broken.is.load(Ordering::Acquire) {
             return "it was closed".to_owned();
@@ -402,78 +398,10 @@ async fn serve(
         if let Err(error) = connection.carry_out(&link.options, &batch).await {
             return error.to_string();
         }
+        if !batch.publish.is_empty() && !std::mem::replace(&mut is_proved, true) {
+            tracing::info!(server = link.options.address(), channels = all.len(), "connected to Redis");
+            *trouble = Trouble { pause: PAUSES.0, told: None };
+        }
         batch.waiting.into_iter().for_each(|done| _ = done.send(()));
     }
-}
-
-impl Connection {
-    async fn carry_out(&self, options: &RedisOptions, batch: &Batch) -> Result<(), RedisError> {
-        let (subscribed, unsubscribed, published) = tokio::join!(
-            self.subscribe(options, &batch.subscribe),
-            self.unsubscribe(options, &batch.unsubscribe),
-            self.publish(options, &batch.publish),
-        );
-        subscribed.and(unsubscribed).and(published)
-    }
-
-    async fn publish(&self, options: &RedisOptions, messages: &[(Channel, Bytes)]) -> Result<(), RedisError> {
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let command = |name: &str, (channel, message): &(Channel, Bytes)| {
-            let mut command = redis::cmd(name);
-            command.arg(options.name(channel)).arg(&message[..]);
-            command
-        };
-        match self {
-            Self::Server(server) => {
-                let mut pipeline = redis::Pipeline::with_capacity(messages.len());
-                for message in messages {
-                    pipeline.add_command(command("PUBLISH", message)).ignore();
-                }
-                pipeline.query_async(&mut server.clone()).await
-            }
-            Self::Cluster(cluster) => {
-                let commands = messages.iter().map(|message| command("SPUBLISH", message));
-                let sent = commands.map(|command| run_on(cluster.clone(), command));
-                join_all(sent).await.into_iter().collect()
-            }
-        }
-    }
-
-    async fn subscribe(&self, options: &RedisOptions, channels: &[Channel]) -> Result<(), RedisError> {
-        self.listen(options, channels, ["SUBSCRIBE", "SSUBSCRIBE"]).await
-    }
-
-    async fn unsubscribe(&self, options: &RedisOptions, channels: &[Channel]) -> Result<(), RedisError> {
-        self.listen(options, channels, ["UNSUBSCRIBE", "SUNSUBSCRIBE"]).await
-    }
-
-    async fn listen(&self, options: &RedisOptions, channels: &[Channel], names: [&str; 2]) -> Result<(), RedisError> {
-        if channels.is_empty() {
-            return Ok(());
-        }
-        match self {
-            Self::Server(server) => {
-                let mut command = redis::cmd(names[0]);
-                for channel in channels {
-                    command.arg(options.name(channel));
-                }
-                command.exec_async(&mut server.clone()).await
-            }
-            // Channels of one command would have to be of one slot.
-            Self::Cluster(cluster) => {
-                let commands = channels.iter().map(|channel| {
-                    let mut command = redis::cmd(names[1]);
-                    command.arg(options.name(channel));
-                    run_on(cluster.clone(), command)
-                });
-                try_join_all(commands).await.map(drop)
-            }
-        }
-    }
-}
-
-async fn run_on(mut cluster: ClusterConnection, command: Cmd) -> Result<(), RedisError> {
-    command.exec_async(&mut cluster).await
 }
