@@ -33,7 +33,7 @@ fn command(database: &str, line: &[&str]) -> (Command, TempDir) {
     (command, folder)
 }
 
-fn url(database: PgConnectOptions) -> String {
+fn url(database: &PgConnectOptions) -> String {
     database.to_url_lossy().to_string()
 }
 
@@ -46,7 +46,7 @@ async fn output(database: &str, line: &[&str]) -> (Output, String, String) {
 
 impl Server {
     async fn start(database: &TestDatabase) -> Self {
-        Self::start_with(&url(database.options()), &[]).await
+        Self::start_with(&url(&database.options()), &[]).await
     }
 
     async fn start_with(database: &str, options: &[&str]) -> Self {
@@ -134,7 +134,7 @@ async fn connections_that_are_cut_cost_nothing() {
 async fn one_server_has_the_database_and_command_lines_work_beside_it() {
     let database = TestDatabase::create().await;
     let server = Server::start(&database).await;
-    let database = url(database.options());
+    let database = url(&database.options());
     let (second, _, errors) = output(&database, &["serve", "--port", "0"]).await;
     assert!(!second.status.success() && errors.contains("in use by another server"), "{errors}");
     let made = ["key", "create", "--agent", "planner", "--rooms", "lisbon", "--role", "editor"];
@@ -148,7 +148,7 @@ async fn one_server_has_the_database_and_command_lines_work_beside_it() {
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_told_and_what_came_meanwhile_is_saved() {
     let database = TestDatabase::create().await;
-    let server = Server::start_with(&url(database.options()), &["--database-timeout", "1s"]).await;
+    let server = Server::start_with(&url(&database.options()), &["--database-timeout", "1s"]).await;
     assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
     let mut operator = database.connect().await;
     let mut lock = operator.begin().await.unwrap();
@@ -195,7 +195,7 @@ async fn tls_is_spoken_and_certificates_are_looked_at() {
 #[tokio::test]
 async fn behind_a_pooler_everything_works_and_no_lock_is_taken() {
     let database = TestDatabase::create().await;
-    let (way, pooler) = (url(database.pooled_options()), ["--database-pooler", "transaction"]);
+    let (way, pooler) = (url(&database.pooled_options()), ["--database-pooler", "transaction"]);
     let server = Server::start_with(&way, &pooler).await;
     assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
     // Its connections go from hand to hand among these.

@@ -29,7 +29,8 @@ impl PostgresReader {
         let (name, pooler) = (room.clone(), self.pool.options().pooler);
         // One moment: a compaction in between would take rows away and leave us its old snapshot.
         let fetched = self.pool.read(move |connection| Box::pin(async move { fetch(connection, &name, pooler).await }));
-        let (snapshot, rows) = fetched.await?;
+        let (id, snapshot, rows) = fetched.await?;
+        read.id = id;
         if let Some(row) = snapshot {
             let encoded = Encoded {
                 checksum: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
@@ -54,12 +55,17 @@ impl PostgresReader {
     }
 }
 
-/// Snapshot and rows.
+/// The room's id, its snapshot and its rows.
 async fn fetch(
     connection: &mut PgConnection,
     room: &RoomId,
     pooler: Pooler,
-) -> Result<(Option<PgRow>, Vec<PgRow>), sqlx::Error> {
+) -> Result<(Option<i64>, Option<PgRow>, Vec<PgRow>), sqlx::Error> {
+    let id = sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1")
+        .bind(room.as_str())
+        .persistent(pooler.keeps_statements())
+        .fetch_optional(&mut *connection)
+        .await?;
     let snapshot = sqlx::query(SELECT_SNAPSHOT)
         .bind(room.as_str())
         .persistent(pooler.keeps_statements())
@@ -73,5 +79,5 @@ async fn fetch(
     .persistent(pooler.keeps_statements())
     .fetch_all(connection)
     .await?;
-    Ok((snapshot, rows))
+    Ok((id, snapshot, rows))
 }
