@@ -24,12 +24,12 @@ struct Server {
     _folder: TempDir,
 }
 
-fn command(database: &PgConnectOptions, line: &[&str]) -> (Command, TempDir) {
+fn command(database: &str, line: &[&str]) -> (Command, TempDir) {
     // Nothing may be made in it.
     let folder = TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
     command.args(line).current_dir(folder.path()).kill_on_drop(true);
-    command.env("DATABASE_URL", url(database)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("DATABASE_URL", database).stdout(Stdio::piped()).stderr(Stdio::piped());
     (command, folder)
 }
 
@@ -37,7 +37,7 @@ fn url(database: &PgConnectOptions) -> String {
     database.to_url_lossy().to_string()
 }
 
-async fn output(database: &PgConnectOptions, line: &[&str]) -> (Output, String, String) {
+async fn output(database: &str, line: &[&str]) -> (Output, String, String) {
     let (mut command, _folder) = command(database, line);
     let output = command.output().await.unwrap();
     let (out, errors) = (output.stdout.clone(), output.stderr.clone());
@@ -46,10 +46,10 @@ async fn output(database: &PgConnectOptions, line: &[&str]) -> (Output, String, 
 
 impl Server {
     async fn start(database: &TestDatabase) -> Self {
-        Self::start_with(&database.options(), &[]).await
+        Self::start_with(&url(&database.options()), &[]).await
     }
 
-    async fn start_with(database: &PgConnectOptions, options: &[&str]) -> Self {
+    async fn start_with(database: &str, options: &[&str]) -> Self {
         // Every test's client wants one, though it speaks no TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (mut command, folder) = command(database, &["serve", "--port", "0", "--log", "error"]);
@@ -134,7 +134,7 @@ async fn connections_that_are_cut_cost_nothing() {
 async fn one_server_has_the_database_and_command_lines_work_beside_it() {
     let database = TestDatabase::create().await;
     let server = Server::start(&database).await;
-    let database = database.options();
+    let database = url(&database.options());
     let (second, _, errors) = output(&database, &["serve", "--port", "0"]).await;
     assert!(!second.status.success() && errors.contains("in use by another server"), "{errors}");
     let made = ["key", "create", "--agent", "planner", "--rooms", "lisbon", "--role", "editor"];
@@ -148,7 +148,7 @@ async fn one_server_has_the_database_and_command_lines_work_beside_it() {
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_told_and_what_came_meanwhile_is_saved() {
     let database = TestDatabase::create().await;
-    let server = Server::start_with(&database.options(), &["--database-timeout", "1s"]).await;
+    let server = Server::start_with(&url(&database.options()), &["--database-timeout", "1s"]).await;
     assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
     let mut operator = database.connect().await;
     let mut lock = operator.begin().await.unwrap();
@@ -169,9 +169,33 @@ async fn a_database_that_does_not_answer_is_told_and_what_came_meanwhile_is_save
 }
 
 #[tokio::test]
+async fn tls_is_spoken_and_certificates_are_looked_at() {
+    let database = TestDatabase::create().await;
+    let verified = database.tls_url().replacen('@', ":secret-word@", 1);
+    let with = |from: &str, to: &str| verified.replacen(from, to, 1);
+    for trusting in [verified.clone(), with("sslmode=verify-full", "sslmode=require")] {
+        let server = Server::start_with(&trusting, &[]).await;
+        let plain = sqlx::query_scalar::<_, i64>(
+            "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+             WHERE datname = current_database() AND pid <> pg_backend_pid() AND NOT ssl",
+        );
+        assert_eq!(plain.fetch_one(&mut database.connect().await).await.unwrap(), 0);
+        assert_eq!(server.ready().await, StatusCode::OK);
+    }
+    // An authority that nobody knows, and a name that is not in the certificate.
+    for (suspicious, says) in
+        [(with("sslrootcert", "ignored"), "UnknownIssuer"), (with("localhost", "127.0.0.1"), "127.0.0.1")]
+    {
+        let (output, _, errors) = output(&suspicious, &["serve", "--port", "0"]).await;
+        assert!(!output.status.success() && errors.contains("cannot be reached") && errors.contains(says), "{errors}");
+        assert!(errors.contains("certificate") && !errors.contains("secret-word"), "{errors}");
+    }
+}
+
+#[tokio::test]
 async fn behind_a_pooler_everything_works_and_no_lock_is_taken() {
     let database = TestDatabase::create().await;
-    let (way, pooler) = (database.pooled_options(), ["--database-pooler", "transaction"]);
+    let (way, pooler) = (url(&database.pooled_options()), ["--database-pooler", "transaction"]);
     let server = Server::start_with(&way, &pooler).await;
     assert_eq!(server.create("lisbon").await, StatusCode::CREATED);
     // Its connections go from hand to hand among these.
@@ -202,13 +226,12 @@ async fn behind_a_pooler_everything_works_and_no_lock_is_taken() {
 
 #[tokio::test]
 async fn a_database_that_is_not_there_is_named_and_no_password_is() {
-    let database = TestDatabase::create().await;
     for (url, says) in [
         ("postgres://ada:secret-word@127.0.0.1:1/trips", "127.0.0.1:1"),
         ("mysql://ada:secret-word@127.0.0.1/trips", "postgres://user:password@host"),
     ] {
-        let (mut command, _folder) = command(&database.options(), &["serve", "--port", "0"]);
-        let output = command.env("DATABASE_URL", url).output().await.unwrap();
+        let (mut command, _folder) = command(url, &["serve", "--port", "0"]);
+        let output = command.output().await.unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && errors.contains(says), "{errors}");
         assert!(!errors.contains("secret-word"), "{errors}");

@@ -18,29 +18,57 @@ as_postgres() {
 
 postgres_user() { if id postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi; }
 
-# Writes the server's address to the file that postgres_url reads.
+# make_certificate FOLDER: a certificate for localhost, and the authority that signed it.
+make_certificate() {
+  command -v openssl >/dev/null || install_packages openssl || return
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=Authority of the tests' \
+    -keyout "$1/ca.key" -out "$1/ca.crt" 2>/dev/null &&
+    openssl req -newkey rsa:2048 -nodes -subj '/CN=localhost' -keyout "$1/server.key" -out "$1/server.csr" 2>/dev/null &&
+    openssl x509 -req -in "$1/server.csr" -CA "$1/ca.crt" -CAkey "$1/ca.key" -CAcreateserial -days 2 \
+      -extfile <(printf 'subjectAltName = DNS:localhost') -out "$1/server.crt" 2>/dev/null &&
+    chmod 600 "$1/server.key" || fail 'openssl made no certificate'
+}
+
+# A port of this machine that nobody listens on.
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+
+# Writes the server's address to the file that postgres_url reads, and the one with TLS to that of postgres_tls_url.
 start_postgres() {
-  local folder="$services_folder/postgres" programs
+  local folder="$services_folder/postgres" programs port
   if [ -n "${DATABASE_URL:-}" ]; then
     printf 'Postgres: the one that DATABASE_URL names\n'
     printf '%s' "$DATABASE_URL" >"$services_folder/postgres.url"
+    [ -n "${TRIPROOM_TEST_TLS_DATABASE_URL:-}" ] ||
+      fail 'TRIPROOM_TEST_TLS_DATABASE_URL must name the same with ?sslmode=verify-full&sslrootcert=…'
+    printf '%s' "${TRIPROOM_TEST_TLS_DATABASE_URL:-}" >"$services_folder/postgres-tls.url"
     return
   fi
   postgres_programs >/dev/null || install_packages postgresql || return
   programs="$(postgres_programs)" || { fail 'initdb is not there, although Postgres is installed'; return; }
   mkdir -p "$folder"
-  [ "$(id -u)" -ne 0 ] || chown "$(postgres_user)" "$folder"
+  make_certificate "$folder" || return
+  [ "$(id -u)" -ne 0 ] || chown "$(postgres_user)" "$folder" "$folder/server.key"
   as_postgres "$programs/initdb" -D "$folder/data" -U triproom --auth=trust --no-sync --encoding=UTF8 >"$services_folder/initdb.log" ||
     { cat "$services_folder/initdb.log"; fail 'initdb failed'; return; }
   # Nothing here has to survive the machine; what must survive a server of ours is not lost by that.
+  port="$(free_port)"
   as_postgres "$programs/pg_ctl" -D "$folder/data" -l "$folder/log" -w start \
-    -o "-k $folder -c listen_addresses='' -c fsync=off -c max_connections=300" >/dev/null ||
+    -o "-k $folder -p $port -c listen_addresses=localhost -c fsync=off -c max_connections=300 \
+      -c ssl=on -c ssl_cert_file=$folder/server.crt -c ssl_key_file=$folder/server.key" >/dev/null ||
     { cat "$folder/log"; fail 'Postgres did not start'; return; }
-  printf 'postgres:///postgres?host=%s&user=triproom' "$folder" >"$services_folder/postgres.url"
+  echo "$port" >"$services_folder/postgres.port"
+  printf 'postgres:///postgres?host=%s&port=%s&user=triproom' "$folder" "$port" >"$services_folder/postgres.url"
+  printf 'postgres://triproom@localhost:%s/postgres?sslmode=verify-full&sslrootcert=%s' "$port" "$folder/ca.crt" \
+    >"$services_folder/postgres-tls.url"
   printf 'Postgres %s\n' "$("$programs/postgres" --version)"
 }
 
 postgres_url() { cat "$services_folder/postgres.url" 2>/dev/null; }
+postgres_tls_url() { cat "$services_folder/postgres-tls.url" 2>/dev/null; }
 
 # Puts a PgBouncer in transaction mode before that Postgres. Its few connections go from hand to hand.
 start_pgbouncer() {
@@ -56,7 +84,7 @@ start_pgbouncer() {
   mkdir -p "$folder"
   cat >"$folder/ini" <<INI
 [databases]
-* = host=$services_folder/postgres user=triproom
+* = host=$services_folder/postgres port=$(cat "$services_folder/postgres.port") user=triproom
 [pgbouncer]
 unix_socket_dir = $folder
 pidfile = $folder/pid

@@ -23,6 +23,8 @@ use crate::room::id::RoomId;
 pub(super) struct CompactionWrite {
     /// The room's, since before it was read.
     pub(super) life: Arc<Life>,
+    /// The room's id as it was read, where others may delete the room.
+    pub(super) id: Option<i64>,
     /// The generation that was read; 0 for none.
     pub(super) read_generation: u64,
     pub(super) snapshot: Encoded,
@@ -66,6 +68,11 @@ where
     let started = Instant::now();
     let life = ledger.life(room);
     let stored = reader.read(room, &ledger.view(room)).await?;
+    if reader.is_shared() {
+        // Somebody else may have folded what this process wrote.
+        let (sequences, bytes) = stored.rows();
+        ledger.loaded(room, sequences, bytes);
+    }
     let thread = tokio::task::spawn_blocking(move || fold_room(life, stored, fold, level)).await;
     let write = thread.unwrap_or_else(|panic| Err(StoreError::Fold { room: room.clone(), source: panic.into() }))?;
     let (reply, answer) = oneshot::channel();
@@ -81,7 +88,7 @@ where
     F: FnOnce(StoredRoom) -> Result<Folded, E>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    let ReadRoom { generation, snapshot, rows, damaged, .. } = stored;
+    let ReadRoom { id, generation, snapshot, rows, damaged, .. } = stored;
     let lengths: Vec<(Sequence, u64)> = rows.iter().map(|row| (row.sequence, row.data.len() as u64)).collect();
     let result = fold(StoredRoom { snapshot, rows, damaged: damaged.len() });
     let Folded { snapshot, folded } =
@@ -95,7 +102,7 @@ where
     }
     let (folded, folded_bytes) = (given.iter().map(|row| row.0).collect(), given.iter().map(|row| row.1).sum());
     match Encoded::encode(&snapshot, level) {
-        Ok(snapshot) => Ok(CompactionWrite { life, read_generation: generation, snapshot, folded, folded_bytes }),
+        Ok(snapshot) => Ok(CompactionWrite { life, id, read_generation: generation, snapshot, folded, folded_bytes }),
         Err(detail) => Err(StoreError::Fold { room: life.room().clone(), source: detail.into() }),
     }
 }

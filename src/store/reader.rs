@@ -38,6 +38,8 @@ pub(super) enum Reader {
 /// What the database holds of a room.
 #[derive(Debug, Default)]
 pub(super) struct ReadRoom {
+    /// The room's id where others may delete the room and make it again; nothing when it is not there.
+    pub(super) id: Option<i64>,
     /// 0 without a snapshot.
     pub(super) generation: u64,
     pub(super) snapshot: Option<Bytes>,

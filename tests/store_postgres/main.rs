@@ -5,3 +5,4 @@
 mod database;
 mod faults;
 mod house;
+mod two_stores;

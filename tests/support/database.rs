@@ -9,6 +9,9 @@ const SERVER: &str = "TRIPROOM_TEST_DATABASE_URL";
 /// Names a `PgBouncer` in transaction mode before that server. `scripts/test` starts one and sets this.
 const POOLER: &str = "TRIPROOM_TEST_PGBOUNCER_URL";
 
+/// Names that server by an address where it speaks TLS, with `sslmode=verify-full` and `sslrootcert`.
+const TLS: &str = "TRIPROOM_TEST_TLS_DATABASE_URL";
+
 /// Dropped with this.
 pub(crate) struct TestDatabase {
     server: PgConnectOptions,
@@ -33,6 +36,13 @@ impl TestDatabase {
         named(POOLER).database(&self.name)
     }
 
+    /// The way that is encrypted, to a server that shows a certificate.
+    #[allow(dead_code, reason = "not every test goes it")]
+    pub(crate) fn tls_url(&self) -> String {
+        let (server, options) = variable(TLS).rsplit_once('?').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        format!("{}/{}?{options}", server.rsplit_once('/').unwrap().0, self.name)
+    }
+
     pub(crate) async fn connect(&self) -> PgConnection {
         self.options().connect().await.unwrap()
     }
@@ -50,10 +60,12 @@ impl Drop for TestDatabase {
     }
 }
 
-fn named(variable: &str) -> PgConnectOptions {
-    let url = std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} must name a server; run scripts/test, which starts one"));
-    url.parse().unwrap()
+fn named(server: &str) -> PgConnectOptions {
+    variable(server).parse().unwrap()
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} must name a server; run scripts/test, which starts one"))
 }
 
 async fn run(server: &PgConnectOptions, statement: String) {

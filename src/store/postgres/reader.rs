@@ -40,7 +40,8 @@ impl PostgresReader {
         let fetched = self
             .pool
             .read(move |connection| Box::pin(async move { fetch(connection, &name, pooler, cache.as_ref()).await }));
-        let (snapshot, rows) = fetched.await?;
+        let (id, snapshot, rows) = fetched.await?;
+        read.id = id;
         if let Some(Found { generation, encoded, older }) = snapshot {
             read.take_snapshot(room, generation, encoded, older).await?;
         }
@@ -59,13 +60,18 @@ impl PostgresReader {
     }
 }
 
-/// Snapshot and rows.
+/// The room's id, its snapshot and its rows.
 async fn fetch(
     connection: &mut PgConnection,
     room: &RoomId,
     pooler: Pooler,
     cache: Option<&SnapshotCache>,
-) -> Result<(Option<Found>, Vec<PgRow>), sqlx::Error> {
+) -> Result<(Option<i64>, Option<Found>, Vec<PgRow>), sqlx::Error> {
+    let id = sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1")
+        .bind(room.as_str())
+        .persistent(pooler.keeps_statements())
+        .fetch_optional(&mut *connection)
+        .await?;
     let snapshot = fetch_snapshot(connection, room, pooler, cache).await?;
     let rows = sqlx::query(
         "SELECT log.room, log.seq, log.checksum, log.data FROM rooms JOIN log ON log.room = rooms.id
@@ -75,7 +81,7 @@ async fn fetch(
     .persistent(pooler.keeps_statements())
     .fetch_all(connection)
     .await?;
-    Ok((snapshot, rows))
+    Ok((id, snapshot, rows))
 }
 
 /// The snapshot: which one it is by the word of the database, its data from wherever it is nearest.

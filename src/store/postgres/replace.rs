@@ -1,12 +1,8 @@
 //! The transaction that replaces a room's snapshot and deletes the rows in it.
 //! Only the sink calls it. It must never delete for a snapshot that does not read back as it was written.
 
-use std::collections::HashMap;
-
 use sqlx::{PgConnection, Postgres, Row, Transaction};
 
-use super::sink::room_ids;
-use crate::store::Pooler;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
 use crate::store::fault::{FaultSwitch, commit};
@@ -20,22 +16,13 @@ pub(super) async fn commit_compaction(
     write: &CompactionWrite,
     fault: Option<&FaultSwitch>,
 ) -> Result<Option<i64>, StoreError> {
-    let known = HashMap::from([(write.room().clone(), None)]);
-    let ids = room_ids(&mut transaction, &known, Pooler::Transaction).await?;
-    let Some(id) = ids.get(write.room()).copied() else { return Ok(None) };
-    // One server at a time, and whoever writes rows goes on meanwhile.
-    let locked: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE id = $1 FOR NO KEY UPDATE")
-        .bind(id)
-        .persistent(false)
-        .fetch_optional(&mut *transaction)
-        .await?;
+    let Some(id) = lock_room(&mut transaction, write).await? else { return Ok(None) };
     let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM snapshots WHERE room = $1")
         .bind(id)
         .persistent(false)
         .fetch_optional(&mut *transaction)
         .await?;
-    if locked.is_none() || generation.unwrap_or(0) != signed(write.read_generation) {
-        transaction.rollback().await?;
+    if generation.unwrap_or(0) != signed(write.read_generation) {
         return Ok(None);
     }
     replace_snapshot(&mut transaction, id, write.generation(), &write.snapshot).await?;
@@ -52,6 +39,30 @@ pub(super) async fn commit_compaction(
     }
     commit(transaction, fault).await?;
     Ok(Some(id))
+}
+
+/// The id of the room, for this transaction alone to compact or delete it; whoever writes rows goes on meanwhile. Nothing
+/// when the room that was read is gone, or somebody else has it: what they do is not waited for, because rows of other rooms
+/// would wait with us.
+async fn lock_room(connection: &mut PgConnection, write: &CompactionWrite) -> Result<Option<i64>, StoreError> {
+    if write.id.is_none() {
+        // There was nothing of it; if somebody makes it at this moment, there is nothing in it either.
+        sqlx::query("INSERT INTO rooms (name, created_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+            .bind(write.room().as_str())
+            .bind(now())
+            .persistent(false)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let id = sqlx::query_scalar(
+        "SELECT id FROM rooms WHERE name = $1 AND id = coalesce($2, id) FOR NO KEY UPDATE SKIP LOCKED",
+    )
+    .bind(write.room().as_str())
+    .bind(write.id)
+    .persistent(false)
+    .fetch_optional(connection)
+    .await?;
+    Ok(id)
 }
 
 /// Writes the snapshot, keeps the one before it, and reads it back before anything may be deleted for it.

@@ -170,7 +170,7 @@ async fn commit_rows(
 
 /// The ids of all these rooms, kept from being deleted until the transaction ends. Those that were never written get one;
 /// those whose id is gone were deleted, and are left out.
-pub(super) async fn room_ids(
+async fn room_ids(
     connection: &mut PgConnection,
     known: &HashMap<RoomId, Option<i64>>,
     pooler: Pooler,

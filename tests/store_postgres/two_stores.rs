@@ -1,0 +1,174 @@
+//! Two stores on one database fold and delete the same rooms.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use triproom::store::{Compaction, Folded, Store, StoredRoom};
+
+use crate::database::TestDatabase;
+use crate::house::{append, durable, open, room, text};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn two() -> (TestDatabase, Store, Store) {
+    let database = TestDatabase::create().await;
+    let (one, other) = (open(&database, PATIENCE).await, open(&database, PATIENCE).await);
+    (database, one, other)
+}
+
+/// A fold that joins all there is as text.
+#[expect(clippy::unnecessary_wraps, reason = "a fold may fail")]
+#[expect(clippy::needless_pass_by_value, reason = "as a fold is called")]
+fn join(stored: StoredRoom) -> Result<Folded, Infallible> {
+    let snapshot = Bytes::from(text(&stored));
+    Ok(Folded { snapshot, folded: stored.rows.iter().map(|row| row.sequence).collect() })
+}
+
+async fn write(store: &Store, name: &str, text: &str) {
+    let mut log = store.log(&room(name));
+    append(&mut log, text);
+    durable(&mut log).await;
+}
+
+/// Begins to fold the room in `store`, and goes on when it is told to.
+async fn begin_to_fold(store: &Store, name: &'static str) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Compaction>) {
+    let (go_on, wait) = mpsc::channel();
+    let (reading, has_read) = oneshot::channel();
+    let folding = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let fold = move |stored| {
+                reading.send(()).unwrap();
+                wait.recv().unwrap();
+                join(stored)
+            };
+            store.compact(&room(name), fold).await.unwrap()
+        }
+    });
+    has_read.await.unwrap();
+    (go_on, folding)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_fold_at_once_one_does_it() {
+    let (_database, one, other) = two().await;
+    let mut expected = String::new();
+    for (round, generation) in ["a", "b", "c", "d"].into_iter().zip(1..) {
+        write(&one, "r", round).await;
+        expected += round;
+        // Both have read before either writes.
+        let barrier = Arc::new(Barrier::new(2));
+        let fold = || {
+            let barrier = Arc::clone(&barrier);
+            move |stored| {
+                barrier.wait();
+                join(stored)
+            }
+        };
+        let r = room("r");
+        let (first, second) = tokio::join!(one.compact(&r, fold()), other.compact(&r, fold()));
+        let outcomes = [first.unwrap(), second.unwrap()];
+        let done = |outcome: &Compaction| matches!(outcome, Compaction::Done { generation: is, folded: 1, .. } if *is == generation);
+        assert_eq!(outcomes.iter().filter(|outcome| done(outcome)).count(), 1, "{outcomes:?}");
+        assert!(outcomes.contains(&Compaction::Lost), "{outcomes:?}");
+        for store in [&one, &other] {
+            let stored = store.load(&r).await.unwrap();
+            assert_eq!((text(&stored), stored.rows.len(), store.row_count(&r)), (expected.clone(), 0, 0));
+        }
+    }
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_the_other_writes_meanwhile_stay() {
+    let (_database, one, other) = two().await;
+    write(&one, "r", "a").await;
+    let (go_on, folding) = begin_to_fold(&one, "r").await;
+    write(&other, "r", "b").await;
+    write(&one, "r", "c").await;
+    go_on.send(()).unwrap();
+    assert!(matches!(folding.await.unwrap(), Compaction::Done { folded: 1, .. }));
+    for store in [&one, &other] {
+        let stored = store.load(&room("r")).await.unwrap();
+        assert_eq!(stored.snapshot.as_deref(), Some(&b"a"[..]));
+        let mut rows: Vec<&[u8]> = stored.rows.iter().map(|row| &row.data[..]).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [b"b", b"c"]);
+    }
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_who_folds() {
+    let (database, one, other) = two().await;
+    write(&one, "r", "a").await;
+    let mut operator = database.connect().await;
+    let mut folding = sqlx::Connection::begin(&mut operator).await.unwrap();
+    sqlx::query("SELECT id FROM rooms WHERE name = 'r' FOR NO KEY UPDATE").execute(&mut *folding).await.unwrap();
+    assert_eq!(other.compact(&room("r"), join).await.unwrap(), Compaction::Lost);
+    write(&one, "r", "b").await;
+    write(&other, "s", "c").await;
+    folding.rollback().await.unwrap();
+    assert!(matches!(other.compact(&room("r"), join).await.unwrap(), Compaction::Done { folded: 2, .. }));
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_the_other_deletes_meanwhile_stays_deleted() {
+    let (database, one, other) = two().await;
+    for (name, made_again) in [("gone", false), ("again", true)] {
+        write(&one, name, "old").await;
+        let (go_on, folding) = begin_to_fold(&one, name).await;
+        other.delete_room(&room(name)).await.unwrap();
+        if made_again {
+            write(&other, name, "new").await;
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(folding.await.unwrap(), Compaction::Lost);
+        let expected = if made_again { "new" } else { "" };
+        assert_eq!(text(&one.load(&room(name)).await.unwrap()), expected);
+    }
+    let rooms = sqlx::query_scalar::<_, String>("SELECT name FROM rooms");
+    assert_eq!(rooms.fetch_all(&mut database.connect().await).await.unwrap(), ["again"]);
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_write_and_fold_as_they_please() {
+    let (_database, one, other) = two().await;
+    let work = |store: &Store, who: &'static str| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut log = store.log(&room("r"));
+            let mut done = 0;
+            for n in 0..100 {
+                append(&mut log, format!("{who}{n:03};"));
+                if n % 3 == 0 {
+                    durable(&mut log).await;
+                    done += u32::from(store.compact(&room("r"), join).await.unwrap() != Compaction::Lost);
+                }
+            }
+            durable(&mut log).await;
+            done
+        })
+    };
+    let (first, second) = tokio::join!(work(&one, "a"), work(&other, "b"));
+    assert!(first.unwrap() + second.unwrap() > 0);
+    let stored = one.load(&room("r")).await.unwrap();
+    assert_eq!(text(&stored), text(&other.load(&room("r")).await.unwrap()));
+    let all = text(&stored);
+    let mut words: Vec<&str> = all.split_terminator(';').collect();
+    words.sort_unstable();
+    let expected: Vec<String> =
+        ["a", "b"].iter().flat_map(|who| (0..100).map(move |n| format!("{who}{n:03}"))).collect();
+    assert_eq!(words, expected, "each is there once");
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
