@@ -23,7 +23,7 @@ async fn two() -> (TestDatabase, Store, Store) {
 #[expect(clippy::unnecessary_wraps, reason = "a fold may fail")]
 fn join(stored: StoredRoom) -> Result<Folded, Infallible> {
     let snapshot = Bytes::from(text(&stored));
-    Ok(Folded { snapshot, folded: stored.rows.iter().map(|row| row.sequence).collect() })
+    Ok(Folded { snapshot, folded: stored.rows.into_iter().map(|row| row.sequence).collect() })
 }
 
 async fn write(store: &Store, name: &str, text: &str) {
