@@ -5,4 +5,5 @@
 mod database;
 mod faults;
 mod house;
+mod row_security;
 mod two_stores;

@@ -24,7 +24,7 @@ async fn two() -> (TestDatabase, Store, Store) {
 #[expect(clippy::needless_pass_by_value, reason = "as a fold is called")]
 fn join(stored: StoredRoom) -> Result<Folded, Infallible> {
     let snapshot = Bytes::from(text(&stored));
-    Ok(Folded { snapshot, folded: stored.rows.iter().map(|row| row.sequence).collect() })
+    Ok(Folded { snapshot, folded: stored.rows.into_iter().map(|row| row.sequence).collect() })
 }
 
 async fn write(store: &Store, name: &str, text: &str) {

@@ -141,5 +141,6 @@ fn migrations() -> Vec<Migration> {
         migration(1, "store", include_str!("../../../migrations/postgres/0001_store.sql")),
         migration(2, "directory", include_str!("../../../migrations/postgres/0002_directory.sql")),
         migration(3, "creations", include_str!("../../../migrations/postgres/0003_creations.sql")),
+        migration(4, "row security", include_str!("../../../migrations/postgres/0004_row_security.sql")),
     ]
 }
