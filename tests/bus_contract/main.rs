@@ -6,6 +6,7 @@
 mod cluster;
 mod house;
 mod losing;
+mod options;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/redis.rs"]
 mod redis_server;
