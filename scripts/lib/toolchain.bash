@@ -70,3 +70,18 @@ check_chromium() {
   find_chromium >/dev/null || install_packages chromium fonts-liberation || return
   "$(find_chromium)" --version --no-sandbox
 }
+
+# The tests start servers of their own: Redis or Valkey, with TLS, too.
+find_redis_server() {
+  local name
+  for name in ${TRIPROOM_TEST_REDIS_SERVER:+"$TRIPROOM_TEST_REDIS_SERVER"} redis-server valkey-server; do
+    command -v "$name" && return
+  done
+  return 1
+}
+
+check_redis() {
+  find_redis_server >/dev/null || install_packages redis-server || return
+  command -v openssl >/dev/null || install_packages openssl || return
+  "$(find_redis_server)" --version
+}

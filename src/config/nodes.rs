@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::{at_least_a_second, bytes, duration};
 use crate::bus::redis::{BadRedisUrl, RedisOptions};
@@ -70,6 +72,12 @@ pub enum NodesError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The file is of another kind.
+    #[error("--redis-ca {file}: there is no certificate in PEM in it")]
+    NoCertificate {
+        /// Which.
+        file: PathBuf,
+    },
     /// Nodes share what they keep.
     #[error("REDIS_URL is for nodes that share a database: set DATABASE_URL, too")]
     NoDatabase,
@@ -85,7 +93,11 @@ impl NodesConfig {
         options.queue_bytes = bytes(self.redis_queue);
         if let Some(file) = &self.redis_ca {
             let read = std::fs::read(file);
-            options.authority = Some(read.map_err(|source| NodesError::Authority { file: file.clone(), source })?);
+            let certificate = read.map_err(|source| NodesError::Authority { file: file.clone(), source })?;
+            if !matches!(CertificateDer::pem_slice_iter(&certificate).next(), Some(Ok(_))) {
+                return Err(NodesError::NoCertificate { file: file.clone() });
+            }
+            options.authority = Some(certificate);
         }
         Ok(Some(options))
     }

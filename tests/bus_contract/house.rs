@@ -25,15 +25,18 @@ pub trait House: Sized {
     /// One more node.
     fn bus(&self) -> Bus;
 
-    /// Breaks the wire under every node once.
-    async fn part(&self);
-
     /// So many nodes that hear each other.
     async fn nodes<const COUNT: usize>(&self) -> [Bus; COUNT] {
         let nodes = std::array::from_fn(|_| self.bus());
         settle(&nodes).await;
         nodes
     }
+}
+
+/// A wire that can be broken.
+pub trait BreakableHouse: House {
+    /// Breaks the wire under every node once.
+    async fn part(&self);
 }
 
 pub struct LocalHouse(pub Exchange);
@@ -46,7 +49,9 @@ impl House for LocalHouse {
     fn bus(&self) -> Bus {
         Bus::local(&self.0, None)
     }
+}
 
+impl BreakableHouse for LocalHouse {
     async fn part(&self) {
         self.0.part();
     }
@@ -63,9 +68,39 @@ impl House for ServerHouse {
     fn bus(&self) -> Bus {
         Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), Some("eu".into()))
     }
+}
 
+impl BreakableHouse for ServerHouse {
     async fn part(&self) {
         kill_hearers(&mut connect(&self.0).await).await;
+    }
+}
+
+/// The server that somebody names, who uses it for something else, too; otherwise one as in any other test.
+pub struct NamedHouse {
+    options: RedisOptions,
+    _own: Option<RedisServer>,
+}
+
+/// Names that server.
+const NAMED: &str = "TRIPROOM_TEST_REDIS_URL";
+
+impl House for NamedHouse {
+    async fn build() -> Self {
+        let (url, own) = match std::env::var(NAMED) {
+            Ok(url) => (url, None),
+            Err(_) => {
+                let own = RedisServer::start(&[]).await;
+                (own.url(), Some(own))
+            }
+        };
+        let mut options = RedisOptions::new(&url).unwrap();
+        options.prefix = format!("triproom-test-{:016x}:", fastrand::u64(..));
+        Self { options, _own: own }
+    }
+
+    fn bus(&self) -> Bus {
+        Bus::redis(self.options.clone(), None)
     }
 }
 
@@ -84,7 +119,9 @@ impl House for ClusterHouse {
     fn bus(&self) -> Bus {
         Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), None)
     }
+}
 
+impl BreakableHouse for ClusterHouse {
     async fn part(&self) {
         kill_hearers(&mut connect(&self.0).await).await;
     }

@@ -4,7 +4,7 @@ use triproom::bus::local::Exchange;
 use triproom::bus::{Bus, Heard, Seat};
 use triproom::room::node::{NodeId, NodeNews, Recipient};
 
-use crate::house::{House, LocalHouse, announced, hear, hear_until, room, said, settle, text};
+use crate::house::{BreakableHouse, House, LocalHouse, announced, hear, hear_until, room, said, settle, text};
 
 pub(crate) async fn a_queue_that_overflows_loses_and_tells_and_goes_on<H: House>(house: H) {
     const MESSAGES: usize = 10_000;
@@ -46,7 +46,7 @@ async fn overtake(ada: &mut Seat, bob: &mut Seat, from: NodeId) {
     }
 }
 
-pub(crate) async fn nodes_that_were_parted_know_it_and_hear_again<H: House>(house: H) {
+pub(crate) async fn nodes_that_were_parted_know_it_and_hear_again<H: BreakableHouse>(house: H) {
     let nodes = house.nodes::<2>().await;
     let r = room("r");
     let (mut ada, mut bob) = (nodes[0].sit(&r).await, nodes[1].sit(&r).await);

@@ -6,6 +6,7 @@
 mod cluster;
 mod house;
 mod losing;
+mod options;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/redis.rs"]
 mod redis_server;
@@ -44,12 +45,22 @@ macro_rules! contract_for {
                 talking::rooms_of_any_name_and_many_at_once,
                 talking::big_messages,
                 losing::a_queue_that_overflows_loses_and_tells_and_goes_on,
-                losing::nodes_that_were_parted_know_it_and_hear_again,
             ]
         );
     };
 }
 
+/// Where it can be broken.
+macro_rules! contract_of_breaking {
+    ($name:ident, $house:ty) => {
+        contract!($name, $house, [losing::nodes_that_were_parted_know_it_and_hear_again]);
+    };
+}
+
 contract_for!(local, crate::house::LocalHouse);
 contract_for!(redis, crate::house::ServerHouse);
+contract_for!(redis_that_is_named, crate::house::NamedHouse);
 contract_for!(redis_cluster, crate::house::ClusterHouse);
+contract_of_breaking!(local_breaks, crate::house::LocalHouse);
+contract_of_breaking!(redis_breaks, crate::house::ServerHouse);
+contract_of_breaking!(redis_cluster_breaks, crate::house::ClusterHouse);

@@ -10,6 +10,7 @@ mod client;
 mod database;
 mod failing;
 mod house;
+mod options;
 mod proxy;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/redis.rs"]
