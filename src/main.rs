@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
 use triproom::command::key::{self, KeyCommand};
+use triproom::command::migrate::{self, MigrateCommand};
 use triproom::command::token::{self, TokenCommand};
 use triproom::config::Config;
 use triproom::server::{ServeError, Server, listen};
@@ -34,6 +35,8 @@ enum Command {
     /// Make, list and revoke agents' API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Bring the tables of a store up to date; `serve` does so by itself unless told not to
+    Migrate(MigrateCommand),
     /// Sign a token for development, or a room ticket
     Token(Box<TokenCommand>),
 }
@@ -45,6 +48,9 @@ fn main() -> ExitCode {
         Some(Command::Serve(config)) => on_large_stack(|| serve(*config)),
         Some(Command::Key(command)) => {
             run(key::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
+        }
+        Some(Command::Migrate(command)) => {
+            run(migrate::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
         }
         Some(Command::Token(command)) => {
             run(token::run(*command, &mut io::stdout())).map_err(|error| error.to_string())

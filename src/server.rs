@@ -102,6 +102,7 @@ impl Server {
             return Err(ServeError::Open(address));
         }
         let mut store_config = StoreConfig::new(config.store.place()?);
+        store_config.migrations = config.migrate.into();
         store_config.unsaved_budget = config.unsaved_budget.as_u64();
         let store = Store::open(store_config).await?;
         Self::with_store(listener, config, store, metrics).await

@@ -16,6 +16,7 @@ mod job;
 mod ledger;
 mod life;
 mod log;
+mod migrations;
 mod moment;
 mod place;
 mod postgres;
@@ -39,6 +40,7 @@ pub use directory::Directory;
 pub use error::{AppendError, StoreError};
 pub use fault::{Fault, FaultSwitch};
 pub use log::RoomLog;
+pub use migrations::{Migrated, Migrations, migrate};
 
 pub use crate::room::durability::LogPosition;
 pub use place::{Place, PostgresOptions};
@@ -55,6 +57,8 @@ use writer::{Deadline, Writer};
 pub struct StoreConfig {
     /// Where the database is.
     pub place: Place,
+    /// Whether its tables may be made and brought up to date.
+    pub migrations: Migrations,
     /// Bytes of rows (and some 70 a row beside them) that may wait to be written before appends are refused.
     pub unsaved_budget: u64,
     /// The most rows of one commit.
@@ -76,6 +80,7 @@ impl StoreConfig {
     pub fn new(place: impl Into<Place>) -> Self {
         Self {
             place: place.into(),
+            migrations: Migrations::Apply,
             unsaved_budget: 64 << 20,
             commit_rows: 5_000,
             commit_bytes: 4 << 20,

@@ -11,9 +11,12 @@ mod sink;
 pub(super) use reader::PostgresReader;
 pub(super) use sink::PostgresSink;
 
+use sqlx::Connection;
+
 use super::directory::{Directory, PostgresDirectory};
 use super::error::StoreError;
 use super::ledger::Ledger;
+use super::migrations::{Migrated, Migrations};
 use super::{Opened, PostgresOptions, Reader, Sequence, Sink, StoreConfig};
 
 /// Sequences of one block. A server that has used its block up takes the next one when it starts anew.
@@ -26,7 +29,10 @@ fn block(sequence: Sequence) -> u64 {
 
 /// Opens the database and brings its tables up to date.
 pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Result<Opened, StoreError> {
-    let mut connection = schema::connect(options).await?;
+    if config.migrations == Migrations::Check {
+        schema::check(options).await?;
+    }
+    let (mut connection, _) = schema::connect(options).await?;
     schema::take(&mut connection, options).await?;
     let block: i64 = sqlx::query_scalar("SELECT nextval('log_blocks')").fetch_one(&mut connection).await?;
     sink::finish_deletions(&mut connection).await?;
@@ -38,4 +44,11 @@ pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Res
         reader: Reader::Postgres(PostgresReader::new(pool)),
         directory: Directory::Postgres(directory),
     })
+}
+
+/// Brings the tables in the database up to date, whether servers run on it or not.
+pub(super) async fn migrate(options: &PostgresOptions) -> Result<Vec<Migrated>, StoreError> {
+    let (connection, applied) = schema::connect(options).await?;
+    connection.close().await?;
+    Ok(applied)
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::store::PostgresOptions;
 use crate::store::error::StoreError;
+use crate::store::migrations::Migrated;
 
 /// Where sqlx keeps what was applied.
 const MIGRATIONS: &str = "_sqlx_migrations";
@@ -22,19 +23,20 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Connects and brings the tables up to date. Several processes may do so at the same time.
-pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<(PgConnection, Vec<Migrated>), StoreError> {
     let mut connection = connect_only(options).await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
-    let missing = missing(&mut transaction).await?;
+    let (missing, mut applied) = (missing(&mut transaction).await?, Vec::new());
     if !missing.is_empty() {
         transaction.ensure_migrations_table(MIGRATIONS).await.map_err(not_migrated)?;
-        for migration in &missing {
-            transaction.apply(MIGRATIONS, migration).await.map_err(not_migrated)?;
+        for migration in missing {
+            transaction.apply(MIGRATIONS, &migration).await.map_err(not_migrated)?;
+            applied.push(Migrated { version: migration.version, name: migration.description.into_owned() });
         }
     }
     transaction.commit().await?;
-    Ok(connection)
+    Ok((connection, applied))
 }
 
 /// Connects to a database whose tables are those of this version. Changes nothing.
