@@ -6,6 +6,7 @@
 //! `ledger` is the account in memory, `log` a room's handle on it in one `life` of the room, `writer` the one task that
 //! commits, and does the jobs that `compaction` and `deletion` give it. The database behind them is `sqlite` or `postgres`:
 //! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
+//! `read_only` is for command lines.
 
 mod compaction;
 mod deletion;
@@ -20,6 +21,7 @@ mod migrations;
 mod moment;
 mod place;
 mod postgres;
+mod read_only;
 mod reader;
 mod seal;
 mod sink;
@@ -44,6 +46,7 @@ pub use migrations::{Migrated, Migrations, migrate};
 
 pub use crate::room::durability::LogPosition;
 pub use place::{Place, PostgresOptions};
+pub use read_only::ReadOnlyStore;
 
 use crate::room::id::RoomId;
 use job::Job;
@@ -76,6 +79,9 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
+    /// zstd level of snapshots, when nothing else is said.
+    pub const SNAPSHOT_LEVEL: i32 = 3;
+
     /// The defaults, for the database in this place.
     pub fn new(place: impl Into<Place>) -> Self {
         Self {
@@ -84,7 +90,7 @@ impl StoreConfig {
             unsaved_budget: 64 << 20,
             commit_rows: 5_000,
             commit_bytes: 4 << 20,
-            snapshot_level: 3,
+            snapshot_level: Self::SNAPSHOT_LEVEL,
             readers: 2,
             close_patience: Duration::from_secs(10),
             fault: None,

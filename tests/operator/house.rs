@@ -3,10 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
+use triproom::store::{Place, PostgresOptions};
 
 use crate::database::TestDatabase;
 
@@ -17,11 +20,11 @@ pub(crate) struct House {
 }
 
 impl House {
-    fn folder() -> Self {
+    pub(crate) fn folder() -> Self {
         Self { database: None, folder: TempDir::new().unwrap() }
     }
 
-    async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         Self { database: Some(TestDatabase::create().await), folder: TempDir::new().unwrap() }
     }
 
@@ -35,14 +38,28 @@ impl House {
         self.folder.path().join("data")
     }
 
+    /// How its database is reached; nothing for a folder.
+    pub(crate) fn options(&self) -> Option<PgConnectOptions> {
+        self.database.as_ref().map(TestDatabase::options)
+    }
+
+    /// How its file is reached.
+    pub(crate) fn file(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new().filename(self.data().join("triproom.sqlite"))
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        let Some(connect) = self.options() else { return Place::Folder(self.data()) };
+        Place::Postgres(Box::new(PostgresOptions { connect, connections: 2, patience: Duration::from_secs(10) }))
+    }
+
     /// With the latest migration forgotten.
     pub(crate) async fn as_an_earlier_version_left_it(&self) {
         const FORGET: &str = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
         if let Some(database) = &self.database {
             sqlx::query(FORGET).execute(&mut database.connect().await).await.unwrap();
         } else {
-            let file = SqliteConnectOptions::new().filename(self.data().join("triproom.sqlite"));
-            sqlx::query(FORGET).execute(&mut file.connect().await.unwrap()).await.unwrap();
+            sqlx::query(FORGET).execute(&mut self.file().connect().await.unwrap()).await.unwrap();
         }
     }
 

@@ -4,5 +4,7 @@
 
 #[path = "../support/database.rs"]
 mod database;
+mod edits;
 mod house;
 mod migrate;
+mod rooms;

@@ -6,17 +6,18 @@
 mod reader;
 mod replace;
 pub(super) mod schema;
-mod sink;
+pub(super) mod sink;
 
 pub(super) use reader::PostgresReader;
 pub(super) use sink::PostgresSink;
 
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 
 use super::directory::{Directory, PostgresDirectory};
 use super::error::StoreError;
 use super::ledger::Ledger;
 use super::migrations::{Migrated, Migrations};
+use super::read_only::ReadOnlyStore;
 use super::{Opened, PostgresOptions, Reader, Sequence, Sink, StoreConfig};
 
 /// Sequences of one block. A server that has used its block up takes the next one when it starts anew.
@@ -27,6 +28,12 @@ fn block(sequence: Sequence) -> u64 {
     sequence.0 >> BLOCK_BITS
 }
 
+/// A block that nobody had: its first sequence, behind which rows may be put.
+pub(super) async fn first_of_block(connection: &mut PgConnection) -> Result<Sequence, StoreError> {
+    let block: i64 = sqlx::query_scalar("SELECT nextval('log_blocks')").fetch_one(connection).await?;
+    Ok(Sequence(block.cast_unsigned() << BLOCK_BITS))
+}
+
 /// Opens the database and brings its tables up to date.
 pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Result<Opened, StoreError> {
     if config.migrations == Migrations::Check {
@@ -34,12 +41,12 @@ pub(super) async fn open(config: &StoreConfig, options: &PostgresOptions) -> Res
     }
     let (mut connection, _) = schema::connect(options).await?;
     schema::take(&mut connection, options).await?;
-    let block: i64 = sqlx::query_scalar("SELECT nextval('log_blocks')").fetch_one(&mut connection).await?;
+    let last = first_of_block(&mut connection).await?;
     sink::finish_deletions(&mut connection).await?;
     let pool = schema::pool(options).await?;
     let directory = PostgresDirectory::new(pool.clone(), config.fault.clone());
     Ok(Opened {
-        ledger: Ledger::new(config.unsaved_budget, Sequence(block.cast_unsigned() << BLOCK_BITS)),
+        ledger: Ledger::new(config.unsaved_budget, last),
         sink: Sink::Postgres(PostgresSink::new(options.clone(), connection, config.fault.clone())),
         reader: Reader::Postgres(PostgresReader::new(pool)),
         directory: Directory::Postgres(directory),
@@ -51,4 +58,15 @@ pub(super) async fn migrate(options: &PostgresOptions) -> Result<Vec<Migrated>, 
     let (connection, applied) = schema::connect(options).await?;
     connection.close().await?;
     Ok(applied)
+}
+
+/// Opens the database to look at it, whether servers run on it or not.
+pub(super) async fn open_read_only(options: &PostgresOptions) -> Result<ReadOnlyStore, StoreError> {
+    schema::check(options).await?;
+    let pool = schema::pool(&options.read_only()).await?;
+    let directory = PostgresDirectory::new(pool.clone(), None);
+    // No row of the database is in this block, so none is taken for one that this process wrote.
+    let ledger = Ledger::new(0, Sequence(0));
+    let reader = Reader::Postgres(PostgresReader::new(pool));
+    Ok(ReadOnlyStore { ledger, reader, directory: Directory::Postgres(directory) })
 }

@@ -2,7 +2,7 @@
 //! `schema` opens it, `sink` writes it by the transactions in `rows`, `replace` and `deletion`, `reader` reads it; whose
 //! `turn` it is to write is for them and the directory to agree on.
 
-mod deletion;
+pub(super) mod deletion;
 mod reader;
 mod replace;
 mod rows;
@@ -12,7 +12,7 @@ pub(super) mod turn;
 
 use std::path::Path;
 
-use sqlx::Connection;
+use sqlx::{ConnectOptions, Connection};
 
 pub(super) use reader::SqliteReader;
 pub(super) use sink::SqliteSink;
@@ -21,6 +21,7 @@ use self::turn::Turn;
 use super::directory::{Directory, SqliteDirectory};
 use super::error::StoreError;
 use super::migrations::{Migrated, Migrations};
+use super::read_only::ReadOnlyStore;
 use super::{Opened, Reader, Sink, StoreConfig};
 
 /// Opens the database in `folder`, which this process has for itself while the sink lives.
@@ -54,4 +55,17 @@ pub(super) async fn migrate(folder: &Path) -> Result<Vec<Migrated>, StoreError> 
     let (connection, applied) = schema::connect(&options).await?;
     connection.close().await.map_err(|error| StoreError::Database(error).in_file(options.get_filename()))?;
     Ok(applied)
+}
+
+/// Opens the database in `folder` to look at it, whether a server runs on it or not.
+pub(super) async fn open_read_only(folder: &Path) -> Result<ReadOnlyStore, StoreError> {
+    let options = schema::options(folder).pragma("query_only", "1");
+    schema::check(&options).await?;
+    let in_file = |error: StoreError| error.in_file(options.get_filename());
+    let mut connection = options.connect().await.map_err(|error| in_file(error.into()))?;
+    let ledger = schema::scan(&mut connection, 0).await.map_err(in_file)?;
+    connection.close().await?;
+    let reader = Reader::Sqlite(SqliteReader::connect(&options, 1).await?);
+    let directory = SqliteDirectory::connect(&options, Turn::default(), None).await?;
+    Ok(ReadOnlyStore { ledger, reader, directory: Directory::Sqlite(directory) })
 }

@@ -39,9 +39,7 @@ impl EngineDirectory {
 
     pub(super) async fn open_read_only(options: &PostgresOptions) -> Result<Self, StoreError> {
         schema::check(options).await?;
-        let mut options = options.clone();
-        options.connect = options.connect.options([("default_transaction_read_only", "on")]);
-        Ok(Self::new(schema::pool(&options).await?, None))
+        Ok(Self::new(schema::pool(&options.read_only()).await?, None))
     }
 
     pub(in crate::store) async fn close(&self) {

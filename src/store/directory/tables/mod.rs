@@ -7,6 +7,7 @@ mod keys;
 mod members;
 mod rooms;
 mod secrets;
+mod sizes;
 
 use std::panic::resume_unwind;
 use std::pin::Pin;
