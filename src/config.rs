@@ -156,7 +156,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s or 2m"))
 }
 
-fn at_least_a_second(text: &str) -> Result<Duration, String> {
+/// The same, when less makes no sense.
+pub fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time < Duration::from_secs(1) { Err("at least 1s".to_owned()) } else { Ok(time) }
 }

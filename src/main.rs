@@ -36,7 +36,7 @@ enum Command {
     /// Make, list and revoke agents' API keys
     #[command(subcommand)]
     Key(KeyCommand),
-    /// List, show, export, import, fold and delete rooms in a store
+    /// List, show, export, import, fold, delete and copy rooms in a store
     #[command(subcommand)]
     Room(Box<RoomCommand>),
     /// Bring the tables of a store up to date; `serve` does so by itself unless told not to

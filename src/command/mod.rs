@@ -49,6 +49,9 @@ pub enum CommandError {
     /// Another process was faster.
     #[error("the room {0:?} was changed or deleted by somebody else meanwhile; nothing was done")]
     Lost(RoomId),
+    /// A copy is not what it was copied from; the notes say where.
+    #[error("not all is copied: the lines above say what is not, and why")]
+    NotAllCopied,
     /// Options that do not fit together.
     #[error("{0}")]
     Options(&'static str),

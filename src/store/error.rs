@@ -101,7 +101,7 @@ pub enum StoreError {
         source: sqlx::migrate::MigrateError,
     },
     /// The address of the database is none.
-    #[error("DATABASE_URL is no address of a Postgres database: {0}")]
+    #[error("this is no address of a Postgres database: {0}")]
     BadAddress(&'static str),
     /// The database server cannot be reached, or lets nobody in.
     #[error(

@@ -6,7 +6,7 @@
 //! `ledger` is the account in memory, `log` a room's handle on it in one `life` of the room, `writer` the one task that
 //! commits, and does the jobs that `compaction` and `deletion` give it. The database behind them is `sqlite` or `postgres`:
 //! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
-//! `read_only` is for command lines.
+//! `read_only` and `transfer` are for command lines.
 
 mod compaction;
 mod deletion;
@@ -27,6 +27,7 @@ mod seal;
 mod sink;
 mod snapshot;
 mod sqlite;
+pub mod transfer;
 mod writer;
 
 use std::error::Error;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod copy;
 #[path = "../support/database.rs"]
 mod database;
 mod edits;

@@ -1,8 +1,9 @@
-//! `triproom room`: rooms of a store, looked at, taken out and in, folded and deleted without a server.
+//! `triproom room`: rooms of a store, looked at, taken out and in, folded, deleted and copied without a server.
 //! What only reads works beside a running server; what writes takes the store for itself. Room names hold anything: what a
 //! terminal would obey is written out.
 
 mod change;
+mod copy;
 mod list;
 mod show;
 
@@ -11,6 +12,7 @@ use std::io::{Read, Write};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 
+pub use copy::Copy;
 pub use list::List;
 pub use show::Show;
 
@@ -35,6 +37,8 @@ pub enum RoomCommand {
     Compact(OneRoom),
     /// Delete a room: its document, its members, its settings
     Delete(Delete),
+    /// Copy all rooms to another store, and compare what is there then; run it again to catch up
+    Copy(Box<Copy>),
 }
 
 /// One room of a store.
@@ -91,6 +95,7 @@ pub async fn run(
         RoomCommand::Import(import) => change::import(import, input, notes).await,
         RoomCommand::Compact(room) => change::compact(room, notes).await,
         RoomCommand::Delete(delete) => change::delete(delete, notes).await,
+        RoomCommand::Copy(copy) => copy::run(*copy, out, notes).await,
     }
 }
 

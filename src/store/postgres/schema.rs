@@ -48,7 +48,7 @@ pub(in crate::store) async fn check(options: &PostgresOptions) -> Result<(), Sto
 }
 
 /// One connection, to tables as they are.
-pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+pub(in crate::store) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let patience = options.patience;
     match timeout(patience, options.connect.connect()).await {
         Ok(Ok(connection)) => Ok(connection),
@@ -58,7 +58,7 @@ pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnecti
 }
 
 /// Takes the database for this server, until the connection ends: servers do not hear of each other's changes.
-pub(super) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
+pub(in crate::store) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
     let deadline = Instant::now() + GOODBYE;
     loop {
         let taken: bool =

@@ -169,7 +169,7 @@ pub(super) async fn room_ids(
 }
 
 /// Deletes the documents of rooms whose roster is gone: a crash came between.
-pub(super) async fn finish_deletions(connection: &mut PgConnection) -> Result<(), StoreError> {
+pub(in crate::store) async fn finish_deletions(connection: &mut PgConnection) -> Result<(), StoreError> {
     let left: Vec<String> = sqlx::query_scalar("SELECT room FROM deleted_rooms").fetch_all(&mut *connection).await?;
     for name in &left {
         let mut transaction = connection.begin().await?;
