@@ -126,7 +126,8 @@ impl<N: Write> Copying<'_, N> {
 
     /// Copies a room, unless it is there.
     async fn room(&mut self, room: &RoomId) -> Result<(), CommandError> {
-        let whole = match self.source.read(room).await {
+        let (here, there) = tokio::join!(self.source.read(room), self.target.side().read(room));
+        let whole = match here {
             Ok(Some(whole)) => whole,
             // It was deleted since it was listed.
             Ok(None) => return Ok(()),
@@ -142,7 +143,7 @@ impl<N: Write> Copying<'_, N> {
                 room.as_str()
             )?;
         }
-        let standing = match self.target.side().read(room).await {
+        let standing = match there {
             Ok(there) => standing(there.as_ref(), &whole),
             Err(StoreError::DamagedSnapshot { .. }) => Ok(Standing::Apart("its snapshot is damaged there".to_owned())),
             Err(error) => return Err(error.into()),

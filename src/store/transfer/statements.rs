@@ -5,10 +5,11 @@ use sqlx::{Connection, QueryBuilder, Row};
 
 use super::{BEGIN, Engine, EngineConnection, EngineRow, NOTE_SEQUENCE};
 use crate::room::id::RoomId;
-use crate::store::Sequence;
+use crate::store::moment::now;
 use crate::store::seal::{row_checksum, signed};
 use crate::store::transfer::RoomWrite;
 use crate::store::transfer::table::{Kind, Line, Table, Value};
+use crate::store::{Sequence, StoredRow};
 
 /// Rows of one INSERT, and bytes after which it takes no further one.
 const INSERT_ROWS: usize = 1_000;
@@ -141,37 +142,37 @@ async fn insert_document(connection: &mut EngineConnection, id: i64, write: &Roo
         .bind(i64::from(snapshot.checksum))
         .bind(signed(snapshot.raw_length))
         .bind(&snapshot.data[..])
-        .bind(crate::store::moment::now())
+        .bind(now())
         .execute(&mut *connection)
         .await?;
     }
-    let mut rows = (write.first.0..).map(Sequence).zip(write.rows).peekable();
-    while rows.peek().is_some() {
-        let mut bytes = 0;
-        let fits = |(_, row): &(Sequence, &crate::store::StoredRow)| {
-            let room_left = bytes < INSERT_BYTES;
-            bytes += row.data.len();
-            room_left
-        };
-        let mut chunk = Vec::new();
-        let mut fits = fits;
-        while chunk.len() < INSERT_ROWS
-            && let Some(row) = rows.next_if(&mut fits)
-        {
-            chunk.push(row);
-        }
+    let (mut rest, mut next) = (write.rows, write.first.0);
+    while !rest.is_empty() {
+        let (chunk, others) = rest.split_at(fitting(rest));
         let mut query = QueryBuilder::new("INSERT INTO log (room, seq, checksum, data) ");
-        query.push_values(chunk, |mut tuple, (sequence, row)| {
+        query.push_values((next..).map(Sequence).zip(chunk), |mut tuple, (sequence, row)| {
             tuple.push_bind(id).push_bind(signed(sequence.0));
             tuple.push_bind(i64::from(row_checksum(sequence, id, &row.data))).push_bind(row.data.to_vec());
         });
         query.build().execute(&mut *connection).await?;
+        next += chunk.len() as u64;
+        rest = others;
     }
     if let Some(note) = NOTE_SEQUENCE {
-        let last = write.first.0 + write.rows.len() as u64;
-        sqlx::query(note).bind(signed(last)).execute(connection).await?;
+        sqlx::query(note).bind(signed(next - 1)).execute(connection).await?;
     }
     Ok(())
+}
+
+/// How many of these rows go into one INSERT.
+fn fitting(rows: &[StoredRow]) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&StoredRow| {
+        let room_left = bytes < INSERT_BYTES;
+        bytes += row.data.len();
+        room_left
+    };
+    rows.iter().take(INSERT_ROWS).take_while(fits).count()
 }
 
 async fn insert_lines(connection: &mut EngineConnection, table: &Table, lines: &[Line]) -> Result<()> {
