@@ -17,6 +17,8 @@ use http::HttpConfig;
 use nodes::NodesConfig;
 use place::StorePlace;
 
+use crate::store::Migrations;
+
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -24,6 +26,24 @@ pub enum LogFormat {
     Human,
     /// A JSON object a line.
     Json,
+}
+
+/// What a server does with tables that are not those of its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MigrateOption {
+    /// It makes them, or brings them up to date.
+    Auto,
+    /// It refuses to start; `triproom migrate` is run by somebody else.
+    Check,
+}
+
+impl From<MigrateOption> for Migrations {
+    fn from(option: MigrateOption) -> Self {
+        match option {
+            MigrateOption::Auto => Self::Apply,
+            MigrateOption::Check => Self::Check,
+        }
+    }
 }
 
 /// Options of `triproom serve`. Sizes are written like 64KiB or 16MiB, times like 500ms, 30s or 2m.
@@ -38,6 +58,9 @@ pub struct Config {
     /// Where the rooms are.
     #[command(flatten)]
     pub store: StorePlace,
+    /// Whether a server brings the tables up to date (auto), or refuses to start when they are not (check)
+    #[arg(long, env = "TRIPROOM_MIGRATE", value_enum, default_value = "auto", value_name = "HOW")]
+    pub migrate: MigrateOption,
     /// Listen beyond loopback although everybody who can connect may read and write every room
     #[arg(long, env = "TRIPROOM_I_KNOW_THIS_IS_OPEN")]
     pub i_know_this_is_open: bool,
@@ -139,7 +162,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s or 2m"))
 }
 
-fn at_least_a_second(text: &str) -> Result<Duration, String> {
+/// The same, when less makes no sense.
+pub fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time < Duration::from_secs(1) { Err("at least 1s".to_owned()) } else { Ok(time) }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
 use triproom::command::key::{self, KeyCommand};
+use triproom::command::migrate::{self, MigrateCommand};
+use triproom::command::room::{self, RoomCommand};
 use triproom::command::token::{self, TokenCommand};
 use triproom::config::Config;
 use triproom::server::{ServeError, Server, listen};
@@ -34,6 +36,11 @@ enum Command {
     /// Make, list and revoke agents' API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// List, show, export, import, fold, delete and copy rooms in a store
+    #[command(subcommand)]
+    Room(Box<RoomCommand>),
+    /// Bring the tables of a store up to date; `serve` does so by itself unless told not to
+    Migrate(MigrateCommand),
     /// Sign a token for development, or a room ticket
     Token(Box<TokenCommand>),
 }
@@ -45,6 +52,13 @@ fn main() -> ExitCode {
         Some(Command::Serve(config)) => on_large_stack(|| serve(*config)),
         Some(Command::Key(command)) => {
             run(key::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
+        }
+        Some(Command::Room(command)) => on_large_stack(|| {
+            let (input, out, notes) = (&mut io::stdin(), &mut io::stdout(), &mut io::stderr());
+            run(room::run(*command, input, out, notes)).map_err(|error| error.to_string())
+        }),
+        Some(Command::Migrate(command)) => {
+            run(migrate::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
         }
         Some(Command::Token(command)) => {
             run(token::run(*command, &mut io::stdout())).map_err(|error| error.to_string())
@@ -63,12 +77,13 @@ fn main() -> ExitCode {
 fn on_large_stack(serve: impl FnOnce() -> Result<(), String> + Send + 'static) -> Result<(), String> {
     let served = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(serve);
     let served = served.map_err(|error| error.to_string())?;
-    served.join().unwrap_or_else(|_| Err("the server panicked".to_owned()))
+    served.join().unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
 /// Runs a command that is done soon.
 fn run<T, E: From<io::Error>>(command: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().thread_stack_size(STACK).build()?.block_on(command)
 }
 
 fn serve(config: Config) -> Result<(), String> {

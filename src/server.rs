@@ -122,6 +122,7 @@ impl Server {
         }
         let mut store_config = StoreConfig::new(place);
         store_config.cache = redis.as_ref().and_then(|redis| config.nodes.cache(redis));
+        store_config.migrations = config.migrate.into();
         store_config.unsaved_budget = config.unsaved_budget.as_u64();
         let store = Store::open(store_config).await?;
         let bus = redis.map(|options| Bus::redis(options, config.nodes.region.clone()));

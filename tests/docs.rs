@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use clap::{Args, Command};
+use clap::{Args, Command, Subcommand};
 use triproom::api::code::Code;
+use triproom::command::key::KeyCommand;
+use triproom::command::room::RoomCommand;
 use triproom::config::Config;
 use triproom::room::patch::PatchCode;
 use triproom::room::role::Role;
@@ -32,6 +34,19 @@ fn every_option_is_documented_with_its_variable_and_default() {
     }
     let rows = OPERATIONS.lines().filter(|line| line.starts_with("| `--")).count();
     assert_eq!(rows, documented, "no option is documented that does not exist");
+}
+
+#[test]
+fn every_command_is_documented() {
+    for (name, command) in [
+        ("key", KeyCommand::augment_subcommands(Command::new("key"))),
+        ("room", RoomCommand::augment_subcommands(Command::new("room"))),
+    ] {
+        for command in command.get_subcommands() {
+            let line = format!("`triproom {name} {}", command.get_name());
+            assert!(OPERATIONS.contains(&line), "{line} is missing");
+        }
+    }
 }
 
 #[test]

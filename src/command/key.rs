@@ -6,9 +6,9 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use super::CommandError;
+use super::table::{day, write_table};
 use crate::access::api_key::NewKey;
 use crate::access::may::role_of_key;
 use crate::config::place::StorePlace;
@@ -113,13 +113,7 @@ async fn make(create: Create, out: &mut impl Write, notes: &mut impl Write) -> R
 fn list(keys: &[KeyRecord], out: &mut impl Write) -> Result<(), std::io::Error> {
     let header = ["ID", "AGENT", "ROLE", "ROOMS", "SCOPES", "FOR", "MADE", "REVOKED"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(header).chain(keys.iter().map(row)).collect();
-    let widths: Vec<_> =
-        (0..8).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect::<Vec<_>>();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+    write_table(out, &rows)
 }
 
 fn row(key: &KeyRecord) -> [String; 8] {
@@ -144,10 +138,6 @@ fn rooms_text(rooms: &RoomScope) -> String {
             rooms.iter().map(|room| room.as_str().escape_debug().to_string()).collect::<Vec<_>>().join(",")
         }
     }
-}
-
-fn day(time: SystemTime) -> String {
-    Timestamp::try_from(time).map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 fn agent(name: &str) -> Result<PrincipalId, PrincipalIdError> {

@@ -1,6 +1,6 @@
 //! The options that say where the rooms are, the same for every command that opens them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -27,6 +27,39 @@ pub struct StorePlace {
     /// How long the database may take to answer before that counts as a failure
     #[arg(long, env = "TRIPROOM_DATABASE_TIMEOUT", default_value = "10s", value_parser = at_least_a_second, value_name = "TIME")]
     pub database_timeout: Duration,
+}
+
+/// A store by its address: `sqlite://FOLDER`, or that of a Postgres database. Shows no password, nor does an error about it.
+#[derive(Debug, Clone)]
+pub enum StoreUrl {
+    /// A folder, or the database file in it.
+    Folder(PathBuf),
+    /// A database.
+    Database(DatabaseUrl),
+}
+
+impl StoreUrl {
+    /// The place, with so many connections that read and so much patience for a database.
+    pub fn place(&self, connections: u32, patience: Duration) -> Result<Place, StoreError> {
+        match self {
+            Self::Folder(folder) => Ok(Place::Folder(folder.clone())),
+            Self::Database(DatabaseUrl(connect)) => {
+                let connect = *connect.clone().map_err(StoreError::BadAddress)?;
+                let (pooler, sharing) = (Pooler::None, Sharing::Alone);
+                Ok(Place::Postgres(Box::new(PostgresOptions { connect, connections, patience, pooler, sharing })))
+            }
+        }
+    }
+}
+
+/// Takes whatever it is, as [`database`] does.
+pub fn store_url(text: &str) -> Result<StoreUrl, String> {
+    let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
+    let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(StoreUrl::Database(database(text)?)) };
+    let path = Path::new(path);
+    let is_file = path.extension().is_some_and(|end| end == "sqlite") && !path.is_dir();
+    let folder = if is_file { path.parent().filter(|parent| !parent.as_os_str().is_empty()) } else { Some(path) };
+    Ok(StoreUrl::Folder(folder.unwrap_or(Path::new(".")).to_owned()))
 }
 
 /// An address of a Postgres database. Shows no password, nor does an error about it.

@@ -187,7 +187,8 @@ async fn ended(running: &mut Option<JoinHandle<Result<Compaction, StoreError>>>)
     }
 }
 
-fn fold_stored(stored: &StoredRoom) -> Result<Folded, FoldError> {
+/// Folds what is stored of a room: rows that are not surely in the snapshot stay.
+pub fn fold_stored(stored: &StoredRoom) -> Result<Folded, FoldError> {
     let rows: Vec<Bytes> = stored.rows.iter().map(|row| row.data.clone()).collect();
     let folded = fold::fold(stored.snapshot.as_ref(), &rows)?;
     let sequences = folded.superfluous.into_iter().map(|at| stored.rows[at].sequence).collect();

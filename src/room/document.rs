@@ -214,7 +214,7 @@ impl Document {
     }
 
     /// How far each client's blocks go, by client.
-    pub(super) fn sorted_clocks(&self) -> Vec<(u64, u32)> {
+    pub fn sorted_clocks(&self) -> Vec<(u64, u32)> {
         let mut clocks: Vec<(u64, u32)> = clocks_of(&self.doc.transact().state_vector()).into_iter().collect();
         clocks.sort_unstable();
         clocks

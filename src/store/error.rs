@@ -50,14 +50,14 @@ pub enum StoreError {
     },
     /// An earlier version of the program made the tables, and nothing may be changed.
     #[error(
-        "the tables of {} are those of an earlier version of triproom; `triproom serve` brings them up to date", file.display()
+        "the tables of {} are those of an earlier version of triproom; `triproom migrate` brings them up to date", file.display()
     )]
     OlderSchema {
         /// The database file.
         file: PathBuf,
     },
     /// There is nothing to look at.
-    #[error("there is no database {}; choose the folder of a server with --data", file.display())]
+    #[error("there is no database {}; choose the folder of a server with --data, or make one with `triproom migrate`", file.display())]
     NoDatabase {
         /// The database file.
         file: PathBuf,
@@ -81,8 +81,10 @@ pub enum StoreError {
         /// The mode that SQLite chose.
         mode: String,
     },
-    /// The tables in Postgres are those of an earlier version, and nothing may be changed.
-    #[error("the tables are those of an earlier version of triproom; `triproom serve` brings them up to date")]
+    /// The tables in Postgres are not there or those of an earlier version, and nothing may be changed.
+    #[error(
+        "the tables are not there, or those of an earlier version of triproom; `triproom migrate` brings them up to date"
+    )]
     OlderTables,
     /// A later version of the program has migrated them.
     #[error(
@@ -99,7 +101,7 @@ pub enum StoreError {
         source: sqlx::migrate::MigrateError,
     },
     /// The address of the database is none.
-    #[error("DATABASE_URL is no address of a Postgres database: {0}")]
+    #[error("this is no address of a Postgres database: {0}")]
     BadAddress(&'static str),
     /// The database server cannot be reached, or lets nobody in.
     #[error(

@@ -6,6 +6,7 @@
 //! `ledger` is the account in memory, `log` a room's handle on it in one `life` of the room, `writer` the one task that
 //! commits, and does the jobs that `compaction` and `deletion` give it. The database behind them is `sqlite` or `postgres`:
 //! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
+//! `read_only` and `transfer` are for command lines.
 
 mod backoff;
 mod cache;
@@ -18,14 +19,17 @@ mod job;
 mod ledger;
 mod life;
 mod log;
+mod migrations;
 mod moment;
 mod place;
 mod postgres;
+mod read_only;
 mod reader;
 mod seal;
 mod sink;
 mod snapshot;
 mod sqlite;
+pub mod transfer;
 mod work;
 mod writer;
 
@@ -43,9 +47,11 @@ pub use directory::Directory;
 pub use error::{AppendError, StoreError};
 pub use fault::{Fault, FaultSwitch};
 pub use log::RoomLog;
+pub use migrations::{Migrated, Migrations, migrate};
 
 pub use crate::room::durability::LogPosition;
 pub use place::{Place, Pooler, PostgresOptions, Sharing};
+pub use read_only::ReadOnlyStore;
 
 use crate::room::id::RoomId;
 use job::Job;
@@ -59,6 +65,8 @@ use writer::{Deadline, Writer};
 pub struct StoreConfig {
     /// Where the database is.
     pub place: Place,
+    /// Whether its tables may be made and brought up to date.
+    pub migrations: Migrations,
     /// Bytes of rows (and some 70 a row beside them) that may wait to be written before appends are refused.
     pub unsaved_budget: u64,
     /// The most rows of one commit.
@@ -78,14 +86,18 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
+    /// zstd level of snapshots, when nothing else is said.
+    pub const SNAPSHOT_LEVEL: i32 = 3;
+
     /// The defaults, for the database in this place.
     pub fn new(place: impl Into<Place>) -> Self {
         Self {
             place: place.into(),
+            migrations: Migrations::Apply,
             unsaved_budget: 64 << 20,
             commit_rows: 5_000,
             commit_bytes: 4 << 20,
-            snapshot_level: 3,
+            snapshot_level: Self::SNAPSHOT_LEVEL,
             readers: 2,
             close_patience: Duration::from_secs(10),
             cache: None,

@@ -83,6 +83,13 @@ impl PostgresOptions {
         self.connect.clone().extra_float_digits(None)
     }
 
+    /// The same for connections on which every write is refused; not behind every pooler.
+    pub(super) fn read_only(&self) -> Self {
+        let mut options = self.clone();
+        options.connect = options.connect.options([("default_transaction_read_only", "on")]);
+        options
+    }
+
     /// Host and port, as errors name them.
     pub(super) fn address(&self) -> String {
         match self.connect.get_socket() {

@@ -21,7 +21,6 @@ async fn two() -> (TestDatabase, Store, Store) {
 
 /// A fold that joins all there is as text.
 #[expect(clippy::unnecessary_wraps, reason = "a fold may fail")]
-#[expect(clippy::needless_pass_by_value, reason = "as a fold is called")]
 fn join(stored: StoredRoom) -> Result<Folded, Infallible> {
     let snapshot = Bytes::from(text(&stored));
     Ok(Folded { snapshot, folded: stored.rows.into_iter().map(|row| row.sequence).collect() })

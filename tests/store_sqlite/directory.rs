@@ -42,7 +42,7 @@ async fn a_database_of_the_first_release() {
     first_release(folder.path()).await;
     let Err(error) = Directory::open_read_only(folder.path()).await else { panic!("it opened") };
     assert!(matches!(error, StoreError::OlderSchema { .. }), "{error}");
-    assert!(error.to_string().contains("triproom serve"), "{error}");
+    assert!(error.to_string().contains("triproom migrate"), "{error}");
     let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
     assert_eq!(texts(&store.load(&room("r")).await.unwrap()), ["old"]);
     assert_eq!(store.directory().all_rooms(None, 10).await.unwrap().len(), 1);

@@ -18,7 +18,7 @@ pub use answer::{AnswerLimits, OnceKey, Recalled, Remembered};
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
 pub use postgres::EngineDirectory as PostgresDirectory;
 pub use roster::{
-    Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility,
+    Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, RoomSize, Roster, SettingsChange, Visibility,
 };
 pub use sqlite::EngineDirectory as SqliteDirectory;
 
@@ -139,6 +139,12 @@ impl Directory {
     /// The same over all rooms that have a roster or something written in them.
     pub async fn all_rooms(&self, after: Option<&RoomId>, limit: usize) -> Result<Vec<RoomEntry>, StoreError> {
         each!(self, directory => directory.all_rooms(after, limit).await)
+    }
+
+    /// How much is stored of the rooms from the name `first` to the name `last`, of which something is, in the order of their
+    /// names. Dear where the log has no index on room: it is read once.
+    pub async fn sizes(&self, first: &RoomId, last: &RoomId) -> Result<Vec<RoomSize>, StoreError> {
+        each!(self, directory => directory.sizes(first, last).await)
     }
 
     /// Keeps a new key. `hash` is the SHA-256 of the key, by which it is found.

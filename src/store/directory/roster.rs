@@ -118,6 +118,21 @@ pub struct RoomEntry {
     pub created_at: SystemTime,
 }
 
+/// How much is stored of a room's document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSize {
+    /// The room.
+    pub room: RoomId,
+    /// When it was first written to, to the millisecond.
+    pub written_at: SystemTime,
+    /// Rows that no snapshot holds.
+    pub rows: u64,
+    /// Their bytes.
+    pub row_bytes: u64,
+    /// Bytes of the snapshot, as it is compressed.
+    pub snapshot_bytes: u64,
+}
+
 /// What came of making a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, SqlSafeStr};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::store::error::StoreError;
+use crate::store::migrations::Migrated;
 use crate::store::{PostgresOptions, Sharing};
 
 /// Where sqlx keeps what was applied.
@@ -21,7 +22,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Connects and brings the tables up to date. Several processes may do so at the same time.
-pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<(PgConnection, Vec<Migrated>), StoreError> {
     let mut connection = connect_only(options).await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
@@ -29,15 +30,16 @@ pub(in crate::store) async fn connect(options: &PostgresOptions) -> Result<PgCon
         .persistent(false)
         .execute(&mut *transaction)
         .await?;
-    let missing = missing(&mut transaction).await?;
+    let (missing, mut applied) = (missing(&mut transaction).await?, Vec::new());
     if !missing.is_empty() {
         transaction.ensure_migrations_table(MIGRATIONS).await.map_err(not_migrated)?;
         for migration in &missing {
             apply(&mut transaction, migration).await?;
+            applied.push(Migrated { version: migration.version, name: migration.description.clone().into_owned() });
         }
     }
     transaction.commit().await?;
-    Ok(connection)
+    Ok((connection, applied))
 }
 
 /// Connects to a database whose tables are those of this version. Changes nothing.
@@ -51,7 +53,7 @@ pub(in crate::store) async fn check(options: &PostgresOptions) -> Result<(), Sto
 }
 
 /// One connection, to tables as they are.
-pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
+pub(in crate::store) async fn connect_only(options: &PostgresOptions) -> Result<PgConnection, StoreError> {
     let patience = options.patience;
     match timeout(patience, options.connect().connect()).await {
         Ok(Ok(connection)) => Ok(connection),
@@ -62,7 +64,7 @@ pub(super) async fn connect_only(options: &PostgresOptions) -> Result<PgConnecti
 
 /// Takes the database for this server, or together with other nodes, until the connection ends: a server that does not
 /// hear of the others' changes must be alone.
-pub(super) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
+pub(in crate::store) async fn take(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), StoreError> {
     let lock = match options.sharing {
         Sharing::Alone => "SELECT pg_try_advisory_lock($1)",
         Sharing::Nodes => "SELECT pg_try_advisory_lock_shared($1)",

@@ -213,7 +213,7 @@ pub(super) async fn take_block(connection: &mut PgConnection, options: &Postgres
 }
 
 /// Deletes the documents of rooms whose roster is gone: a crash came between.
-pub(super) async fn finish_deletions(
+pub(in crate::store) async fn finish_deletions(
     connection: &mut PgConnection,
     options: &PostgresOptions,
 ) -> Result<(), StoreError> {

@@ -39,7 +39,7 @@ pub(super) async fn commit_deletion(
 }
 
 /// Deletes the documents of rooms whose roster is gone, before anything else looks at the log.
-pub(super) async fn finish_deletions(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(in crate::store) async fn finish_deletions(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM deleted_rooms").fetch_one(&mut *connection).await?;
     if left == 0 {
         return Ok(());

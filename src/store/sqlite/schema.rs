@@ -19,6 +19,7 @@ use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::store::Sequence;
 use crate::store::error::{StoreError, is_busy};
 use crate::store::ledger::Ledger;
+use crate::store::migrations::Migrated;
 
 const DATABASE: &str = "triproom.sqlite";
 const LOCK: &str = "triproom.lock";
@@ -80,7 +81,9 @@ pub(in crate::store) fn options(folder: &Path) -> SqliteConnectOptions {
 }
 
 /// Connects and brings the tables up to date. Several processes may do so at the same time.
-pub(in crate::store) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+pub(in crate::store) async fn connect(
+    options: &SqliteConnectOptions,
+) -> Result<(SqliteConnection, Vec<Migrated>), StoreError> {
     let file = options.get_filename();
     let clear = |error: sqlx::Error| StoreError::Database(error).in_file(file);
     let mut connection = connect_patiently(options).await.map_err(clear)?;
@@ -88,6 +91,7 @@ pub(in crate::store) async fn connect(options: &SqliteConnectOptions) -> Result<
     if mode != "wal" {
         return Err(StoreError::NoWriteAhead { file: file.to_owned(), mode });
     }
+    let mut applied = Vec::new();
     if !missing(&mut connection, file).await?.is_empty() {
         // The migrator takes no lock on SQLite. This transaction is one: whoever comes second finds all done.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(clear)?;
@@ -95,10 +99,11 @@ pub(in crate::store) async fn connect(options: &SqliteConnectOptions) -> Result<
         transaction.ensure_migrations_table(MIGRATIONS).await.map_err(not_migrated)?;
         for migration in missing(&mut transaction, file).await? {
             transaction.apply(MIGRATIONS, &migration).await.map_err(not_migrated)?;
+            applied.push(Migrated { version: migration.version, name: migration.description.into_owned() });
         }
         transaction.commit().await.map_err(clear)?;
     }
-    Ok(connection)
+    Ok((connection, applied))
 }
 
 /// Connects although others do so for the first time too: SQLite gives up at once, whatever its time-out, when two

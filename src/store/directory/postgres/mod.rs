@@ -41,7 +41,7 @@ impl EngineDirectory {
 
     pub(super) async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         // This one is for the migrations.
-        schema::connect(options).await?.close().await?;
+        schema::connect(options).await?.0.close().await?;
         Ok(Self::new(PostgresPool::open(options).await?, None))
     }
 

@@ -48,7 +48,7 @@ impl EngineDirectory {
         schema::make_folder(folder)?;
         let options = schema::options(folder);
         // This one is for the migrations.
-        schema::connect(&options).await?.close().await?;
+        schema::connect(&options).await?.0.close().await?;
         Self::connect(&options, Turn::default(), None).await
     }
 

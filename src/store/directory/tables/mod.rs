@@ -7,6 +7,7 @@ mod keys;
 mod members;
 mod rooms;
 mod secrets;
+mod sizes;
 
 use std::str::FromStr;
 
