@@ -87,12 +87,11 @@ const NAMED: &str = "TRIPROOM_TEST_REDIS_URL";
 
 impl House for NamedHouse {
     async fn build() -> Self {
-        let (url, own) = match std::env::var(NAMED) {
-            Ok(url) => (url, None),
-            Err(_) => {
-                let own = RedisServer::start(&[]).await;
-                (own.url(), Some(own))
-            }
+        let (url, own) = if let Ok(url) = std::env::var(NAMED) {
+            (url, None)
+        } else {
+            let own = RedisServer::start(&[]).await;
+            (own.url(), Some(own))
         };
         let mut options = RedisOptions::new(&url).unwrap();
         options.prefix = format!("triproom-test-{:016x}:", fastrand::u64(..));
