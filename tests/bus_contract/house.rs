@@ -87,13 +87,8 @@ const NAMED: &str = "TRIPROOM_TEST_REDIS_URL";
 
 impl House for NamedHouse {
     async fn build() -> Self {
-        let (url, own) = match std::env::var(NAMED) {
-            Ok(url) => (url, None),
-            Err(_) => {
-                let own = RedisServer::start(&[]).await;
-                (own.url(), Some(own))
-            }
-        };
+        let own = if std::env::var(NAMED).is_err() { Some(RedisServer::start(&[]).await) } else { None };
+        let url = own.as_ref().map_or_else(|| std::env::var(NAMED).unwrap(), RedisServer::url);
         let mut options = RedisOptions::new(&url).unwrap();
         options.prefix = format!("triproom-test-{:016x}:", fastrand::u64(..));
         Self { options, _own: own }
