@@ -1,6 +1,5 @@
 //! What the suite needs of an implementation: nodes on one wire, and to break it.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -124,9 +123,13 @@ impl BreakableHouse for ClusterHouse {
 
 /// A server that can be part of a cluster.
 pub async fn start_cluster_server() -> RedisServer {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &port, "--cluster-node-timeout", "1000"];
-    RedisServer::start(&[&options[..], &["--cluster-require-full-coverage", "no"]].concat()).await
+    let options = |_, port| {
+        let options = format!(
+            "--cluster-enabled yes --cluster-port {port} --cluster-node-timeout 1000 --cluster-require-full-coverage no"
+        );
+        options.split(' ').map(str::to_owned).collect()
+    };
+    RedisServer::start_with(options).await
 }
 
 pub async fn until_cluster_is_ok(operator: &mut MultiplexedConnection) {
