@@ -170,7 +170,7 @@ async fn a_database_that_does_not_answer_is_told_and_what_came_meanwhile_is_save
 
 #[tokio::test]
 async fn tls_is_spoken_and_certificates_are_looked_at() {
-    let database = TestDatabase::create().await;
+    let database = TestDatabase::create_local().await;
     let verified = database.tls_url().replacen('@', ":secret-word@", 1);
     let with = |from: &str, to: &str| verified.replacen(from, to, 1);
     for trusting in [verified.clone(), with("sslmode=verify-full", "sslmode=require")] {
@@ -194,7 +194,7 @@ async fn tls_is_spoken_and_certificates_are_looked_at() {
 
 #[tokio::test]
 async fn behind_a_pooler_everything_works_and_no_lock_is_taken() {
-    let database = TestDatabase::create().await;
+    let database = TestDatabase::create_local().await;
     let (way, pooler) = (url(&database.pooled_options()), ["--database-pooler", "transaction"]);
     let server = Server::start_with(&way, &pooler).await;
     assert_eq!(server.create("lisbon").await, StatusCode::CREATED);

@@ -39,14 +39,6 @@ free_port() {
 # Writes the server's address to the file that postgres_url reads, and the one with TLS to that of postgres_tls_url.
 start_postgres() {
   local folder="$services_folder/postgres" programs port
-  if [ -n "${DATABASE_URL:-}" ]; then
-    printf 'Postgres: the one that DATABASE_URL names\n'
-    printf '%s' "$DATABASE_URL" >"$services_folder/postgres.url"
-    [ -n "${TRIPROOM_TEST_TLS_DATABASE_URL:-}" ] ||
-      fail 'TRIPROOM_TEST_TLS_DATABASE_URL must name the same with ?sslmode=verify-full&sslrootcert=…'
-    printf '%s' "${TRIPROOM_TEST_TLS_DATABASE_URL:-}" >"$services_folder/postgres-tls.url"
-    return
-  fi
   postgres_programs >/dev/null || install_packages postgresql || return
   programs="$(postgres_programs)" || { fail 'initdb is not there, although Postgres is installed'; return; }
   mkdir -p "$folder"
@@ -65,21 +57,17 @@ start_postgres() {
   printf 'postgres://triproom@localhost:%s/postgres?sslmode=verify-full&sslrootcert=%s' "$port" "$folder/ca.crt" \
     >"$services_folder/postgres-tls.url"
   printf 'Postgres %s\n' "$("$programs/postgres" --version)"
+  [ -z "${DATABASE_URL:-}" ] || printf 'and the one that DATABASE_URL names\n'
 }
 
-postgres_url() { cat "$services_folder/postgres.url" 2>/dev/null; }
+# The server that DATABASE_URL names, or this one. What TLS, a pooler or a frozen process is needed for runs on this one.
+postgres_url() { if [ -n "${DATABASE_URL:-}" ]; then printf '%s' "$DATABASE_URL"; else local_postgres_url; fi; }
+local_postgres_url() { cat "$services_folder/postgres.url" 2>/dev/null; }
 postgres_tls_url() { cat "$services_folder/postgres-tls.url" 2>/dev/null; }
 
 # Puts a PgBouncer in transaction mode before that Postgres. Its few connections go from hand to hand.
 start_pgbouncer() {
   local folder="$services_folder/pgbouncer"
-  if [ -n "${TRIPROOM_TEST_PGBOUNCER_URL:-}" ]; then
-    printf 'PgBouncer: the one that TRIPROOM_TEST_PGBOUNCER_URL names\n'
-    printf '%s' "$TRIPROOM_TEST_PGBOUNCER_URL" >"$services_folder/pgbouncer.url"
-    return
-  fi
-  [ -d "$services_folder/postgres" ] ||
-    { fail 'TRIPROOM_TEST_PGBOUNCER_URL must name a PgBouncer before the Postgres that DATABASE_URL names'; return; }
   command -v pgbouncer >/dev/null || install_packages pgbouncer || return
   mkdir -p "$folder"
   cat >"$folder/ini" <<INI

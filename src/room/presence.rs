@@ -230,7 +230,7 @@ impl Presence {
         Ok(())
     }
 
-    /// What makes every other connection raise the clocks of its clients.
+    /// What makes every other connection here raise the clocks of its clients.
     fn ask_peers(&self, except: ConnectionId) -> Vec<(ConnectionId, AwarenessEntry)> {
         if self.len() > PEERS_ASKED_MAX {
             return Vec::new();
@@ -238,7 +238,7 @@ impl Presence {
         let alive = self.entries.iter().filter(|(_, entry)| entry.state.is_some());
         alive
             .filter_map(|(client, entry)| Some((entry.owner?, gone(*client, entry.clock + 1))))
-            .filter(|(owner, _)| *owner != except)
+            .filter(|(owner, _)| *owner != except && !owner.is_node())
             .collect()
     }
 

@@ -1,12 +1,12 @@
 //! A Redis cluster: sharded channels, a server of it that dies and comes back, slots that move.
 
-use triproom::bus::Bus;
 use triproom::bus::redis::RedisOptions;
+use triproom::bus::{Bus, Seat};
 use triproom::room::node::{NodeNews, Recipient};
 
 use crate::house::{
-    ClusterHouse, House, channels, connect, hear_until, room, run, said, settle, start_cluster_server, text, until,
-    until_cluster_is_ok,
+    ClusterHouse, House, channels, connect, hear, hear_until, room, run, said, settle, start_cluster_server, text,
+    until, until_cluster_is_ok,
 };
 use crate::redis_server::RedisServer;
 
@@ -33,9 +33,9 @@ impl Three {
             three.ids.push(id);
             run(&mut operator, &format!("CLUSTER ADDSLOTSRANGE {slots}")).await;
             run(&mut operator, &format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1)).await;
-            if number != 2 {
-                run(&mut operator, &format!("CLUSTER MEET {last}")).await;
-            }
+        }
+        for server in &three.servers[..2] {
+            run(&mut connect(server).await, &format!("CLUSTER MEET {last}")).await;
         }
         three.settle().await;
         three
@@ -55,17 +55,32 @@ impl Three {
     }
 }
 
-/// Both say something in every room until both have heard it.
-async fn talk(nodes: &[Bus; 2], seats: &mut [[triproom::bus::Seat; 2]], what: &str) {
+/// Both say something in every room, and the other one hears it.
+async fn talk(nodes: &[Bus; 2], seats: &mut [[Seat; 2]], what: &str) {
     for [ada, bob] in seats {
-        ada.say(Recipient::All, text(what));
-        hear_until(bob, &said(nodes[0].node(), what)).await;
-        bob.say(Recipient::All, text(what));
-        hear_until(ada, &said(nodes[1].node(), what)).await;
+        tell(ada, bob, &said(nodes[0].node(), what), what).await;
+        tell(bob, ada, &said(nodes[1].node(), what), what).await;
     }
 }
 
-async fn sit(nodes: &[Bus; 2], rooms: usize) -> Vec<[triproom::bus::Seat; 2]> {
+/// Says it once more whenever one of them was parted, as rooms do.
+async fn tell(from: &mut Seat, to: &mut Seat, expected: &NodeNews, what: &str) {
+    from.say(Recipient::All, text(what));
+    loop {
+        let news = tokio::select! {
+            news = hear(from) => news,
+            news = hear(to) => news,
+        };
+        if news == *expected {
+            return;
+        }
+        if news == NodeNews::Parted {
+            from.say(Recipient::All, text(what));
+        }
+    }
+}
+
+async fn sit(nodes: &[Bus; 2], rooms: usize) -> Vec<[Seat; 2]> {
     let mut seats = Vec::new();
     for number in 0..rooms {
         let room = room(&format!("room {number}"));

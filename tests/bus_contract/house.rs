@@ -1,6 +1,5 @@
 //! What the suite needs of an implementation: nodes on one wire, and to break it.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -87,12 +86,8 @@ const NAMED: &str = "TRIPROOM_TEST_REDIS_URL";
 
 impl House for NamedHouse {
     async fn build() -> Self {
-        let (url, own) = if let Ok(url) = std::env::var(NAMED) {
-            (url, None)
-        } else {
-            let own = RedisServer::start(&[]).await;
-            (own.url(), Some(own))
-        };
+        let own = if std::env::var(NAMED).is_err() { Some(RedisServer::start(&[]).await) } else { None };
+        let url = own.as_ref().map_or_else(|| std::env::var(NAMED).unwrap(), RedisServer::url);
         let mut options = RedisOptions::new(&url).unwrap();
         options.prefix = format!("triproom-test-{:016x}:", fastrand::u64(..));
         Self { options, _own: own }
@@ -128,9 +123,13 @@ impl BreakableHouse for ClusterHouse {
 
 /// A server that can be part of a cluster.
 pub async fn start_cluster_server() -> RedisServer {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &port, "--cluster-node-timeout", "1000"];
-    RedisServer::start(&[&options[..], &["--cluster-require-full-coverage", "no"]].concat()).await
+    let options = |_, port| {
+        let options = format!(
+            "--cluster-enabled yes --cluster-port {port} --cluster-node-timeout 1000 --cluster-require-full-coverage no"
+        );
+        options.split(' ').map(str::to_owned).collect()
+    };
+    RedisServer::start_with(options).await
 }
 
 pub async fn until_cluster_is_ok(operator: &mut MultiplexedConnection) {

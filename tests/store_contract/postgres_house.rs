@@ -67,7 +67,11 @@ impl<W: Way> PostgresHouse<W> {
 
 impl<W: Way> House for PostgresHouse<W> {
     async fn build() -> Self {
-        Self { database: TestDatabase::create().await, fault: FaultSwitch::new(), way: PhantomData }
+        let database = match W::POOLER {
+            Pooler::None => TestDatabase::create().await,
+            Pooler::Transaction => TestDatabase::create_local().await,
+        };
+        Self { database, fault: FaultSwitch::new(), way: PhantomData }
     }
 
     fn fault(&self) -> &FaultSwitch {

@@ -58,7 +58,7 @@ async fn rows(operator: &mut PgConnection) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_waits_for_a_lock_is_a_fault_in_time() {
-    let database = TestDatabase::create().await;
+    let database = TestDatabase::create_local().await;
     let store = open(&database, PATIENCE).await;
     let mut log = store.log(&room("r"));
     append(&mut log, "before;");
@@ -79,7 +79,7 @@ async fn a_commit_that_waits_for_a_lock_is_a_fault_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_frozen_is_a_fault_in_time() {
-    let database = TestDatabase::create().await;
+    let database = TestDatabase::create_local().await;
     let store = open(&database, PATIENCE).await;
     let (directory, r) = (store.directory(), room("r"));
     let mut log = store.log(&r);
@@ -110,7 +110,7 @@ async fn a_server_that_is_frozen_is_a_fault_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_at_any_moment_cost_nothing_and_double_nothing() {
-    let database = TestDatabase::create().await;
+    let database = TestDatabase::create_local().await;
     let store = open(&database, LONG).await;
     let (directory, r) = (store.directory(), room("r"));
     directory.create_room(&r, RoomSettings::default(), None, None).await.unwrap();

@@ -19,7 +19,7 @@ const READABLE: [&str; 5] = ["log", "members", "rooms", "rosters", "snapshots"];
 
 /// A database as Supabase makes it: with its roles, which may do everything with every new table.
 async fn supabase() -> TestDatabase {
-    let database = TestDatabase::create().await;
+    let database = TestDatabase::create_local().await;
     let roles = "DO $$ BEGIN CREATE ROLE anon; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
                  DO $$ BEGIN CREATE ROLE authenticated; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
                  GRANT USAGE ON SCHEMA public TO anon, authenticated;

@@ -6,6 +6,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 /// Names the server. `scripts/test` starts one and sets this.
 const SERVER: &str = "TRIPROOM_TEST_DATABASE_URL";
 
+/// Names one on this machine, which may be the same.
+const LOCAL: &str = "TRIPROOM_TEST_LOCAL_DATABASE_URL";
+
 /// Names a `PgBouncer` in transaction mode before that server. `scripts/test` starts one and sets this.
 const POOLER: &str = "TRIPROOM_TEST_PGBOUNCER_URL";
 
@@ -20,7 +23,16 @@ pub(crate) struct TestDatabase {
 
 impl TestDatabase {
     pub(crate) async fn create() -> Self {
-        let server = named(SERVER);
+        Self::create_on(named(SERVER)).await
+    }
+
+    /// For those who come by a pooler or TLS, or stop its processes.
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub(crate) async fn create_local() -> Self {
+        Self::create_on(named(LOCAL)).await
+    }
+
+    async fn create_on(server: PgConnectOptions) -> Self {
         let name = format!("triproom_{:016x}", fastrand::u64(..));
         run(&server, format!("CREATE DATABASE {name}")).await;
         Self { server, name }

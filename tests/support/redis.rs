@@ -3,10 +3,9 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Names the program, when it is not `redis-server` in the PATH.
@@ -22,38 +21,59 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     pub(crate) async fn start(options: &[&str]) -> Self {
-        Self::start_on(free_port(), options).await
+        Self::start_with(|_, _| options.iter().map(|option| (*option).to_owned()).collect()).await
     }
 
     /// With TLS alone; the folder has `server.pem` and `server.key`.
     pub(crate) async fn start_tls(folder: &Path) -> Self {
-        let (port, certificate, key) = (free_port(), folder.join("server.pem"), folder.join("server.key"));
-        let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
-        let tls = ["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"];
-        let files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate];
-        Self::start_on(port, &[&tls[..], &files].concat()).await
+        let file = |name| folder.join(name).to_str().unwrap().to_owned();
+        let (certificate, key) = (file("server.pem"), file("server.key"));
+        Self::start_with(|port, _| {
+            let tls = format!(
+                "--port 0 --tls-port {port} --tls-auth-clients no --tls-cert-file {certificate} --tls-key-file {key} \
+                 --tls-ca-cert-file {certificate}"
+            );
+            tls.split(' ').map(str::to_owned).collect()
+        })
+        .await
     }
 
-    async fn start_on(port: u16, options: &[&str]) -> Self {
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { port, folder: TempDir::new().unwrap(), options, child: None };
-        server.start_again().await;
-        server
+    /// With options that know its port and another one that is free. Whoever takes one of them first has it: then it is
+    /// tried with others.
+    pub(crate) async fn start_with(options: impl Fn(u16, u16) -> Vec<String>) -> Self {
+        for _ in 0..10 {
+            let (port, another) = (free_port(), free_port());
+            let options = options(port, another);
+            let mut server = Self { port, folder: TempDir::new().unwrap(), options, child: None };
+            if server.is_started().await {
+                return server;
+            }
+        }
+        panic!("Redis does not start");
     }
 
     pub(crate) async fn start_again(&mut self) {
+        assert!(self.is_started().await, "Redis does not start: {:?}", self.options);
+    }
+
+    async fn is_started(&mut self) -> bool {
         let program = std::env::var(PROGRAM).unwrap_or_else(|_| "redis-server".to_owned());
         let mut command = Command::new(&program);
         command.args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]);
         command.args(&self.options).current_dir(self.folder.path()).kill_on_drop(true);
-        command.stdout(Stdio::null());
+        command.stdout(Stdio::piped());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("{program} must be there, or {PROGRAM} name it: {error}"));
-        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            assert!(child.try_wait().unwrap().is_none(), "{program} ends at once: {:?}", self.options);
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let mut log = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         self.child = Some(child);
+        while let Some(line) = log.next_line().await.unwrap() {
+            if line.contains("Ready to accept connections") {
+                // It is not to wait for somebody who reads what else it says.
+                tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) async fn kill(&mut self) {

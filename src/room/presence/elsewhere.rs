@@ -82,7 +82,7 @@ impl Presence {
     }
 
     /// A connection here says to be a client that is connected to another node: it has moved, if its clock says so, and
-    /// is asked to raise it if that is all that is missing.
+    /// is asked to raise it if that is all that is missing. Those who are here raise theirs: it knows them from before.
     pub(super) fn hear_moved(
         &mut self,
         now: Instant,
@@ -94,6 +94,9 @@ impl Presence {
     ) -> Result<(), PresenceRefusal> {
         let known = &self.entries[&client];
         let (clock, owner) = (known.clock, known.owner);
+        if manner == Manner::Introduction && heard.peers.is_empty() {
+            heard.peers = self.ask_peers(from);
+        }
         if said > clock {
             self.introduce(now, from, client, said, state)?;
             self.disown(owner, client);

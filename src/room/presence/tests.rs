@@ -1,6 +1,7 @@
 //! What a room tells of those who are here, and whom it believes.
 
 use super::*;
+use crate::room::node::Extent;
 
 const ADA: ClientId = ClientId(1);
 const OLD: ConnectionId = ConnectionId(10);
@@ -60,6 +61,19 @@ fn a_client_that_comes_back_with_its_old_clock_is_asked_to_raise_it() {
     assert_eq!(heard.peers, [(PEER, AwarenessEntry { clock: 4, state: None, ..peer })]);
     let heard = presence.hear(now, NEW, says(7, "{}"), nobodys).expect("heard");
     assert_eq!((heard.cures.len(), states(&presence).len()), (0, 2));
+}
+
+#[test]
+fn whoever_moves_here_from_another_node_sees_those_who_are_here_anew() {
+    let (mut presence, now) = room();
+    let node = ConnectionId::of_node(1);
+    let bob = AwarenessEntry { client: ClientId(3), clock: 1, state: Some(Bytes::from_static(b"{}")) };
+    presence.hear_node(now, node, Extent::Changes, [says(5, "{}"), vec![bob]].concat());
+    let peer = AwarenessEntry { client: ClientId(2), clock: 3, state: Some(Bytes::from_static(b"{}")) };
+    presence.hear(now, PEER, vec![peer.clone()], nobodys).expect("heard");
+    let heard = presence.hear(now, NEW, says(5, "{}"), nobodys).expect("heard");
+    assert_eq!(heard.cures, says(6, "null"));
+    assert_eq!(heard.peers, [(PEER, AwarenessEntry { clock: 4, state: None, ..peer })]);
 }
 
 #[test]

@@ -59,10 +59,14 @@ export class Server {
   /** What the server printed on standard output. */
   out = '';
 
-  /** `args`: more options; `data`: a folder to use and keep; `wrap`: a command to start the binary with. */
-  constructor({ host = '127.0.0.1', args = [], data = null, wrap = [] } = {}) {
+  /**
+   * `args`: more options; `env`: more variables; `data`: a folder to use and keep; `wrap`: a command to start the
+   * binary with.
+   */
+  constructor({ host = '127.0.0.1', args = [], env = {}, data = null, wrap = [] } = {}) {
     this.host = host;
     this.args = args;
+    this.env = env;
     this.wrap = wrap;
     this.keepData = data !== null;
     this.data = data ?? mkdtempSync(join(tmpdir(), 'triproom-'));
@@ -77,7 +81,7 @@ export class Server {
       ...this.wrap, ...program, '--host', this.host, '--port', String(this.port), '--data', this.data, ...this.args,
     ];
     this.#asked = false;
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } });
     this.#process = child;
     this.out = '';
     child.stdout.setEncoding('utf8').on('data', (text) => { this.out += text; tick(); });
