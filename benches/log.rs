@@ -1,4 +1,5 @@
-//! What the log costs: a commit of small rows, and the load of one room among many.
+//! What the log costs: a commit of small rows, and the load of one room among many. Commits go to Postgres, too, when
+//! `TRIPROOM_BENCH_DATABASE_URL` names a database that may be filled.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use triproom::room::id::RoomId;
-use triproom::store::{Folded, RoomLog, Store, StoreConfig, StoredRoom};
+use triproom::store::{Folded, Place, Pooler, PostgresOptions, RoomLog, Sharing, Store, StoreConfig, StoredRoom};
 
 /// About one keystroke of a Yjs text.
 const ROW: usize = 60;
@@ -29,10 +30,29 @@ fn open(runtime: &Runtime) -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
+fn open_postgres(runtime: &Runtime, url: &str) -> Store {
+    let options = PostgresOptions {
+        connect: url.parse().expect("an address of a database"),
+        connections: 2,
+        patience: Duration::from_secs(10),
+        pooler: Pooler::None,
+        sharing: Sharing::Alone,
+    };
+    runtime.block_on(Store::open(StoreConfig::new(Place::Postgres(Box::new(options))))).expect("a store")
+}
+
 fn commit(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let (_folder, store) = open(&runtime);
-    let mut group = criterion.benchmark_group("commit");
+    commit_to(criterion, &runtime, "commit", store);
+    if let Ok(url) = std::env::var("TRIPROOM_BENCH_DATABASE_URL") {
+        let store = open_postgres(&runtime, &url);
+        commit_to(criterion, &runtime, "commit to Postgres", store);
+    }
+}
+
+fn commit_to(criterion: &mut Criterion, runtime: &Runtime, name: &str, store: Store) {
+    let mut group = criterion.benchmark_group(name);
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(20);
     for rows in [1_u32, 100, 5_000] {
         let mut logs: Vec<RoomLog> = (0..rows.min(50)).map(|n| store.log(&room(&format!("room {n}")))).collect();
