@@ -131,6 +131,7 @@ fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
             }
         }
         NodeMessage::Stored => out.push(8),
+        NodeMessage::Returned => out.push(9),
         NodeMessage::Text(text) => {
             out.push(2);
             put_byte_string(out, text);
@@ -187,6 +188,7 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<Nod
             NodeMessage::Digest { round, vector, version: Version::from_bytes(version) }
         }
         8 => NodeMessage::Stored,
+        9 => NodeMessage::Returned,
         _ => return Err(Malformed::UnknownTag.into()),
     })
 }
@@ -296,6 +298,7 @@ mod tests {
             (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4))
                 .prop_map(|(extent, presence, people)| Body::Room(NodeMessage::Here { extent, presence, people })),
             Just(Body::Room(NodeMessage::Stored)),
+            Just(Body::Room(NodeMessage::Returned)),
             "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),
             (round, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, vector, version)| {
                 Body::Room(NodeMessage::Digest { round, vector, version: Version::from_bytes(version) })

@@ -173,6 +173,6 @@ fn size(news: &NodeNews) -> usize {
         }
         NodeMessage::Text(text) => text.len(),
         NodeMessage::Digest { vector, .. } => vector.len(),
-        NodeMessage::Stored => 0,
+        NodeMessage::Stored | NodeMessage::Returned => 0,
     }
 }

@@ -36,6 +36,8 @@ pub enum NodeMessage {
     },
     /// A stateless text for all who speak a protocol that has such a thing.
     Text(Bytes),
+    /// A client that remembers the clocks of everybody has come: each node asks its clients to raise theirs.
+    Returned,
     /// "This is what I have."
     Digest {
         /// What is expected in return.

@@ -106,6 +106,8 @@ pub struct Heard {
     pub cures: Vec<AwarenessEntry>,
     /// The same for the peers of a client that came back: it remembers their clocks, too, and would ignore them.
     pub peers: Vec<(ConnectionId, AwarenessEntry)>,
+    /// A client that came back, or from another node, and knows those who are connected elsewhere from before.
+    pub returned: Option<ClientId>,
     /// A connection that may be dead: somebody else says to be its client.
     pub challenged: Option<ConnectionId>,
 }
@@ -199,6 +201,7 @@ impl Presence {
             self.introduce(now, from, said.client, said.clock, &state)?;
             // A clock of 0 has said nothing yet that others could have heard before.
             if introduces && said.clock > 0 && now.duration_since(self.opened) < YOUNG {
+                heard.returned = Some(said.client);
                 heard.cures.push(gone(said.client, said.clock + 1));
             }
             return Ok(());
@@ -224,7 +227,8 @@ impl Presence {
         } else if introduces || whose != Whose::Nobodys {
             heard.cures.push(gone(said.client, known.clock + 1));
         }
-        if introduces && heard.peers.is_empty() {
+        if introduces && heard.returned.is_none() {
+            heard.returned = Some(said.client);
             heard.peers = self.ask_peers(from);
         }
         Ok(())

@@ -256,6 +256,9 @@ impl Room {
                 for (to, entry) in heard.peers {
                     self.cure(to, vec![entry], effects);
                 }
+                if heard.returned.is_some() {
+                    self.ask_elsewhere(effects);
+                }
                 effects.challenges.extend(heard.challenged);
             }
             Err(refusal) => self.refuse(from, refusal.into(), effects),

@@ -50,6 +50,8 @@ pub(super) struct Sharing {
     moved: BTreeSet<PrincipalId>,
     questions: VecDeque<Question>,
     next_check: Instant,
+    /// Somebody has returned before any other node was known of.
+    returned: bool,
     /// The next check is the first after nodes were parted.
     reunion: bool,
     /// Spreads the rooms of a node over a period.
@@ -82,6 +84,7 @@ impl Sharing {
             moved: BTreeSet::new(),
             questions: VecDeque::from([Question::Tell(Recipient::All, Round::Open)]),
             next_check: now + LOOK_EVERY.mul_f64(0.5 + spread / 2.0),
+            returned: false,
             reunion: false,
             spread,
             now,
@@ -256,9 +259,13 @@ impl Room {
             effects.shares.push((Recipient::One(from), self.everything_here()));
         }
         let sharing = self.sharing.as_mut().expect("it was just there");
+        if is_new && std::mem::take(&mut sharing.returned) {
+            effects.shares.push((Recipient::All, NodeMessage::Returned));
+        }
         match message {
             NodeMessage::Updates { .. } => {}
             NodeMessage::Stored => effects.fetch = true,
+            NodeMessage::Returned => self.ask_here(effects),
             NodeMessage::Text(text) => effects.texts.push((connection, text)),
             NodeMessage::Here { extent, presence, people } => {
                 let known = &mut sharing.node(from).people;
@@ -301,6 +308,18 @@ impl Room {
         sharing.next_check = now + REUNION.mul_f64(sharing.spread);
         sharing.questions.retain(|question| matches!(question, Question::Compare { .. }));
         sharing.reunion = true;
+        self.ask_here(effects);
+    }
+
+    /// A client has come that others, on other nodes, have to show themselves to anew.
+    pub(super) fn ask_elsewhere(&mut self, effects: &mut Effects) {
+        let Some(sharing) = &mut self.sharing else { return };
+        sharing.returned = sharing.alone();
+        effects.shares.push((Recipient::All, NodeMessage::Returned));
+    }
+
+    /// Asks those who are here to raise their clocks. Of many, most show themselves with their next renewal.
+    fn ask_here(&self, effects: &mut Effects) {
         for entry in self.presence.everyone_here().into_iter().take(ASKED_ANEW_MAX) {
             if let Some(speaker) = self.presence.speaker_of(entry.client.0) {
                 let clock = entry.clock + 1;

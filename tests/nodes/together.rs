@@ -173,3 +173,20 @@ async fn what_is_too_big_for_the_wire_comes_by_the_store() {
     bob.write("!").await;
     ada.until("the answer", |ada| ada.notes().ends_with('!')).await;
 }
+
+#[tokio::test]
+async fn who_moves_sees_those_on_a_third_node_at_once() {
+    let house = House::open(3, &[]).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    bob.send(&presence(2, 4, r#"{"name":"bob"}"#)).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    ada.send(&presence(1, 5, r#"{"name":"ada"}"#)).await;
+    bob.until("ada is here", |bob| heard(bob, "ada")).await;
+    bob.others.clear();
+    drop(ada);
+    let mut moved = house.join(2, "lisbon", 1).await;
+    moved.send(&presence(1, 5, r#"{"name":"ada"}"#)).await;
+    // She takes nobody back whose clock she knows already.
+    let mine = presence(2, 5, "null");
+    bob.until("he is asked to raise his clock", |bob| bob.others.contains(&mine)).await;
+}

@@ -94,7 +94,8 @@ impl Presence {
     ) -> Result<(), PresenceRefusal> {
         let known = &self.entries[&client];
         let (clock, owner) = (known.clock, known.owner);
-        if manner == Manner::Introduction && heard.peers.is_empty() {
+        if manner == Manner::Introduction {
+            heard.returned = Some(client);
             heard.peers = self.ask_peers(from);
         }
         if said > clock {
