@@ -198,8 +198,8 @@ async fn follow(mut heard: broadcast::Receiver<Heard>, access: Access, hub: Hub)
         match heard.recv().await {
             Ok(Heard::Announced(Announcement::Roster(room))) => access.changed_elsewhere(&room).await,
             Ok(Heard::Announced(Announcement::Deleted(room))) => {
+                hub.look_after(&room).await;
                 access.changed_elsewhere(&room).await;
-                hub.evict(&room).await;
             }
             Ok(Heard::Missed) | Err(RecvError::Lagged(_)) => access.look_anew().await,
             Err(RecvError::Closed) => return,

@@ -147,7 +147,8 @@ impl Access {
 
     /// Another node has changed a room's roster: whoever is in the room here hears of it.
     pub async fn changed_elsewhere(&self, room: &RoomId) {
-        if let Some(held) = self.shared.rosters.in_memory(room)
+        // Also one that is being read at this moment: what comes of that may be older.
+        if let Some(held) = self.shared.rosters.held(room)
             && self.shared.rosters.read(room).await.is_err()
         {
             self.read_again(held);

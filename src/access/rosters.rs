@@ -59,6 +59,11 @@ impl Rosters {
         is_read.then_some(held)
     }
 
+    /// The place in memory of a roster, if somebody holds it, read or not.
+    pub(super) fn held(&self, room: &RoomId) -> Option<Arc<Held>> {
+        self.held.get(room)?.upgrade()
+    }
+
     /// The rooms whose rosters are in memory.
     pub(super) fn all_in_memory(&self) -> Vec<RoomId> {
         self.held.iter().map(|held| held.key().clone()).collect()

@@ -10,7 +10,7 @@ use super::REGION_MAX;
 use super::announcement::Announcement;
 use super::roll::Beat;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
-use crate::room::node::{Extent, Kept, NodeId, NodeMessage, NodePresence, Recipient, Round};
+use crate::room::node::{Extent, Incarnation, Kept, NodeId, NodeMessage, NodePresence, Recipient, Round};
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::request::Present;
 use crate::room::version::{self, Version};
@@ -136,13 +136,15 @@ fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
             out.push(2);
             put_byte_string(out, text);
         }
-        NodeMessage::Digest { round, vector, version } => {
+        NodeMessage::Digest { round, incarnation, vector, version } => {
             let round = match round {
                 Round::Open => 0,
                 Round::Check => 1,
                 Round::Reply => 2,
             };
             out.extend([3, round]);
+            // Numbers begin with 1.
+            out.extend(incarnation.map_or(0, |incarnation| incarnation.0).to_le_bytes());
             put_byte_string(out, vector);
             out.extend(version.to_bytes());
         }
@@ -183,9 +185,13 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<Nod
                 2 => Round::Reply,
                 _ => return Err(Malformed::UnknownTag.into()),
             };
+            let incarnation = match i64::from_le_bytes(reader.take(8)?.try_into().expect("so many were taken")) {
+                0 => None,
+                number => Some(Incarnation(number)),
+            };
             let vector = message.slice_ref(reader.byte_string()?);
             let version = reader.take(version::BYTES)?.try_into().expect("so many were taken");
-            NodeMessage::Digest { round, vector, version: Version::from_bytes(version) }
+            NodeMessage::Digest { round, incarnation, vector, version: Version::from_bytes(version) }
         }
         8 => NodeMessage::Stored,
         9 => NodeMessage::Returned,
@@ -300,8 +306,9 @@ mod tests {
             Just(Body::Room(NodeMessage::Stored)),
             Just(Body::Room(NodeMessage::Returned)),
             "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),
-            (round, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, vector, version)| {
-                Body::Room(NodeMessage::Digest { round, vector, version: Version::from_bytes(version) })
+            (round, 0..9i64, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, number, vector, version)| {
+                let incarnation = (number > 0).then_some(Incarnation(number));
+                Body::Room(NodeMessage::Digest { round, incarnation, vector, version: Version::from_bytes(version) })
             }),
             Just(Body::Left),
             (0..1u64 << 53, prop::option::of("[a-z]{1,9}"), heard).prop_map(|(count, region, heard)| {

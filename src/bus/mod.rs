@@ -239,6 +239,10 @@ impl Shared {
             }
         };
         let is_own = envelope.from == self.node;
+        if room.is_none() && !is_own && self.roll.count(envelope.from, envelope.sequence) {
+            // Also when it was the sender that could not send.
+            let _ = self.announcements.send(Heard::Missed);
+        }
         match (room, envelope.body) {
             (None, Body::Beat(beat)) => self.roll.hear(std::time::Instant::now(), self.node, envelope.from, &beat),
             (None, Body::Left) if !is_own => {

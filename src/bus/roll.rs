@@ -65,6 +65,8 @@ struct Node {
     /// When it last knew a beat of this node that it had not known before.
     hears: Instant,
     knows: u64,
+    /// The number of what it says next.
+    next: Option<u64>,
 }
 
 /// What a beat brings to light.
@@ -109,11 +111,20 @@ impl Roll {
             region: beat.region.clone(),
             hears: now,
             knows: 0,
+            next: None,
         });
         (node.count, node.heard) = (beat.count, now);
         if knows > node.knows {
             (node.knows, node.hears) = (knows, now);
         }
+    }
+
+    /// A message of another node came that is about no room; says whether one before it is missing.
+    pub fn count(&self, from: NodeId, sequence: u64) -> bool {
+        let mut state = self.state();
+        let Some(node) = state.nodes.get_mut(&from) else { return false };
+        let expected = node.next.replace(sequence.wrapping_add(1));
+        expected.is_some_and(|expected| expected != sequence)
     }
 
     /// A node has said goodbye.

@@ -55,8 +55,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.send(Recipient::All, Body::Left);
         // A room that is opened again meanwhile has taken the place.
-        if self.shared.seats.leave(&self.room, self.life) {
-            self.shared.wire.unsubscribe(&Channel::Room(self.room.clone()));
-        }
+        let channel = Channel::Room(self.room.clone());
+        self.shared.seats.leave(&self.room, self.life, || self.shared.wire.unsubscribe(&channel));
     }
 }

@@ -57,14 +57,13 @@ impl Seats {
         Queue { news, fill }
     }
 
-    /// Gives up a place; says whether it was still this life's.
-    pub fn leave(&self, room: &RoomId, life: u64) -> bool {
-        match self.rooms.entry(room.clone()) {
-            Entry::Occupied(place) if place.get().life == life => {
-                place.remove();
-                true
-            }
-            _ => false,
+    /// Gives up a place; when it was still this life's, does the rest before anybody takes it again.
+    pub fn leave(&self, room: &RoomId, life: u64, rest: impl FnOnce()) {
+        if let Entry::Occupied(place) = self.rooms.entry(room.clone())
+            && place.get().life == life
+        {
+            rest();
+            place.remove();
         }
     }
 

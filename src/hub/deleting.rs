@@ -42,9 +42,12 @@ impl Hub {
 }
 
 impl Hub {
-    /// Another node has deleted a room: whoever is in it here is sent away.
-    pub async fn evict(&self, room: &RoomId) {
-        evict(&self.shared, room).await;
+    /// Another node has deleted a room: whoever is in it here is sent away, unless it is a later one of the same name.
+    pub async fn look_after(&self, room: &RoomId) {
+        if let Some(mailbox) = self.shared.registry.mailbox(room) {
+            // A room that failed at this moment has ended, too.
+            let _ = mailbox.send(Mail::Verify).await;
+        }
     }
 }
 

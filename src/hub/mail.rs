@@ -32,6 +32,8 @@ pub enum Mail {
     Node(NodeNews),
     /// The room is being deleted: it ends, and everybody is sent away.
     Delete,
+    /// The room may have been deleted by another node: the store is asked.
+    Verify,
     /// A stale connection's queue is empty: it can be healed.
     Drained(ConnectionId),
 }

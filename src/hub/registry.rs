@@ -94,6 +94,11 @@ impl Registry {
         self.remove(room, |place| place.generation == generation)
     }
 
+    /// The mailbox of a room that is live.
+    pub fn mailbox(&self, room: &RoomId) -> Option<mpsc::Sender<Mail>> {
+        self.rooms.get(room).map(|place| place.mailbox.clone())
+    }
+
     /// Takes the room out, whoever holds a lease; its task lives on until it is told otherwise through this mailbox.
     pub fn take(&self, room: &RoomId) -> Option<mpsc::Sender<Mail>> {
         let (_, place) = self.rooms.remove(room)?;

@@ -13,6 +13,7 @@ use crate::room::durability::LogPosition;
 use crate::room::fold::{self, FoldError};
 use crate::room::id::RoomId;
 use crate::room::input::Admission;
+use crate::room::node::Incarnation;
 use crate::store::{AppendError, Compaction, Folded, RoomLog, Store, StoreError, StoredRoom};
 
 /// After a compaction that failed or changed nothing, the next one is not tried before this.
@@ -83,7 +84,22 @@ impl Saving {
 
     /// Whether the room was deleted from the store while it was live.
     pub fn is_deleted(&self) -> bool {
-        self.deleted
+        self.deleted || self.log.has_ended()
+    }
+
+    /// Which room of its name this is, as far as that is known.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.log.incarnation()
+    }
+
+    /// It is this one; says whether that fits with what was known.
+    pub fn is_of(&self, incarnation: Incarnation) -> bool {
+        self.log.is_of(incarnation)
+    }
+
+    /// Which room of the name is in the store now.
+    pub async fn stored_incarnation(&self) -> Result<Option<Incarnation>, StoreError> {
+        self.store.incarnation(&self.room).await
     }
 
     /// Whether updates of so many bytes may be taken.

@@ -212,6 +212,10 @@ impl RoomTask {
             }
             self.listen();
         }
+        self.verify().await;
+        if self.deleted {
+            return Ok(());
+        }
         let now = Instant::now();
         let mut entrances = Vec::new();
         let mut inputs = self.unpack(now, &mut entrances);
@@ -279,6 +283,7 @@ impl RoomTask {
                     self.deleted = true;
                     continue;
                 }
+                Mail::Verify => continue,
                 Mail::Drained(id) => {
                     let Some(member) = self.members.get_mut(id) else { continue };
                     member.healing = true;

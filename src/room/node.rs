@@ -13,6 +13,10 @@ use crate::wire::awareness::AwarenessEntry;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u64);
 
+/// Tells a room from one of the same name that was deleted before: its number in the database that the nodes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incarnation(pub i64);
+
 /// A message about one room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeMessage {
@@ -42,6 +46,9 @@ pub enum NodeMessage {
     Digest {
         /// What is expected in return.
         round: Round,
+        /// Which room of the name it is; filled in by whoever sends it, when it is known: a room that nobody wrote to is
+        /// none yet.
+        incarnation: Option<Incarnation>,
         /// The encoded state vector.
         vector: Bytes,
         /// The version, which speaks for the deletions, too.

@@ -31,6 +31,9 @@ use crate::wire::awareness::AwarenessEntry;
 const UNSAVED_AFTER: Duration = Duration::from_secs(1);
 /// How often nodes compare their documents while several have the room open.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// A node that has the room open says something at each check. One that was silent for three has closed it, and nobody
+/// heard.
+const SILENT_AFTER: Duration = Duration::from_secs(30);
 /// And how often it is asked whether another one has.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// After nodes were parted, rooms compare their documents spread over this time.
@@ -65,6 +68,7 @@ pub(super) struct Sharing {
 struct Node {
     /// Stands for it in presence.
     connection: ConnectionId,
+    heard: Instant,
     people: BTreeMap<PrincipalId, Present>,
 }
 
@@ -95,7 +99,7 @@ impl Sharing {
     fn node(&mut self, id: NodeId) -> &mut Node {
         self.nodes.entry(id).or_insert_with(|| {
             self.numbers += 1;
-            Node { connection: ConnectionId::of_node(self.numbers), people: BTreeMap::new() }
+            Node { connection: ConnectionId::of_node(self.numbers), heard: self.now, people: BTreeMap::new() }
         })
     }
 
@@ -250,7 +254,9 @@ impl Room {
     fn hear_said(&mut self, now: Instant, from: NodeId, message: NodeMessage, effects: &mut Effects) {
         let sharing = self.sharing.as_mut().expect("whoever calls looked");
         let is_new = !sharing.nodes.contains_key(&from);
-        let connection = sharing.node(from).connection;
+        let node = sharing.node(from);
+        node.heard = now;
+        let connection = node.connection;
         if is_new && !matches!(message, NodeMessage::Digest { round: Round::Open, .. }) {
             // So far nothing was kept for it. A node that speaks of changes has said something before.
             let answers = matches!(message, NodeMessage::Digest { .. } | NodeMessage::Here { extent: Extent::All, .. });
@@ -283,7 +289,7 @@ impl Room {
                 let entries = presence.into_iter().filter_map(|said| self.admit(said)).collect();
                 self.presence.hear_node(now, connection, extent, entries);
             }
-            NodeMessage::Digest { round, vector, version } => {
+            NodeMessage::Digest { round, vector, version, .. } => {
                 sharing.ask(Question::Compare { from, round, vector, version });
             }
         }
@@ -293,12 +299,9 @@ impl Room {
     fn admit(&mut self, said: NodePresence) -> Option<AwarenessEntry> {
         if let Some(principal) = &said.principal {
             self.writers.announces(said.entry.client.0, principal);
-            let owner = self.writers.owner(said.entry.client.0);
-            if owner.is_some_and(|(owner, _)| owner != principal) {
-                return None;
-            }
         }
-        Some(said.entry)
+        let owner = self.writers.owner(said.entry.client.0).map(|(owner, _)| owner);
+        (owner == said.principal.as_ref() || said.entry.state.is_none()).then_some(said.entry)
     }
 
     /// Everybody is told everything once more, and asked. Others may have taken this node's clients for gone, and
@@ -393,6 +396,10 @@ impl Room {
         if !updates.is_empty() {
             effects.shares.push((Recipient::All, NodeMessage::Updates { kept: Kept::Unsaved, updates }));
         }
+        let silent: Vec<NodeId> = (sharing.nodes.iter())
+            .filter(|(_, node)| now.duration_since(node.heard) >= SILENT_AFTER)
+            .map(|(id, _)| *id)
+            .collect();
         if sharing.next_check <= now {
             let every = if sharing.alone() { LOOK_EVERY } else { CHECK_EVERY };
             let reunion = std::mem::take(&mut sharing.reunion);
@@ -403,6 +410,9 @@ impl Room {
             if reunion {
                 effects.shares.push((Recipient::All, self.everything_here()));
             }
+        }
+        for node in silent {
+            self.hear_node(now, NodeNews::Gone(node), &mut effects);
         }
         effects
     }
@@ -440,7 +450,8 @@ impl Room {
     }
 
     fn own_digest(&mut self, round: Round) -> NodeMessage {
-        NodeMessage::Digest { round, vector: self.state_vector(), version: self.version() }
+        let (vector, version) = (self.state_vector(), self.version());
+        NodeMessage::Digest { round, incarnation: None, vector, version }
     }
 
     /// Whatever is in the document is in the store, or in this node's rows on their way there: then it is told with them.

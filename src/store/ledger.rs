@@ -96,13 +96,26 @@ impl Ledger {
         self.lock().rooms.insert(room, Account { id: Some(id), committed: sequences, bytes, queued: 0 });
     }
 
-    /// Books a room's rows as the database has them, where others write them, too; `sequences` rise.
-    pub(super) fn loaded(&self, room: &RoomId, sequences: Vec<Sequence>, bytes: u64) {
+    /// Books a room's rows as the database has them, where others write them, too; `sequences` rise. With another number
+    /// than before it is another room, and the life of the one before ends.
+    pub(super) fn loaded(&self, room: &RoomId, id: Option<i64>, sequences: Vec<Sequence>, bytes: u64) {
+        let life = self.lives.current(room);
+        let same = match id {
+            Some(id) => life.is_of(id),
+            None => life.id().is_none(),
+        };
+        if !same {
+            return self.lives.end(room);
+        }
         let mut state = self.lock();
         if let Some(account) = state.rooms.get_mut(room) {
             (account.committed, account.bytes) = (sequences, bytes);
+            if account.queued == 0 {
+                // It may be of a room that was deleted by somebody else.
+                account.id = id;
+            }
         } else if !sequences.is_empty() {
-            let account = Account { id: None, committed: sequences, bytes, queued: 0 };
+            let account = Account { id, committed: sequences, bytes, queued: 0 };
             state.rooms.insert(room.clone(), account);
         }
     }
@@ -199,7 +212,8 @@ impl Ledger {
         }
         let state = self.lock();
         for (room, id) in &mut ids {
-            *id = state.rooms.get(room).and_then(|account| account.id);
+            let booked = state.rooms.get(room).and_then(|account| account.id);
+            *id = booked.or_else(|| self.lives.current(room).id());
         }
         ids
     }
@@ -227,12 +241,19 @@ impl Ledger {
             account.queued -= sequences.len();
             account.bytes += bytes;
             account.committed.extend_from_slice(&sequences);
+            if let Some(id) = account.id {
+                self.lives.current(room).is_of(id);
+            }
         }
         state.unsaved -= freed;
         state.in_flight = None;
         drop(state);
         for room in &gone {
             self.deleted(room);
+        }
+        // Whoever waits for what was said in a room that is gone looks up and sees that it is.
+        for (progress, ..) in moved.values().filter(|(_, _, room)| !ids.contains_key(*room)) {
+            progress.send_modify(|_| ());
         }
         moved.retain(|_, (_, _, room)| ids.contains_key(*room));
         // One announcement a handle and commit, after the account is right.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use crate::room::id::RoomId;
 
@@ -13,6 +13,8 @@ use crate::room::id::RoomId;
 pub(super) struct Life {
     room: RoomId,
     ended: AtomicBool,
+    /// The room's number in the database, once it is known: another one is another room.
+    id: OnceLock<i64>,
     lives: Arc<Lives>,
 }
 
@@ -33,6 +35,18 @@ impl Life {
     }
 }
 
+impl Life {
+    /// The room's number in the database, as far as it is known.
+    pub(super) fn id(&self) -> Option<i64> {
+        self.id.get().copied()
+    }
+
+    /// It is this number; says whether that fits with what was known.
+    pub(super) fn is_of(&self, id: i64) -> bool {
+        *self.id.get_or_init(|| id) == id
+    }
+}
+
 impl Lives {
     /// The present life of `room`, to hold.
     pub(super) fn current(self: &Arc<Self>, room: &RoomId) -> Arc<Life> {
@@ -40,7 +54,12 @@ impl Lives {
         if let Some(life) = rooms.get(room).and_then(Weak::upgrade) {
             return life;
         }
-        let life = Arc::new(Life { room: room.clone(), ended: AtomicBool::new(false), lives: Arc::clone(self) });
+        let life = Arc::new(Life {
+            room: room.clone(),
+            ended: AtomicBool::new(false),
+            id: OnceLock::new(),
+            lives: Arc::clone(self),
+        });
         rooms.insert(room.clone(), Arc::downgrade(&life));
         life
     }

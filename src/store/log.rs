@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::life::Life;
 use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
+use crate::room::node::Incarnation;
 
 /// Where the writer announces how far one handle's rows are durable.
 pub(super) type Progress = watch::Sender<LogPosition>;
@@ -46,6 +47,21 @@ impl RoomLog {
     /// The room that it belongs to.
     pub fn room(&self) -> &RoomId {
         self.life.room()
+    }
+
+    /// Whether the room was deleted: nothing more that is said in it is kept.
+    pub fn has_ended(&self) -> bool {
+        self.life.has_ended()
+    }
+
+    /// Which room of its name it is, as far as that is known.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.life.id().map(Incarnation)
+    }
+
+    /// It is this one; says whether that fits with what was known.
+    pub fn is_of(&self, incarnation: Incarnation) -> bool {
+        self.life.is_of(incarnation.0)
     }
 
     /// All rows up to here are on the disk.

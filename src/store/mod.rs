@@ -54,6 +54,7 @@ pub use place::{Place, Pooler, PostgresOptions, Sharing};
 pub use read_only::ReadOnlyStore;
 
 use crate::room::id::RoomId;
+use crate::room::node::Incarnation;
 use job::Job;
 use ledger::Ledger;
 use reader::Reader;
@@ -256,7 +257,7 @@ impl Store {
         let mut stored = reader.read(room, &view).await?;
         if reader.is_shared() {
             let (sequences, bytes) = stored.rows();
-            ledger.loaded(room, sequences, bytes);
+            ledger.loaded(room, stored.id, sequences, bytes);
         }
         let lost = ledger.still_there(room, &stored.missing);
         if !lost.is_empty() {
@@ -265,6 +266,11 @@ impl Store {
         }
         stored.rows.extend(view.unsaved.into_iter().map(|(sequence, data)| StoredRow { sequence, data }));
         Ok(StoredRoom { snapshot: stored.snapshot, rows: stored.rows, damaged: stored.damaged.len() + lost.len() })
+    }
+
+    /// Which room of this name is in the database now; nothing when none is, or when this process alone writes there.
+    pub async fn incarnation(&self, room: &RoomId) -> Result<Option<Incarnation>, StoreError> {
+        self.shared.reader.incarnation(room).await
     }
 
     /// The append handle of one open room. Leaves nothing behind until something is appended.

@@ -12,6 +12,7 @@ use super::snapshot::Encoded;
 use super::sqlite::SqliteReader;
 use super::{Sequence, StoredRow};
 use crate::room::id::RoomId;
+use crate::room::node::Incarnation;
 
 /// Snapshots up to this size are decompressed in place; larger ones on a thread that may take its time.
 const INLINE_BYTES: u64 = 64 << 10;
@@ -56,6 +57,14 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.read(room, &view.committed).await,
             Self::Postgres(reader) => reader.read(room, view).await,
+        }
+    }
+
+    /// The room of this name that is there now, where others may have made it.
+    pub(super) async fn incarnation(&self, room: &RoomId) -> Result<Option<Incarnation>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(reader) => reader.incarnation(room).await,
         }
     }
 

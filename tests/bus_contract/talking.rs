@@ -71,6 +71,7 @@ pub(crate) async fn every_kind_of_message_arrives_as_it_was_said<H: House>(house
         NodeMessage::Here { extent: Extent::All, presence, people: vec![Present { principal, connections: 2 }] },
         NodeMessage::Here { extent: Extent::Changes, presence: Vec::new(), people: Vec::new() },
         NodeMessage::Digest {
+            incarnation: None,
             round: Round::Reply,
             vector: Bytes::from_static(b"vector"),
             version: Version::from_bytes([9; version::BYTES]),

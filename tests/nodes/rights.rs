@@ -11,6 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::house::{DEADLINE, House, Node};
+use super::proxy::Way;
 use super::signer::{Signer, in_an_hour};
 
 const SECRET: &str = "a secret that is at least thirty-two bytes long";
@@ -89,4 +90,59 @@ async fn a_role_that_is_lowered_and_taken_away_on_one_node_counts_on_the_other()
     assert_eq!(ask(first, "DELETE", path, "ada", json!({})).await, StatusCode::NO_CONTENT);
     until(&mut bob, "never said", 4403).await;
     assert!(removed.elapsed() < SECOND, "{:?}", removed.elapsed());
+}
+
+#[tokio::test]
+async fn a_room_that_is_made_anew_has_nothing_of_the_deleted_one() {
+    let house = House::open(2, &["--jwt-secret", SECRET]).await;
+    let [first, second] = &house.nodes[..] else { panic!("two nodes") };
+    for round in 0..15 {
+        let body = json!({"id": "lisbon", "title": "x"});
+        assert_eq!(ask(first, "POST", "/v1/rooms", "ada", body.clone()).await, StatusCode::CREATED);
+        let mut old = socket(second.address, "ada").await;
+        until(&mut old, "", 0).await;
+        let path = format!("/v1/rooms/lisbon/document?round={round}");
+        let old_text = json!([{"op": "add", "path": "/items/old", "value": {"title": "old"}}]);
+        assert_eq!(patch(second, "ada", old_text).await, StatusCode::OK);
+        assert_eq!(ask(first, "DELETE", "/v1/rooms/lisbon", "ada", json!({})).await, StatusCode::NO_CONTENT);
+        assert_eq!(ask(first, "POST", "/v1/rooms", "ada", body).await, StatusCode::CREATED);
+        let new_text = json!([{"op": "add", "path": "/items/new", "value": {"title": "new"}}]);
+        assert_eq!(patch(first, "ada", new_text).await, StatusCode::OK);
+        until(&mut old, "never said", 4404).await;
+        for node in [first, second] {
+            let document = read(node, "ada").await;
+            let items: Vec<&String> = document["items"].as_object().unwrap().keys().collect();
+            assert_eq!(items, ["new"], "{path}");
+        }
+        assert_eq!(ask(first, "DELETE", "/v1/rooms/lisbon", "ada", json!({})).await, StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_while_its_node_was_cut_off_is_heard_of_afterwards() {
+    let house = House::open(2, &["--jwt-secret", SECRET, "--without-redis", "ready"]).await;
+    let [first, second] = &house.nodes[..] else { panic!("two nodes") };
+    let body = json!({"id": "lisbon", "title": "x"});
+    assert_eq!(ask(first, "POST", "/v1/rooms", "ada", body).await, StatusCode::CREATED);
+    let member = json!({"principal": "bob", "role": "editor"});
+    assert_eq!(ask(first, "POST", "/v1/rooms/lisbon/members", "ada", member).await, StatusCode::CREATED);
+    let mut bob = socket(second.address, "bob").await;
+    until(&mut bob, "", 0).await;
+    first.redis.set(Way::Cut);
+    first.until("it knows that it is cut off", |ready| ready["nodes"]["bus"] != "healthy").await;
+    let path = "/v1/rooms/lisbon/members/bob";
+    assert_eq!(ask(first, "DELETE", path, "ada", json!({})).await, StatusCode::NO_CONTENT);
+    first.redis.set(Way::Open);
+    until(&mut bob, "never said", 4403).await;
+}
+
+async fn patch(node: &Node, who: &str, patch: Value) -> StatusCode {
+    let request = reqwest::Client::new().patch(node.url("/v1/rooms/lisbon/document")).bearer_auth(token(who));
+    let request = request.header("content-type", "application/json-patch+json").body(patch.to_string());
+    request.send().await.unwrap().status()
+}
+
+async fn read(node: &Node, who: &str) -> Value {
+    let request = reqwest::Client::new().get(node.url("/v1/rooms/lisbon/document")).bearer_auth(token(who));
+    serde_json::from_slice(&request.send().await.unwrap().bytes().await.unwrap()).unwrap()
 }

@@ -10,7 +10,7 @@ use super::super::mail::Mail;
 use super::{RoomLost, RoomTask};
 use crate::bus::Seat;
 use crate::room::input::Input;
-use crate::room::node::{NodeMessage, NodeNews, Recipient};
+use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews, Recipient};
 use crate::store::StoredRoom;
 
 impl RoomTask {
@@ -23,10 +23,43 @@ impl RoomTask {
         }
     }
 
+    /// Asks the store which room of this name there is, when another node speaks of one that may be another. The room is
+    /// done when it was deleted; what is said of a room that was is not heard.
+    pub(super) async fn verify(&mut self) {
+        let own = self.saving.incarnation();
+        if !self.waiting.iter().any(|mail| is_doubtful(mail, own)) {
+            return;
+        }
+        let Ok(stored) = self.saving.stored_incarnation().await else {
+            // Whoever compares documents does so again.
+            self.waiting.retain(|mail| !is_doubtful(mail, own));
+            return;
+        };
+        match stored {
+            Some(stored) => self.deleted = !self.saving.is_of(stored),
+            None => self.deleted = own.is_some(),
+        }
+        self.waiting.retain(|mail| match mail {
+            Mail::Node(NodeNews::Said { message: NodeMessage::Digest { incarnation, .. }, .. }) => {
+                incarnation.is_none() || *incarnation == stored
+            }
+            Mail::Node(NodeNews::Said { message: NodeMessage::Updates { kept: Kept::Saved, .. }, .. }) => {
+                stored.is_some()
+            }
+            _ => true,
+        });
+    }
+
     /// Says what the room has to say to other nodes.
     pub(super) fn share(&mut self, messages: impl IntoIterator<Item = (Recipient, NodeMessage)>) {
         let Some(seat) = &mut self.seat else { return };
-        messages.into_iter().for_each(|(to, message)| seat.say(to, message));
+        let own = self.saving.incarnation();
+        for (to, mut message) in messages {
+            if let NodeMessage::Digest { incarnation, .. } = &mut message {
+                *incarnation = own;
+            }
+            seat.say(to, message);
+        }
     }
 
     /// Takes what other nodes have put into the store.
@@ -73,4 +106,17 @@ pub(super) fn is_heavy(inputs: &VecDeque<Input>) -> bool {
         _ => 0,
     };
     inputs.iter().map(bytes).sum::<usize>() > HEAVY_BYTES
+}
+
+/// Whether this may be about another room of the same name.
+fn is_doubtful(mail: &Mail, own: Option<Incarnation>) -> bool {
+    match mail {
+        Mail::Verify => true,
+        Mail::Node(NodeNews::Said { message, .. }) => match message {
+            NodeMessage::Digest { incarnation, .. } => *incarnation != own,
+            NodeMessage::Updates { kept: Kept::Saved, .. } => own.is_none(),
+            _ => false,
+        },
+        _ => false,
+    }
 }

@@ -7,6 +7,7 @@ use sqlx::{PgConnection, Row};
 use super::block;
 use super::pool::PostgresPool;
 use crate::room::id::RoomId;
+use crate::room::node::Incarnation;
 use crate::store::cache::{SnapshotCache, SnapshotName};
 use crate::store::error::StoreError;
 use crate::store::ledger::RoomView;
@@ -55,23 +56,33 @@ impl PostgresReader {
         Ok(read)
     }
 
+    pub(in crate::store) async fn incarnation(&self, room: &RoomId) -> Result<Option<Incarnation>, StoreError> {
+        let (name, pooler) = (room.clone(), self.pool.options().pooler);
+        let id = self.pool.read(move |connection| Box::pin(async move { room_id(connection, &name, pooler).await }));
+        Ok(id.await?.map(Incarnation))
+    }
+
     pub(in crate::store) async fn close(&self) {
         self.pool.close().await;
     }
 }
 
 /// The room's id, its snapshot and its rows.
+async fn room_id(connection: &mut PgConnection, room: &RoomId, pooler: Pooler) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1")
+        .bind(room.as_str())
+        .persistent(pooler.keeps_statements())
+        .fetch_optional(connection)
+        .await
+}
+
 async fn fetch(
     connection: &mut PgConnection,
     room: &RoomId,
     pooler: Pooler,
     cache: Option<&SnapshotCache>,
 ) -> Result<(Option<i64>, Option<Found>, Vec<PgRow>), sqlx::Error> {
-    let id = sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1")
-        .bind(room.as_str())
-        .persistent(pooler.keeps_statements())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let id = room_id(connection, room, pooler).await?;
     let snapshot = fetch_snapshot(connection, room, pooler, cache).await?;
     let rows = sqlx::query(
         "SELECT log.room, log.seq, log.checksum, log.data FROM rooms JOIN log ON log.room = rooms.id
