@@ -269,6 +269,7 @@ fn api_options(config: &Config) -> ApiOptions {
             answers: config.http.idempotency_answers,
             bytes: config.http.idempotency_bytes.as_u64(),
         },
+        region: config.nodes.region.clone(),
     }
 }
 

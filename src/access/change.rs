@@ -80,7 +80,7 @@ impl Access {
     /// Changes a room's settings, and gives them as they are then.
     pub async fn configure(&self, pass: &Pass, change: SettingsChange) -> Result<RoomSettings, Refused> {
         let roster = self.change_by(pass, Change::Configure(change)).await?;
-        roster.map(|roster| roster.settings).ok_or(Refused::NoSuchRoom)
+        roster.map(|roster| roster.settings.clone()).ok_or(Refused::NoSuchRoom)
     }
 
     /// Deletes a room's roster; everybody's pass ends. The document is the hub's to delete.

@@ -178,7 +178,7 @@ mod tests {
     use crate::store::directory::{RoomSettings, Visibility};
 
     fn roster(visibility: Visibility) -> Roster {
-        let settings = RoomSettings { visibility, editors_may_invite: false };
+        let settings = RoomSettings { visibility, ..RoomSettings::default() };
         Roster { settings, members: BTreeMap::new(), created_at: SystemTime::UNIX_EPOCH }
     }
 

@@ -16,7 +16,7 @@ use super::etag::ETag;
 use super::parameters::{ReadParams, RoomParam};
 use super::problem::Problem;
 use super::query::{PAGE_MAX, Query};
-use super::schema::{MemberView, Moment, PageOf, PrincipalView, RoleName, SettingsView};
+use super::schema::{MemberView, Moment, PageOf, PrincipalView, RegionName, RoleName, SettingsView};
 use super::state::ApiOptions;
 use super::tickets::TicketView;
 use crate::access::{Action, Decision, Purpose, TicketRequest};
@@ -73,6 +73,8 @@ struct State<'a> {
     agents: Vec<AgentView<'a>>,
     /// Where to connect.
     sockets: Sockets,
+    /// The node that answers.
+    node: NodeView,
     /// What the server takes at most.
     limits: LimitsView,
 }
@@ -107,6 +109,14 @@ struct AgentView<'a> {
     /// The latest that it said of itself; null when it said nothing.
     #[schema(value_type = Option<Object>)]
     status: Option<()>,
+}
+
+/// One of the servers that serve all rooms together.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Node)]
+struct NodeView {
+    /// Where it is; null when it does not say. A room whose home region is another one is better reached there.
+    region: Option<RegionName>,
 }
 
 /// What the server takes at most, in bytes.
@@ -197,11 +207,12 @@ impl<'a> State<'a> {
             version: view.version.to_string(),
             no_json: view.document.as_ref().err().map(|error| error.as_str()),
             created_at: roster.map(|roster| Moment(roster.created_at)),
-            settings: roster.map(|roster| roster.settings.into()),
+            settings: roster.map(|roster| roster.settings.clone().into()),
             members: shown.map(first_members),
             present: present.iter().map(|present| PresentView::new(present, shown)).collect(),
             agents: agents(present, shown),
             sockets: Sockets::of(pass.room(), headers),
+            node: NodeView { region: room.api().options().region.clone().map(RegionName) },
             limits: room.api().options().into(),
         }
     }

@@ -11,6 +11,8 @@ use super::problem::Problem;
 use crate::bus::{Bus, BusHealth};
 use crate::config::nodes::WithoutRedis;
 use crate::hub::Hub;
+use crate::room::node::NodeId;
+use crate::room::region::Region;
 use crate::store::{Store, StoreHealth};
 
 /// What these routes look at.
@@ -75,12 +77,9 @@ fn nodes(Nodes { bus, without }: &Nodes) -> (Value, bool) {
         BusHealth::Deaf => "messages do not arrive",
         BusHealth::Unheard => "another node does not hear this one",
     };
-    let others: Vec<Value> = bus
-        .others()
-        .into_iter()
-        .map(|(node, region)| json!({ "id": format!("{:016x}", node.0), "region": region.as_deref() }))
-        .collect();
-    let own = json!({ "id": format!("{:016x}", bus.node().0), "region": bus.region().map(AsRef::as_ref) });
+    let node = |node: NodeId, region: Option<&Region>| json!({ "id": format!("{:016x}", node.0), "region": region.map(Region::as_str) });
+    let others: Vec<Value> = bus.others().iter().map(|(id, region)| node(*id, region.as_ref())).collect();
+    let own = node(bus.node(), bus.region());
     let ready = bus_health == BusHealth::Healthy || *without == WithoutRedis::Ready;
     (json!({ "bus": state, "this": own, "others": others }), ready)
 }

@@ -9,13 +9,14 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::code::Code;
 use super::parameters::ROOM_PATTERN;
 use super::problem::Problem;
+use super::schema::RegionName;
 use super::trip_schema;
 use crate::room::id::{RoomId, RoomIdError};
 use crate::room::patch::Patch;
@@ -24,11 +25,12 @@ use crate::store::directory::RoomSettings;
 
 const ID: &str = "id";
 const EDITORS_MAY_INVITE: &str = "editors_may_invite";
+const HOME_REGION: &str = "home_region";
 const VISIBILITY: &str = "visibility";
 
 /// All members that the body may have.
 static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    [ID, EDITORS_MAY_INVITE].into_iter().chain(trip::TRIP.fields.iter().map(|field| field.name)).collect()
+    [ID, EDITORS_MAY_INVITE, HOME_REGION].into_iter().chain(trip::TRIP.fields.iter().map(|field| field.name)).collect()
 });
 
 /// See the module.
@@ -36,6 +38,7 @@ static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| {
 pub struct NewRoom {
     id: Option<String>,
     editors_may_invite: bool,
+    home_region: Option<RegionName>,
     trip: Map<String, Value>,
 }
 
@@ -48,10 +51,14 @@ impl NewRoom {
         })
     }
 
-    /// What the room is to allow. The trip's visibility is the room's.
+    /// The room's settings. The trip's visibility is the room's.
     pub fn settings(&self) -> RoomSettings {
         let visibility = self.trip.get(VISIBILITY).and_then(Value::as_str).and_then(|name| name.parse().ok());
-        RoomSettings { visibility: visibility.unwrap_or_default(), editors_may_invite: self.editors_may_invite }
+        RoomSettings {
+            visibility: visibility.unwrap_or_default(),
+            editors_may_invite: self.editors_may_invite,
+            home_region: self.home_region.clone().map(|RegionName(region)| region),
+        }
     }
 
     /// What is to be written into its document, if anything is: the fields that are not in this trip.
@@ -105,6 +112,7 @@ impl<'de> Visitor<'de> for Members {
             }
             match key.as_str() {
                 ID => room.id = Some(members.next_value()?),
+                HOME_REGION => room.home_region = members.next_value()?,
                 EDITORS_MAY_INVITE => room.editors_may_invite = members.next_value()?,
                 name if KNOWN.contains(&name) => {
                     room.trip.insert(key.clone(), members.next_value()?);
@@ -140,9 +148,14 @@ impl PartialSchema for NewRoom {
             .schema_type(Type::Boolean)
             .default(Some(false.into()))
             .description(Some("Whether editors may invite viewers and commenters."));
+        let home = OneOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .item(Ref::from_schema_name(RegionName::name()))
+            .description(Some("The region where the room's people are."));
         let mut object = ObjectBuilder::new()
             .property(ID, id)
             .property(EDITORS_MAY_INVITE, invite)
+            .property(HOME_REGION, home)
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
             .examples([
                 json!({ "id": "lisbon-2026", "title": "Lisbon", "start_date": "2026-05-01", "currency": "EUR" }),

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ use super::new_room::NewRoom;
 use super::parameters::{OnceParam, ReadParams, RoomParam, RoomsPageParams};
 use super::problem::Problem;
 use super::query::{Page, Query};
-use super::schema::{Moment, PageOf, RoleName, SettingsView, VisibilityName};
+use super::schema::{Moment, PageOf, RegionName, RoleName, SettingsView, VisibilityName};
 use super::state::Api;
 use super::{address, body};
 use crate::access::{Action, Credential, Grant, Identity, Pass, Refused, Standing, may};
@@ -32,7 +32,7 @@ use crate::room::request::RoomView as View;
 use crate::room::role::Writes;
 use crate::room::version::Version;
 use crate::store::StoreError;
-use crate::store::directory::{self, OnceKey, RoomEntry, RoomSettings, Visibility};
+use crate::store::directory::{self, HomeChange, OnceKey, RoomEntry, RoomSettings, Visibility};
 
 /// Between two tries to read what the store has done.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -71,15 +71,21 @@ pub struct RoomView<'a> {
     version: String,
 }
 
-/// A change of what a room allows. What is left out stays.
+/// A change of a room's settings. What is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = SettingsChange, example = json!({ "visibility": "shared", "editors_may_invite": true }))]
+#[schema(as = SettingsChange, example = json!({
+    "visibility": "shared", "editors_may_invite": true, "home_region": "eu-central"
+}))]
 pub struct SettingsChange {
     /// Who sees the room beside its members.
     visibility: Option<VisibilityName>,
     /// Whether editors may invite viewers and commenters.
     editors_may_invite: Option<bool>,
+    /// The region where its people are; null when it is to be at home nowhere.
+    #[serde(default, deserialize_with = "home_change")]
+    #[schema(value_type = Option<RegionName>)]
+    home_region: HomeChange,
 }
 
 problems!(ListProblems: ANY, &[Code::BadCursor]);
@@ -156,7 +162,7 @@ pub async fn create(
         Turn::Due(due) => due,
     };
     let Made { pass, visit, mut version } = match due.made() {
-        None => make(&api, &who, &room, settings, due.key()).await?,
+        None => make(&api, &who, &room, settings.clone(), due.key()).await?,
         Some(room) => {
             let (made, view) = again(&api, &who, room).await?;
             patch = new.patch(&trip_in(view.json()?))?;
@@ -199,12 +205,18 @@ pub async fn configure(room: InRoom, query: Query, request: Request<Body>) -> Re
     let wish: SettingsChange = body::json(request, api.options().request_bytes).await?;
     let visit = room.find().await?;
     let visibility = wish.visibility.map(|VisibilityName(visibility)| visibility);
-    let change = directory::SettingsChange { visibility, editors_may_invite: wish.editors_may_invite };
+    let SettingsChange { editors_may_invite, home_region, .. } = wish;
+    let change = directory::SettingsChange { visibility, editors_may_invite, home_region };
     let settings = api.access().configure(&room.pass, change).await?;
     if visibility.is_some() {
         show(&room, &visit, settings.visibility).await?;
     }
     Ok(axum::Json(SettingsView::from(settings)).into_response())
+}
+
+/// Other than a member that is left out, null changes something.
+fn home_change<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HomeChange, D::Error> {
+    Ok(Option::deserialize(deserializer)?.map(|RegionName(region)| region).into())
 }
 
 /// Writes the visibility into the trip, where whoever has it open sees it. Of many changes at once the last one stands
@@ -262,7 +274,7 @@ impl<'a> From<&'a RoomEntry> for RoomEntryView<'a> {
         Self {
             id: entry.room.as_str(),
             role: entry.role.map(RoleName),
-            settings: entry.settings.map(SettingsView::from),
+            settings: entry.settings.clone().map(SettingsView::from),
             created_at: Moment(entry.created_at),
         }
     }

@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::cursor::Cursor;
 use crate::room::principal::{Principal, PrincipalId};
+use crate::room::region::{REGION_MAX, Region};
 use crate::room::role::Role;
 use crate::store::directory::{Member, RoomSettings, Visibility};
 
@@ -21,6 +22,10 @@ pub struct RoleName(pub Role);
 /// A visibility as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisibilityName(pub Visibility);
+
+/// A region as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionName(pub Region);
 
 /// A time as JSON: RFC 3339, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +69,16 @@ pub struct MemberView<'a> {
     added_at: Moment,
 }
 
-/// What a room allows.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+/// What a room allows, and where it is at home.
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Settings)]
 pub struct SettingsView {
     /// Who sees the room beside its members: nobody, who has a link, or every principal as a viewer.
     visibility: VisibilityName,
     /// Whether editors may invite viewers and commenters.
     editors_may_invite: bool,
+    /// The region where its people are; null when nobody said so.
+    home_region: Option<RegionName>,
 }
 
 /// Part of a list.
@@ -111,8 +118,8 @@ impl<'a> MemberView<'a> {
 
 impl From<RoomSettings> for SettingsView {
     fn from(settings: RoomSettings) -> Self {
-        let RoomSettings { visibility, editors_may_invite } = settings;
-        Self { visibility: VisibilityName(visibility), editors_may_invite }
+        let RoomSettings { visibility, editors_may_invite, home_region } = settings;
+        Self { visibility: VisibilityName(visibility), editors_may_invite, home_region: home_region.map(RegionName) }
     }
 }
 
@@ -152,6 +159,19 @@ impl<'de> Deserialize<'de> for VisibilityName {
     }
 }
 
+impl Serialize for RegionName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RegionName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        name.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let time = Timestamp::try_from(self.0).map_err(serde::ser::Error::custom)?;
@@ -184,6 +204,27 @@ impl PartialSchema for VisibilityName {
 impl ToSchema for VisibilityName {
     fn name() -> Cow<'static, str> {
         "Visibility".into()
+    }
+}
+
+impl PartialSchema for RegionName {
+    fn schema() -> RefOr<Schema> {
+        let description = format!("The name of a region, as nodes have one (`--region`): at most {REGION_MAX} bytes.");
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom("region".to_owned())))
+            .min_length(Some(1))
+            .max_length(Some(REGION_MAX))
+            .pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]+$"))
+            .description(Some(description))
+            .examples(["eu-central"])
+            .into()
+    }
+}
+
+impl ToSchema for RegionName {
+    fn name() -> Cow<'static, str> {
+        "Region".into()
     }
 }
 

@@ -7,14 +7,15 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::hub::Hub;
+use crate::room::region::Region;
 use crate::store::Directory;
 use crate::store::directory::AnswerLimits;
 
 use super::bodies::Bodies;
 use super::in_flight::InFlight;
 
-/// Limits of REST. Those of sockets are told to clients, so that they need not find them out.
-#[derive(Debug, Clone, Copy)]
+/// Limits of REST, and where this server is. Limits of sockets are told to clients, so that they need not find them out.
+#[derive(Debug, Clone)]
 pub struct ApiOptions {
     /// Bytes of a room's name.
     pub room_name_bytes: usize,
@@ -42,6 +43,8 @@ pub struct ApiOptions {
     pub idempotency_keep: Duration,
     /// How many of them.
     pub answers: AnswerLimits,
+    /// Where this server is, if it says so.
+    pub region: Option<Region>,
 }
 
 /// See the module. Cheap to clone.
@@ -85,7 +88,7 @@ impl Api {
         &self.shared.directory
     }
 
-    /// The limits.
+    /// The limits, and where this server is.
     pub(super) fn options(&self) -> &ApiOptions {
         &self.shared.options
     }

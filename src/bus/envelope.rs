@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::REGION_MAX;
 use super::announcement::Announcement;
 use super::roll::Beat;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
 use crate::room::node::{Extent, Incarnation, Kept, NodeId, NodeMessage, NodePresence, Recipient, Round};
 use crate::room::principal::{Principal, PrincipalId};
+use crate::room::region::Region;
 use crate::room::request::Present;
 use crate::room::version::{self, Version};
 use crate::wire::awareness::{AwarenessEntry, ClientId};
@@ -202,7 +202,7 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<Nod
 fn put_beat(out: &mut Vec<u8>, beat: &Beat) {
     out.push(5);
     put_number(out, beat.count);
-    put_text(out, beat.region.as_deref());
+    put_text(out, beat.region.as_ref().map(Region::as_str));
     put_number(out, beat.heard.len() as u64);
     for (node, count) in &beat.heard {
         out.extend(node.0.to_le_bytes());
@@ -212,11 +212,10 @@ fn put_beat(out: &mut Vec<u8>, beat: &Beat) {
 
 fn beat(reader: &mut Reader<'_>) -> Result<Beat, EnvelopeError> {
     let count = reader.number()?;
-    let region = reader.text()?;
-    if region.len() > REGION_MAX {
-        return Err(EnvelopeError::Name);
-    }
-    let region = (!region.is_empty()).then(|| region.into());
+    let region = match reader.text()? {
+        "" => None,
+        name => Some(name.parse().map_err(|_| EnvelopeError::Name)?),
+    };
     let heard = many(reader, |reader| Ok((node(reader)?, reader.number()?)))?;
     Ok(Beat { count, region, heard })
 }
@@ -312,7 +311,7 @@ mod tests {
             }),
             Just(Body::Left),
             (0..1u64 << 53, prop::option::of("[a-z]{1,9}"), heard).prop_map(|(count, region, heard)| {
-                Body::Beat(Beat { count, region: region.map(Into::into), heard })
+                Body::Beat(Beat { count, region: region.map(|name| name.parse().unwrap()), heard })
             }),
             room().prop_map(|room| Body::Announcement(Announcement::Roster(room))),
             room().prop_map(|room| Body::Announcement(Announcement::Deleted(room))),

@@ -29,6 +29,7 @@ pub use seat::Seat;
 
 use crate::room::id::RoomId;
 use crate::room::node::{NodeId, Recipient};
+use crate::room::region::Region;
 use envelope::{Body, Envelope};
 use roll::Roll;
 use seats::Seats;
@@ -37,12 +38,6 @@ use seats::Seats;
 const ANNOUNCEMENTS: usize = 1_024;
 /// How long an opening room waits until it hears others; without, it is told later that it may have missed something.
 const SUBSCRIBE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// The most bytes of a region's name.
-pub const REGION_MAX: usize = 64;
-
-/// Names a node's place to people: `eu-central`, a data centre, a zone.
-pub type Region = Arc<str>;
 
 /// The way to the other nodes. A cheap handle.
 #[derive(Clone)]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::Region;
 use crate::room::node::NodeId;
+use crate::room::region::Region;
 
 /// Between two beats.
 pub(super) const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -183,15 +183,13 @@ impl Roll {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     const OWN: NodeId = NodeId(1);
     const OTHER: NodeId = NodeId(2);
 
     fn other(count: u64, heard: u64) -> Beat {
-        Beat { count, region: Some(Arc::from("eu")), heard: vec![(OWN, heard)] }
+        Beat { count, region: Some("eu".parse().unwrap()), heard: vec![(OWN, heard)] }
     }
 
     /// Beats for so many seconds; what comes is said by `hear`.
@@ -217,7 +215,7 @@ mod tests {
         let roll = Roll::new(now);
         let pulses = run(&roll, &mut now, 10, both);
         assert!(pulses.iter().all(|pulse| pulse.dead.is_empty() && pulse.health == BusHealth::Healthy));
-        assert_eq!(roll.others(), [(OTHER, Some(Arc::from("eu")))]);
+        assert_eq!(roll.others(), [(OTHER, Some("eu".parse().unwrap()))]);
         let pulses = run(&roll, &mut now, 6, |roll, now, beat| roll.hear(now, OWN, OWN, beat));
         assert_eq!(pulses.iter().filter(|pulse| pulse.dead == [OTHER]).count(), 1);
         assert!(pulses.iter().all(|pulse| pulse.health == BusHealth::Healthy) && roll.others().is_empty());

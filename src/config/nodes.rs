@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::{at_least_a_second, bytes, duration};
 use crate::bus::redis::{BadRedisUrl, RedisOptions};
-use crate::bus::{REGION_MAX, Region};
+use crate::room::region::Region;
 use crate::store::CacheOptions;
 
 /// How this server works together with others.
@@ -41,7 +41,7 @@ pub struct NodesConfig {
     #[arg(long, env = "TRIPROOM_WITHOUT_REDIS", value_enum, default_value = "unready", value_name = "STATE")]
     pub without_redis: WithoutRedis,
     /// Where this node is; others and the bootstrap of rooms name it
-    #[arg(long, env = "TRIPROOM_REGION", value_parser = region, value_name = "NAME")]
+    #[arg(long, env = "TRIPROOM_REGION", value_name = "NAME")]
     pub region: Option<Region>,
 }
 
@@ -121,9 +121,4 @@ impl std::fmt::Debug for RedisUrl {
 #[expect(clippy::unnecessary_wraps, reason = "the parser of options wants it")]
 fn redis(text: &str) -> Result<RedisUrl, String> {
     Ok(RedisUrl(RedisOptions::new(text).map(Box::new)))
-}
-
-fn region(text: &str) -> Result<Region, String> {
-    let is_name = !text.is_empty() && text.len() <= REGION_MAX && !text.chars().any(char::is_control);
-    if is_name { Ok(text.into()) } else { Err(format!("a name of at most {REGION_MAX} bytes")) }
 }

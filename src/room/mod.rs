@@ -25,6 +25,7 @@ pub mod portrait;
 pub mod presence;
 pub mod principal;
 pub mod questions;
+pub mod region;
 pub mod request;
 pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]

@@ -107,8 +107,8 @@ async fn what_the_store_did_without_saying_so_is_heard() {
 async fn settings_are_kept() {
     let house = House::new().await;
     let olga = house.room("trip", "olga").await;
-    let settings = RoomSettings { visibility: Visibility::Shared, editors_may_invite: true };
-    house.access.configure(&olga, settings.into()).await.unwrap();
+    let settings = RoomSettings { visibility: Visibility::Shared, editors_may_invite: true, home_region: None };
+    house.access.configure(&olga, settings.clone().into()).await.unwrap();
     assert_eq!(house.directory.roster(&room("trip")).await.unwrap().unwrap().settings, settings);
     let ada = house.member(&olga, "ada", Role::Editor).await;
     house.access.add_member(&ada, id("bob"), None, Role::Commenter).await.unwrap();

@@ -26,7 +26,7 @@ fn roster(members: &[(&str, Role)], visibility: Visibility, editors_may_invite: 
     let added_at = SystemTime::UNIX_EPOCH;
     let row = |role| Member { role, name: None, added_by: None, added_at };
     Roster {
-        settings: RoomSettings { visibility, editors_may_invite },
+        settings: RoomSettings { visibility, editors_may_invite, home_region: None },
         members: members.iter().map(|(who, role)| (id(who), row(*role))).collect::<BTreeMap<_, _>>(),
         created_at: added_at,
     }

@@ -57,8 +57,8 @@ async fn what_does_not_concern_a_pass_is_not_told() {
     let olga = house.room("trip", "olga").await;
     let mut ada = house.member(&olga, "ada", Role::Editor).await;
     house.member(&olga, "bob", Role::Viewer).await;
-    let settings = RoomSettings { visibility: Visibility::Public, editors_may_invite: true };
-    house.access.configure(&olga, settings.into()).await.unwrap();
+    let settings = RoomSettings { visibility: Visibility::Public, editors_may_invite: true, home_region: None };
+    house.access.configure(&olga, settings.clone().into()).await.unwrap();
     let other = house.room("other", "ada").await;
     house.access.delete_room(&other).await.unwrap();
     house.access.change_member(&olga, &id("ada"), Role::Viewer).await.unwrap();
@@ -100,7 +100,7 @@ async fn the_end_of_a_pass_is_heard_by_who_waits_for_something_else() {
 async fn a_room_that_stops_to_be_public_closes() {
     let house = House::new().await;
     let olga = house.room("trip", "olga").await;
-    let public = RoomSettings { visibility: Visibility::Public, editors_may_invite: false };
+    let public = RoomSettings { visibility: Visibility::Public, ..RoomSettings::default() };
     house.access.configure(&olga, public.into()).await.unwrap();
     let mut passer_by = house.access.enter(&house.person("eve").await, &room("trip")).await.unwrap();
     assert_eq!(passer_by.role(), Role::Viewer);

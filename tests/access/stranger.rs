@@ -42,7 +42,7 @@ async fn memory_never_turns_anybody_away() {
 #[tokio::test]
 async fn a_public_room_is_seen_and_not_listed() {
     let house = House::new().await;
-    let public = RoomSettings { visibility: Visibility::Public, editors_may_invite: false };
+    let public = RoomSettings { visibility: Visibility::Public, ..RoomSettings::default() };
     house.access.create_room(&house.person("olga").await, room("trip"), public, None).await.unwrap();
     let eve = house.person("eve").await;
     assert_eq!(house.access.enter(&eve, &room("trip")).await.unwrap().role(), Role::Viewer);

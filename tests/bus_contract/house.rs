@@ -65,7 +65,7 @@ impl House for ServerHouse {
     }
 
     fn bus(&self) -> Bus {
-        Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), Some("eu".into()))
+        Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), Some("eu".parse().unwrap()))
     }
 }
 

@@ -60,6 +60,8 @@ schemathesis.openapi.format(
     "yjs-state-vector", st.dictionaries(clients, st.integers(0, 2**31), max_size=4).map(state_vector).map(base64url)
 )
 schemathesis.openapi.format("entity-tags", st.sampled_from(['*', '"a"', 'W/"a"', '"a", "b"', '"%032x"' % 7]))
+# At most 64 bytes, where a schema counts characters.
+schemathesis.openapi.format("region", st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
 schemathesis.openapi.format("cursor-of-rooms", plain.map(cursor(b"rooms")))
 schemathesis.openapi.format("cursor-of-members", plain.map(cursor(b"members")))
 

@@ -56,7 +56,8 @@ async fn furnish(house: &House) {
     house.run(&["key", "create", "--agent", "planner", "--rooms", "lisbon,long", "--role", "editor"]).well();
     let store = house.open().await;
     let directory = store.directory();
-    let made = directory.create_room(&room("made once"), RoomSettings::default(), None, Some(once("made"))).await;
+    let settings = RoomSettings { home_region: Some("eu-central".parse().unwrap()), ..RoomSettings::default() };
+    let made = directory.create_room(&room("made once"), settings, None, Some(once("made"))).await;
     assert_eq!(made.unwrap(), Created::Made);
     let answer = Remembered { status: 201, body: b"{}".to_vec() };
     let limits = AnswerLimits { answers: 10, bytes: 1 << 20 };
@@ -92,7 +93,9 @@ async fn everything_arrives_as_it_was() {
         }
         let (one, other) = (from.open().await, to.open().await);
         let (source, target) = (one.directory(), other.directory());
-        assert_eq!(source.roster(&room("lisbon")).await.unwrap(), target.roster(&room("lisbon")).await.unwrap());
+        for name in ["lisbon", "made once"] {
+            assert_eq!(source.roster(&room(name)).await.unwrap(), target.roster(&room(name)).await.unwrap());
+        }
         assert_eq!(source.secret("tickets").await.unwrap(), target.secret("tickets").await.unwrap());
         assert_eq!(target.recall(&once("made")).await.unwrap(), Some(Recalled::Made(room("made once"))));
         assert!(matches!(target.recall(&once("answered")).await.unwrap(), Some(Recalled::Answered(_))));

@@ -27,7 +27,7 @@ async fn it_says_who_one_is_what_there_is_and_where_to_connect() {
     assert_eq!(room["id"], "lisbon");
     assert_eq!(room["me"], json!({ "id": "editor", "kind": "user", "name": "EDITOR", "on_behalf_of": null }));
     assert_eq!((&room["role"], &room["writes"]), (&json!("editor"), &json!("everything")));
-    assert_eq!(room["settings"], json!({ "visibility": "private", "editors_may_invite": false }));
+    assert_eq!(room["settings"], json!({ "visibility": "private", "editors_may_invite": false, "home_region": null }));
     assert_eq!(room["members"]["items"].as_array().unwrap().len(), 6);
     assert_eq!(room["members"]["items"][0]["principal"], "admin");
     let planner =
@@ -38,12 +38,32 @@ async fn it_says_who_one_is_what_there_is_and_where_to_connect() {
     assert_eq!(room["document"]["trip"]["title"], "Lisbon");
     assert_eq!(room["sockets"]["yjs"], format!("ws://{}/yjs/lisbon", house.address));
     assert_eq!(room["sockets"]["hocuspocus"], format!("ws://{}/hocuspocus", house.address));
+    assert_eq!(room["node"], json!({ "region": null }));
     assert_eq!(room["limits"]["request"], 1 << 20);
     let document = editor.get("/v1/rooms/lisbon/document").await;
     assert_eq!(document.header("etag"), format!("\"{}\"", room["version"].as_str().unwrap()));
     let viewer = person(&house, "viewer").get("/v1/rooms/lisbon").await.expect(200).json();
     assert_eq!((&viewer["role"], &viewer["writes"]), (&json!("viewer"), &json!("nothing")));
     house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn it_says_in_which_region_the_server_is_and_its_entity_tag_does_too() {
+    let mut folder = TempDir::new().unwrap();
+    let mut tags = Vec::new();
+    for region in ["eu-central", "us-east"] {
+        let house = House::open_in(folder, &["--region", region]).await;
+        let ada = Caller::new(&house);
+        if tags.is_empty() {
+            ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+        }
+        // The addresses of the sockets are in it, too.
+        let room = ada.get_with("/v1/rooms/lisbon", &[("x-forwarded-host", "trips.example.com")]).await.expect(200);
+        assert_eq!(room.json()["node"], json!({ "region": region }));
+        tags.push(room.header("etag").to_owned());
+        folder = house.stop().await.1;
+    }
+    assert_ne!(tags[0], tags[1]);
 }
 
 #[tokio::test]

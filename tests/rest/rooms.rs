@@ -17,17 +17,56 @@ async fn a_room_is_made_listed_configured_and_deleted() {
         ada.post("/v1/rooms", json!({ "id": "lisbon", "title": "Lisbon", "visibility": "shared" })).await.expect(201);
     assert_eq!(made.header("location"), "/v1/rooms/lisbon");
     let room = made.json();
-    assert_eq!(room["settings"], json!({ "visibility": "shared", "editors_may_invite": false }));
+    assert_eq!(room["settings"], json!({ "visibility": "shared", "editors_may_invite": false, "home_region": null }));
     assert_eq!(ada.document("lisbon").await["trip"], json!({ "title": "Lisbon", "visibility": "shared" }));
     let list = ada.get("/v1/rooms").await.expect(200).json();
     assert_eq!((list["items"][0]["id"].as_str(), list["next"].as_str()), (Some("lisbon"), None));
     let settings = ada.patch("/v1/rooms/lisbon", json!({ "editors_may_invite": true, "visibility": "public" })).await;
-    assert_eq!(settings.expect(200).json(), json!({ "visibility": "public", "editors_may_invite": true }));
+    assert_eq!(
+        settings.expect(200).json(),
+        json!({ "visibility": "public", "editors_may_invite": true, "home_region": null })
+    );
     assert_eq!(ada.document("lisbon").await["trip"]["visibility"], "public");
     assert_eq!(ada.get("/v1/rooms").await.json()["items"][0]["settings"]["visibility"], "public");
     ada.delete("/v1/rooms/lisbon").await.expect(204);
     ada.delete("/v1/rooms/lisbon").await.problem(404, "room_not_found");
     assert_eq!(ada.get("/v1/rooms").await.json()["items"], json!([]));
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_room_is_at_home_in_a_region_until_it_is_moved() {
+    let house = House::open(&JWT).await;
+    let ada = person(&house, "ada");
+    let longest = "x".repeat(64);
+    for (wish, home) in [(json!(longest), json!(longest)), (Value::Null, Value::Null)] {
+        let id = format!("at {}", home.is_null());
+        let made = ada.post("/v1/rooms", json!({ "id": id, "home_region": wish })).await.expect(201).json();
+        assert_eq!(made["settings"]["home_region"], home);
+    }
+    ada.post("/v1/rooms", json!({ "id": "lisbon", "home_region": "eu-central" })).await.expect(201);
+    for (change, home) in [
+        (json!({ "visibility": "shared" }), json!("eu-central")),
+        (json!({ "home_region": "eu-west" }), json!("eu-west")),
+        (json!({ "home_region": null }), Value::Null),
+        (json!({ "home_region": "São Paulo", "editors_may_invite": true }), json!("São Paulo")),
+        (json!({}), json!("São Paulo")),
+    ] {
+        let before = ada.get("/v1/rooms/lisbon").await.expect(200);
+        let settings = ada.patch("/v1/rooms/lisbon", change.clone()).await.expect(200).json();
+        assert_eq!(settings["home_region"], home, "{change}");
+        let after = ada.get("/v1/rooms/lisbon").await.expect(200);
+        assert_eq!(after.json()["settings"], settings);
+        let is_same = before.json()["settings"] == settings;
+        assert!(is_same || before.header("etag") != after.header("etag"), "{change}");
+        assert_eq!(ada.get("/v1/rooms").await.json()["items"][2]["settings"], settings);
+    }
+    for wrong in [json!("x".repeat(65)), json!(""), json!("a\nb"), json!(["eu"])] {
+        let problem =
+            ada.patch("/v1/rooms/lisbon", json!({ "home_region": wrong })).await.problem(422, "invalid_field");
+        assert_eq!(problem["field"], "/home_region");
+    }
+    assert_eq!(ada.get("/v1/rooms/lisbon").await.json()["settings"]["home_region"], "São Paulo");
     house.stop().await.0.unwrap();
 }
 
@@ -73,6 +112,10 @@ async fn what_a_room_is_made_with_is_checked_and_nothing_is_made_of_what_is_wron
         (json!({ "id": "" }), "invalid_field", "/id"),
         (json!({ "id": 7 }), "invalid_field", "/id"),
         (json!({ "id": "a\0b" }), "invalid_field", "/id"),
+        (json!({ "id": "a", "home_region": "" }), "invalid_field", "/home_region"),
+        (json!({ "id": "a", "home_region": "x".repeat(65) }), "invalid_field", "/home_region"),
+        (json!({ "id": "a", "home_region": "eu\u{7f}" }), "invalid_field", "/home_region"),
+        (json!({ "id": "a", "home_region": 7 }), "invalid_field", "/home_region"),
         (json!({ "id": "a", "editors_may_invite": "yes" }), "invalid_field", "/editors_may_invite"),
     ] {
         let problem = ada.post("/v1/rooms", body.clone()).await.problem(422, code);

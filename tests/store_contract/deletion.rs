@@ -250,13 +250,13 @@ pub(crate) async fn a_closed_store_deletes_nothing<H: House>(house: H) {
 /// A crash between the roster's end and the document's: nobody gets the document by making a room of that name.
 pub(crate) async fn a_document_outlives_its_roster_for_nobody<H: House>(house: H) {
     let store = house.open().await;
-    let (r, settings) = (room("r"), RoomSettings::default());
+    let r = room("r");
     let directory = store.directory();
     let kept = furnish(&store, "s").await;
     furnish(&store, "r").await;
-    assert_eq!(directory.create_room(&r, settings, None, None).await.unwrap(), Created::Made);
+    assert_eq!(directory.create_room(&r, RoomSettings::default(), None, None).await.unwrap(), Created::Made);
     assert!(directory.delete_room(&r).await.unwrap());
-    assert_eq!(directory.create_room(&r, settings, None, None).await.unwrap(), Created::Exists);
+    assert_eq!(directory.create_room(&r, RoomSettings::default(), None, None).await.unwrap(), Created::Exists);
     assert!(directory.roster(&r).await.unwrap().is_none());
     let listed = directory.all_rooms(None, 10).await.unwrap();
     assert_eq!(listed.iter().map(|entry| entry.room.as_str()).collect::<Vec<_>>(), ["s"]);
@@ -269,7 +269,7 @@ pub(crate) async fn a_document_outlives_its_roster_for_nobody<H: House>(house: H
     let store = house.open().await;
     assert_eq!(store.load(&r).await.unwrap(), StoredRoom::default());
     assert_eq!((store.row_count(&r), store.load(&room("s")).await.unwrap()), (0, kept));
-    assert_eq!(store.directory().create_room(&r, settings, None, None).await.unwrap(), Created::Made);
+    assert_eq!(store.directory().create_room(&r, RoomSettings::default(), None, None).await.unwrap(), Created::Made);
     let mut log = store.log(&r);
     append(&mut log, "new");
     durable(&mut log).await;
@@ -278,14 +278,14 @@ pub(crate) async fn a_document_outlives_its_roster_for_nobody<H: House>(house: H
     let directory = store.directory();
     assert!(directory.delete_room(&r).await.unwrap());
     store.delete_room(&r).await.unwrap();
-    assert_eq!(directory.create_room(&r, settings, None, None).await.unwrap(), Created::Made);
+    assert_eq!(directory.create_room(&r, RoomSettings::default(), None, None).await.unwrap(), Created::Made);
     // What was only on its way when the roster went is not found by the next one either.
     assert!(directory.delete_room(&r).await.unwrap());
     assert!(directory.is_deleted(&r).await.unwrap());
-    assert_eq!(directory.create_room(&r, settings, None, None).await.unwrap(), Created::Exists);
+    assert_eq!(directory.create_room(&r, RoomSettings::default(), None, None).await.unwrap(), Created::Exists);
     store.delete_room(&r).await.unwrap();
     assert!(!directory.is_deleted(&r).await.unwrap());
-    assert_eq!(directory.create_room(&r, settings, None, None).await.unwrap(), Created::Made);
+    assert_eq!(directory.create_room(&r, RoomSettings::default(), None, None).await.unwrap(), Created::Made);
     store.close().await.unwrap();
     let store = house.open().await;
     assert!(store.directory().roster(&r).await.unwrap().is_some());

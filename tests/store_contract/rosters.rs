@@ -4,8 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinSet;
 use triproom::room::principal::PrincipalId;
+use triproom::room::region::Region;
 use triproom::room::role::Role;
-use triproom::store::directory::{Created, Directory, Member, MemberWrite, RoomEntry, RoomSettings, Visibility};
+use triproom::store::directory::{
+    Created, Directory, HomeChange, Member, MemberWrite, RoomEntry, RoomSettings, SettingsChange, Visibility,
+};
 
 use crate::house::{House, append, durable, room};
 
@@ -49,9 +52,13 @@ pub(crate) async fn a_room_has_settings_and_members<H: House>(house: H) {
     let r = room("Lago di Como/2026 🗺");
     assert_eq!(directory.roster(&r).await.unwrap(), None);
     let before = SystemTime::now();
-    let settings = RoomSettings { visibility: Visibility::Shared, editors_may_invite: true };
+    let settings = RoomSettings {
+        visibility: Visibility::Shared,
+        editors_may_invite: true,
+        home_region: Some("eu-central".parse().unwrap()),
+    };
     let ada = Member { name: Some("Ada \u{1f600}".to_owned()), ..member(Role::Viewer) };
-    directory.create_room(&r, settings, Some((who("ada"), ada.clone())), None).await.unwrap();
+    directory.create_room(&r, settings.clone(), Some((who("ada"), ada.clone())), None).await.unwrap();
     let bob = Member { added_by: Some(who("ada")), ..member(Role::Commenter) };
     assert_eq!(directory.add_member(&r, &who("agent:planner"), &bob, MANY).await.unwrap(), MemberWrite::Done);
     let roster = directory.roster(&r).await.unwrap().unwrap();
@@ -61,9 +68,25 @@ pub(crate) async fn a_room_has_settings_and_members<H: House>(house: H) {
     let ada = Member { role: Role::Owner, ..ada };
     assert_eq!(roster.members, [(who("ada"), ada), (who("agent:planner"), bob)].into());
     for visibility in Visibility::ALL {
-        let settings = RoomSettings { visibility, editors_may_invite: false };
-        assert!(directory.configure(&r, settings.into()).await.unwrap());
+        let settings = RoomSettings { visibility, ..RoomSettings::default() };
+        assert!(directory.configure(&r, settings.clone().into()).await.unwrap());
         assert_eq!(directory.roster(&r).await.unwrap().unwrap().settings, settings);
+    }
+    for (change, home) in [
+        (HomeChange::Set("eu-west".parse().unwrap()), Some("eu-west")),
+        (HomeChange::Keep, Some("eu-west")),
+        (HomeChange::Set("São Paulo".parse().unwrap()), Some("São Paulo")),
+        (HomeChange::Clear, None),
+        (HomeChange::Keep, None),
+        (HomeChange::Set("eu-central".parse().unwrap()), Some("eu-central")),
+    ] {
+        let change = SettingsChange { home_region: change, ..SettingsChange::default() };
+        assert!(directory.configure(&r, change).await.unwrap());
+        let settings = directory.roster(&r).await.unwrap().unwrap().settings;
+        assert_eq!(settings.home_region.as_ref().map(Region::as_str), home);
+        assert_eq!((settings.visibility, settings.editors_may_invite), (Visibility::Public, false));
+        let lists = [directory.rooms_of(&who("ada"), None, 1).await, directory.all_rooms(None, 1).await];
+        assert!(lists.into_iter().all(|list| list.unwrap()[0].settings.as_ref() == Some(&settings)));
     }
     assert!(!directory.configure(&room("Lago"), settings.into()).await.unwrap());
     assert_eq!(directory.roster(&room("Lago")).await.unwrap(), None);

@@ -83,13 +83,12 @@ async fn looking_makes_and_changes_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 
     let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
-    let settings = RoomSettings::default();
-    store.directory().create_room(&room("r"), settings, None, None).await.unwrap();
+    store.directory().create_room(&room("r"), RoomSettings::default(), None, None).await.unwrap();
     let looking = Directory::open_read_only(folder.path()).await.unwrap();
     assert!(looking.roster(&room("r")).await.unwrap().is_some());
-    let refused = looking.create_room(&room("s"), settings, None, None).await.unwrap_err();
+    let refused = looking.create_room(&room("s"), RoomSettings::default(), None, None).await.unwrap_err();
     assert!(refused.to_string().contains("readonly"), "{refused}");
-    store.directory().create_room(&room("t"), settings, None, None).await.unwrap();
+    store.directory().create_room(&room("t"), RoomSettings::default(), None, None).await.unwrap();
     assert_eq!(looking.all_rooms(None, 10).await.unwrap().len(), 2);
     looking.close().await;
     store.close().await.unwrap();

@@ -68,7 +68,7 @@ async fn read(store: &ReadOnlyStore, after: Option<&RoomId>, limit: usize) -> Re
 }
 
 fn row((entry, size): &Line) -> [String; 5] {
-    let visibility = entry.settings.map_or("-", |settings| settings.visibility.as_str());
+    let visibility = entry.settings.as_ref().map_or("-", |settings| settings.visibility.as_str());
     let rows = size.as_ref().map_or(0, |size| size.rows);
     let bytes = size.as_ref().map_or(0, |size| size.row_bytes + size.snapshot_bytes);
     let name = entry.room.for_log().to_string();
@@ -79,7 +79,7 @@ fn as_json((entry, size): &Line) -> Value {
     json!({
         "room": entry.room.as_str(),
         "made_at": day(entry.created_at),
-        "visibility": entry.settings.map(|settings| settings.visibility.as_str()),
+        "visibility": entry.settings.as_ref().map(|settings| settings.visibility.as_str()),
         "rows": size.as_ref().map_or(0, |size| size.rows),
         "row_bytes": size.as_ref().map_or(0, |size| size.row_bytes),
         "snapshot_bytes": size.as_ref().map_or(0, |size| size.snapshot_bytes),

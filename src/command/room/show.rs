@@ -11,6 +11,7 @@ use crate::command::table::{day, write_table};
 use crate::room::document::Document;
 use crate::room::fold::{self, Opened};
 use crate::room::principal::PrincipalId;
+use crate::room::region::Region;
 use crate::room::view::ViewLimits;
 use crate::store::directory::Roster;
 
@@ -40,6 +41,9 @@ pub(super) async fn run(show: Show, out: &mut impl Write) -> Result<(), CommandE
     if let Some(Roster { settings, created_at, .. }) = roster {
         line("made", day(*created_at))?;
         line("visibility", settings.visibility.to_string())?;
+        if let Some(region) = &settings.home_region {
+            line("home region", region.to_string())?;
+        }
         line("invitations", if settings.editors_may_invite { "by editors, too" } else { "by admins" }.to_owned())?;
     }
     if let Some(size) = size {
@@ -113,6 +117,7 @@ fn as_json(room: &OneRoom, found: &Found, opened: &Opened) -> Value {
         json["made_at"] = day(roster.created_at).into();
         json["visibility"] = roster.settings.visibility.as_str().into();
         json["editors_may_invite"] = roster.settings.editors_may_invite.into();
+        json["home_region"] = roster.settings.home_region.as_ref().map(Region::as_str).into();
         let members = roster.members.iter().map(|(who, member)| {
             json!({
                 "principal": who.as_str(),

@@ -18,7 +18,8 @@ pub use answer::{AnswerLimits, OnceKey, Recalled, Remembered};
 pub use key::{KEY_ID_MAX, KeyId, KeyRecord, KeyScope, NoKeyId, NoKeyScope, RoomScope};
 pub use postgres::EngineDirectory as PostgresDirectory;
 pub use roster::{
-    Created, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, RoomSize, Roster, SettingsChange, Visibility,
+    Created, HomeChange, Member, MemberWrite, NoVisibility, RoomEntry, RoomSettings, RoomSize, Roster, SettingsChange,
+    Visibility,
 };
 pub use sqlite::EngineDirectory as SqliteDirectory;
 

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
+use crate::room::region::Region;
 use crate::room::role::Role;
 
 /// The settings and the members of one room, as they were at one moment.
@@ -21,29 +22,56 @@ pub struct Roster {
     pub created_at: SystemTime,
 }
 
-/// What a room allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a room allows, and where it is at home.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoomSettings {
     /// Who sees the room beside its members.
     pub visibility: Visibility,
     /// Whether editors may invite viewers and commenters.
     pub editors_may_invite: bool,
+    /// Where its people are, if somebody said so.
+    pub home_region: Option<Region>,
 }
 
-/// A change of what a room allows. What is nothing stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// A change of a room's settings. What is nothing stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SettingsChange {
     /// Who sees the room beside its members from now on.
     pub visibility: Option<Visibility>,
     /// Whether editors may invite viewers and commenters from now on.
     pub editors_may_invite: Option<bool>,
+    /// Where it is at home from now on.
+    pub home_region: HomeChange,
+}
+
+/// A change of the region that a room is at home in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum HomeChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is this one.
+    Set(Region),
+    /// There is none any more.
+    Clear,
 }
 
 impl From<RoomSettings> for SettingsChange {
     /// To exactly these.
     fn from(settings: RoomSettings) -> Self {
-        let RoomSettings { visibility, editors_may_invite } = settings;
-        Self { visibility: Some(visibility), editors_may_invite: Some(editors_may_invite) }
+        let RoomSettings { visibility, editors_may_invite, home_region } = settings;
+        Self {
+            visibility: Some(visibility),
+            editors_may_invite: Some(editors_may_invite),
+            home_region: home_region.into(),
+        }
+    }
+}
+
+impl From<Option<Region>> for HomeChange {
+    /// To exactly this.
+    fn from(home: Option<Region>) -> Self {
+        home.map_or(Self::Clear, Self::Set)
     }
 }
 

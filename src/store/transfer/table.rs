@@ -62,7 +62,17 @@ const fn table(name: &'static str, columns: &'static [(&'static str, Kind)], key
 
 /// What belongs to one room. The first column is its name.
 pub static ROOM_TABLES: [Table; 3] = [
-    table("rosters", &[("room", Text), ("visibility", Text), ("editors_may_invite", Flag), ("created_at", Integer)], 1),
+    table(
+        "rosters",
+        &[
+            ("room", Text),
+            ("visibility", Text),
+            ("editors_may_invite", Flag),
+            ("created_at", Integer),
+            ("home_region", Text),
+        ],
+        1,
+    ),
     table(
         "members",
         &[

@@ -143,14 +143,14 @@ pub(super) async fn insert_member(
     Ok(())
 }
 
-/// The member in the columns 3 to 7 of a roster's row, if there is one.
+/// The member in the columns 4 to 8 of a roster's row, if there is one.
 pub(super) fn read_member(row: &EngineRow) -> Result<Option<(PrincipalId, Member)>, sqlx::Error> {
-    let Some(who) = row.try_get::<Option<&str>, _>(3)? else { return Ok(None) };
+    let Some(who) = row.try_get::<Option<&str>, _>(4)? else { return Ok(None) };
     let member = Member {
-        role: word(row, 4)?,
-        name: row.try_get(5)?,
-        added_by: row.try_get::<Option<&str>, _>(6)?.map(principal).transpose()?,
-        added_at: from_millis(row.try_get(7)?),
+        role: word(row, 5)?,
+        name: row.try_get(6)?,
+        added_by: row.try_get::<Option<&str>, _>(7)?.map(principal).transpose()?,
+        added_at: from_millis(row.try_get(8)?),
     };
     Ok(Some((principal(who)?, member)))
 }

@@ -46,6 +46,14 @@ where
     row.try_get::<&str, _>(column)?.parse().map_err(unreadable)
 }
 
+/// The same of a column that may be empty.
+fn word_if_any<T>(row: &EngineRow, column: usize) -> Result<Option<T>, sqlx::Error>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.try_get::<Option<&str>, _>(column)?.map(str::parse).transpose().map_err(unreadable)
+}
+
 fn principal(id: &str) -> Result<PrincipalId, sqlx::Error> {
     PrincipalId::parse(id).map_err(unreadable)
 }

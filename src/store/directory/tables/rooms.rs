@@ -7,12 +7,15 @@ use sqlx::Row;
 
 use super::answers::insert_creation;
 use super::members::{insert_member, read_member};
-use super::{EngineDirectory, EngineRow, query, room_name, word};
+use super::{EngineDirectory, EngineRow, query, room_name, word, word_if_any};
 use crate::room::id::RoomId;
 use crate::room::principal::PrincipalId;
+use crate::room::region::Region;
 use crate::room::role::Role;
 use crate::store::directory::answer::OnceKey;
-use crate::store::directory::roster::{Created, Member, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility};
+use crate::store::directory::roster::{
+    Created, HomeChange, Member, RoomEntry, RoomSettings, Roster, SettingsChange, Visibility,
+};
 use crate::store::error::StoreError;
 use crate::store::moment::{from_millis, now};
 
@@ -22,7 +25,8 @@ impl EngineDirectory {
         self.read(move |connection| {
             Box::pin(async move {
                 let rows = query(
-                    "SELECT visibility, editors_may_invite, created_at, principal, role, name, added_by, added_at
+                    "SELECT visibility, editors_may_invite, home_region, created_at, principal, role, name, added_by,
+                         added_at
                      FROM rosters LEFT JOIN members ON members.room = rosters.room WHERE rosters.room = $1",
                 )
                 .bind(room.as_str())
@@ -45,14 +49,15 @@ impl EngineDirectory {
         self.write(move |connection| {
             Box::pin(async move {
                 let made = query(
-                    "INSERT INTO rosters (room, visibility, editors_may_invite, created_at)
-                     SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)
+                    "INSERT INTO rosters (room, visibility, editors_may_invite, created_at, home_region)
+                     SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE room = $1)
                      ON CONFLICT (room) DO NOTHING",
                 )
                 .bind(room.as_str())
                 .bind(settings.visibility.as_str())
                 .bind(settings.editors_may_invite)
                 .bind(now())
+                .bind(settings.home_region.as_ref().map(Region::as_str))
                 .execute(&mut *connection)
                 .await?;
                 if made.rows_affected() == 0 {
@@ -78,13 +83,21 @@ impl EngineDirectory {
         let room = room.clone();
         self.write(move |connection| {
             Box::pin(async move {
+                let (moves, home) = match &change.home_region {
+                    HomeChange::Keep => (false, None),
+                    HomeChange::Set(region) => (true, Some(region.as_str())),
+                    HomeChange::Clear => (true, None),
+                };
                 // In one statement: of two who change different things at once, neither undoes what the other did.
                 let changed = query(
                     "UPDATE rosters SET visibility = coalesce($1, visibility),
-                         editors_may_invite = coalesce($2, editors_may_invite) WHERE room = $3",
+                         editors_may_invite = coalesce($2, editors_may_invite),
+                         home_region = CASE WHEN $3 THEN $4 ELSE home_region END WHERE room = $5",
                 )
                 .bind(change.visibility.map(Visibility::as_str))
                 .bind(change.editors_may_invite)
+                .bind(moves)
+                .bind(home)
                 .bind(room.as_str())
                 .execute(connection)
                 .await?;
@@ -138,7 +151,7 @@ impl EngineDirectory {
         self.read(move |connection| {
             Box::pin(async move {
                 let rows = query(
-                    "SELECT members.room, created_at, visibility, editors_may_invite, role
+                    "SELECT members.room, created_at, visibility, editors_may_invite, home_region, role
                      FROM members JOIN rosters ON rosters.room = members.room
                      WHERE principal = $1 AND members.room > $2 ORDER BY members.room LIMIT $3",
                 )
@@ -162,9 +175,10 @@ impl EngineDirectory {
         self.read(move |connection| {
             Box::pin(async move {
                 let rows = query(
-                    "SELECT room, created_at, visibility, editors_may_invite, NULL FROM rosters WHERE room > $1
+                    "SELECT room, created_at, visibility, editors_may_invite, home_region, NULL FROM rosters
+                     WHERE room > $1
                      UNION ALL
-                     SELECT name, created_at, NULL, NULL, NULL FROM rooms WHERE name > $1
+                     SELECT name, created_at, NULL, NULL, NULL, NULL FROM rooms WHERE name > $1
                          AND NOT EXISTS (SELECT 1 FROM rosters WHERE rosters.room = name)
                          AND NOT EXISTS (SELECT 1 FROM deleted_rooms WHERE deleted_rooms.room = name)
                      ORDER BY 1 LIMIT $2",
@@ -192,19 +206,28 @@ fn most(limit: usize) -> i64 {
 /// One row a member, or one without a member.
 fn read_roster(rows: &[EngineRow]) -> Result<Option<Roster>, sqlx::Error> {
     let Some(first) = rows.first() else { return Ok(None) };
-    let settings = RoomSettings { visibility: word(first, 0)?, editors_may_invite: first.try_get(1)? };
+    let settings = read_settings(first, 0)?;
     let mut members = BTreeMap::new();
     for row in rows {
         members.extend(read_member(row)?);
     }
-    Ok(Some(Roster { settings, members, created_at: from_millis(first.try_get(2)?) }))
+    Ok(Some(Roster { settings, members, created_at: from_millis(first.try_get(3)?) }))
+}
+
+/// From the columns that begin at `first`.
+fn read_settings(row: &EngineRow, first: usize) -> Result<RoomSettings, sqlx::Error> {
+    Ok(RoomSettings {
+        visibility: word(row, first)?,
+        editors_may_invite: row.try_get(first + 1)?,
+        home_region: word_if_any(row, first + 2)?,
+    })
 }
 
 fn read_entry(row: &EngineRow) -> Result<RoomEntry, sqlx::Error> {
     let settings = match row.try_get::<Option<&str>, _>(2)? {
-        Some(_) => Some(RoomSettings { visibility: word(row, 2)?, editors_may_invite: row.try_get(3)? }),
+        Some(_) => Some(read_settings(row, 2)?),
         None => None,
     };
-    let role = row.try_get::<Option<&str>, _>(4)?.map(|_| word(row, 4)).transpose()?;
+    let role = word_if_any(row, 5)?;
     Ok(RoomEntry { room: room_name(row.try_get(0)?)?, role, settings, created_at: from_millis(row.try_get(1)?) })
 }
