@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
+use super::client::sync;
 use super::house::{DEADLINE, House, Node};
 use super::proxy::Way;
 use super::signer::{Signer, in_an_hour};
@@ -31,7 +32,10 @@ async fn ask(node: &Node, method: &str, path: &str, who: &str, body: Value) -> S
 async fn socket(address: SocketAddr, who: &str) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(address).await.unwrap();
     let url = format!("ws://{address}/yjs/lisbon?token={}", token(who));
-    tokio_tungstenite::client_async(url, stream).await.unwrap().0
+    let mut socket = tokio_tungstenite::client_async(url, stream).await.unwrap().0;
+    // "I have nothing": what comes says that it is in the room.
+    socket.send(Message::Binary(sync(0, &[0]).into())).await.unwrap();
+    socket
 }
 
 /// Reads until a message holds this text, or the socket is closed with this code.
