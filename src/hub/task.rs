@@ -1,6 +1,7 @@
 //! The task of one room: feeds it everything that waits, does what the effects say, keeps time, closes it.
 //! It alone owns the room. Started by `opening`; it must never be waited for by another room.
 
+mod closing;
 mod nodes;
 
 use std::collections::VecDeque;
@@ -411,15 +412,6 @@ impl RoomTask {
         Ok(())
     }
 
-    /// The room is deleted: everybody is told.
-    fn say_farewell(&mut self) {
-        tracing::info!("the room is deleted");
-        self.farewell = CloseReason::RoomNotFound;
-        for line in self.members.lines() {
-            line.close(CloseReason::RoomNotFound);
-        }
-    }
-
     fn durable(&mut self, position: LogPosition) {
         let now = Instant::now();
         let Effects { replies, answers, shares, .. } = self.room().durable(position);
@@ -455,46 +447,6 @@ impl RoomTask {
         let sharing = self.room().next_share();
         let times = [sharing, self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving];
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
-    }
-
-    /// When closing is to be tried, if only time is in its way.
-    fn closing_time(&mut self, now: Instant) -> Option<Instant> {
-        let rested = self.idle_since? + self.shared.options.room_idle;
-        if self.leaving.is_draining() || rested <= now {
-            // What else is in its way wakes the room by itself, but for somebody who is just coming in.
-            return (self.room().is_settled() && !self.saving.is_compacting()).then(|| now + RETRY);
-        }
-        Some(rested)
-    }
-
-    /// Whether nobody needs the room any more and all of it is on disk.
-    fn may_close(&mut self) -> bool {
-        let now = Instant::now();
-        let Some(since) = self.idle_since else { return false };
-        let draining = self.leaving.is_draining();
-        let rested = now.duration_since(since) >= self.shared.options.room_idle;
-        let busy = self.saving.is_holding() || !self.room().is_settled() || !self.mail.is_empty();
-        if !(draining || rested) || busy {
-            return false;
-        }
-        draining || !self.saving.compact_before_closing(now, &self.shared.lane)
-    }
-}
-
-impl Drop for RoomTask {
-    /// Whoever is still here when the task ends, ends with it: the room was lost.
-    fn drop(&mut self) {
-        // A socket that carries other rooms, too, is not cut off because one of them was deleted.
-        for line in self.members.lines().filter(|_| self.farewell != CloseReason::RoomNotFound) {
-            line.abort(self.farewell);
-        }
-        self.mail.close();
-        let rest = std::iter::from_fn(|| self.mail.try_recv().ok());
-        for mail in self.waiting.drain(..).chain(rest) {
-            if let Mail::Join(line, _) = mail {
-                line.close(CloseReason::TryAgain);
-            }
-        }
     }
 }
 

@@ -100,12 +100,11 @@ impl Ledger {
     /// than before it is another room, and the life of the one before ends.
     pub(super) fn loaded(&self, room: &RoomId, id: Option<i64>, sequences: Vec<Sequence>, bytes: u64) {
         let life = self.lives.current(room);
-        let same = match id {
-            Some(id) => life.is_of(id),
-            None => life.id().is_none(),
-        };
-        if !same {
-            return self.lives.end(room);
+        match id {
+            Some(id) if !life.is_of(id) => return self.lives.end(room),
+            // Its first rows may have come just after it was read.
+            None if life.id().is_some() => return,
+            _ => {}
         }
         let mut state = self.lock();
         if let Some(account) = state.rooms.get_mut(room) {
