@@ -71,7 +71,7 @@ where
     if reader.is_shared() {
         // Somebody else may have folded what this process wrote.
         let (sequences, bytes) = stored.rows();
-        ledger.loaded(room, stored.id, sequences, bytes);
+        ledger.loaded(&life, stored.id, sequences, bytes);
     }
     let thread = tokio::task::spawn_blocking(move || fold_room(life, stored, fold, level)).await;
     let write = thread.unwrap_or_else(|panic| Err(StoreError::Fold { room: room.clone(), source: panic.into() }))?;

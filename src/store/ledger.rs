@@ -96,12 +96,14 @@ impl Ledger {
         self.lock().rooms.insert(room, Account { id: Some(id), committed: sequences, bytes, queued: 0 });
     }
 
-    /// Books a room's rows as the database has them, where others write them, too; `sequences` rise. With another number
-    /// than before it is another room, and the life of the one before ends.
-    pub(super) fn loaded(&self, room: &RoomId, id: Option<i64>, sequences: Vec<Sequence>, bytes: u64) {
-        let life = self.lives.current(room);
+    /// Books a room's rows as the database has them, where others write them, too; `sequences` rise. `life` is the one that
+    /// was there before they were read. With another number than before it is another room, and that life ends.
+    pub(super) fn loaded(&self, life: &Life, id: Option<i64>, sequences: Vec<Sequence>, bytes: u64) {
+        let room = life.room();
         match id {
-            Some(id) if !life.is_of(id) => return self.lives.end(room),
+            // Deleted here meanwhile: what was read is of the old room.
+            _ if life.has_ended() => return,
+            Some(id) if !life.is_of(id) => return self.lives.end_this(life),
             // Its first rows may have come just after it was read.
             None if life.id().is_some() => return,
             _ => {}

@@ -72,6 +72,15 @@ impl Lives {
         }
     }
 
+    /// Ends this life, and no later one.
+    pub(super) fn end_this(&self, life: &Life) {
+        let mut rooms = self.lock();
+        life.ended.store(true, Ordering::Release);
+        if rooms.get(&life.room).is_some_and(|present| std::ptr::eq(present.as_ptr(), life)) {
+            rooms.remove(&life.room);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Weak<Life>>> {
         self.rooms.lock().expect("nothing panics while it holds the lives")
     }

@@ -253,11 +253,12 @@ impl Store {
         let Shared { ledger, reader, .. } = &*self.shared;
         // First the account, then the database: a row that is committed in between is in the account as unsaved, and one
         // that is folded in between is in the snapshot.
+        let life = ledger.life(room);
         let view = ledger.view(room);
         let mut stored = reader.read(room, &view).await?;
         if reader.is_shared() {
             let (sequences, bytes) = stored.rows();
-            ledger.loaded(room, stored.id, sequences, bytes);
+            ledger.loaded(&life, stored.id, sequences, bytes);
         }
         let lost = ledger.still_there(room, &stored.missing);
         if !lost.is_empty() {

@@ -196,7 +196,8 @@ impl Target {
         let steps = u32::try_from(2 + (bytes + stored.rows.len() * 1024) / PATIENCE_BYTES).unwrap_or(u32::MAX);
         ask!(self.side, self.side.patience.saturating_mul(steps), put_room(&write))?;
         let sequences = (first.0..).map(Sequence).take(stored.rows.len()).collect();
-        self.side.documents.ledger.loaded(room, None, sequences, bytes as u64);
+        let ledger = &self.side.documents.ledger;
+        ledger.loaded(&ledger.life(room), None, sequences, bytes as u64);
         Ok(())
     }
 
