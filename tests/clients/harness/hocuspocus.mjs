@@ -124,6 +124,8 @@ export class Line {
     this.#ended = true;
     // Version 3 has a timer that would connect again after its end.
     this.provider.connect = async () => {};
+    // A socket that is ended while it connects says so in an error that the provider no longer listens to.
+    this.provider.webSocket?.addEventListener('error', () => {});
     this.provider.destroy();
   }
 }
