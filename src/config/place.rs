@@ -52,7 +52,7 @@ impl StoreUrl {
     }
 }
 
-/// Takes whatever it is, as [`database`] does.
+/// Takes whatever it is: what the parser refuses it shows, and there may be a password in it.
 pub fn store_url(text: &str) -> Result<StoreUrl, String> {
     let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
     let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(StoreUrl::Database(database(text)?)) };
