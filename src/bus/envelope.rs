@@ -9,7 +9,9 @@ use bytes::Bytes;
 use super::announcement::Announcement;
 use super::roll::Beat;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
-use crate::room::node::{Extent, Incarnation, Kept, NodeId, NodeMessage, NodePresence, Recipient, Round};
+use crate::room::node::{
+    Claim, Extent, Here, Incarnation, Kept, NodeClaim, NodeId, NodeMessage, NodePresence, Recipient, Round,
+};
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::region::Region;
 use crate::room::request::Present;
@@ -113,7 +115,7 @@ fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
                 put_byte_string(out, update);
             }
         }
-        NodeMessage::Here { extent, presence, people } => {
+        NodeMessage::Here(Here { extent, presence, people, claims }) => {
             out.extend([1, u8::from(*extent != Extent::All)]);
             put_number(out, presence.len() as u64);
             for NodePresence { entry, principal } in presence {
@@ -128,6 +130,12 @@ fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
                 put_text(out, principal.name.as_deref());
                 put_text(out, principal.on_behalf_of.as_ref().map(PrincipalId::as_str));
                 put_number(out, *connections as u64);
+            }
+            put_number(out, claims.len() as u64);
+            for NodeClaim { client, principal, claim } in claims {
+                put_number(out, client.0);
+                put_text(out, Some(principal.as_str()));
+                out.push(u8::from(*claim != Claim::Wrote));
             }
         }
         NodeMessage::Stored => out.push(8),
@@ -175,7 +183,13 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<Nod
                 let connections = usize::try_from(reader.number()?).map_err(|_| Malformed::OutOfRange)?;
                 Ok(Present { principal: Arc::new(principal), connections })
             })?;
-            NodeMessage::Here { extent, presence, people }
+            let claims = many(reader, |reader| {
+                let client = ClientId(reader.number_up_to(CLIENT_ID_MAX)?);
+                let principal = principal_id(reader)?.ok_or(EnvelopeError::Name)?;
+                let claim = either(reader, Claim::Wrote, Claim::Announced)?;
+                Ok(NodeClaim { client, principal, claim })
+            })?;
+            NodeMessage::Here(Here { extent, presence, people, claims })
         }
         2 => NodeMessage::Text(message.slice_ref(reader.text()?.as_bytes())),
         3 => {
@@ -291,17 +305,30 @@ mod tests {
         )
     }
 
+    fn claim() -> impl Strategy<Value = NodeClaim> {
+        let claim = prop_oneof![Just(Claim::Wrote), Just(Claim::Announced)];
+        (0..CLIENT_ID_MAX, id(), claim).prop_map(|(client, principal, claim)| NodeClaim {
+            client: ClientId(client),
+            principal,
+            claim,
+        })
+    }
+
     fn body() -> impl Strategy<Value = Body> {
         let kept = prop_oneof![Just(Kept::Saved), Just(Kept::Unsaved)];
         let extent = prop_oneof![Just(Extent::All), Just(Extent::Changes)];
         let round = prop_oneof![Just(Round::Open), Just(Round::Check), Just(Round::Reply)];
         let room = || "[a-zé/]{1,9}".prop_map(|name| RoomId::parse(&name, 100).expect("a name"));
         let heard = prop::collection::vec((any::<u64>().prop_map(NodeId), 0..1u64 << 53), 0..3);
+        let claims = prop::collection::vec(claim(), 0..4);
         prop_oneof![
             (kept, prop::collection::vec(bytes(), 0..4))
                 .prop_map(|(kept, updates)| Body::Room(NodeMessage::Updates { kept, updates })),
-            (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4))
-                .prop_map(|(extent, presence, people)| Body::Room(NodeMessage::Here { extent, presence, people })),
+            (extent, prop::collection::vec(presence(), 0..4), prop::collection::vec(person(), 0..4), claims).prop_map(
+                |(extent, presence, people, claims)| {
+                    Body::Room(NodeMessage::Here(Here { extent, presence, people, claims }))
+                }
+            ),
             Just(Body::Room(NodeMessage::Stored)),
             Just(Body::Room(NodeMessage::Returned)),
             "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),

@@ -76,8 +76,11 @@ impl Plug {
         }
     }
 
-    pub fn subscribe(&self, channel: &Channel) {
-        self.exchange.state().channels.entry(channel.clone()).or_default().insert(self.number);
+    pub fn subscribe(&self, channel: &Channel) -> usize {
+        let mut state = self.exchange.state();
+        let hearers = state.channels.entry(channel.clone()).or_default();
+        hearers.insert(self.number);
+        hearers.len() - 1
     }
 
     pub fn unsubscribe(&self, channel: &Channel) {

@@ -25,6 +25,7 @@ use tokio::task::AbortHandle;
 
 pub use announcement::Announcement;
 pub use roll::BusHealth;
+use seat::Life;
 pub use seat::Seat;
 
 use crate::room::id::RoomId;
@@ -101,8 +102,8 @@ impl Wire {
         }
     }
 
-    /// Returns when messages come from the channel, or cannot at present.
-    async fn subscribe(&self, channel: &Channel) {
+    /// Returns when messages come from the channel, or cannot at present: how many others hear it, as far as is known.
+    async fn subscribe(&self, channel: &Channel) -> usize {
         match self {
             Self::Local(plug) => plug.subscribe(channel),
             Self::Redis(link) => link.subscribe(channel).await,
@@ -188,7 +189,8 @@ impl Bus {
         let queue = self.shared.seats.take(room, life);
         let channel = Channel::Room(room.clone());
         // Without this the seat is heard of when the wire is there again.
-        let _ = tokio::time::timeout(SUBSCRIBE_PATIENCE, self.shared.wire.subscribe(&channel)).await;
+        let subscribed = tokio::time::timeout(SUBSCRIBE_PATIENCE, self.shared.wire.subscribe(&channel)).await;
+        let life = Life { number: life, others: subscribed.unwrap_or_default() };
         Seat::new(Arc::clone(&self.shared), room.clone(), life, queue)
     }
 

@@ -130,7 +130,7 @@ struct State {
     queue: VecDeque<(Channel, Bytes)>,
     queued: usize,
     /// Channels to subscribe to, or no longer.
-    changed: Vec<(Channel, Option<oneshot::Sender<()>>)>,
+    changed: Vec<(Channel, Option<oneshot::Sender<usize>>)>,
     /// Something did not fit into the queue.
     lost: bool,
     renew: bool,
@@ -152,7 +152,8 @@ struct Batch {
     publish: Vec<(Channel, Bytes)>,
     subscribe: Vec<Channel>,
     unsubscribe: Vec<Channel>,
-    waiting: Vec<oneshot::Sender<()>>,
+    /// Who waits for a subscription, and is told how many hear the channel.
+    waiting: Vec<(Channel, oneshot::Sender<usize>)>,
 }
 
 impl Link {
@@ -179,19 +180,20 @@ impl Link {
         self.shared.work.notify_one();
     }
 
-    pub async fn subscribe(&self, channel: &Channel) {
+    /// Returns when messages come from the channel, or there is no connection: how many others hear it.
+    pub async fn subscribe(&self, channel: &Channel) -> usize {
         let (done, waiting) = oneshot::channel();
         {
             let mut state = self.shared.state();
             state.subscribed.insert(channel.clone());
             if state.connected.is_none() {
-                return;
+                return 0;
             }
             state.changed.push((channel.clone(), Some(done)));
         }
         self.shared.work.notify_one();
         // An error means that the connection broke: everything is subscribed to anew.
-        let _ = waiting.await;
+        waiting.await.unwrap_or_default().saturating_sub(1)
     }
 
     /// Returns when everything was sent.
@@ -288,7 +290,7 @@ impl LinkShared {
         let mut batch = Batch { publish, subscribe: Vec::new(), unsubscribe: Vec::new(), waiting: Vec::new() };
         let mut seen = HashSet::new();
         for (channel, done) in std::mem::take(&mut state.changed) {
-            batch.waiting.extend(done);
+            batch.waiting.extend(done.map(|done| (channel.clone(), done)));
             // What counts is what is wanted now, however often it changed.
             if seen.insert(channel.clone()) {
                 let wanted = state.subscribed.contains(&channel);
@@ -402,6 +404,31 @@ async fn serve(
             tracing::info!(server = link.options.address(), channels = all.len(), "connected to Redis");
             *trouble = Trouble { pause: PAUSES.0, told: None };
         }
-        batch.waiting.into_iter().for_each(|done| _ = done.send(()));
+        if let Err(error) = answer(&connection, &link.options, batch.waiting).await {
+            return error.to_string();
+        }
     }
+}
+
+/// Tells those who wait for a subscription how many hear the channel. Fails with the connection.
+async fn answer(
+    connection: &Connection,
+    options: &RedisOptions,
+    waiting: Vec<(Channel, oneshot::Sender<usize>)>,
+) -> Result<(), RedisError> {
+    let rooms: Vec<&Channel> = waiting.iter().map(|(channel, _)| channel).collect();
+    let counts = match connection.count(options, &rooms).await {
+        Ok(counts) => counts,
+        Err(error) if error.is_timeout() || error.is_io_error() => return Err(error),
+        Err(error) => {
+            // A user without the right to ask. Rooms do not wait for each other then.
+            tracing::debug!(%error, "Redis does not say who hears a channel");
+            Vec::new()
+        }
+    };
+    for (at, (_, done)) in waiting.into_iter().enumerate() {
+        // Whoever asked may have lost patience.
+        let _ = done.send(counts.get(at).copied().unwrap_or_default());
+    }
+    Ok(())
 }

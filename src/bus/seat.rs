@@ -13,14 +13,27 @@ use crate::room::node::{NodeMessage, NodeNews, Recipient};
 pub struct Seat {
     shared: Arc<Shared>,
     room: RoomId,
-    life: u64,
+    life: Life,
     said: u64,
     queue: Queue,
 }
 
+/// One opening of a room at this node.
+pub(super) struct Life {
+    /// Counts them.
+    pub number: u64,
+    /// How many other nodes had it open.
+    pub others: usize,
+}
+
 impl Seat {
-    pub(super) fn new(shared: Arc<Shared>, room: RoomId, life: u64, queue: Queue) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, room: RoomId, life: Life, queue: Queue) -> Self {
         Self { shared, room, life, said: 0, queue }
+    }
+
+    /// How many other nodes had the room open when this seat was taken, as far as is known.
+    pub fn others(&self) -> usize {
+        self.life.others
     }
 
     /// Says something to other nodes. Never waits; what is lost on the way is missed by whoever hears the next message.
@@ -29,7 +42,7 @@ impl Seat {
     }
 
     fn send(&mut self, to: Recipient, body: Body) {
-        let envelope = Envelope { from: self.shared.node, life: self.life, sequence: self.said, to, body };
+        let envelope = Envelope { from: self.shared.node, life: self.life.number, sequence: self.said, to, body };
         self.said += 1;
         self.shared.wire.publish(&Channel::Room(self.room.clone()), envelope.encode());
     }
@@ -47,7 +60,7 @@ impl Seat {
     /// By how much of a period the regular work of this room lies apart from that of others, from 0 to 1.
     pub fn spread(&self) -> f64 {
         // The golden ratio spreads consecutive numbers evenly.
-        (self.life as f64 * 0.618_033_988_749_895).fract()
+        (self.life.number as f64 * 0.618_033_988_749_895).fract()
     }
 }
 
@@ -56,6 +69,6 @@ impl Drop for Seat {
         self.send(Recipient::All, Body::Left);
         // A room that is opened again meanwhile has taken the place.
         let channel = Channel::Room(self.room.clone());
-        self.shared.seats.leave(&self.room, self.life, || self.shared.wire.unsubscribe(&channel));
+        self.shared.seats.leave(&self.room, self.life.number, || self.shared.wire.unsubscribe(&channel));
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::envelope::{Body, Envelope};
 use crate::room::id::RoomId;
-use crate::room::node::{NodeId, NodeMessage, NodeNews, Recipient};
+use crate::room::node::{Here, NodeId, NodeMessage, NodeNews, Recipient};
 
 /// The most messages that wait for one room.
 const QUEUE_MAX: usize = 1_024;
@@ -166,9 +166,9 @@ fn size(news: &NodeNews) -> usize {
     let NodeNews::Said { message, .. } = news else { return 0 };
     match message {
         NodeMessage::Updates { updates, .. } => updates.iter().map(bytes::Bytes::len).sum(),
-        NodeMessage::Here { presence, people, .. } => {
+        NodeMessage::Here(Here { presence, people, claims, .. }) => {
             let states = presence.iter().filter_map(|said| said.entry.state.as_ref()).map(bytes::Bytes::len);
-            states.sum::<usize>() + 64 * (presence.len() + people.len())
+            states.sum::<usize>() + 64 * (presence.len() + people.len() + claims.len())
         }
         NodeMessage::Text(text) => text.len(),
         NodeMessage::Digest { vector, .. } => vector.len(),

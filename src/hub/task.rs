@@ -109,7 +109,7 @@ impl RoomTask {
         let Opened { document, saving, seat } = opened;
         let mut room = Room::new(now, document, shared.options.room);
         if let Some(seat) = &seat {
-            room.share(now, seat.spread());
+            room.share(now, seat.spread(), seat.others());
         }
         Self {
             room: Some(room),
@@ -137,6 +137,9 @@ impl RoomTask {
 
     /// Lives until nobody needs the room, or it is lost.
     pub(super) async fn run(mut self) {
+        if self.meet().await.is_err() {
+            return;
+        }
         loop {
             if self.room().has_requests() && self.serve(Instant::now()).await.is_err() {
                 return;

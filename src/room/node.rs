@@ -7,7 +7,8 @@ use super::id::ConnectionId;
 use super::principal::PrincipalId;
 use super::request::Present;
 use super::version::Version;
-use crate::wire::awareness::AwarenessEntry;
+pub use super::writers::Claim;
+use crate::wire::awareness::{AwarenessEntry, ClientId};
 
 /// One running server: a random number, drawn anew at each start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,14 +31,7 @@ pub enum NodeMessage {
     /// Updates that are in the store, and too big for the wire: whoever hears it reads them there.
     Stored,
     /// Who is in the room by way of the node that says it.
-    Here {
-        /// All of it or what is new.
-        extent: Extent,
-        /// Presence states.
-        presence: Vec<NodePresence>,
-        /// People and agents; with no connections, somebody is gone.
-        people: Vec<Present>,
-    },
+    Here(Here),
     /// A stateless text for all who speak a protocol that has such a thing.
     Text(Bytes),
     /// A client that remembers the clocks of everybody has come: each node asks its clients to raise theirs.
@@ -85,6 +79,19 @@ pub enum Round {
     Reply,
 }
 
+/// Who is in a room by way of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// All of it or what is new.
+    pub extent: Extent,
+    /// Presence states.
+    pub presence: Vec<NodePresence>,
+    /// People and agents; with no connections, somebody is gone.
+    pub people: Vec<Present>,
+    /// Whose the client ids are, also of those who are away.
+    pub claims: Vec<NodeClaim>,
+}
+
 /// The presence of a client that is connected to another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodePresence {
@@ -92,6 +99,17 @@ pub struct NodePresence {
     pub entry: AwarenessEntry,
     /// Whose client it is, as far as it is known.
     pub principal: Option<PrincipalId>,
+}
+
+/// Whose a client id is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeClaim {
+    /// The client id.
+    pub client: ClientId,
+    /// Whose it is.
+    pub principal: PrincipalId,
+    /// How they came by it.
+    pub claim: Claim,
 }
 
 /// Whom a message is for.

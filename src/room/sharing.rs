@@ -6,8 +6,9 @@
 //! found by digests and healed by differences. It must never tell what came from another node, and never call its
 //! own document saved while something in it is not.
 
+mod company;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,14 +19,13 @@ use super::durability::LogPosition;
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
 use super::input::Input;
-use super::node::{Extent, Kept, NodeId, NodeMessage, NodeNews, NodePresence, Recipient, Round};
+use super::node::{Extent, Here, Kept, NodeId, NodeMessage, NodeNews, Recipient, Round};
 use super::principal::PrincipalId;
 use super::request::Present;
 use super::room::Room;
 use super::taking::NOBODY;
 use super::update::CheckedUpdate;
 use super::version::Version;
-use crate::wire::awareness::AwarenessEntry;
 
 /// So long the store may take before what it has not confirmed is told all the same.
 const UNSAVED_AFTER: Duration = Duration::from_secs(1);
@@ -41,8 +41,6 @@ const REUNION: Duration = Duration::from_millis(400);
 /// More bytes of updates than this are read from the store by other nodes: a wire that is made for small messages cuts
 /// off who cannot take big ones at once.
 const WIRE_MAX: usize = 1 << 20;
-/// Clients that are asked to announce themselves anew at a time.
-const ASKED_ANEW_MAX: usize = 64;
 
 /// What a room knows of the other nodes. Owned by `Room`.
 pub(super) struct Sharing {
@@ -55,6 +53,8 @@ pub(super) struct Sharing {
     next_check: Instant,
     /// Somebody has returned before any other node was known of.
     returned: bool,
+    /// So many nodes had the room open when it was opened here, and have not yet said who is there.
+    strangers: usize,
     /// The next check is the first after nodes were parted.
     reunion: bool,
     /// Spreads the rooms of a node over a period.
@@ -70,6 +70,8 @@ struct Node {
     connection: ConnectionId,
     heard: Instant,
     people: BTreeMap<PrincipalId, Present>,
+    /// It has said who is there.
+    introduced: bool,
 }
 
 /// What needs the document's version, which may be dear.
@@ -81,7 +83,7 @@ enum Question {
 }
 
 impl Sharing {
-    fn new(now: Instant, spread: f64) -> Self {
+    fn new(now: Instant, spread: f64, others: usize) -> Self {
         Self {
             nodes: HashMap::new(),
             untold: VecDeque::new(),
@@ -89,6 +91,7 @@ impl Sharing {
             questions: VecDeque::from([Question::Tell(Recipient::All, Round::Open)]),
             next_check: now + LOOK_EVERY.mul_f64(0.5 + spread / 2.0),
             returned: false,
+            strangers: others,
             reunion: false,
             spread,
             now,
@@ -99,7 +102,8 @@ impl Sharing {
     fn node(&mut self, id: NodeId) -> &mut Node {
         self.nodes.entry(id).or_insert_with(|| {
             self.numbers += 1;
-            Node { connection: ConnectionId::of_node(self.numbers), heard: self.now, people: BTreeMap::new() }
+            let connection = ConnectionId::of_node(self.numbers);
+            Node { connection, heard: self.now, people: BTreeMap::new(), introduced: false }
         })
     }
 
@@ -125,9 +129,9 @@ impl Sharing {
 
 impl Room {
     /// From now on the room is shared with whatever other nodes have it open. `spread`, from 0 to 1, is by how much of a
-    /// period this room's regular work lies apart from that of others.
-    pub fn share(&mut self, now: Instant, spread: f64) {
-        self.sharing = Some(Box::new(Sharing::new(now, spread)));
+    /// period this room's regular work lies apart from that of others; `others` is how many have it open.
+    pub fn share(&mut self, now: Instant, spread: f64, others: usize) {
+        self.sharing = Some(Box::new(Sharing::new(now, spread, others)));
     }
 
     /// Updates that go to the log are told to the other nodes in time.
@@ -135,13 +139,6 @@ impl Room {
         let position = self.appended();
         if let Some(sharing) = self.sharing.as_mut().filter(|sharing| !sharing.alone()) {
             sharing.untold.push_back((position, sharing.now, update.clone()));
-        }
-    }
-
-    /// A connection of theirs came or went.
-    pub(super) fn count_people(&mut self, principal: &PrincipalId) {
-        if let Some(sharing) = self.sharing.as_mut().filter(|sharing| !sharing.alone()) {
-            sharing.moved.insert(principal.clone());
         }
     }
 
@@ -241,6 +238,7 @@ impl Room {
             NodeNews::Said { from, message } => self.hear_said(now, from, message, effects),
             NodeNews::Gone(node) => {
                 let sharing = self.sharing.as_mut().expect("it was just there");
+                sharing.introduced(node);
                 if let Some(gone) = sharing.nodes.remove(&node) {
                     self.presence.leave(now, gone.connection);
                 }
@@ -259,7 +257,8 @@ impl Room {
         let connection = node.connection;
         if is_new && !matches!(message, NodeMessage::Digest { round: Round::Open, .. }) {
             // So far nothing was kept for it. A node that speaks of changes has said something before.
-            let answers = matches!(message, NodeMessage::Digest { .. } | NodeMessage::Here { extent: Extent::All, .. });
+            let answers =
+                matches!(message, NodeMessage::Digest { .. } | NodeMessage::Here(Here { extent: Extent::All, .. }));
             let round = if answers { Round::Check } else { Round::Open };
             sharing.ask(Question::Tell(Recipient::One(from), round));
             effects.shares.push((Recipient::One(from), self.everything_here()));
@@ -273,35 +272,11 @@ impl Room {
             NodeMessage::Stored => effects.fetch = true,
             NodeMessage::Returned => self.ask_here(effects),
             NodeMessage::Text(text) => effects.texts.push((connection, text)),
-            NodeMessage::Here { extent, presence, people } => {
-                let known = &mut sharing.node(from).people;
-                if extent == Extent::All {
-                    known.clear();
-                }
-                for person in people {
-                    let id = person.principal.id.clone();
-                    if person.connections == 0 {
-                        known.remove(&id)
-                    } else {
-                        known.insert(id, person)
-                    };
-                }
-                let entries = presence.into_iter().filter_map(|said| self.admit(said)).collect();
-                self.presence.hear_node(now, connection, extent, entries);
-            }
+            NodeMessage::Here(here) => self.hear_here(now, from, here),
             NodeMessage::Digest { round, vector, version, .. } => {
                 sharing.ask(Question::Compare { from, round, vector, version });
             }
         }
-    }
-
-    /// Somebody's client is not taken over by somebody else's, whichever nodes they are on.
-    fn admit(&mut self, said: NodePresence) -> Option<AwarenessEntry> {
-        if let Some(principal) = &said.principal {
-            self.writers.announces(said.entry.client.0, principal);
-        }
-        let owner = self.writers.owner(said.entry.client.0).map(|(owner, _)| owner);
-        (owner == said.principal.as_ref() || said.entry.state.is_none()).then_some(said.entry)
     }
 
     /// Everybody is told everything once more, and asked. Others may have taken this node's clients for gone, and
@@ -314,23 +289,6 @@ impl Room {
         self.ask_here(effects);
     }
 
-    /// A client has come that others, on other nodes, have to show themselves to anew.
-    pub(super) fn ask_elsewhere(&mut self, effects: &mut Effects) {
-        let Some(sharing) = &mut self.sharing else { return };
-        sharing.returned = sharing.alone();
-        effects.shares.push((Recipient::All, NodeMessage::Returned));
-    }
-
-    /// Asks those who are here to raise their clocks. Of many, most show themselves with their next renewal.
-    fn ask_here(&self, effects: &mut Effects) {
-        for entry in self.presence.everyone_here().into_iter().take(ASKED_ANEW_MAX) {
-            if let Some(speaker) = self.presence.speaker_of(entry.client.0) {
-                let clock = entry.clock + 1;
-                self.cure(speaker, vec![AwarenessEntry { client: entry.client, clock, state: None }], effects);
-            }
-        }
-    }
-
     fn ask_nodes(&mut self, question: Question) {
         if let Some(sharing) = &mut self.sharing {
             sharing.ask(question);
@@ -341,46 +299,12 @@ impl Room {
     pub(super) fn rest_alone(&mut self) {
         if self.sharing.as_ref().is_none_or(|sharing| sharing.alone()) {
             self.presence.forget_unshared();
+            self.writers.forget_unshared();
             if let Some(sharing) = &mut self.sharing {
                 sharing.untold.clear();
                 sharing.moved.clear();
             }
         }
-    }
-
-    /// What is new of who is here, for the other nodes.
-    pub fn take_here(&mut self) -> Option<NodeMessage> {
-        let sharing = self.sharing.as_mut().filter(|sharing| !sharing.alone())?;
-        if sharing.moved.is_empty() && !self.presence.has_unshared() {
-            return None;
-        }
-        let moved = std::mem::take(&mut sharing.moved);
-        let entries = self.presence.take_unshared();
-        let presence = entries.into_iter().map(|entry| self.named(entry)).collect();
-        let mut people = Vec::new();
-        for id in moved {
-            let mut theirs = self.principals().filter(|principal| principal.id == id);
-            let principal = theirs.next().cloned();
-            let connections = usize::from(principal.is_some()) + theirs.count();
-            let principal = principal.unwrap_or_else(|| Arc::new(super::principal::Principal::new(id.clone(), None)));
-            people.push(Present { principal, connections });
-        }
-        Some(NodeMessage::Here { extent: Extent::Changes, presence, people })
-    }
-
-    fn everything_here(&self) -> NodeMessage {
-        let presence = self.presence.everyone_here().into_iter().map(|entry| self.named(entry)).collect();
-        NodeMessage::Here { extent: Extent::All, presence, people: self.connected_here() }
-    }
-
-    fn named(&self, entry: AwarenessEntry) -> NodePresence {
-        let principal = self.writers.owner(entry.client.0).map(|(owner, _)| owner.clone());
-        NodePresence { entry, principal }
-    }
-
-    /// Those who are connected to other nodes.
-    pub(super) fn connected_elsewhere(&self) -> impl Iterator<Item = &Present> {
-        self.sharing.iter().flat_map(|sharing| sharing.nodes.values()).flat_map(|node| node.people.values())
     }
 
     /// What is due to be told by now.

@@ -18,11 +18,13 @@ pub(super) struct Writers {
     claims: HashMap<u64, (PrincipalId, Claim)>,
     /// The ids of each principal, the newest last.
     ids: HashMap<PrincipalId, VecDeque<u64>>,
+    /// Ids that somebody came by here and of which other nodes were not told.
+    unshared: Vec<u64>,
 }
 
 /// How somebody came by an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
+pub enum Claim {
     /// They wrote something new under it.
     Wrote,
     /// They were the first to introduce themselves with it. It keeps others off and proves nothing: anybody can.
@@ -34,6 +36,7 @@ impl Writers {
     pub fn announces(&mut self, id: u64, by: &PrincipalId) {
         if !self.claims.contains_key(&id) {
             self.insert(id, by, Claim::Announced);
+            self.unshared.push(id);
         }
     }
 
@@ -41,8 +44,43 @@ impl Writers {
     pub fn wrote(&mut self, id: u64, by: &PrincipalId) {
         match self.claims.get(&id) {
             Some((owner, Claim::Wrote)) if owner == by => {}
-            _ => self.insert(id, by, Claim::Wrote),
+            _ => {
+                self.insert(id, by, Claim::Wrote);
+                self.unshared.push(id);
+            }
         }
+    }
+
+    /// Another node says how somebody came by an id there. Whoever is known to have written under it keeps it.
+    pub fn hears(&mut self, id: u64, by: &PrincipalId, claim: Claim) {
+        match self.claims.get(&id) {
+            Some((_, known)) if *known == Claim::Wrote || claim == Claim::Announced => {}
+            _ => self.insert(id, by, claim),
+        }
+    }
+
+    /// All that is known.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &PrincipalId, Claim)> {
+        self.claims.iter().map(|(id, (owner, claim))| (*id, owner, *claim))
+    }
+
+    /// What is new since this was last asked, but for what other nodes have said.
+    pub fn take_unshared(&mut self) -> Vec<(u64, PrincipalId, Claim)> {
+        let mut ids = std::mem::take(&mut self.unshared);
+        ids.sort_unstable();
+        ids.dedup();
+        let known = |id: u64| self.claims.get(&id).map(|(owner, claim)| (id, owner.clone(), *claim));
+        ids.into_iter().filter_map(known).collect()
+    }
+
+    /// Whether there is something new.
+    pub fn has_unshared(&self) -> bool {
+        !self.unshared.is_empty()
+    }
+
+    /// Nobody is there to be told.
+    pub fn forget_unshared(&mut self) {
+        self.unshared = Vec::new();
     }
 
     /// Whose an id is.
@@ -94,6 +132,26 @@ mod tests {
         writers.wrote(1, &bob);
         writers.announces(1, &ada);
         assert_eq!(writers.owner(1), Some((&bob, Claim::Wrote)));
+    }
+
+    #[test]
+    fn what_other_nodes_say_takes_no_id_from_who_wrote_under_it_and_is_not_said_back() {
+        let mut writers = Writers::default();
+        let (ada, bob) = (person("ada"), person("bob"));
+        writers.announces(1, &bob);
+        writers.hears(1, &ada, Claim::Announced);
+        assert_eq!(writers.owner(1), Some((&bob, Claim::Announced)));
+        writers.hears(1, &ada, Claim::Wrote);
+        writers.hears(1, &bob, Claim::Wrote);
+        assert_eq!(writers.owner(1), Some((&ada, Claim::Wrote)));
+        writers.hears(2, &ada, Claim::Announced);
+        assert_eq!(writers.owner(2), Some((&ada, Claim::Announced)));
+        writers.forget_unshared();
+        writers.hears(3, &ada, Claim::Wrote);
+        assert!(!writers.has_unshared());
+        writers.wrote(4, &bob);
+        assert_eq!(writers.take_unshared(), [(4, bob, Claim::Wrote)]);
+        assert_eq!(writers.all().count(), 4);
     }
 
     #[test]

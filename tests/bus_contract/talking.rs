@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use triproom::bus::{Announcement, Heard};
-use triproom::room::node::{Extent, Kept, NodeMessage, NodeNews, NodePresence, Recipient, Round};
+use triproom::bus::{Announcement, Heard, Seat};
+use triproom::room::node::{
+    Claim, Extent, Here, Kept, NodeClaim, NodeMessage, NodeNews, NodePresence, Recipient, Round,
+};
 use triproom::room::principal::{Principal, PrincipalId};
 use triproom::room::request::Present;
 use triproom::room::version::{self, Version};
@@ -55,6 +57,20 @@ pub(crate) async fn a_message_to_one_is_heard_by_that_one_only<H: House>(house: 
     }
 }
 
+pub(crate) async fn whoever_takes_a_seat_is_told_how_many_others_there_are<H: House>(house: H) {
+    let nodes = house.nodes::<3>().await;
+    let r = room("r");
+    let (first, elsewhere) = (nodes[0].sit(&r).await, nodes[0].sit(&room("s")).await);
+    let (mut second, third) = (nodes[1].sit(&r).await, nodes[2].sit(&r).await);
+    assert_eq!([&first, &elsewhere, &second, &third].map(Seat::others), [0, 0, 1, 2]);
+    drop(first);
+    drop(third);
+    let gone = [hear(&mut second).await, hear(&mut second).await];
+    assert!([0, 2].into_iter().all(|node| gone.contains(&NodeNews::Gone(nodes[node].node()))), "{gone:?}");
+    let unheard = async || nodes[2].sit(&r).await.others() == 1;
+    until("those who left are not counted", unheard).await;
+}
+
 pub(crate) async fn every_kind_of_message_arrives_as_it_was_said<H: House>(house: H) {
     let nodes = house.nodes::<2>().await;
     let (mut ada, mut bob) = (nodes[0].sit(&room("r")).await, nodes[1].sit(&room("r")).await);
@@ -64,12 +80,23 @@ pub(crate) async fn every_kind_of_message_arrives_as_it_was_said<H: House>(house
         NodePresence { entry: entry(Some("{\"name\":\"ada\"}".into())), principal: Some(id.clone()) },
         NodePresence { entry: entry(None), principal: None },
     ];
+    let claims = vec![NodeClaim { client: ClientId(7), principal: id.clone(), claim: Claim::Wrote }];
     let principal = Arc::new(Principal::new(id, Some("Ada")));
     let messages = [
         NodeMessage::Updates { kept: Kept::Saved, updates: vec![Bytes::from_static(&[0, 0]), Bytes::new()] },
         NodeMessage::Updates { kept: Kept::Unsaved, updates: Vec::new() },
-        NodeMessage::Here { extent: Extent::All, presence, people: vec![Present { principal, connections: 2 }] },
-        NodeMessage::Here { extent: Extent::Changes, presence: Vec::new(), people: Vec::new() },
+        NodeMessage::Here(Here {
+            extent: Extent::All,
+            presence,
+            people: vec![Present { principal, connections: 2 }],
+            claims,
+        }),
+        NodeMessage::Here(Here {
+            extent: Extent::Changes,
+            presence: Vec::new(),
+            people: Vec::new(),
+            claims: Vec::new(),
+        }),
         NodeMessage::Digest {
             incarnation: None,
             round: Round::Reply,

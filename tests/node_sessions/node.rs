@@ -34,7 +34,7 @@ pub struct Node {
 impl Node {
     pub fn open(id: NodeId, now: Instant, document: Document) -> Self {
         let mut room = Room::new(now, document, LIMITS);
-        room.share(now, 0.5);
+        room.share(now, 0.5, 0);
         let (heard, gaps, pending) = Default::default();
         Self { id, room, heard, gaps, pending, durable: 0, now }
     }

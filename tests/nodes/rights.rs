@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
+use yrs::{Doc, Map, ReadTxn, StateVector, Transact};
 
 use super::client::sync;
 use super::house::{DEADLINE, House, Node};
@@ -94,6 +95,52 @@ async fn a_role_that_is_lowered_and_taken_away_on_one_node_counts_on_the_other()
     assert_eq!(ask(first, "DELETE", path, "ada", json!({})).await, StatusCode::NO_CONTENT);
     until(&mut bob, "never said", 4403).await;
     assert!(removed.elapsed() < SECOND, "{:?}", removed.elapsed());
+}
+
+/// "I am this client", with no more to say of it.
+fn introduction(client: u8) -> Vec<u8> {
+    vec![1, 6, 1, client, 1, 2, b'{', b'}']
+}
+
+/// What a client with this id writes first: an entry of the map that commenters may write, or a note.
+fn first_words(client: u64, root: &str) -> Vec<u8> {
+    let doc = Doc::with_client_id(client);
+    doc.get_or_insert_map(root).insert(&mut doc.transact_mut(), "from", format!("client {client}"));
+    let update = doc.transact().encode_state_as_update_v1(&StateVector::default());
+    sync(2, &update)
+}
+
+#[tokio::test]
+async fn a_commenter_on_another_node_writes_under_no_client_id_of_others() {
+    let house = House::open(2, &["--jwt-secret", SECRET]).await;
+    let [first, second] = &house.nodes[..] else { panic!("two nodes") };
+    let trip = json!({"id": "lisbon", "title": "x"});
+    assert_eq!(ask(first, "POST", "/v1/rooms", "ada", trip).await, StatusCode::CREATED);
+    let member = json!({"principal": "bob", "role": "commenter"});
+    assert_eq!(ask(first, "POST", "/v1/rooms/lisbon/members", "ada", member).await, StatusCode::CREATED);
+    let mut ada = socket(first.address, "ada").await;
+    ada.send(Message::Binary(introduction(7).into())).await.unwrap();
+    // What comes back says that the room has heard it.
+    ada.send(Message::Binary(vec![3].into())).await.unwrap();
+    until(&mut ada, "{}", 0).await;
+    // He is the first on his node, and what he sends is there before that node can have heard of anybody.
+    let mut bob = socket(second.address, "bob").await;
+    bob.send(Message::Binary(first_words(7, "comments").into())).await.unwrap();
+    until(&mut bob, "only comments are taken", 0).await;
+    bob.send(Message::Binary(first_words(9, "comments").into())).await.unwrap();
+    until(&mut ada, "client 9", 0).await;
+    ada.send(Message::Binary(first_words(7, "notes").into())).await.unwrap();
+    until(&mut bob, "client 7", 0).await;
+    // An id under which nobody has written stays whose it was, also when they are away.
+    let mut away = socket(first.address, "ada").await;
+    away.send(Message::Binary(introduction(8).into())).await.unwrap();
+    until(&mut bob, "{}", 0).await;
+    away.close(None).await.unwrap();
+    until(&mut bob, "null", 0).await;
+    bob.send(Message::Binary(first_words(8, "comments").into())).await.unwrap();
+    bob.send(Message::Binary(first_words(10, "comments").into())).await.unwrap();
+    until(&mut ada, "client 10", 0).await;
+    assert_eq!(read(second, "ada").await["comments"], json!({"from": "client 10"}));
 }
 
 #[tokio::test]

@@ -110,6 +110,22 @@ impl Connection {
         self.listen(options, channels, ["UNSUBSCRIBE", "SUNSUBSCRIBE"]).await
     }
 
+    /// How many connections hear each channel, this one included.
+    pub async fn count(&self, options: &RedisOptions, channels: &[&Channel]) -> Result<Vec<usize>, RedisError> {
+        if channels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let name = match self {
+            Self::Server(_) => "NUMSUB",
+            Self::Cluster(_) => "SHARDNUMSUB",
+        };
+        let names: Vec<Vec<u8>> = channels.iter().map(|channel| options.name(channel)).collect();
+        let mut command = cmd("PUBSUB");
+        command.arg(name).arg(&names);
+        let counts: HashMap<Vec<u8>, usize> = self.run(command).await?;
+        Ok(names.iter().map(|name| counts.get(name).copied().unwrap_or_default()).collect())
+    }
+
     async fn listen(&self, options: &RedisOptions, channels: &[Channel], names: [&str; 2]) -> Result<(), RedisError> {
         if channels.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 //! because an update broke the document in memory. Part of `task`.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::lane::HEAVY_BYTES;
 use super::super::loading::load_document;
@@ -13,7 +13,34 @@ use crate::room::input::Input;
 use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews, Recipient};
 use crate::store::StoredRoom;
 
+/// How long a room that opens waits for the other nodes that have it open to say who is there.
+const INTRODUCTIONS: Duration = Duration::from_millis(250);
+
 impl RoomTask {
+    /// Hears who is there by way of other nodes before anybody is let in here: whoever comes sees them at once, and
+    /// cannot write in their name.
+    pub(super) async fn meet(&mut self) -> Result<(), RoomLost> {
+        if !self.room().awaits_nodes() {
+            return Ok(());
+        }
+        let patience = tokio::time::sleep(INTRODUCTIONS);
+        tokio::pin!(patience);
+        self.serve(Instant::now()).await?;
+        while self.room().awaits_nodes() && !self.deleted {
+            tokio::select! {
+                biased;
+                news = hear(&mut self.seat) => self.waiting.push(Mail::Node(news)),
+                () = &mut patience => {
+                    tracing::debug!("another node has the room open and does not say who is there");
+                    break;
+                }
+            }
+            self.listen();
+            self.turn().await?;
+        }
+        Ok(())
+    }
+
     /// Takes what else other nodes have said.
     pub(super) fn listen(&mut self) {
         while self.waiting.len() < self.turn_max()
