@@ -78,6 +78,19 @@ impl Sink {
         }
     }
 
+    /// Whether the database can be away while this process lives, and is worth asking.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Fails when rows could not be written at present, as far as that shows without writing any.
+    pub(super) async fn probe(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(sink) => sink.probe().await,
+        }
+    }
+
     /// Whether there is anything of the room.
     pub(super) async fn is_stored(&mut self, room: &RoomId) -> Result<bool, StoreError> {
         match self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::compaction::CompactionJob;
@@ -21,6 +21,11 @@ use super::{Compaction, StoreHealth};
 /// After a commit of several rows the next one begins at least so much later, unless a full batch waits. Whoever is
 /// alone, and asks again as soon as it was answered, waits for nothing.
 const SPACING: Duration = Duration::from_millis(8);
+
+/// A database that has not answered for so long cannot write at present, whatever it will say.
+const LATE: Duration = Duration::from_secs(3);
+/// While nothing is to be written, a database elsewhere is asked so often whether it would take it.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// Until when the writer goes on trying; `None` while the store is open.
 pub(super) type Deadline = Option<Instant>;
@@ -45,6 +50,7 @@ struct GaveUp;
 impl Writer {
     /// Runs until the store is closed and everything is written, or the patience for that is spent.
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
+        self.healthy();
         loop {
             // One job between two batches, so that neither keeps the other waiting for ever.
             if let Ok(job) = self.jobs.try_recv()
@@ -74,6 +80,11 @@ impl Writer {
                         return self.unsaved();
                     }
                 }
+                () = sleep(PROBE_EVERY), if self.sink.is_elsewhere() => {
+                    if self.probe().await.is_err() {
+                        return self.unsaved();
+                    }
+                }
             }
         }
         if let Err(error) = self.sink.close().await {
@@ -89,7 +100,7 @@ impl Writer {
         let mut backoff = Backoff::new();
         let ids = loop {
             let started = Instant::now();
-            match self.sink.commit_rows(batch, &known, attempt).await {
+            match in_time(&self.health, self.sink.commit_rows(batch, &known, attempt)).await {
                 Ok(ids) => {
                     metrics::histogram!("triproom_log_commit_seconds").record(started.elapsed());
                     break ids;
@@ -104,6 +115,19 @@ impl Writer {
         metrics::counter!("triproom_log_rows_total").increment(batch.len() as u64);
         metrics::counter!("triproom_log_bytes_total").increment(bytes as u64);
         self.gauge();
+        Ok(())
+    }
+
+    /// Asks the database whether it would write, until it does or there is something to write.
+    async fn probe(&mut self) -> Result<(), GaveUp> {
+        let mut backoff = Backoff::new();
+        while let Err(error) = in_time(&self.health, self.sink.probe()).await {
+            self.failed(&error, &mut backoff).await?;
+            if self.ledger.queued() > 0 || self.closing.borrow().is_some() {
+                return Ok(());
+            }
+        }
+        self.healthy();
         Ok(())
     }
 
@@ -184,14 +208,7 @@ impl Writer {
     async fn failed(&mut self, error: &StoreError, backoff: &mut Backoff) -> Result<(), GaveUp> {
         metrics::counter!("triproom_log_commit_failures_total").increment(1);
         self.gauge();
-        let text: Arc<str> = error.to_string().into();
-        self.health.send_modify(|health| {
-            let since = match health {
-                StoreHealth::Healthy => SystemTime::now(),
-                StoreHealth::Failing { since, .. } => *since,
-            };
-            *health = StoreHealth::Failing { since, error: text };
-        });
+        say_failing(&self.health, error.to_string());
         let (rows, bytes) = self.ledger.unsaved();
         tracing::error!(%error, rows, bytes, "the store cannot write; what waits is kept and tried again");
         let deadline = *self.closing.borrow_and_update();
@@ -214,6 +231,7 @@ impl Writer {
     }
 
     fn healthy(&self) {
+        metrics::gauge!("triproom_store_healthy").set(1.0);
         let was_failing = self.health.send_if_modified(|health| {
             let was_failing = *health != StoreHealth::Healthy;
             *health = StoreHealth::Healthy;
@@ -238,6 +256,31 @@ impl Writer {
     fn gauge(&self) {
         metrics::gauge!("triproom_log_unsaved_bytes").set(self.ledger.unsaved().1 as f64);
     }
+}
+
+/// Waits for the database, and says that it fails when the answer is late.
+async fn in_time<T>(
+    health: &watch::Sender<StoreHealth>,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let mut answer = std::pin::pin!(answer);
+    if let Ok(answer) = timeout(LATE, &mut answer).await {
+        return answer;
+    }
+    tracing::error!("the store has not answered for {LATE:?}; what waits is kept");
+    say_failing(health, format!("no answer for {LATE:?}"));
+    answer.await
+}
+
+fn say_failing(health: &watch::Sender<StoreHealth>, error: String) {
+    metrics::gauge!("triproom_store_healthy").set(0.0);
+    health.send_modify(|health| {
+        let since = match health {
+            StoreHealth::Healthy => SystemTime::now(),
+            StoreHealth::Failing { since, .. } => *since,
+        };
+        *health = StoreHealth::Failing { since, error: error.into() };
+    });
 }
 
 impl Drop for Writer {

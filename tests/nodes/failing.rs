@@ -107,6 +107,31 @@ async fn a_wire_that_takes_everything_and_delivers_nothing_turns_red_and_is_repl
 }
 
 #[tokio::test]
+async fn an_idle_node_says_that_its_database_is_away() {
+    let house = House::open(1, &[]).await;
+    let node = &house.nodes[0];
+    let is_red = |ready: &serde_json::Value| ready["ready"] == false && ready["store"]["failing"].is_string();
+    for way in [Way::Mute, Way::Frozen, Way::Cut] {
+        node.postgres.set(way);
+        let told = node.until("it is red", is_red).await;
+        assert!(told < Duration::from_secs(5), "{way:?} {told:?}");
+        assert!(node.metric("triproom_store_healthy").await < 1.0);
+        node.postgres.set(Way::Open);
+        node.until("it is ready again", |ready| ready["ready"] == true).await;
+        assert!(node.metric("triproom_store_healthy").await > 0.0);
+    }
+    let mut operator = house.database.connect().await;
+    // As after a switch to a standby: it answers, and takes nothing.
+    let set = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+    sqlx::raw_sql(set).execute(&mut operator).await.unwrap();
+    node.postgres.set(Way::Cut);
+    node.until("it is red", is_red).await;
+    node.postgres.set(Way::Open);
+    let is_told = |ready: &serde_json::Value| ready["store"]["failing"].to_string().contains("read-only");
+    node.until("it says why", is_told).await;
+}
+
+#[tokio::test]
 async fn one_node_cut_off_from_redis_serves_on_and_is_healed() {
     let house = House::open(2, &["--without-redis", "ready"]).await;
     let mut ada = house.join(0, "lisbon", 1).await;

@@ -49,14 +49,15 @@ pub(crate) async fn they_are_remembered_for_a_time<H: House>(house: H) {
 
 pub(crate) async fn the_oldest_make_room<H: House>(house: H) {
     let mut store = house.open().await;
+    // Of those that came in one millisecond the first by name are the oldest.
     let ada = who("ada");
     for number in 0..15 {
-        store.directory().remember(&once(&ada, &number.to_string()), &answer("x"), LIMITS).await.unwrap();
+        store.directory().remember(&once(&ada, &format!("{number:02}")), &answer("x"), LIMITS).await.unwrap();
     }
     let kept = async |store: &triproom::store::Store| {
         let mut kept = Vec::new();
         for number in 0..20 {
-            if store.directory().recall(&once(&ada, &number.to_string())).await.unwrap().is_some() {
+            if store.directory().recall(&once(&ada, &format!("{number:02}"))).await.unwrap().is_some() {
                 kept.push(number);
             }
         }

@@ -88,6 +88,15 @@ impl PostgresSink {
         self.transact(Begin::Write, async |transaction| commit_deletion(transaction, room, fault.as_ref()).await).await
     }
 
+    /// A write of nothing: a server that has become a standby, or a user who lost their rights, takes not even that.
+    pub(in crate::store) async fn probe(&mut self) -> Result<(), StoreError> {
+        self.transact(Begin::Write, async |mut transaction| {
+            sqlx::query("DELETE FROM log WHERE false").persistent(false).execute(&mut *transaction).await?;
+            Ok(())
+        })
+        .await
+    }
+
     pub(in crate::store) async fn is_stored(&mut self, room: &RoomId) -> Result<bool, StoreError> {
         self.transact(Begin::Read, async |mut transaction| {
             let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rooms WHERE name = $1)")
