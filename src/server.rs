@@ -201,7 +201,10 @@ async fn follow(mut heard: broadcast::Receiver<Heard>, access: Access, hub: Hub)
                 hub.look_after(&room).await;
                 access.changed_elsewhere(&room).await;
             }
-            Ok(Heard::Missed) | Err(RecvError::Lagged(_)) => access.look_anew().await,
+            Ok(Heard::Missed) | Err(RecvError::Lagged(_)) => {
+                access.look_anew().await;
+                hub.look_after_all().await;
+            }
             Err(RecvError::Closed) => return,
         }
     }

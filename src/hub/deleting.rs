@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -17,6 +18,8 @@ use crate::store::StoreError;
 
 /// Between two tries while the store fails.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Rooms that the store is asked of at a time.
+const LOOKS: usize = 8;
 
 /// See the module. Each room with a channel that is closed when it is done.
 #[derive(Debug, Default)]
@@ -42,12 +45,27 @@ impl Hub {
 }
 
 impl Hub {
-    /// Another node has deleted a room: whoever is in it here is sent away, unless it is a later one of the same name.
+    /// Another node may have deleted a room: whoever is in it here is sent away, unless it is a later one of the same name.
+    /// Asks the store until it answers.
     pub async fn look_after(&self, room: &RoomId) {
-        if let Some(mailbox) = self.shared.registry.mailbox(room) {
-            // A room that failed at this moment has ended, too.
-            let _ = mailbox.send(Mail::Verify).await;
+        while let Some(mailbox) = self.shared.registry.mailbox(room) {
+            match self.shared.store.is_replaced(room).await {
+                Ok(false) | Err(StoreError::Closed) => return,
+                Ok(true) => {
+                    // A room that failed at this moment has ended, too.
+                    let _ = mailbox.send(Mail::Verify).await;
+                    return;
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
         }
+    }
+
+    /// Other nodes may have deleted any rooms.
+    pub async fn look_after_all(&self) {
+        let rooms = self.shared.registry.rooms();
+        let look = |room: RoomId| async move { self.look_after(&room).await };
+        futures_util::stream::iter(rooms).map(look).buffer_unordered(LOOKS).collect::<()>().await;
     }
 }
 

@@ -99,6 +99,11 @@ impl Registry {
         self.rooms.get(room).map(|place| place.mailbox.clone())
     }
 
+    /// The rooms that are live at some moment meanwhile.
+    pub fn rooms(&self) -> Vec<RoomId> {
+        self.rooms.iter().map(|place| place.key().clone()).collect()
+    }
+
     /// Takes the room out, whoever holds a lease; its task lives on until it is told otherwise through this mailbox.
     pub fn take(&self, room: &RoomId) -> Option<mpsc::Sender<Mail>> {
         let (_, place) = self.rooms.remove(room)?;

@@ -274,6 +274,12 @@ impl Store {
         self.shared.reader.incarnation(room).await
     }
 
+    /// Whether the room of this name that this process knows is in the database no longer: somebody else has deleted it.
+    pub async fn is_replaced(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let Some(own) = self.shared.ledger.life(room).id() else { return Ok(false) };
+        Ok(self.shared.reader.is_shared() && self.incarnation(room).await? != Some(Incarnation(own)))
+    }
+
     /// The append handle of one open room. Leaves nothing behind until something is appended.
     pub fn log(&self, room: &RoomId) -> RoomLog {
         RoomLog::new(room, Arc::clone(&self.shared.ledger))

@@ -187,6 +187,30 @@ async fn what_was_changed_while_its_node_was_cut_off_is_heard_of_afterwards() {
     until(&mut bob, "never said", 4403).await;
 }
 
+#[tokio::test]
+async fn a_room_that_was_deleted_by_a_node_that_was_cut_off_ends_afterwards() {
+    let house = House::open(2, &["--without-redis", "ready"]).await;
+    let [first, second] = &house.nodes[..] else { panic!("two nodes") };
+    for id in 1..=2 {
+        first.create("lisbon").await;
+        let mut bob = house.join(1, "lisbon", id).await;
+        if id == 1 {
+            // Otherwise nobody has written anything, and all that is there is its name.
+            bob.write("gone").await;
+            bob.settle(1).await;
+        }
+        let mut others = house.join(1, "porto", 7).await;
+        first.redis.set(Way::Cut);
+        first.until("it knows that it is cut off", |ready| ready["nodes"]["bus"] != "healthy").await;
+        assert_eq!(first.delete("/v1/rooms/lisbon").await, StatusCode::NO_CONTENT);
+        first.redis.set(Way::Open);
+        assert_eq!(bob.closed().await, 4404);
+        others.write("stays").await;
+        others.settle(1).await;
+        second.until("it is whole", |ready| ready["ready"] == true).await;
+    }
+}
+
 async fn patch(node: &Node, who: &str, patch: Value) -> StatusCode {
     let request = reqwest::Client::new().patch(node.url("/v1/rooms/lisbon/document")).bearer_auth(token(who));
     let request = request.header("content-type", "application/json-patch+json").body(patch.to_string());
