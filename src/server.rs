@@ -22,7 +22,7 @@ use crate::api::health::{self, Health, Nodes};
 use crate::api::page;
 use crate::api::problem::Problem;
 use crate::api::{self, Api, ApiOptions};
-use crate::bus::{Announcement, Bus, Heard};
+use crate::bus::{Announcement, Bus, ClusterId, Heard};
 use crate::config::access::AccessConfigError;
 use crate::config::nodes::NodesError;
 use crate::config::{Config, bytes};
@@ -42,6 +42,9 @@ use crate::telemetry::Metrics;
 
 /// Connections that the system may hold until they are accepted: many clients come back at once after a restart.
 const BACKLOG: i32 = 4096;
+/// The secret by which the nodes of one database know each other.
+const NODES: &str = "nodes";
+
 /// Why a server does not start, or does not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -125,7 +128,10 @@ impl Server {
         store_config.migrations = config.migrate.into();
         store_config.unsaved_budget = config.unsaved_budget.as_u64();
         let store = Store::open(store_config).await?;
-        let bus = redis.map(|options| Bus::redis(options, config.nodes.region.clone()));
+        let bus = match redis {
+            Some(options) => Some(Bus::redis(options, cluster(&store).await?, config.nodes.region.clone())),
+            None => None,
+        };
         Self::with_store(listener, config, store, bus, metrics).await
     }
 
@@ -190,6 +196,12 @@ impl Server {
             Err(_) => Err(ServeError::Unsaved { unsaved: store.unsaved_bytes(), drain: config.drain }),
         }
     }
+}
+
+/// Of which database the nodes are that this one hears.
+async fn cluster(store: &Store) -> Result<ClusterId, StoreError> {
+    let secret = store.directory().secret(NODES).await?;
+    Ok(ClusterId(*secret.first_chunk().expect("a secret is longer")))
 }
 
 /// Does here what other nodes announce.

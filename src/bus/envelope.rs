@@ -1,4 +1,4 @@
-//! The wire format between nodes: a version, who says it, in which life of a room, the how-manieth message of that, for
+//! The wire format between nodes: a version, of which cluster it is, who says it, in which life of a room, the how-manieth message of that, for
 //! whom, and then the message. Numbers and byte strings as in lib0; a node's number is eight bytes, little-endian. Used by `bus` alone; it must read whatever an older
 //! or newer version, or anybody else with access to the wire, puts there without harm.
 
@@ -21,6 +21,10 @@ use crate::wire::lib0::{CLIENT_ID_MAX, Malformed, Reader, put_byte_string, put_n
 
 /// The version of this format. Nodes that speak another one do not hear each other.
 const VERSION: u8 = 1;
+
+/// Of whose database the nodes are. Others may use the same Redis, with the same names of channels and rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClusterId(pub [u8; 8]);
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub(super) enum Body {
 pub(super) enum EnvelopeError {
     #[error("it is of version {0}")]
     Version(u8),
+    #[error("it is of nodes that share another database")]
+    Foreign,
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("something in it is named as nothing is")]
@@ -56,8 +62,9 @@ pub(super) enum EnvelopeError {
 }
 
 impl Envelope {
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self, cluster: ClusterId) -> Bytes {
         let mut out = vec![VERSION];
+        out.extend(cluster.0);
         let to = match self.to {
             Recipient::All => 0,
             Recipient::One(NodeId(node)) => node,
@@ -83,11 +90,14 @@ impl Envelope {
     }
 
     /// Updates and states in it are slices of `message`.
-    pub fn decode(message: &Bytes) -> Result<Self, EnvelopeError> {
+    pub fn decode(message: &Bytes, cluster: ClusterId) -> Result<Self, EnvelopeError> {
         let mut reader = Reader::new(message);
         let version = reader.byte()?;
         if version != VERSION {
             return Err(EnvelopeError::Version(version));
+        }
+        if reader.take(cluster.0.len())? != cluster.0 {
+            return Err(EnvelopeError::Foreign);
         }
         let from = node(&mut reader)?;
         let (life, sequence) = (reader.number()?, reader.number()?);
@@ -276,6 +286,8 @@ mod tests {
 
     use super::*;
 
+    const CLUSTER: ClusterId = ClusterId([7; 8]);
+
     fn bytes() -> impl Strategy<Value = Bytes> {
         prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
     }
@@ -359,22 +371,25 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(envelope in envelope()) {
-            prop_assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
+            prop_assert_eq!(Envelope::decode(&envelope.encode(CLUSTER), CLUSTER), Ok(envelope));
         }
 
         #[test]
         fn whatever_comes_is_read_without_harm(envelope in envelope(), cut in 0usize..200, at in 0usize..200, byte: u8) {
-            let mut bytes = envelope.encode().to_vec();
+            let mut bytes = envelope.encode(CLUSTER).to_vec();
             bytes.truncate(cut.max(1));
             let at = at % bytes.len();
             bytes[at] = byte;
-            let _ = Envelope::decode(&bytes.into());
+            let _ = Envelope::decode(&bytes.into(), CLUSTER);
         }
     }
 
     #[test]
     fn another_version_is_told_from_nonsense() {
-        assert_eq!(Envelope::decode(&Bytes::from_static(&[9, 0])), Err(EnvelopeError::Version(9)));
-        assert_eq!(Envelope::decode(&Bytes::new()), Err(EnvelopeError::Malformed(Malformed::Truncated)));
+        let beat = Body::Beat(Beat { count: 1, region: None, heard: Vec::new() });
+        let envelope = Envelope { from: NodeId(1), life: 0, sequence: 0, to: Recipient::All, body: beat };
+        assert_eq!(Envelope::decode(&envelope.encode(ClusterId([8; 8])), CLUSTER), Err(EnvelopeError::Foreign));
+        assert_eq!(Envelope::decode(&Bytes::from_static(&[9, 0]), CLUSTER), Err(EnvelopeError::Version(9)));
+        assert_eq!(Envelope::decode(&Bytes::new(), CLUSTER), Err(EnvelopeError::Malformed(Malformed::Truncated)));
     }
 }

@@ -16,7 +16,7 @@ mod seat;
 mod seats;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 
 pub use announcement::Announcement;
+pub use envelope::ClusterId;
 pub use roll::BusHealth;
 use seat::Life;
 pub use seat::Seat;
@@ -31,7 +32,7 @@ pub use seat::Seat;
 use crate::room::id::RoomId;
 use crate::room::node::{NodeId, Recipient};
 use crate::room::region::Region;
-use envelope::{Body, Envelope};
+use envelope::{Body, Envelope, EnvelopeError};
 use roll::Roll;
 use seats::Seats;
 
@@ -49,6 +50,7 @@ pub struct Bus {
 }
 
 struct Shared {
+    cluster: ClusterId,
     node: NodeId,
     region: Option<Region>,
     wire: Wire,
@@ -57,6 +59,8 @@ struct Shared {
     announcements: broadcast::Sender<Heard>,
     /// Numbers the lives of this node's rooms; 0 is the node's own.
     lives: AtomicU64,
+    /// Somebody was told that another cluster uses the same channels.
+    foreigners: AtomicBool,
     /// Numbers what the node says outside of rooms.
     said: AtomicU64,
 }
@@ -136,20 +140,21 @@ impl Wire {
 
 impl Bus {
     /// A node on an exchange within this process.
-    pub fn local(exchange: &local::Exchange, region: Option<Region>) -> Self {
-        Self::new(region, |shared| Wire::Local(exchange.plug(shared)))
+    pub fn local(exchange: &local::Exchange, cluster: ClusterId, region: Option<Region>) -> Self {
+        Self::new(cluster, region, |shared| Wire::Local(exchange.plug(shared)))
     }
 
     /// A node on a Redis server, or any that speaks its protocol. Connecting goes on in the background, for ever.
-    pub fn redis(options: redis::RedisOptions, region: Option<Region>) -> Self {
-        Self::new(region, |shared| Wire::Redis(redis::Link::start(options, shared)))
+    pub fn redis(options: redis::RedisOptions, cluster: ClusterId, region: Option<Region>) -> Self {
+        Self::new(cluster, region, |shared| Wire::Redis(redis::Link::start(options, shared)))
     }
 
-    fn new(region: Option<Region>, wire: impl FnOnce(std::sync::Weak<Shared>) -> Wire) -> Self {
+    fn new(cluster: ClusterId, region: Option<Region>, wire: impl FnOnce(std::sync::Weak<Shared>) -> Wire) -> Self {
         let mut random = [0; 8];
         getrandom::fill(&mut random).expect("the system has randomness");
         let node = NodeId(u64::from_le_bytes(random).max(1));
         let shared = Arc::new_cyclic(|shared| Shared {
+            cluster,
             node,
             region,
             wire: wire(shared.clone()),
@@ -157,6 +162,7 @@ impl Bus {
             roll: Roll::new(std::time::Instant::now()),
             announcements: broadcast::channel(ANNOUNCEMENTS).0,
             lives: AtomicU64::new(1),
+            foreigners: AtomicBool::new(false),
             said: AtomicU64::new(0),
         });
         let beating = tokio::spawn(beating::beat(Arc::downgrade(&shared))).abort_handle();
@@ -221,13 +227,14 @@ impl Shared {
     fn say(&self, body: Body) {
         let sequence = self.said.fetch_add(1, Ordering::Relaxed);
         let envelope = Envelope { from: self.node, life: 0, sequence, to: Recipient::All, body };
-        self.wire.publish(&Channel::Nodes, envelope.encode());
+        self.wire.publish(&Channel::Nodes, envelope.encode(self.cluster));
     }
 
     /// A message came. Called by the wire; it must not be held up.
     fn hear(&self, room: Option<&RoomId>, message: &Bytes) {
-        let envelope = match Envelope::decode(message) {
+        let envelope = match Envelope::decode(message, self.cluster) {
             Ok(envelope) => envelope,
+            Err(EnvelopeError::Foreign) => return self.hear_foreigner(),
             Err(error) => {
                 // Another version of this server, or somebody who has no business here.
                 metrics::counter!("triproom_bus_unreadable_total").increment(1);
@@ -255,6 +262,16 @@ impl Shared {
                 self.seats.deliver(self.node, room, envelope);
             }
             _ => {}
+        }
+    }
+
+    fn hear_foreigner(&self) {
+        metrics::counter!("triproom_bus_foreign_total").increment(1);
+        if !self.foreigners.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "nodes of another database use the same Redis and the same --redis-prefix; they are not heard, but give each \
+                 database a prefix of its own"
+            );
         }
     }
 

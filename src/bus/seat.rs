@@ -44,7 +44,7 @@ impl Seat {
     fn send(&mut self, to: Recipient, body: Body) {
         let envelope = Envelope { from: self.shared.node, life: self.life.number, sequence: self.said, to, body };
         self.said += 1;
-        self.shared.wire.publish(&Channel::Room(self.room.clone()), envelope.encode());
+        self.shared.wire.publish(&Channel::Room(self.room.clone()), envelope.encode(self.shared.cluster));
     }
 
     /// Waits for what comes next. Cancel-safe.

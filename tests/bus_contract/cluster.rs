@@ -5,8 +5,8 @@ use triproom::bus::{Bus, Seat};
 use triproom::room::node::{NodeNews, Recipient};
 
 use crate::house::{
-    ClusterHouse, House, channels, connect, hear, hear_until, room, run, said, settle, start_cluster_server, text,
-    until, until_cluster_is_ok,
+    CLUSTER, ClusterHouse, House, channels, connect, hear, hear_until, room, run, said, settle, start_cluster_server,
+    text, until, until_cluster_is_ok,
 };
 use crate::redis_server::RedisServer;
 
@@ -49,7 +49,8 @@ impl Three {
 
     /// Two nodes, each of which is told another server.
     async fn nodes(&self) -> [Bus; 2] {
-        let nodes = [0, 1].map(|server| Bus::redis(RedisOptions::new(&self.servers[server].url()).unwrap(), None));
+        let nodes =
+            [0, 1].map(|server| Bus::redis(RedisOptions::new(&self.servers[server].url()).unwrap(), CLUSTER, None));
         settle(&nodes).await;
         nodes
     }

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use triproom::bus::local::Exchange;
 use triproom::bus::redis::RedisOptions;
-use triproom::bus::{Bus, Heard, Seat};
+use triproom::bus::{Bus, ClusterId, Heard, Seat};
 use triproom::room::id::RoomId;
 use triproom::room::node::{NodeId, NodeMessage, NodeNews};
 
 use crate::redis_server::RedisServer;
 
+/// The cluster of all nodes but strangers.
+pub const CLUSTER: ClusterId = ClusterId([1; 8]);
 /// What no test should ever need.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// Between two looks at something that nobody announces.
@@ -22,7 +24,12 @@ pub trait House: Sized {
     async fn build() -> Self;
 
     /// One more node.
-    fn bus(&self) -> Bus;
+    fn bus(&self) -> Bus {
+        self.bus_of(CLUSTER)
+    }
+
+    /// One more node, of this cluster.
+    fn bus_of(&self, cluster: ClusterId) -> Bus;
 
     /// So many nodes that hear each other.
     async fn nodes<const COUNT: usize>(&self) -> [Bus; COUNT] {
@@ -45,8 +52,8 @@ impl House for LocalHouse {
         Self(Exchange::default())
     }
 
-    fn bus(&self) -> Bus {
-        Bus::local(&self.0, None)
+    fn bus_of(&self, cluster: ClusterId) -> Bus {
+        Bus::local(&self.0, cluster, None)
     }
 }
 
@@ -64,8 +71,8 @@ impl House for ServerHouse {
         Self(RedisServer::start(&[]).await)
     }
 
-    fn bus(&self) -> Bus {
-        Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), Some("eu".parse().unwrap()))
+    fn bus_of(&self, cluster: ClusterId) -> Bus {
+        Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), cluster, Some("eu".parse().unwrap()))
     }
 }
 
@@ -93,8 +100,8 @@ impl House for NamedHouse {
         Self { options, _own: own }
     }
 
-    fn bus(&self) -> Bus {
-        Bus::redis(self.options.clone(), None)
+    fn bus_of(&self, cluster: ClusterId) -> Bus {
+        Bus::redis(self.options.clone(), cluster, None)
     }
 }
 
@@ -110,8 +117,8 @@ impl House for ClusterHouse {
         Self(server)
     }
 
-    fn bus(&self) -> Bus {
-        Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), None)
+    fn bus_of(&self, cluster: ClusterId) -> Bus {
+        Bus::redis(RedisOptions::new(&self.0.url()).unwrap(), cluster, None)
     }
 }
 

@@ -38,6 +38,7 @@ macro_rules! contract_for {
                 talking::own_messages_are_not_heard,
                 talking::a_message_to_one_is_heard_by_that_one_only,
                 talking::whoever_takes_a_seat_is_told_how_many_others_there_are,
+                talking::nodes_of_another_database_are_not_heard,
                 talking::every_kind_of_message_arrives_as_it_was_said,
                 talking::a_seat_that_is_dropped_tells_others,
                 talking::a_room_that_is_opened_again_keeps_hearing,

@@ -7,7 +7,7 @@ use triproom::bus::Bus;
 use triproom::bus::redis::RedisOptions;
 use triproom::room::node::Recipient;
 
-use crate::house::{ClusterHouse, House, ServerHouse, connect, hear, room, run, said, settle, text};
+use crate::house::{CLUSTER, ClusterHouse, House, ServerHouse, connect, hear, room, run, said, settle, text};
 use crate::redis_server::RedisServer;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
@@ -22,7 +22,7 @@ async fn the_documented_user_will_do(server: &RedisServer, line: &str) {
     let mut operator = connect(server).await;
     run(&mut operator, &line.replace('…', "secret-word")).await;
     let url = format!("redis://triproom:secret-word@{}", server.address());
-    let nodes = [0, 1].map(|_| Bus::redis(RedisOptions::new(&url).unwrap(), None));
+    let nodes = [0, 1].map(|_| Bus::redis(RedisOptions::new(&url).unwrap(), CLUSTER, None));
     settle(&nodes).await;
     let (mut ada, mut bob) = (nodes[0].sit(&room("r")).await, nodes[1].sit(&room("r")).await);
     ada.say(Recipient::All, text("hello"));
@@ -56,7 +56,7 @@ async fn clusters_with_different_prefixes_hear_nothing_of_each_other() {
         [0, 1].map(|_| {
             let mut options = RedisOptions::new(&house.0.url()).unwrap();
             prefix.clone_into(&mut options.prefix);
-            Bus::redis(options, None)
+            Bus::redis(options, CLUSTER, None)
         })
     };
     // One of which begins as the other does.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use triproom::bus::{Announcement, Heard, Seat};
+use triproom::bus::{Announcement, ClusterId, Heard, Seat};
 use triproom::room::node::{
     Claim, Extent, Here, Kept, NodeClaim, NodeMessage, NodeNews, NodePresence, Recipient, Round,
 };
@@ -69,6 +69,21 @@ pub(crate) async fn whoever_takes_a_seat_is_told_how_many_others_there_are<H: Ho
     assert!([0, 2].into_iter().all(|node| gone.contains(&NodeNews::Gone(nodes[node].node()))), "{gone:?}");
     let unheard = async || nodes[2].sit(&r).await.others() == 1;
     until("those who left are not counted", unheard).await;
+}
+
+pub(crate) async fn nodes_of_another_database_are_not_heard<H: House>(house: H) {
+    let nodes = house.nodes::<2>().await;
+    let strangers = [house.bus_of(ClusterId([2; 8])), house.bus_of(ClusterId([2; 8]))];
+    settle(&strangers).await;
+    let r = room("r");
+    let mut seats = [nodes[0].sit(&r).await, nodes[1].sit(&r).await];
+    let mut elsewhere = [strangers[0].sit(&r).await, strangers[1].sit(&r).await];
+    elsewhere[0].say(Recipient::All, text("of a stranger"));
+    assert_eq!(hear(&mut elsewhere[1]).await, said(strangers[0].node(), "of a stranger"));
+    seats[0].say(Recipient::All, text("of a friend"));
+    assert_eq!(hear(&mut seats[1]).await, said(nodes[0].node(), "of a friend"));
+    assert_eq!((seats[1].heard(), elsewhere[1].heard()), (None, None));
+    assert_eq!((nodes[0].others().len(), strangers[0].others().len()), (1, 1));
 }
 
 pub(crate) async fn every_kind_of_message_arrives_as_it_was_said<H: House>(house: H) {

@@ -185,7 +185,7 @@ async fn insert_lines(connection: &mut EngineConnection, table: &Table, lines: &
 }
 
 fn select(table: &Table) -> QueryBuilder<Engine> {
-    QueryBuilder::new(format!("SELECT {} FROM {}", table.list(), table.name))
+    QueryBuilder::new(format!("SELECT {} FROM {}", table.list(), table.from))
 }
 
 async fn read(connection: &mut EngineConnection, table: &Table, mut query: QueryBuilder<Engine>) -> Result<Vec<Line>> {

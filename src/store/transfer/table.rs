@@ -24,6 +24,8 @@ pub struct Table {
     set_once: Option<usize>,
     /// A table whose line of the same key goes when one of this table comes.
     pub(super) settles: Option<&'static str>,
+    /// Where the lines are that are copied.
+    pub(super) from: &'static str,
 }
 
 /// What stands in one column of one line.
@@ -57,7 +59,7 @@ pub enum LineStanding {
 use Kind::{Bytes, Flag, Integer, Text};
 
 const fn table(name: &'static str, columns: &'static [(&'static str, Kind)], key: usize) -> Table {
-    Table { name, columns, key, set_once: None, settles: None }
+    Table { name, columns, key, set_once: None, settles: None, from: name }
 }
 
 /// What belongs to one room. The first column is its name.
@@ -112,7 +114,11 @@ pub static SHARED_TABLES: [Table; 3] = [
             1,
         )
     },
-    table("secrets", &[("name", Text), ("secret", Bytes)], 1),
+    Table {
+        // By which nodes of this database know each other, and no others.
+        from: "(SELECT * FROM secrets WHERE name <> 'nodes') AS secrets",
+        ..table("secrets", &[("name", Text), ("secret", Bytes)], 1)
+    },
     Table {
         settles: Some("creations"),
         ..table(
