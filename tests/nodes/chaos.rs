@@ -1,4 +1,4 @@
-//! Everything fails, from a seed: nodes are killed and stopped, Redis restarts, wires to Redis and Postgres are slow,
+//! Everything fails, from a seed: nodes are killed and stopped, Redis and Postgres are killed and come back, wires to Redis and Postgres are slow,
 //! frozen, cut or deliver nothing, while people type and move from node to node. When all is well again everybody agrees,
 //! everything that was acknowledged is there, and nobody and nothing is left over.
 //! `SEED=7 cargo test --test nodes chaos` replays the same plan; what the machine makes of it is its own.
@@ -174,7 +174,7 @@ async fn go_wrong(house: &mut House, random: &mut Rng, nodes: &Mutex<Vec<SocketA
     let pause = Duration::from_millis(random.u64(100..3_000));
     let ways = [Way::Slow(Duration::from_millis(30)), Way::Mute, Way::Frozen, Way::Cut];
     let way = ways[random.usize(0..ways.len())];
-    match random.u32(0..6) {
+    match random.u32(0..7) {
         0 => {
             house.nodes.remove(at).kill().await;
             house.add(OPTIONS).await;
@@ -199,6 +199,12 @@ async fn go_wrong(house: &mut House, random: &mut Rng, nodes: &Mutex<Vec<SocketA
             sleep(pause).await;
             house.nodes[at].postgres.set(Way::Open);
         }
+        5 => {
+            let postgres = house.postgres.as_mut().expect("it has its own");
+            postgres.kill().await;
+            sleep(pause).await;
+            postgres.start_again().await;
+        }
         _ => {
             let leaving = house.nodes.remove(at);
             *nodes.lock().unwrap() = house.nodes.iter().map(|node| node.address).collect();
@@ -214,7 +220,7 @@ async fn whatever_fails_nothing_acknowledged_is_lost_and_everybody_agrees_in_the
     let seed = std::env::var("SEED").map_or_else(|_| fastrand::u64(..10_000), |seed| seed.parse().unwrap());
     println!("SEED={seed}");
     let mut random = Rng::with_seed(seed);
-    let mut house = House::open(3, OPTIONS).await;
+    let mut house = House::open_with_postgres(3, OPTIONS).await;
     let nodes = Arc::new(Mutex::new(house.nodes.iter().map(|node| node.address).collect::<Vec<_>>()));
     let (phase, phases) = watch::channel(Phase::Storm);
     let typists: Vec<_> = (1..=6)

@@ -107,6 +107,35 @@ async fn a_wire_that_takes_everything_and_delivers_nothing_turns_red_and_is_repl
 }
 
 #[tokio::test]
+async fn a_database_that_is_killed_and_comes_back_has_everything() {
+    let mut house = House::open_with_postgres(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    for round in 1..=3 {
+        ada.write("a").await;
+        bob.write("b").await;
+        ada.settle(2 * round).await;
+        bob.settle(2 * round).await;
+        let postgres = house.postgres.as_mut().expect("it has its own");
+        postgres.kill().await;
+        // Nobody is told "saved" now, and everybody sees each other all the same.
+        ada.write("a").await;
+        bob.write("b").await;
+        until_equal(&mut ada, &mut bob, 4 * usize::from(round)).await;
+        postgres.start_again().await;
+        ada.settle(2 * round + 1).await;
+        bob.settle(2 * round + 1).await;
+    }
+    let everything = ada.notes();
+    drop((ada, bob));
+    for node in std::mem::take(&mut house.nodes) {
+        node.kill().await;
+    }
+    house.add(&[]).await;
+    assert_eq!(house.join(0, "lisbon", 3).await.notes(), everything);
+}
+
+#[tokio::test]
 async fn an_idle_node_says_that_its_database_is_away() {
     let house = House::open(1, &[]).await;
     let node = &house.nodes[0];

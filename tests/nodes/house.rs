@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::client::Client;
 use super::database::TestDatabase;
+use super::postgres::PostgresServer;
 use super::proxy::{Proxy, Server};
 use super::redis::RedisServer;
 
@@ -24,6 +25,8 @@ pub struct House {
     pub database: TestDatabase,
     pub redis: RedisServer,
     pub nodes: Vec<Node>,
+    /// The database server, where it may be killed.
+    pub postgres: Option<PostgresServer>,
     http: reqwest::Client,
 }
 
@@ -41,9 +44,20 @@ pub struct Node {
 impl House {
     /// So many nodes, with more options as on the command line.
     pub async fn open(nodes: usize, options: &[&str]) -> Self {
+        Self::open_on(TestDatabase::create().await, None, nodes, options).await
+    }
+
+    /// The same with a database server that nobody else uses.
+    pub async fn open_with_postgres(nodes: usize, options: &[&str]) -> Self {
+        let server = PostgresServer::start().await;
+        let database = TestDatabase::create_on(server.options()).await;
+        Self::open_on(database, Some(server), nodes, options).await
+    }
+
+    async fn open_on(database: TestDatabase, postgres: Option<PostgresServer>, nodes: usize, options: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (database, redis) = (TestDatabase::create().await, RedisServer::start(&[]).await);
-        let mut house = Self { database, redis, nodes: Vec::new(), http: reqwest::Client::new() };
+        let redis = RedisServer::start(&[]).await;
+        let mut house = Self { database, redis, nodes: Vec::new(), postgres, http: reqwest::Client::new() };
         for _ in 0..nodes {
             house.add(options).await;
         }
@@ -53,7 +67,7 @@ impl House {
 
     pub async fn add(&mut self, options: &[&str]) {
         let redis = Proxy::to(Server::Tcp(self.redis.address())).await;
-        let (postgres, url) = self.postgres().await;
+        let (postgres, url) = self.wire_to_postgres().await;
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
         let log = std::env::var("TRIPROOM_TEST_LOG").unwrap_or_else(|_| "off".to_owned());
@@ -70,7 +84,7 @@ impl House {
     }
 
     /// A wire to the database, and its address as a node is told it.
-    async fn postgres(&self) -> (Proxy, String) {
+    async fn wire_to_postgres(&self) -> (Proxy, String) {
         use sqlx::ConnectOptions;
         let options = self.database.options();
         let server = match options.get_socket() {

@@ -11,6 +11,8 @@ mod database;
 mod failing;
 mod house;
 mod options;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod proxy;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/redis.rs"]

@@ -63,6 +63,7 @@ async fn furnish(house: &House) {
     let limits = AnswerLimits { answers: 10, bytes: 1 << 20 };
     directory.remember(&once("answered"), &answer, limits).await.unwrap();
     directory.secret("tickets").await.unwrap();
+    directory.secret("nodes").await.unwrap();
     store.close().await.unwrap();
 }
 
@@ -97,6 +98,7 @@ async fn everything_arrives_as_it_was() {
             assert_eq!(source.roster(&room(name)).await.unwrap(), target.roster(&room(name)).await.unwrap());
         }
         assert_eq!(source.secret("tickets").await.unwrap(), target.secret("tickets").await.unwrap());
+        assert_ne!(source.secret("nodes").await.unwrap(), target.secret("nodes").await.unwrap(), "they stay apart");
         assert_eq!(target.recall(&once("made")).await.unwrap(), Some(Recalled::Made(room("made once"))));
         assert!(matches!(target.recall(&once("answered")).await.unwrap(), Some(Recalled::Answered(_))));
         one.close().await.unwrap();

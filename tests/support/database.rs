@@ -32,7 +32,8 @@ impl TestDatabase {
         Self::create_on(named(LOCAL)).await
     }
 
-    async fn create_on(server: PgConnectOptions) -> Self {
+    /// On a server of the test's own, perhaps.
+    pub(crate) async fn create_on(server: PgConnectOptions) -> Self {
         let name = format!("triproom_{:016x}", fastrand::u64(..));
         run(&server, format!("CREATE DATABASE {name}")).await;
         Self { server, name }
