@@ -75,8 +75,14 @@ impl Visit {
 
     /// Takes a patch of somebody who may write `writes`; done when it is durable. The version is the document's right
     /// after it.
-    pub async fn patch(&self, writes: Writes, patch: Patch, if_match: Option<Version>) -> Result<Version, VisitError> {
-        self.change(Ask::Patch { writes, patch: Box::new(patch), if_match }, 0).await
+    pub async fn patch(
+        &self,
+        by: PrincipalId,
+        writes: Writes,
+        patch: Patch,
+        if_match: Option<Version>,
+    ) -> Result<Version, VisitError> {
+        self.change(Ask::Patch { by, writes, patch: Box::new(patch), if_match }, 0).await
     }
 
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::durability::LogPosition;
+use super::event::AgentNow;
 use super::patch::{Patch, PatchError};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
@@ -47,6 +48,8 @@ pub enum Ask {
     },
     /// To take a patch.
     Patch {
+        /// Its author.
+        by: PrincipalId,
         /// What its author may write.
         writes: Writes,
         /// The patch.
@@ -78,6 +81,8 @@ pub struct RoomView {
     pub document: Result<Arc<DocumentView>, ViewError>,
     /// Who is here, in the order of their ids.
     pub present: Vec<Present>,
+    /// The agents that are here, and the latest that each says of itself, in the order of their ids.
+    pub agents: Vec<AgentNow>,
 }
 
 impl RoomView {
