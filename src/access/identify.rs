@@ -80,7 +80,7 @@ impl Access {
         let id = PrincipalId::user(name).or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
         let principal = Principal::new(id, Some(name));
         let (grant, credential) = (Grant::Everywhere(Role::Owner), Credential::Open);
-        Identity { principal, grant, credential, expires_at: None, signed_at: None }
+        Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None }
     }
 }
 
