@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'rooms', 'log', 'snapshots', 'older_snapshots', 'rosters', 'members', 'deleted_rooms', 'api_keys', 'secrets',
-        'answers', 'answers_total', 'creations', '_sqlx_migrations'
+        'answers', 'answers_total', 'creations', 'nodes', '_sqlx_migrations'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('REVOKE ALL ON TABLE %I FROM PUBLIC, anon, authenticated', name);

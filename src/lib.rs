@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod http;
 pub mod hub;
+pub mod neighbors;
 pub mod room;
 pub mod server;
 pub mod session;

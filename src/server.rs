@@ -13,7 +13,6 @@ use axum::routing::{any, get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -22,7 +21,7 @@ use crate::api::health::{self, Health, Nodes};
 use crate::api::page;
 use crate::api::problem::Problem;
 use crate::api::{self, Api, ApiOptions};
-use crate::bus::{Announcement, Bus, ClusterId, Heard};
+use crate::bus::{Bus, ClusterId};
 use crate::config::access::AccessConfigError;
 use crate::config::nodes::NodesError;
 use crate::config::{Config, bytes};
@@ -31,6 +30,7 @@ use crate::hub::members::Patience;
 use crate::hub::registry::Limits;
 use crate::hub::saving::CompactionTriggers;
 use crate::hub::{Hub, HubOptions};
+use crate::neighbors;
 use crate::room::room::RoomLimits;
 use crate::room::view::ViewLimits;
 use crate::session::connection::ConnectionLimits;
@@ -89,7 +89,7 @@ pub struct Server {
     store: Store,
     bus: Option<Bus>,
     /// What follows the other nodes.
-    following: JoinSet<()>,
+    following: Option<JoinSet<()>>,
     routes: Router,
 }
 
@@ -146,10 +146,8 @@ impl Server {
     ) -> Result<Self, ServeError> {
         let hub = Hub::new(store.clone(), bus.clone(), hub_options(&config), Metrics::new());
         let access = Access::open(config.access.options()?, store.directory(), bus.clone()).await?;
-        let mut following = JoinSet::new();
-        if let Some(bus) = &bus {
-            following.spawn(follow(bus.announcements(), access.clone(), hub.clone()));
-        }
+        let follow = |bus| neighbors::follow(bus, access.clone(), hub.clone(), store.clone());
+        let following = bus.as_ref().map(follow);
         let sessions = Sessions::new(hub.clone(), access.clone(), session_options(&config));
         let api = Api::new(hub.clone(), access, store.directory(), api_options(&config));
         let unsaved_budget = config.unsaved_budget.as_u64();
@@ -203,24 +201,6 @@ impl Server {
 async fn cluster(store: &Store) -> Result<ClusterId, StoreError> {
     let secret = store.directory().secret(NODES).await?;
     Ok(ClusterId(*secret.first_chunk().expect("a secret is longer")))
-}
-
-/// Does here what other nodes announce.
-async fn follow(mut heard: broadcast::Receiver<Heard>, access: Access, hub: Hub) {
-    loop {
-        match heard.recv().await {
-            Ok(Heard::Announced(Announcement::Roster(room))) => access.changed_elsewhere(&room).await,
-            Ok(Heard::Announced(Announcement::Deleted(room))) => {
-                hub.look_after(&room).await;
-                access.changed_elsewhere(&room).await;
-            }
-            Ok(Heard::Missed) | Err(RecvError::Lagged(_)) => {
-                access.look_anew().await;
-                hub.look_after_all().await;
-            }
-            Err(RecvError::Closed) => return,
-        }
-    }
 }
 
 fn hub_options(config: &Config) -> HubOptions {

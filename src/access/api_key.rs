@@ -150,6 +150,7 @@ fn identity(record: KeyRecord) -> Identity {
         credential: Credential::Key(record.id),
         expires_at: None,
         signed_at: None,
+        room_made_at: None,
     }
 }
 

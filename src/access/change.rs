@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use tracing::Instrument;
 
 use super::may::{Action, Denial, Standing, may, owner_of_new};
@@ -18,6 +19,9 @@ use crate::store::directory::{Created, Directory, Member, MemberWrite, OnceKey, 
 
 /// Between two tries to read what may have been written.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Rosters that are read anew at a time.
+const LOOKS: usize = 8;
 
 /// One change.
 pub(super) enum Change {
@@ -157,9 +161,9 @@ impl Access {
 
     /// Other nodes may have changed any roster.
     pub async fn look_anew(&self) {
-        for room in self.shared.rosters.all_in_memory() {
-            self.changed_elsewhere(&room).await;
-        }
+        let rooms = self.shared.rosters.in_use();
+        let look = |room: RoomId| async move { self.changed_elsewhere(&room).await };
+        futures_util::stream::iter(rooms).map(look).buffer_unordered(LOOKS).collect::<()>().await;
     }
 
     /// Reads a roster until that works, or nobody needs it any more.

@@ -35,7 +35,14 @@ impl Claims {
         };
         let principal = Principal::new(id.map_err(|_| BadToken::Claims)?, self.name());
         let expires_at = Some(self.end(leeway, now)?);
-        Ok(Identity { principal, grant, credential: Credential::Token, expires_at, signed_at: None })
+        Ok(Identity {
+            principal,
+            grant,
+            credential: Credential::Token,
+            expires_at,
+            signed_at: None,
+            room_made_at: None,
+        })
     }
 
     /// A role word caps what members' rows give; together with a room it is a grant for that room. Other words say nothing.

@@ -82,7 +82,7 @@ impl Access {
         let id = named.or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
         let principal = Principal::new(id, Some(agent.unwrap_or(name)));
         let (grant, credential) = (Grant::Everywhere(Role::Owner), Credential::Open);
-        Identity { principal, grant, credential, expires_at: None, signed_at: None }
+        Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None }
     }
 }
 

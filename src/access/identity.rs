@@ -23,6 +23,8 @@ pub struct Identity {
     pub expires_at: Option<SystemTime>,
     /// When it was signed, to the second, if it is for the room that was there then and for no later one of that name.
     pub signed_at: Option<SystemTime>,
+    /// When that room was made, to the millisecond, if whoever signed knew it.
+    pub room_made_at: Option<SystemTime>,
 }
 
 /// What proved an identity.

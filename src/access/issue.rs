@@ -65,7 +65,8 @@ impl Access {
             // Nobody lives for ever on tickets for tickets.
             until = identity.expires_at.map_or(until, |end| end.min(until));
         }
-        Ok(self.shared.tickets.sign(&holder, pass.room(), role, until, &behind(identity)))
+        let made = pass.roster().map(|roster| roster.created_at);
+        Ok(self.shared.tickets.sign(&holder, (pass.room(), made), role, until, &behind(identity)))
     }
 }
 

@@ -2,7 +2,7 @@
 //! Every path asks here: sockets of each protocol, REST, tickets. Pure: no clock, no I/O, nothing kept. Whether a
 //! credential still holds is not decided here (see `pass`).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::room::id::RoomId;
 use crate::room::principal::{PrincipalId, PrincipalKind};
@@ -194,8 +194,13 @@ pub fn role_of_key(key: &KeyRecord) -> Role {
     key.role.min(reaches)
 }
 
-/// Whether a ticket was signed before this room was made: it is for another one, which had the same name and was deleted.
+/// Whether a ticket was signed for another room than this, or before this was made: it is for another one, which had the same name and was deleted.
 fn is_of_a_former_room(who: &Identity, roster: &Roster) -> bool {
+    if let Some(made) = who.room_made_at {
+        // The store keeps milliseconds.
+        let millis = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        return millis(made) != millis(roster.created_at);
+    }
     // It says the second only, and the room may have been made in the very same one.
     let later = who.signed_at.and_then(|signed| roster.created_at.duration_since(signed).ok());
     later.is_some_and(|later| later >= Duration::from_secs(1))

@@ -64,9 +64,10 @@ impl Rosters {
         self.held.get(room)?.upgrade()
     }
 
-    /// The rooms whose rosters are in memory.
-    pub(super) fn all_in_memory(&self) -> Vec<RoomId> {
-        self.held.iter().map(|held| held.key().clone()).collect()
+    /// The rooms whose rosters somebody uses. All others are forgotten.
+    pub(super) fn in_use(&self) -> Vec<RoomId> {
+        self.recent.clear();
+        self.held.iter().filter(|held| held.strong_count() > 0).map(|held| held.key().clone()).collect()
     }
 
     /// The place in memory of this room's roster, whether it was read or not.

@@ -81,6 +81,9 @@ struct Claims {
     iat: u64,
     exp: u64,
     jti: String,
+    /// When the room was made, in milliseconds since 1970: clocks of nodes differ, and one of this name may be made again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,8 +102,15 @@ impl Tickets {
         Self { signing: EncodingKey::from_secret(&secret), checking: DecodingKey::from_secret(&secret) }
     }
 
-    /// Signs a ticket. It ends on a whole second, at `until` or just before.
-    pub fn sign(&self, holder: &Principal, room: &RoomId, role: Role, until: SystemTime, behind: &Behind) -> Ticket {
+    /// Signs a ticket for a room, of which it may be known when it was made. It ends on a whole second, at `until` or just before.
+    pub fn sign(
+        &self,
+        holder: &Principal,
+        (room, made): (&RoomId, Option<SystemTime>),
+        role: Role,
+        until: SystemTime,
+        behind: &Behind,
+    ) -> Ticket {
         let (by, via, key) = match behind {
             Behind::Member(id) => (Some(id.to_string()), None, None),
             Behind::Key(id) => (None, Some("key".to_owned()), Some(id.to_string())),
@@ -116,6 +126,7 @@ impl Tickets {
             iat: seconds(SystemTime::now()),
             exp,
             jti: random_text(),
+            made: made.map(millis),
             by,
             via,
             key,
@@ -158,8 +169,10 @@ impl Claims {
             Some(key) => Credential::KeysTicket(KeyId::parse(&key).ok()?),
             None => Credential::Ticket,
         };
-        let signed_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.iat));
-        Some(Identity { principal, grant, credential, expires_at: Some(expires_at?), signed_at: Some(signed_at?) })
+        let signed_at = Some(SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.iat))?);
+        let made = |millis| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis));
+        let room_made_at = self.made.map(|millis| made(millis).ok_or(())).transpose().ok()?;
+        Some(Identity { principal, grant, credential, expires_at: Some(expires_at?), signed_at, room_made_at })
     }
 }
 
@@ -177,4 +190,9 @@ pub(super) fn random_text() -> String {
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

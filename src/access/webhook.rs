@@ -170,5 +170,5 @@ fn read(body: &[u8], question: Question) -> Result<Identity, AskError> {
     };
     let principal = Principal::new(id, answer.name.as_deref());
     let credential = Credential::Webhook(question);
-    Ok(Identity { principal, grant, credential, expires_at: None, signed_at: None })
+    Ok(Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None })
 }

@@ -75,7 +75,7 @@ fn nodes(Nodes { bus, without }: &Nodes) -> (Value, bool) {
     let state = match bus_health {
         BusHealth::Healthy => "healthy",
         BusHealth::Deaf => "messages do not arrive",
-        BusHealth::Unheard => "another node does not hear this one",
+        BusHealth::Unheard => "another node and this one do not hear each other",
     };
     let node = |node: NodeId, region: Option<&Region>| json!({ "id": format!("{:016x}", node.0), "region": region.map(Region::as_str) });
     let others: Vec<Value> = bus.others().iter().map(|(id, region)| node(*id, region.as_ref())).collect();

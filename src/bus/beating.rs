@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::envelope::Body;
 use super::roll::{BEAT_EVERY, BusHealth, Pulse};
-use super::{Channel, Shared};
+use super::{Channel, Heard, Shared};
 
 /// Beats until the bus is gone.
 pub(super) async fn beat(shared: Weak<Shared>) {
@@ -24,6 +24,10 @@ pub(super) async fn beat(shared: Weak<Shared>) {
         let Pulse { beat, dead, slept, health } = shared.roll.beat(Instant::now(), shared.region.clone());
         let heard = beat.heard.len();
         shared.say(Body::Beat(beat));
+        if !dead.is_empty() {
+            // What it announced last may not have been sent.
+            let _ = shared.announcements.send(Heard::Missed);
+        }
         for node in dead {
             tracing::warn!(node = format!("{:016x}", node.0), "a node is dead");
             shared.seats.gone(node);
@@ -38,10 +42,11 @@ pub(super) async fn beat(shared: Weak<Shared>) {
             match health {
                 BusHealth::Healthy => tracing::info!("messages between nodes arrive again"),
                 BusHealth::Deaf => tracing::error!("messages between nodes do not arrive"),
-                BusHealth::Unheard => tracing::error!("another node does not hear this one"),
+                BusHealth::Unheard => tracing::error!("another node and this one do not hear each other"),
             }
         }
-        if health == BusHealth::Deaf {
+        // Of two wires that each work by themselves a new connection may find the right one.
+        if health == BusHealth::Deaf || shared.roll.is_split() {
             shared.wire.renew();
         }
         before = health;

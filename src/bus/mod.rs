@@ -189,6 +189,11 @@ impl Bus {
         self.shared.roll.health()
     }
 
+    /// The database knows a node that is up and that this one does not hear, or no such node.
+    pub fn note_split(&self, is_split: bool) {
+        self.shared.roll.note_split(is_split);
+    }
+
     /// Takes part in a room. From when this returns, what others say of it is heard.
     pub async fn sit(&self, room: &RoomId) -> Seat {
         let life = self.shared.lives.fetch_add(1, Ordering::Relaxed);
@@ -243,12 +248,16 @@ impl Shared {
             }
         };
         let is_own = envelope.from == self.node;
-        if room.is_none() && !is_own && self.roll.count(envelope.from, envelope.sequence) {
+        let now = std::time::Instant::now();
+        if room.is_some() && !is_own {
+            self.roll.spoke(now, envelope.from);
+        }
+        if room.is_none() && !is_own && self.roll.count(now, envelope.from, envelope.sequence) {
             // Also when it was the sender that could not send.
             let _ = self.announcements.send(Heard::Missed);
         }
         match (room, envelope.body) {
-            (None, Body::Beat(beat)) => self.roll.hear(std::time::Instant::now(), self.node, envelope.from, &beat),
+            (None, Body::Beat(beat)) => self.roll.hear(now, self.node, envelope.from, &beat),
             (None, Body::Left) if !is_own => {
                 self.roll.left(envelope.from);
                 self.seats.gone(envelope.from);

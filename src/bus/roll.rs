@@ -39,7 +39,7 @@ pub enum BusHealth {
     Healthy,
     /// There is no connection, or what this node says does not come back to it.
     Deaf,
-    /// This node hears another one, which does not hear it.
+    /// This node hears another one, which does not hear it; or one is up, by the database's word, and is not heard.
     Unheard,
 }
 
@@ -56,6 +56,8 @@ struct State {
     own: Instant,
     /// When the last own beat was sent.
     beaten: Instant,
+    /// Somebody else's word: a node is up that is not heard.
+    split: bool,
 }
 
 struct Node {
@@ -66,7 +68,13 @@ struct Node {
     hears: Instant,
     knows: u64,
     /// The number of what it says next.
-    next: Option<u64>,
+    next: u64,
+}
+
+impl Node {
+    fn new(now: Instant) -> Self {
+        Self { count: 0, heard: now, region: None, hears: now, knows: 0, next: 0 }
+    }
 }
 
 /// What a beat brings to light.
@@ -82,7 +90,7 @@ pub(super) struct Pulse {
 
 impl Roll {
     pub fn new(now: Instant) -> Self {
-        let state = State { nodes: HashMap::new(), count: 0, own: now, beaten: now };
+        let state = State { nodes: HashMap::new(), count: 0, own: now, beaten: now, split: false };
         Self { state: Mutex::new(state), health: watch::Sender::new(BusHealth::Healthy) }
     }
 
@@ -105,26 +113,41 @@ impl Roll {
             return;
         }
         let knows = beat.heard.iter().find(|(node, _)| *node == own).map_or(0, |(_, count)| *count);
-        let node = state.nodes.entry(from).or_insert_with(|| Node {
-            count: 0,
-            heard: now,
-            region: beat.region.clone(),
-            hears: now,
-            knows: 0,
-            next: None,
-        });
+        let node = state.nodes.entry(from).or_insert_with(|| Node::new(now));
         (node.count, node.heard) = (beat.count, now);
+        node.region.clone_from(&beat.region);
         if knows > node.knows {
             (node.knows, node.hears) = (knows, now);
         }
     }
 
-    /// A message of another node came that is about no room; says whether one before it is missing.
-    pub fn count(&self, from: NodeId, sequence: u64) -> bool {
+    /// A message of another node came that is about no room; says whether one before it is missing. Of a node that was not
+    /// known, or was taken for dead, all are but what it said first.
+    pub fn count(&self, now: Instant, from: NodeId, sequence: u64) -> bool {
         let mut state = self.state();
-        let Some(node) = state.nodes.get_mut(&from) else { return false };
-        let expected = node.next.replace(sequence.wrapping_add(1));
-        expected.is_some_and(|expected| expected != sequence)
+        if state.nodes.len() >= NODES_MAX && !state.nodes.contains_key(&from) {
+            return false;
+        }
+        let node = state.nodes.entry(from).or_insert_with(|| Node::new(now));
+        std::mem::replace(&mut node.next, sequence.wrapping_add(1)) != sequence
+    }
+
+    /// A node says something in a room. One that never beats is dead in time, too.
+    pub fn spoke(&self, now: Instant, from: NodeId) {
+        let mut state = self.state();
+        if state.nodes.len() < NODES_MAX {
+            state.nodes.entry(from).or_insert_with(|| Node::new(now));
+        }
+    }
+
+    /// Whether a node is up, by somebody else's word, that is not heard.
+    pub fn note_split(&self, is_split: bool) {
+        self.state().split = is_split;
+    }
+
+    /// The same.
+    pub fn is_split(&self) -> bool {
+        self.state().split
     }
 
     /// A node has said goodbye.
@@ -164,7 +187,7 @@ impl Roll {
         let unheard = |node: &Node| {
             now.duration_since(node.hears) >= DEAF_AFTER && now.duration_since(node.heard) < BEAT_EVERY * 2
         };
-        let health = match state.nodes.values().any(unheard) {
+        let health = match state.split || state.nodes.values().any(unheard) {
             _ if deaf => BusHealth::Deaf,
             true => BusHealth::Unheard,
             false => BusHealth::Healthy,
@@ -245,6 +268,28 @@ mod tests {
             roll.hear(now, OWN, OTHER, &other(beat.count, 3));
         });
         assert_eq!(pulses[4].health, BusHealth::Unheard);
+    }
+
+    #[test]
+    fn what_a_node_said_while_it_was_not_known_is_missed() {
+        let mut now = Instant::now();
+        let roll = Roll::new(now);
+        assert!(!roll.count(now, OTHER, 0), "it has just begun");
+        run(&roll, &mut now, 3, both);
+        assert!(!roll.count(now, OTHER, 1) && roll.count(now, OTHER, 3) && !roll.count(now, OTHER, 4));
+        run(&roll, &mut now, 6, |roll, now, beat| roll.hear(now, OWN, OWN, beat));
+        assert!(roll.others().is_empty());
+        assert!(roll.count(now, OTHER, 5), "it was taken for dead");
+        assert!(!roll.count(now, OTHER, 6));
+    }
+
+    #[test]
+    fn a_node_that_speaks_and_never_beats_is_dead_in_time() {
+        let mut now = Instant::now();
+        let roll = Roll::new(now);
+        roll.spoke(now, OTHER);
+        let pulses = run(&roll, &mut now, 6, |roll, now, beat| roll.hear(now, OWN, OWN, beat));
+        assert_eq!(pulses.iter().filter(|pulse| pulse.dead == [OTHER]).count(), 1);
     }
 
     #[test]

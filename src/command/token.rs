@@ -70,7 +70,7 @@ async fn ticket(command: TokenCommand, room: Option<RoomId>, until: SystemTime) 
     let directory = Directory::open(command.store.place()?).await?;
     let tickets = Tickets::open(&directory).await;
     directory.close().await;
-    Ok(tickets?.sign(&holder, &room, role, until, &Behind::Other("command")).token)
+    Ok(tickets?.sign(&holder, (&room, None), role, until, &Behind::Other("command")).token)
 }
 
 fn jwt(command: &TokenCommand, room: Option<&RoomId>, until: SystemTime) -> Result<String, CommandError> {

@@ -97,9 +97,16 @@ impl Saving {
         self.log.is_of(incarnation)
     }
 
-    /// Which room of the name is in the store now.
-    pub async fn stored_incarnation(&self) -> Result<Option<Incarnation>, StoreError> {
-        self.store.incarnation(&self.room).await
+    /// Asks which room of the name is in the store now.
+    pub fn look_for_incarnation(&self) -> impl Future<Output = Result<Option<Incarnation>, StoreError>> + use<> {
+        let (store, room) = (self.store.clone(), self.room.clone());
+        async move { store.incarnation(&room).await }
+    }
+
+    /// Asks what is stored of the room.
+    pub fn look_for_stored(&self) -> impl Future<Output = Result<StoredRoom, StoreError>> + use<> {
+        let (store, room) = (self.store.clone(), self.room.clone());
+        async move { store.load(&room).await }
     }
 
     /// Whether updates of so many bytes may be taken.

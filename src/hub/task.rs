@@ -2,6 +2,7 @@
 //! It alone owns the room. Started by `opening`; it must never be waited for by another room.
 
 mod closing;
+mod looking;
 mod nodes;
 
 use std::collections::VecDeque;
@@ -33,6 +34,7 @@ use crate::room::request::{Answer, RequestId};
 use crate::room::room::Room;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
+use looking::{Found, Looking};
 use nodes::{hear, is_heavy};
 
 /// The most mail of one turn.
@@ -52,6 +54,7 @@ pub(super) struct RoomTask {
     saving: Saving,
     /// The room's place among the nodes, when there can be others.
     seat: Option<Seat>,
+    looking: Looking,
     mail: mpsc::Receiver<Mail>,
     /// Mail of the coming turn.
     waiting: Vec<Mail>,
@@ -90,6 +93,7 @@ enum Event {
     Mail,
     Durable(LogPosition),
     Compacted,
+    Found(Found),
     Time,
     Drain,
     /// Nobody can send mail any more: the registry has let go of the room.
@@ -118,6 +122,7 @@ impl RoomTask {
             members: Members::new(now, shared.options.patience, Arc::clone(&shared.metrics)),
             saving,
             seat,
+            looking: Looking::default(),
             mail,
             waiting: Vec::new(),
             leaving: Leaving::new(drain),
@@ -156,6 +161,11 @@ impl RoomTask {
                 Event::Durable(position) => self.durable(position),
                 Event::Time => self.keep_time(),
                 Event::Drain => self.leaving.plan(&self.members),
+                Event::Found(found) => {
+                    if self.take_found(found).await.is_err() {
+                        return;
+                    }
+                }
                 Event::Compacted => {}
                 Event::Deserted => return,
             }
@@ -198,6 +208,7 @@ impl RoomTask {
                 self.listen();
                 Event::Mail
             }
+            found = self.looking.found() => Event::Found(found),
             drains = self.leaving.begins() => if drains { Event::Drain } else { Event::Deserted },
             () = self.alarm.ring() => Event::Time,
         }
@@ -218,10 +229,15 @@ impl RoomTask {
             }
             self.listen();
         }
-        self.verify().await;
+        self.ask_in_doubt().await;
         if self.deleted {
             return Ok(());
         }
+        self.take_waiting().await
+    }
+
+    /// Takes all that waits.
+    async fn take_waiting(&mut self) -> Result<(), RoomLost> {
         let now = Instant::now();
         let mut entrances = Vec::new();
         let mut inputs = self.unpack(now, &mut entrances);
@@ -242,7 +258,7 @@ impl RoomTask {
             if lost {
                 self.rebuild().await?;
             } else if fetch {
-                self.fetch(now).await?;
+                self.looking.look_for_stored(&self.saving);
             }
         }
         drop(entrances);

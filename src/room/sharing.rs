@@ -34,6 +34,8 @@ const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// A node that has the room open says something at each check. One that was silent for three has closed it, and nobody
 /// heard.
 const SILENT_AFTER: Duration = Duration::from_secs(30);
+/// After a reunion each counts as silent for so long already: who has the room open answers in the seconds that are left.
+const REUNITED_AFTER: Duration = Duration::from_secs(26);
 /// And how often it is asked whether another one has.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// After nodes were parted, rooms compare their documents spread over this time.
@@ -105,6 +107,11 @@ impl Sharing {
             let connection = ConnectionId::of_node(self.numbers);
             Node { connection, heard: self.now, people: BTreeMap::new(), introduced: false }
         })
+    }
+
+    /// When something is due that is done so often: each room of a node at another moment.
+    fn after(&self, now: Instant, period: Duration) -> Instant {
+        now + period.mul_f64(0.5 + self.spread / 2.0)
     }
 
     /// One question of each kind and node is enough: a newer one says all that an older one did.
@@ -262,6 +269,10 @@ impl Room {
         let node = sharing.node(from);
         node.heard = now;
         let connection = node.connection;
+        if is_new {
+            // Alone one speaks so seldom that the other would forget this node.
+            sharing.next_check = sharing.next_check.min(sharing.after(now, CHECK_EVERY));
+        }
         if is_new && !matches!(message, NodeMessage::Digest { round: Round::Open, .. }) {
             // So far nothing was kept for it. A node that speaks of changes has said something before.
             let answers =
@@ -291,6 +302,9 @@ impl Room {
     fn reunite(&mut self, now: Instant, effects: &mut Effects) {
         let sharing = self.sharing.as_mut().expect("whoever calls looked");
         sharing.next_check = now + REUNION.mul_f64(sharing.spread);
+        // Whoever closed the room meanwhile could not say so, and does not answer.
+        let long_ago = now.checked_sub(REUNITED_AFTER).unwrap_or(now);
+        sharing.nodes.values_mut().for_each(|node| node.heard = node.heard.min(long_ago));
         sharing.questions.retain(|question| matches!(question, Question::Compare { .. }));
         sharing.reunion = true;
         self.ask_here(effects);
@@ -336,7 +350,7 @@ impl Room {
             let reunion = std::mem::take(&mut sharing.reunion);
             // A look for others who are not known of is an opening, as the first was.
             let round = if reunion || sharing.alone() { Round::Open } else { Round::Check };
-            sharing.next_check = now + every.mul_f64(0.5 + sharing.spread / 2.0);
+            sharing.next_check = sharing.after(now, every);
             sharing.ask(Question::Tell(Recipient::All, round));
             if reunion {
                 effects.shares.push((Recipient::All, self.everything_here()));

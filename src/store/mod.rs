@@ -54,7 +54,7 @@ pub use place::{Place, Pooler, PostgresOptions, Sharing};
 pub use read_only::ReadOnlyStore;
 
 use crate::room::id::RoomId;
-use crate::room::node::Incarnation;
+use crate::room::node::{Incarnation, NodeId};
 use job::Job;
 use ledger::Ledger;
 use reader::Reader;
@@ -278,6 +278,11 @@ impl Store {
     pub async fn is_replaced(&self, room: &RoomId) -> Result<bool, StoreError> {
         let Some(own) = self.shared.ledger.life(room).id() else { return Ok(false) };
         Ok(self.shared.reader.is_shared() && self.incarnation(room).await? != Some(Incarnation(own)))
+    }
+
+    /// Says that this node is up, and which others that share the database said so in the last seconds.
+    pub async fn roll_call(&self, node: NodeId) -> Result<Vec<NodeId>, StoreError> {
+        self.shared.reader.roll_call(node).await
     }
 
     /// The append handle of one open room. Leaves nothing behind until something is appended.

@@ -12,7 +12,7 @@ use super::snapshot::Encoded;
 use super::sqlite::SqliteReader;
 use super::{Sequence, StoredRow};
 use crate::room::id::RoomId;
-use crate::room::node::Incarnation;
+use crate::room::node::{Incarnation, NodeId};
 
 /// Snapshots up to this size are decompressed in place; larger ones on a thread that may take its time.
 const INLINE_BYTES: u64 = 64 << 10;
@@ -65,6 +65,14 @@ impl Reader {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::Postgres(reader) => reader.incarnation(room).await,
+        }
+    }
+
+    /// Says that this node is up, and which others are; none where there can be none.
+    pub(super) async fn roll_call(&self, node: NodeId) -> Result<Vec<NodeId>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(reader) => reader.roll_call(node).await,
         }
     }
 

@@ -19,7 +19,14 @@ fn id(name: &str) -> PrincipalId {
 }
 
 fn identity(who: &str, grant: Grant, credential: Credential) -> Identity {
-    Identity { principal: Principal::new(id(who), None), grant, credential, expires_at: None, signed_at: None }
+    Identity {
+        principal: Principal::new(id(who), None),
+        grant,
+        credential,
+        expires_at: None,
+        signed_at: None,
+        room_made_at: None,
+    }
 }
 
 fn roster(members: &[(&str, Role)], visibility: Visibility, editors_may_invite: bool) -> Roster {
@@ -390,6 +397,20 @@ fn a_ticket_does_not_open_a_later_room_of_the_same_name() {
             let role = role_in(&who, &Standing { room: &room("trip"), roster: Some(&roster) });
             assert_eq!(role, opens.then_some(Role::Editor), "{who:?} {made}");
         }
+    }
+}
+
+#[test]
+fn a_ticket_that_knows_when_its_room_was_made_is_for_no_other_whatever_the_clocks_say() {
+    let members = [("ada", Role::Owner)];
+    let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+    let mut who = identity("ada", ticket(Role::Editor, Some("ada")), Credential::Ticket);
+    (who.signed_at, who.room_made_at) = (Some(at(1_000_000)), Some(at(7_000_000)));
+    for (made, opens) in [(7_000_000, true), (6_999_999, false), (7_000_001, false), (1_000, false)] {
+        let mut roster = roster(&members, Visibility::Private, false);
+        roster.created_at = at(made) + Duration::from_micros(900);
+        let role = role_in(&who, &Standing { room: &room("trip"), roster: Some(&roster) });
+        assert_eq!(role, opens.then_some(Role::Editor), "{made}");
     }
 }
 

@@ -179,6 +179,6 @@ async fn a_signed_ticket_never_shows_itself() {
     let tickets = Tickets::open(&house.directory).await.unwrap();
     let holder = Principal::new(id("ada"), None);
     let until = SystemTime::now() + Duration::from_mins(1);
-    let ticket = tickets.sign(&holder, &room("trip"), Role::Editor, until, &Behind::Other("test"));
+    let ticket = tickets.sign(&holder, (&room("trip"), None), Role::Editor, until, &Behind::Other("test"));
     assert!(!format!("{ticket:?}").contains(&ticket.token));
 }

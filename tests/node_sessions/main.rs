@@ -8,6 +8,7 @@
 mod client;
 mod cluster;
 mod node;
+mod quiet;
 
 use cluster::Cluster;
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::house::House;
-use super::proxy::Way;
+use super::proxy::{Server, Way};
+use super::redis::RedisServer;
 use super::together::{heard, presence};
 
 /// Both clients read until they have the same notes.
@@ -133,6 +134,50 @@ async fn a_database_that_is_killed_and_comes_back_has_everything() {
     }
     house.add(&[]).await;
     assert_eq!(house.join(0, "lisbon", 3).await.notes(), everything);
+}
+
+#[tokio::test]
+async fn two_nodes_on_two_servers_of_redis_say_so_and_find_together_again() {
+    let house = House::open(2, &[]).await;
+    let another = RedisServer::start(&[]).await;
+    let wire = &house.nodes[1].redis;
+    wire.lead_to(Server::Tcp(another.address()));
+    wire.set(Way::Cut);
+    house.nodes[1].until("it is cut off", |ready| ready["ready"] == false).await;
+    wire.set(Way::Open);
+    for node in &house.nodes {
+        let is_told = |ready: &serde_json::Value| {
+            ready["ready"] == false && ready["nodes"]["bus"].to_string().contains("do not hear each other")
+        };
+        node.until("it says that somebody is not heard", is_told).await;
+    }
+    // A new connection is tried without anybody's help.
+    wire.lead_to(Server::Tcp(house.redis.address()));
+    house.settle().await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    ada.write("a").await;
+    until_equal(&mut ada, &mut bob, 1).await;
+}
+
+#[tokio::test]
+async fn those_on_one_node_see_each_other_at_once_while_its_database_is_frozen() {
+    let house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let (mut bob, mut cleo) = (house.join(1, "lisbon", 2).await, house.join(1, "lisbon", 3).await);
+    house.nodes[1].postgres.set(Way::Frozen);
+    let started = Instant::now();
+    for round in 0..10 {
+        // Her node has made the room, of which his knows nothing and cannot ask.
+        ada.write("a").await;
+        bob.write("b").await;
+        cleo.until("bob's letter", |cleo| cleo.notes().matches('b').count() > round).await;
+    }
+    // Of three that the database is given to answer.
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    house.nodes[1].postgres.set(Way::Open);
+    until_equal(&mut ada, &mut cleo, 20).await;
+    bob.settle(1).await;
 }
 
 #[tokio::test]

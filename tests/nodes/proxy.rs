@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,6 +35,7 @@ pub enum Server {
 pub struct Proxy {
     address: SocketAddr,
     way: Arc<watch::Sender<Way>>,
+    server: Arc<Mutex<Server>>,
     task: AbortHandle,
 }
 
@@ -43,7 +44,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let way = Arc::new(watch::Sender::new(Way::Open));
-        let ways = Arc::clone(&way);
+        let server = Arc::new(Mutex::new(server));
+        let (ways, leads) = (Arc::clone(&way), Arc::clone(&server));
         let task = tokio::spawn(async move {
             loop {
                 let (near, _) = listener.accept().await.unwrap();
@@ -52,7 +54,8 @@ impl Proxy {
                 }
                 near.set_nodelay(true).unwrap();
                 let way = ways.subscribe();
-                match &server {
+                let server = leads.lock().unwrap().clone();
+                match server {
                     Server::Tcp(server) => {
                         let Ok(far) = TcpStream::connect(server).await else { continue };
                         far.set_nodelay(true).unwrap();
@@ -65,11 +68,16 @@ impl Proxy {
                 }
             }
         });
-        Self { address, way, task: task.abort_handle() }
+        Self { address, way, server, task: task.abort_handle() }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From the next connection on it leads to another server.
+    pub fn lead_to(&self, server: Server) {
+        *self.server.lock().unwrap() = server;
     }
 
     pub fn set(&self, way: Way) {

@@ -188,6 +188,32 @@ async fn what_was_changed_while_its_node_was_cut_off_is_heard_of_afterwards() {
 }
 
 #[tokio::test]
+async fn what_a_node_changed_while_it_was_taken_for_dead_is_heard_of_when_it_is_back_or_dead() {
+    let mut house = House::open(2, &["--jwt-secret", SECRET, "--without-redis", "ready"]).await;
+    let body = json!({"id": "lisbon", "title": "x"});
+    assert_eq!(ask(&house.nodes[0], "POST", "/v1/rooms", "ada", body).await, StatusCode::CREATED);
+    let path = "/v1/rooms/lisbon/members/bob";
+    for is_killed in [false, true] {
+        let [first, second] = &house.nodes[..] else { panic!("two nodes") };
+        let member = json!({"principal": "bob", "role": "editor"});
+        assert_eq!(ask(first, "POST", "/v1/rooms/lisbon/members", "ada", member).await, StatusCode::CREATED);
+        let mut bob = socket(second.address, "bob").await;
+        until(&mut bob, "", 0).await;
+        first.redis.set(Way::Frozen);
+        assert_eq!(ask(first, "DELETE", path, "ada", json!({})).await, StatusCode::NO_CONTENT);
+        if is_killed {
+            house.nodes.remove(0).kill().await;
+        } else {
+            let is_alone = |ready: &Value| ready["nodes"]["others"].as_array().unwrap().is_empty();
+            second.until("the other is taken for dead", is_alone).await;
+            first.redis.set(Way::Open);
+        }
+        until(&mut bob, "never said", 4403).await;
+        house.settle().await;
+    }
+}
+
+#[tokio::test]
 async fn a_room_that_was_deleted_by_a_node_that_was_cut_off_ends_afterwards() {
     let house = House::open(2, &["--without-redis", "ready"]).await;
     let [first, second] = &house.nodes[..] else { panic!("two nodes") };

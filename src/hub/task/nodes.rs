@@ -1,5 +1,5 @@
-//! A room's task among other nodes, and its document loaded once more: because they have put something into the store, or
-//! because an update broke the document in memory. Part of `task`.
+//! A room's task among other nodes, and its document loaded once more because an update broke it in memory. Part of
+//! `task`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,7 +11,6 @@ use super::{RoomLost, RoomTask};
 use crate::bus::Seat;
 use crate::room::input::Input;
 use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews, Recipient};
-use crate::store::StoredRoom;
 
 /// How long a room that opens waits for the other nodes that have it open to say who is there.
 const INTRODUCTIONS: Duration = Duration::from_millis(250);
@@ -50,33 +49,6 @@ impl RoomTask {
         }
     }
 
-    /// Asks the store which room of this name there is, when another node speaks of one that may be another. The room is
-    /// done when it was deleted; what is said of a room that was is not heard.
-    pub(super) async fn verify(&mut self) {
-        let own = self.saving.incarnation();
-        if !self.waiting.iter().any(|mail| is_doubtful(mail, own)) {
-            return;
-        }
-        let Ok(stored) = self.saving.stored_incarnation().await else {
-            // Whoever compares documents does so again.
-            self.waiting.retain(|mail| !is_doubtful(mail, own));
-            return;
-        };
-        match stored {
-            Some(stored) => self.deleted = !self.saving.is_of(stored),
-            None => self.deleted = own.is_some(),
-        }
-        self.waiting.retain(|mail| match mail {
-            Mail::Node(NodeNews::Said { message: NodeMessage::Digest { incarnation, .. }, .. }) => {
-                incarnation.is_none() || *incarnation == stored
-            }
-            Mail::Node(NodeNews::Said { message: NodeMessage::Updates { kept: Kept::Saved, .. }, .. }) => {
-                stored.is_some()
-            }
-            _ => true,
-        });
-    }
-
     /// Says what the room has to say to other nodes.
     pub(super) fn share(&mut self, messages: impl IntoIterator<Item = (Recipient, NodeMessage)>) {
         let Some(seat) = &mut self.seat else { return };
@@ -87,23 +59,6 @@ impl RoomTask {
             }
             seat.say(to, message);
         }
-    }
-
-    /// Takes what other nodes have put into the store.
-    pub(super) async fn fetch(&mut self, now: Instant) -> Result<(), RoomLost> {
-        let StoredRoom { snapshot, rows, .. } = match self.saving.load().await {
-            Ok(stored) => stored,
-            Err(error) => {
-                // The next comparison of documents finds it missing once more.
-                tracing::warn!(%error, "what another node has stored cannot be read at present");
-                return Ok(());
-            }
-        };
-        let updates = snapshot.into_iter().chain(rows.into_iter().map(|row| row.data)).collect();
-        let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;
-        let lost = effects.document_lost;
-        self.carry_out(now, effects);
-        if lost { self.rebuild().await } else { Ok(()) }
     }
 
     /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.
@@ -136,7 +91,7 @@ pub(super) fn is_heavy(inputs: &VecDeque<Input>) -> bool {
 }
 
 /// Whether this may be about another room of the same name.
-fn is_doubtful(mail: &Mail, own: Option<Incarnation>) -> bool {
+pub(super) fn is_doubtful(mail: &Mail, own: Option<Incarnation>) -> bool {
     match mail {
         Mail::Verify => true,
         Mail::Node(NodeNews::Said { message, .. }) => match message {

@@ -8,6 +8,7 @@ pub(super) mod begin;
 pub(super) mod pool;
 mod reader;
 mod replace;
+mod roll_call;
 pub(super) mod schema;
 pub(super) mod sink;
 

@@ -1,4 +1,5 @@
-//! Reads one room from Postgres, rows of other servers included. Called through the store's `Reader`. It must never write.
+//! Reads one room from Postgres, rows of other servers included. Called through the store's `Reader`. Of rooms it must never write
+//! anything.
 
 use bytes::Bytes;
 use sqlx::postgres::PgRow;
@@ -6,8 +7,9 @@ use sqlx::{PgConnection, Row};
 
 use super::block;
 use super::pool::PostgresPool;
+use super::roll_call::roll_call;
 use crate::room::id::RoomId;
-use crate::room::node::Incarnation;
+use crate::room::node::{Incarnation, NodeId};
 use crate::store::cache::{SnapshotCache, SnapshotName};
 use crate::store::error::StoreError;
 use crate::store::ledger::RoomView;
@@ -60,6 +62,11 @@ impl PostgresReader {
         let (name, pooler) = (room.clone(), self.pool.options().pooler);
         let id = self.pool.read(move |connection| Box::pin(async move { room_id(connection, &name, pooler).await }));
         Ok(id.await?.map(Incarnation))
+    }
+
+    /// See [`roll_call`].
+    pub(in crate::store) async fn roll_call(&self, node: NodeId) -> Result<Vec<NodeId>, StoreError> {
+        roll_call(&self.pool, node).await
     }
 
     pub(in crate::store) async fn close(&self) {

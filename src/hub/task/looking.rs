@@ -1,0 +1,176 @@
+//! What a room's task asks the store in the middle of its life: which room of its name there is, when another node speaks of
+//! one that may be another, and what other nodes have stored. The room goes on meanwhile: a store that does not answer
+//! must never hold up those who type. Part of `task`.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::super::mail::Mail;
+use super::super::saving::Saving;
+use super::nodes::is_doubtful;
+use super::{RoomLost, RoomTask};
+use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews};
+use crate::store::{StoreError, StoredRoom};
+
+/// The most messages that wait for the store's word; what is dropped comes again with the next comparison of documents.
+const DOUBTS_MAX: usize = 256;
+
+/// So long a turn waits for the store's word, once.
+const MOMENT: Duration = Duration::from_millis(100);
+
+type Asked<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// What was asked and is not answered.
+#[derive(Default)]
+pub(super) struct Looking {
+    incarnation: Option<Asked<Option<Incarnation>>>,
+    /// What the room knew of itself when that was asked.
+    own: Option<Incarnation>,
+    /// What waits for the answer.
+    doubts: Vec<Mail>,
+    stored: Option<Asked<StoredRoom>>,
+    /// More was stored since that was asked.
+    stored_more: bool,
+}
+
+/// Whether something was asked just now.
+#[derive(Debug, PartialEq, Eq)]
+enum Asking {
+    /// It was.
+    Anew,
+    /// It was not: nothing is in doubt, or the store has not answered for a while.
+    Already,
+}
+
+/// An answer.
+pub(super) enum Found {
+    Incarnation(Result<Option<Incarnation>, StoreError>),
+    Stored(Result<StoredRoom, StoreError>),
+}
+
+impl Looking {
+    /// Waits for an answer. Cancel-safe.
+    pub(super) async fn found(&mut self) -> Found {
+        tokio::select! {
+            found = answer(&mut self.incarnation) => {
+                self.incarnation = None;
+                Found::Incarnation(found)
+            }
+            found = answer(&mut self.stored) => {
+                self.stored = None;
+                Found::Stored(found)
+            }
+        }
+    }
+
+    /// Asks what is stored.
+    pub(super) fn look_for_stored(&mut self, saving: &Saving) {
+        if self.stored.is_some() {
+            self.stored_more = true;
+        } else {
+            self.stored = Some(Box::pin(saving.look_for_stored()));
+        }
+    }
+}
+
+async fn answer<T>(asked: &mut Option<Asked<T>>) -> Result<T, StoreError> {
+    match asked {
+        Some(asked) => asked.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl RoomTask {
+    /// Sets aside what may be about another room of the same name, asks the store, and waits for a moment: as long as it
+    /// answers, everything is taken in the order in which it came.
+    pub(super) async fn ask_in_doubt(&mut self) {
+        if self.set_doubts_aside() == Asking::Anew
+            && let Ok(found) = timeout(MOMENT, answer(&mut self.looking.incarnation)).await
+        {
+            self.looking.incarnation = None;
+            match found {
+                Ok(stored) => self.believe(stored),
+                Err(_) => self.looking.doubts.clear(),
+            }
+        }
+    }
+
+    fn set_doubts_aside(&mut self) -> Asking {
+        let own = self.saving.incarnation();
+        let looking = &mut self.looking;
+        let doubts = self.waiting.extract_if(.., |mail| is_doubtful(mail, own));
+        for doubt in doubts {
+            if looking.doubts.len() < DOUBTS_MAX {
+                looking.doubts.push(doubt);
+            }
+        }
+        if !looking.doubts.is_empty() && looking.incarnation.is_none() {
+            looking.own = own;
+            looking.incarnation = Some(Box::pin(self.saving.look_for_incarnation()));
+            return Asking::Anew;
+        }
+        Asking::Already
+    }
+
+    /// Goes on with what the store has answered.
+    pub(super) async fn take_found(&mut self, found: Found) -> Result<(), RoomLost> {
+        match found {
+            Found::Incarnation(Ok(stored)) => {
+                self.believe(stored);
+                if self.deleted { Ok(()) } else { self.take_waiting().await }
+            }
+            // Whoever compares documents does so again.
+            Found::Incarnation(Err(_)) => {
+                self.looking.doubts.clear();
+                Ok(())
+            }
+            Found::Stored(stored) => self.take_stored(stored).await,
+        }
+    }
+
+    /// The room is done when it was deleted; what is said of a room that was is not heard.
+    fn believe(&mut self, stored: Option<Incarnation>) {
+        let doubts = std::mem::take(&mut self.looking.doubts);
+        match stored {
+            Some(stored) => self.deleted = !self.saving.is_of(stored),
+            None if self.looking.own.is_none() && self.saving.incarnation().is_some() => {
+                // It was made in between: what is still in doubt is asked again.
+                self.waiting.extend(doubts);
+                self.set_doubts_aside();
+                return;
+            }
+            None => self.deleted = self.looking.own.is_some(),
+        }
+        self.waiting.extend(doubts.into_iter().filter(|mail| match mail {
+            Mail::Node(NodeNews::Said { message: NodeMessage::Digest { incarnation, .. }, .. }) => {
+                incarnation.is_none() || *incarnation == stored
+            }
+            Mail::Node(NodeNews::Said { message: NodeMessage::Updates { kept: Kept::Saved, .. }, .. }) => {
+                stored.is_some()
+            }
+            _ => true,
+        }));
+    }
+
+    async fn take_stored(&mut self, stored: Result<StoredRoom, StoreError>) -> Result<(), RoomLost> {
+        let more = std::mem::take(&mut self.looking.stored_more);
+        let StoredRoom { snapshot, rows, .. } = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                // The next comparison of documents finds it missing once more.
+                tracing::warn!(%error, "what another node has stored cannot be read at present");
+                return Ok(());
+            }
+        };
+        if more {
+            self.looking.look_for_stored(&self.saving);
+        }
+        let updates = snapshot.into_iter().chain(rows.into_iter().map(|row| row.data)).collect();
+        let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;
+        let lost = effects.document_lost;
+        self.carry_out(Instant::now(), effects);
+        if lost { self.rebuild().await } else { Ok(()) }
+    }
+}
