@@ -4,6 +4,7 @@
 //! All operations are done or none: nothing in here may fail once something was written.
 
 mod error;
+mod excerpt;
 mod list;
 mod parse;
 mod plan;
@@ -27,7 +28,8 @@ use super::role::Writes;
 use super::trip::{self, Rule};
 use super::view::{Entries, Roots, ViewError, ViewLimits};
 
-pub use error::{PatchCode, PatchError};
+pub use error::{Current, PatchCode, PatchError};
+pub use excerpt::{EXCERPT_BYTES_MAX, Excerpt};
 
 /// A patch of more operations than this, or one that copies, may take long whatever the document's size.
 const FEW_OPERATIONS: usize = 64;

@@ -34,9 +34,7 @@ impl Patch {
                 .hint("Send them in several patches.");
             return Err(fault.of(Some(operations_max), None));
         };
-        let read = |(at, mut members): (usize, OperationMembers)| {
-            operation(&mut members).map_err(|(fault, operation)| fault.of(Some(at), operation))
-        };
+        let read = |(at, mut members): (usize, OperationMembers)| operation(&mut members, at);
         Self::new(operations.into_iter().enumerate().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -88,28 +86,30 @@ pub(super) fn name(operation: &PatchOperation) -> &'static str {
     }
 }
 
-type Wrong = (Fault, Option<&'static str>);
-
-fn operation(operation: &mut OperationMembers) -> Result<PatchOperation, Wrong> {
+fn operation(operation: &mut OperationMembers, at: usize) -> Result<PatchOperation, Box<PatchError>> {
+    let wrong = |fault: Fault, name| fault.of(Some(at), name);
     if let Some(twice) = &operation.twice {
         let fault = Fault::new(PatchCode::InvalidOperation, "").expected("each member once");
-        return Err((fault.received(format!("{twice:?} twice")).hint("Leave one of them out."), None));
+        return Err(wrong(fault.received(format!("{twice:?} twice")).hint("Leave one of them out."), None));
     }
-    let op = text(operation, "op").map_err(|fault| (fault, None))?;
+    let op = text(operation, "op").map_err(|fault| wrong(fault, None))?;
     let Some(name) = OPERATIONS.into_iter().find(|known| *known == op) else {
         let fault = Fault::new(PatchCode::InvalidOperation, "").expected(format!("one of {}", OPERATIONS.join(", ")));
         let hint = "Write \"op\" in small letters; use \"add\" to set a member whether or not it is there.";
-        return Err((fault.received(format!("{op:?}")).hint(hint), None));
+        return Err(wrong(fault.received(format!("{op:?}")).hint(hint), None));
     };
-    let wrong = |fault| (fault, Some(name));
-    let path = pointer(operation, "path").map_err(wrong)?;
-    let mut value = || operation.take("value").ok_or_else(|| wrong(missing("value")));
+    members(operation, name).map_err(|fault| wrong(fault, Some(name)))
+}
+
+fn members(operation: &mut OperationMembers, name: &'static str) -> Result<PatchOperation, Fault> {
+    let path = pointer(operation, "path")?;
+    let mut value = || operation.take("value").ok_or_else(|| missing("value"));
     Ok(match name {
         "add" => PatchOperation::Add(AddOperation { value: value()?, path }),
         "remove" => PatchOperation::Remove(RemoveOperation { path }),
         "replace" => PatchOperation::Replace(ReplaceOperation { value: value()?, path }),
-        "move" => PatchOperation::Move(MoveOperation { from: pointer(operation, "from").map_err(wrong)?, path }),
-        "copy" => PatchOperation::Copy(CopyOperation { from: pointer(operation, "from").map_err(wrong)?, path }),
+        "move" => PatchOperation::Move(MoveOperation { from: pointer(operation, "from")?, path }),
+        "copy" => PatchOperation::Copy(CopyOperation { from: pointer(operation, "from")?, path }),
         _ => PatchOperation::Test(TestOperation { value: value()?, path }),
     })
 }

@@ -198,7 +198,8 @@ impl Plan<'_> {
                 Err(Fault::new(PatchCode::TestFailed, path)
                     .expected(excerpt(value))
                     .received(excerpt(found))
-                    .hint("The document is not as you thought; read it again."))
+                    .hint("The document is not as you thought; read it again.")
+                    .current(path, found))
             }
         }
     }
@@ -290,7 +291,9 @@ impl Plan<'_> {
             Value::Array(values) => format!("{:?} is a list of {}; the first is 0.", reached.as_str(), values.len()),
             _ => format!("{:?} is {}, in which nothing is.", reached.as_str(), excerpt(last)),
         };
-        not_found(path).hint(hint)
+        let fault = not_found(path).hint(hint);
+        // The whole document, and what was read of a root in part, say nothing of what is there.
+        if depth == 0 || is_partial { fault } else { fault.current(&reached, last) }
     }
 
     fn find_mut(&mut self, path: &Pointer) -> Result<&mut Value, Fault> {

@@ -414,6 +414,17 @@ fn errors_name_the_operation_and_say_what_to_do() {
     assert_eq!(error.hint, r#""/trip" has the keys "tags", "title". Use "add" for a new one."#);
     let typo = json!([{"op": "remove", "path": "/items/nowhere"}]);
     assert_eq!(fault(apply(&mut document, &typo)).hint, r#""/items" has no such key. Use "add" for a new one."#);
+    let current = |patch| fault(apply(&mut document, &patch)).current.map(|current| (current.pointer, current.value));
+    let found = [
+        json!([{"op": "test", "path": "/trip/tags", "value": []}]),
+        json!([{"op": "replace", "path": "/trip/titel", "value": 1}]),
+        json!([{"op": "remove", "path": "/items/nowhere"}]),
+        json!([{"op": "remove", "path": "/nowhere/at/all"}]),
+    ]
+    .map(current);
+    let whole = |pointer: &str, value| Some((pointer.to_owned(), Excerpt::Whole(value)));
+    let trip = json!({"title": "Rome", "tags": ["a"]});
+    assert_eq!(found, [whole("/trip/tags", json!(["a"])), whole("/trip", trip), None, None]);
     let names: std::collections::BTreeSet<_> = PatchCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(names.len(), PatchCode::ALL.len());
 }
