@@ -1,5 +1,5 @@
 //! A value as a program is shown it that reads what changed, or what stands in the way: never more than so much of it.
-//! Made for errors.
+//! Made by `preview` and for errors.
 
 use std::io::{self, Write};
 

@@ -1,6 +1,7 @@
 //! JSON Patch (RFC 6902) onto a live document. `Patch::parse` is the only way to make one from bytes; `apply` plans it on
 //! the JSON of the roots that it names, and only a plan without a fault is written, as the smallest difference, in one
-//! change of the document. Called by `Room`, which treats what comes out like any author's update.
+//! change of the document; `preview` plans it and writes nothing.
+//! Called by `Room`, which treats what comes out like any author's update.
 //! All operations are done or none: nothing in here may fail once something was written.
 
 mod error;
@@ -8,6 +9,7 @@ mod excerpt;
 mod list;
 mod parse;
 mod plan;
+mod preview;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -21,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use json_patch::PatchOperation;
+use serde_json::{Map, Value};
 
 use super::change::Poisoned;
 use super::document::Document;
@@ -30,6 +33,7 @@ use super::view::{Entries, Roots, ViewError, ViewLimits};
 
 pub use error::{Current, PatchCode, PatchError};
 pub use excerpt::{EXCERPT_BYTES_MAX, Excerpt};
+pub use preview::{CHANGES_MAX, Preview, ValueChange};
 
 /// A patch of more operations than this, or one that copies, may take long whatever the document's size.
 const FEW_OPERATIONS: usize = 64;
@@ -75,15 +79,27 @@ impl Patch {
         let names = self.roots();
         let before = document.read(names.as_ref().map_or(Roots::All, Roots::Named), limits)?;
         let after = self.plan(&before, writes, limits)?;
-        let difference = write::Difference::new(before.json, after);
+        let difference = fitting(document, before.json, after)?;
         if difference.is_empty() {
             return Ok(None);
         }
-        if !document.has_space(difference.bytes()) {
-            return Err(PatchFailure::DocumentTooLarge);
-        }
         let size = document.size();
         Ok(document.edit(|txn| difference.write(txn, size))?)
+    }
+
+    /// What `apply` would do, or why it would not. The document stays as it is; its estimates of its size may get better.
+    pub fn preview(
+        &self,
+        document: &mut Document,
+        writes: Writes,
+        limits: &ViewLimits,
+    ) -> Result<Preview, PatchFailure> {
+        let names = self.whole_roots();
+        let before = document.read(names.as_ref().map_or(Roots::All, Roots::Named), limits)?;
+        let after = self.plan(&before, writes, limits)?;
+        let preview = Preview::new(&before.json, &after);
+        fitting(document, before.json, after)?;
+        Ok(preview)
     }
 
     /// What it reads or writes of which roots; nothing when it names the whole document. Of an item, only that item.
@@ -103,6 +119,24 @@ impl Patch {
         }
         Some(roots)
     }
+
+    /// The same roots, none of them in part.
+    fn whole_roots(&self) -> Option<BTreeMap<String, Entries>> {
+        self.roots().map(|roots| roots.into_keys().map(|name| (name, Entries::All)).collect())
+    }
+}
+
+/// What is to be written, if the document has space for it.
+fn fitting(
+    document: &mut Document,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+) -> Result<write::Difference, PatchFailure> {
+    let difference = write::Difference::new(before, after);
+    if difference.is_empty() || document.has_space(difference.bytes()) {
+        return Ok(difference);
+    }
+    Err(PatchFailure::DocumentTooLarge)
 }
 
 /// Whether the entries of a root have nothing to do with each other.
