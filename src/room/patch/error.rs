@@ -22,8 +22,10 @@ pub enum PatchCode {
     NotFound,
     /// The index of a list is malformed or beyond its end.
     InvalidIndex,
-    /// A `test` did not hold.
+    /// A `test` did not hold, or what stands beside what a verb does is not where it was to be.
     TestFailed,
+    /// What was to be added under an id of its own is there already.
+    AlreadyExists,
     /// A value was to be moved into itself.
     MoveIntoItself,
     /// The caller's role may not write there.
@@ -40,7 +42,7 @@ pub enum PatchCode {
 
 impl PatchCode {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotAPatch,
         Self::TooLarge,
         Self::InvalidOperation,
@@ -48,6 +50,7 @@ impl PatchCode {
         Self::NotFound,
         Self::InvalidIndex,
         Self::TestFailed,
+        Self::AlreadyExists,
         Self::MoveIntoItself,
         Self::NotAllowed,
         Self::FixedRoot,
@@ -66,6 +69,7 @@ impl PatchCode {
             Self::NotFound => "not_found",
             Self::InvalidIndex => "invalid_index",
             Self::TestFailed => "test_failed",
+            Self::AlreadyExists => "already_exists",
             Self::MoveIntoItself => "move_into_itself",
             Self::NotAllowed => "not_allowed",
             Self::FixedRoot => "fixed_root",
@@ -83,7 +87,8 @@ pub struct PatchError {
     pub index: Option<usize>,
     /// Its `op`, if it has a known one.
     pub operation: Option<&'static str>,
-    /// JSON pointer to what it is about: its `path`, its `from`, or a field below.
+    /// JSON pointer to what it is about: its `path`, its `from`, or a field below. With [`PatchCode::InvalidOperation`],
+    /// a pointer into the operation, to the member of a verb that is wrong.
     pub pointer: String,
     /// What is wrong.
     pub code: PatchCode,

@@ -53,7 +53,7 @@ pub(super) fn root(document: &Document, name: &str) -> Value {
     all(document)[name].clone()
 }
 
-fn fault(result: Result<Option<Bytes>, PatchFailure>) -> PatchError {
+pub(super) fn fault(result: Result<Option<Bytes>, PatchFailure>) -> PatchError {
     match result {
         Err(PatchFailure::Refused(error)) => *error,
         other => panic!("a fault, not {other:?}"),
@@ -61,10 +61,10 @@ fn fault(result: Result<Option<Bytes>, PatchFailure>) -> PatchError {
 }
 
 /// Somebody else's copy of a document, who edits it.
-struct Client(Doc);
+pub(super) struct Client(Doc);
 
 impl Client {
-    fn of(document: &Document) -> Self {
+    pub(super) fn of(document: &Document) -> Self {
         let mut options = Options::with_client_id(yrs::ClientID::new(3));
         options.offset_kind = yrs::OffsetKind::Utf16;
         let client = Self(Doc::with_options(options));
@@ -72,12 +72,12 @@ impl Client {
         client
     }
 
-    fn hear(&self, update: &[u8]) {
+    pub(super) fn hear(&self, update: &[u8]) {
         let update = Update::decode_v1(update).expect("valid");
         self.0.transact_mut().apply_update(update).expect("whole");
     }
 
-    fn edit(&self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Bytes {
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Bytes {
         let mut txn = self.0.transact_mut();
         edit(&mut txn);
         txn.encode_update_v1().into()
