@@ -5,6 +5,7 @@
 
 mod check;
 
+pub(super) use check::date;
 pub use check::{FIELD_ERRORS_MAX, FieldError, check};
 
 /// What a value may be.

@@ -199,8 +199,8 @@ fn whole(number: &Number) -> Option<i64> {
     })
 }
 
-/// The library reads more forms than ISO 8601's plain one.
-fn date(text: &str) -> Option<Date> {
+/// Reads a date as trips write it. The library reads more forms than ISO 8601's plain one.
+pub fn date(text: &str) -> Option<Date> {
     let plain = text.len() == 10
         && text.bytes().enumerate().all(|(at, byte)| match at {
             4 | 7 => byte == b'-',
