@@ -4,6 +4,7 @@
 //! Fields that are not listed are allowed and not looked into, but where a record says otherwise.
 
 mod check;
+mod value;
 
 pub use check::{FIELD_ERRORS_MAX, FieldError, check};
 

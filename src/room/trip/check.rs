@@ -1,14 +1,10 @@
 //! Checks what a writer changed against the tables of `trip`, and says for every wrong field where it is, what is
 //! expected and what to do.
 
-use std::str::FromStr;
-
-use iso_currency::Currency;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use json_patch::jsonptr::PointerBuf;
 use serde_json::{Map, Number, Value};
 
+use super::value::{currency, date, time};
 use super::{Field, Null, Others, ROOTS, Record, Rule};
 use crate::room::json::excerpt;
 
@@ -137,9 +133,7 @@ fn fits(rule: Rule, value: &Value) -> Result<(), String> {
         (Rule::OneOf(words), Value::String(word)) => words.contains(&word.as_str()),
         (Rule::Date, Value::String(text)) => date(text).is_some(),
         (Rule::Time, Value::String(text)) => time(text).is_some(),
-        (Rule::Currency, Value::String(code)) => {
-            Currency::from_code(code).is_some_and(|currency| currency.code() == code)
-        }
+        (Rule::Currency, Value::String(code)) => currency(code).is_some(),
         (Rule::Amount, Value::String(amount)) => is_amount(amount),
         (Rule::Amount, Value::Number(number)) => return Err(format!("Write it as text: \"{number}\".")),
         (Rule::Whole { least }, Value::Number(number)) => whole(number).is_some_and(|whole| whole >= least),
@@ -197,30 +191,6 @@ fn whole(number: &Number) -> Option<i64> {
         let whole = number.as_f64().filter(|number| number.fract() == 0.0)?;
         format!("{whole:.0}").parse().ok()
     })
-}
-
-/// The library reads more forms than ISO 8601's plain one.
-fn date(text: &str) -> Option<Date> {
-    let plain = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if plain { Date::from_str(text).ok() } else { None }
-}
-
-/// RFC 3339, with the `[zone]` of RFC 9557 behind it or without: the library reads more forms than these.
-fn time(text: &str) -> Option<Timestamp> {
-    let (day, rest) = text.split_at_checked(10)?;
-    date(day)?;
-    let clock = rest.strip_prefix(['T', 't'])?.split('[').next()?;
-    let shape: String = clock.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
-    let shape = shape.strip_prefix("00:00:00")?;
-    let zone = shape.strip_prefix('.').map_or(shape, |fraction| fraction.trim_start_matches('0'));
-    if !matches!(zone, "Z" | "z" | "+00:00" | "-00:00") || shape.starts_with(".Z") {
-        return None;
-    }
-    Timestamp::from_str(text).ok()
 }
 
 fn is_amount(text: &str) -> bool {
