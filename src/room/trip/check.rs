@@ -4,15 +4,13 @@
 use json_patch::jsonptr::PointerBuf;
 use serde_json::{Map, Number, Value};
 
+use super::amount::{Amount, FRACTION_DIGITS, WHOLE_DIGITS};
 use super::value::{currency, date, time};
 use super::{Field, Null, Others, ROOTS, Record, Rule};
 use crate::room::json::excerpt;
 
 /// So many wrong fields are told of at once.
 pub const FIELD_ERRORS_MAX: usize = 20;
-
-/// The most digits of an amount before and after the point.
-const AMOUNT_DIGITS: (usize, usize) = (15, 4);
 
 /// A field that holds what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +132,7 @@ fn fits(rule: Rule, value: &Value) -> Result<(), String> {
         (Rule::Date, Value::String(text)) => date(text).is_some(),
         (Rule::Time, Value::String(text)) => time(text).is_some(),
         (Rule::Currency, Value::String(code)) => currency(code).is_some(),
-        (Rule::Amount, Value::String(amount)) => is_amount(amount),
+        (Rule::Amount, Value::String(amount)) => Amount::parse(amount).is_some(),
         (Rule::Amount, Value::Number(number)) => return Err(format!("Write it as text: \"{number}\".")),
         (Rule::Whole { least }, Value::Number(number)) => whole(number).is_some_and(|whole| whole >= least),
         (Rule::Number { least, most }, Value::Number(number)) => {
@@ -160,8 +158,7 @@ fn describe(rule: Rule) -> String {
         Rule::Time => "a time with its zone, as in RFC 3339".to_owned(),
         Rule::Currency => "a currency code of ISO 4217, in capitals".to_owned(),
         Rule::Amount => format!(
-            "an amount as decimal text, at most {} digits before the point and {} after it",
-            AMOUNT_DIGITS.0, AMOUNT_DIGITS.1
+            "an amount as decimal text, at most {WHOLE_DIGITS} digits before the point and {FRACTION_DIGITS} after it"
         ),
         Rule::Whole { least } => format!("a whole number, at least {least}"),
         Rule::Number { least, most } => format!("a number from {least} to {most}"),
@@ -191,15 +188,6 @@ fn whole(number: &Number) -> Option<i64> {
         let whole = number.as_f64().filter(|number| number.fract() == 0.0)?;
         format!("{whole:.0}").parse().ok()
     })
-}
-
-fn is_amount(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').map_or((unsigned, None), |(whole, part)| (whole, Some(part)));
-    let digits = |part: &str, most: usize| {
-        !part.is_empty() && part.len() <= most && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    digits(whole, AMOUNT_DIGITS.0) && fraction.is_none_or(|fraction| digits(fraction, AMOUNT_DIGITS.1))
 }
 
 /// Whether one date or time is before another; what is neither is not compared.
