@@ -173,7 +173,9 @@ impl Members {
                         .filter(|line| *line.protocol() == Protocol::Events);
                     let delivered: Vec<_> =
                         lines.map(|line| line.deliver(now, std::slice::from_ref(&frame), None)).collect();
-                    delivered.into_iter().for_each(|delivered| self.count(now, delivered, frame.len()));
+                    for delivered in delivered {
+                        self.count(now, delivered, frame.len());
+                    }
                 }
             }
         }

@@ -102,13 +102,12 @@ impl Room {
     pub(super) fn agent_goes(&mut self, connection: ConnectionId, principal: &PrincipalId) {
         let Some(here) = self.agents.here.get_mut(principal) else { return };
         here.connections.retain(|other| *other != connection);
-        match here.connections.first() {
-            Some(other) => self.presence.hand_over(here.client, connection, *other),
-            None => {
-                self.agents.here.remove(principal);
-                self.agents.untold.remove(principal);
-                // Its presence goes with the connection.
-            }
+        if let Some(other) = here.connections.first() {
+            self.presence.hand_over(here.client, connection, *other);
+        } else {
+            // Its presence goes with the connection.
+            self.agents.here.remove(principal);
+            self.agents.untold.remove(principal);
         }
     }
 

@@ -6,6 +6,8 @@
 pub mod request;
 pub mod status;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,13 +16,15 @@ use utoipa::ToSchema;
 
 use super::id::RoomId;
 use super::principal::{Principal, PrincipalId};
+use super::trip::warnings::Warning;
 use crate::wire::close::CloseReason;
 use status::AgentStatus;
 
 /// The version of the envelope.
 pub const VERSION: u8 = 1;
 /// A word of each thing that clients may rely on, as `room.welcome` lists them.
-pub const FEATURES: &[&str] = &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "auth.refresh", "ping"];
+pub const FEATURES: &[&str] =
+    &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "trip.warning", "auth.refresh", "ping"];
 
 /// What the server says.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -63,9 +67,15 @@ pub enum Event {
     /// The answer to `doc.patch`: it is durable.
     #[serde(rename = "doc.patched")]
     Patched(Patched),
+    /// The answer to `doc.patch` with `dry_run`: what would change, and nothing was.
+    #[serde(rename = "doc.previewed")]
+    Previewed(Previewed),
     /// The answer to `doc.patch`: nothing was changed, and why.
     #[serde(rename = "doc.rejected")]
     Rejected(Fault),
+    /// All that is odd about the trip now: the latest set, which replaces the one before it.
+    #[serde(rename = "trip.warning")]
+    Warnings(Warnings),
     /// The answer to what cannot be done. The socket stays.
     #[serde(rename = "error")]
     Error(Fault),
@@ -236,11 +246,64 @@ pub struct Changed {
 pub struct Patched {
     /// The document's version right after it.
     pub version: String,
+    /// The ids of what was added, in the order of the operations.
+    pub added: Vec<Added>,
+}
+
+/// Something that an operation has added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Added {
+    /// The operation's place in the list, from 0.
+    pub operation: usize,
+    /// Its id.
+    #[schema(example = "item-7k2m9qv4t1ab")]
+    pub id: String,
+}
+
+/// What a patch would change.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Previewed {
+    /// The document's version, of which this is true.
+    pub version: String,
+    /// Each value that would be another one; at most a hundred.
+    pub changes: Vec<Difference>,
+    /// How many more there are.
+    pub left_out: usize,
+    /// What would be odd about the trip then, and is not now.
+    #[schema(value_type = Vec<Object>)]
+    pub warnings: Vec<Warning>,
+}
+
+/// A value that would be another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Difference {
+    /// JSON pointer to it.
+    #[schema(example = "/items/ab12/day")]
+    pub pointer: String,
+    /// What is there, as JSON, the beginning of it if it is long; null when it would be new.
+    pub before: Option<String>,
+    /// What would be there; null when it would be removed.
+    pub after: Option<String>,
+}
+
+/// What is odd about the trip.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Warnings {
+    /// The document's version, of which this is true.
+    pub version: String,
+    /// All of it, the most severe first: each with `code`, `severity`, `pointers`, `text` and `suggestion`.
+    #[schema(value_type = Vec<Object>)]
+    pub warnings: Vec<Warning>,
 }
 
 /// What cannot be done, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Fault {
+#[serde(transparent)]
+pub struct Fault(Box<FaultContent>);
+
+/// See there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FaultContent {
     /// A word for programs: one of `docs/events.md`.
     #[schema(example = "invalid_message")]
     pub code: &'static str,
@@ -251,7 +314,7 @@ pub struct Fault {
     /// When, at the earliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// What is wrong: a JSON pointer into `data`, or into the document.
+    /// What is wrong: a JSON pointer into the frame, or into the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What would be right.
@@ -266,12 +329,15 @@ pub struct Fault {
     /// The document's version, when another one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// What the document has where a patch found it otherwise than it thought: JSON, the beginning of it if it is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
 }
 
 impl Fault {
     /// A fault that trying again does not mend.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(FaultContent {
             code,
             message: message.into(),
             retryable: false,
@@ -281,7 +347,70 @@ impl Fault {
             received: None,
             hint: None,
             version: None,
-        }
+            current: None,
+        }))
+    }
+
+    /// The same may succeed after this time.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        (self.0.retryable, self.0.retry_after_ms) =
+            (true, u64::try_from(wait.as_millis()).ok().map(|wait| wait.max(1)));
+        self
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.0.field = Some(field.into());
+        self
+    }
+
+    /// The same where what the field begins with is part of something bigger.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Self {
+        self.0.field = self.0.field.map(|field| format!("{prefix}{field}"));
+        self
+    }
+
+    /// What would be right.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.0.expected = Some(expected.into());
+        self
+    }
+
+    /// What is there instead.
+    #[must_use]
+    pub fn received(mut self, received: impl Into<String>) -> Self {
+        self.0.received = Some(received.into());
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The document's version, when another one was asked for.
+    #[must_use]
+    pub fn version(mut self, version: &impl ToString) -> Self {
+        self.0.version = Some(version.to_string());
+        self
+    }
+
+    /// What the document has.
+    #[must_use]
+    pub fn current(mut self, current: Option<String>) -> Self {
+        self.0.current = current;
+        self
+    }
+
+    /// What it says.
+    pub fn content(&self) -> &FaultContent {
+        &self.0
     }
 }
 

@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::Timestamp;
 use json_patch::jsonptr::PointerBuf;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::effects::{Audience, Effects};
 use super::event::request::Subscription;
-use super::event::{Changed, Event, FEATURES, Party, SocketLimits, Welcome, moment};
+use super::event::{self, Changed, Event, FEATURES, Party, SocketLimits, Welcome, moment};
 use super::id::ConnectionId;
 use super::presence::PresenceChange;
 use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::role::Role;
 use super::room::Room;
+use super::trip::warnings::Warnings;
 use super::version::Version;
 use super::view::DocumentView;
 
@@ -66,6 +67,8 @@ pub(super) struct Listeners {
     authors: BTreeSet<PrincipalId>,
     /// It is time to compare.
     due: bool,
+    /// What is odd about the document as it was compared last.
+    warnings: Warnings,
 }
 
 struct Listener {
@@ -124,6 +127,11 @@ impl Room {
             server_version: env!("CARGO_PKG_VERSION"),
         };
         self.tell_one(connection, &Event::Welcome(Box::new(welcome)), effects);
+        if let Some(view) = self.listeners.compared.clone()
+            && !self.listeners.warnings.current().is_empty()
+        {
+            self.tell_one(connection, &self.warnings(&view), effects);
+        }
     }
 
     /// A connection is gone, perhaps a listener.
@@ -242,6 +250,7 @@ impl Room {
         if let Some(welcomed) = self.listeners.welcomed.take() {
             self.listeners.compared = self.view().ok();
             self.listeners.changed = false;
+            self.warn(effects);
             if self.version() != welcomed {
                 let unknown =
                     News { more: true, authors: std::mem::take(&mut self.listeners.authors), ..News::default() };
@@ -252,6 +261,7 @@ impl Room {
             self.listeners.compared_at = Some(self.now);
             let view = self.view().ok();
             let before = std::mem::replace(&mut self.listeners.compared, view.clone());
+            self.warn(effects);
             let mut found = News { authors: std::mem::take(&mut self.listeners.authors), ..News::default() };
             match (before, view) {
                 (Some(before), Some(after)) => found.compare(&before, &after),
@@ -278,6 +288,21 @@ impl Room {
             let changed = Changed { version: version.clone(), pointers: pointers.into_iter().collect(), more, by };
             self.tell_one(connection, &Event::Changed(changed), effects);
         }
+    }
+
+    /// Tells everybody what is odd about the trip, when that is something else than before.
+    fn warn(&mut self, effects: &mut Effects) {
+        let Some(view) = self.listeners.compared.clone() else { return };
+        let roots: Map<String, Value> = serde_json::from_slice(&view.json).unwrap_or_default();
+        if self.listeners.warnings.refresh(&roots).is_some() {
+            let event = self.encode(&self.warnings(&view), None);
+            effects.events.push((Audience::Everybody, event));
+        }
+    }
+
+    fn warnings(&self, view: &DocumentView) -> Event {
+        let warnings = self.listeners.warnings.current().to_vec();
+        Event::Warnings(event::Warnings { version: view.version.to_string(), warnings })
     }
 
     fn tell_one(&self, connection: ConnectionId, event: &Event, effects: &mut Effects) {

@@ -9,9 +9,10 @@ use bytes::Bytes;
 
 use super::durability::LogPosition;
 use super::event::AgentNow;
-use super::patch::{Patch, PatchError};
+use super::patch::{Patch, PatchError, Preview};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
+use super::trip::warnings::Warning;
 use super::update::CheckedUpdate;
 use super::version::Version;
 use super::view::{DocumentView, ViewError};
@@ -57,6 +58,13 @@ pub enum Ask {
         /// Only if the document is this one.
         if_match: Option<Version>,
     },
+    /// To say what a patch would do, and do nothing.
+    Preview {
+        /// What its author may write.
+        writes: Writes,
+        /// The patch.
+        patch: Box<Patch>,
+    },
 }
 
 /// What came of a request.
@@ -68,6 +76,8 @@ pub enum Answer {
     State(Bytes),
     /// The change is durable, or said nothing new; the document was this one when it was made.
     Saved(Version),
+    /// See [`Ask::Preview`]; the document's version, and the warnings that would be new.
+    Preview(Version, Box<Preview>, Vec<Warning>),
     /// It was not done, and nothing has changed.
     Refused(RequestRefusal),
 }
@@ -159,7 +169,9 @@ impl Requests {
 
     /// Whether the next one is dear by itself, whatever the document is like.
     pub fn next_is_heavy(&self) -> bool {
-        self.open.front().is_some_and(|request| matches!(&request.ask, Ask::Patch { patch, .. } if patch.is_heavy()))
+        self.open.front().is_some_and(
+            |request| matches!(&request.ask, Ask::Patch { patch, .. } | Ask::Preview { patch, .. } if patch.is_heavy()),
+        )
     }
 
     /// A change was made, the last row of which is at `position`.

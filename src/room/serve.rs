@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use smallvec::smallvec;
 
 use super::effects::{Effects, Fanout};
@@ -14,6 +15,7 @@ use super::request::{Answer, Ask, Present, RequestId, RequestRefusal, RoomView};
 use super::role::Writes;
 use super::room::{Room, SMALL_DOCUMENT};
 use super::taking::{Author, NOBODY};
+use super::trip::warnings;
 use super::update::CheckedUpdate;
 use super::version::Version;
 use super::view::{DocumentView, ViewError};
@@ -45,6 +47,7 @@ impl Room {
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
             Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
+            Ask::Preview { writes, patch } => self.preview(writes, &patch).map(Some),
             Ask::Patch { by, writes, patch, if_match } => {
                 self.patch(request.id, (&by, writes), &patch, if_match, &mut effects)
             }
@@ -157,6 +160,23 @@ impl Room {
             }
         }
         Ok(self.save(id))
+    }
+
+    /// What a patch would change, and of what it would make the trip warn.
+    fn preview(&mut self, writes: Writes, patch: &Patch) -> Result<Answer, RequestRefusal> {
+        let preview =
+            patch.preview(&mut self.document, writes, &self.view_limits).map_err(|failure| match failure {
+                PatchFailure::Refused(error) => RequestRefusal::Patch(error),
+                PatchFailure::Unreadable(error) => error.into(),
+                PatchFailure::DocumentTooLarge => RequestRefusal::TooLarge,
+                PatchFailure::Poisoned(_) => RequestRefusal::Harmful,
+            })?;
+        let view = self.view()?;
+        let before: Map<String, Value> = serde_json::from_slice(&view.json).unwrap_or_default();
+        let mut after = before.clone();
+        after.extend(preview.roots.clone());
+        let raised = warnings::changes(&warnings::find(&before), &warnings::find(&after)).raised;
+        Ok(Answer::Preview(view.version, Box::new(preview), raised))
     }
 
     /// The change is made; its author hears of it when it is durable.

@@ -81,6 +81,8 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, room: RoomId, li
     reason
 }
 
+/// A newer token that was looked at, and the `ref` of who sent it.
+type Renewal = (Option<String>, Result<Arc<Identity>, Refused>);
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 struct Session {
@@ -92,7 +94,7 @@ struct Session {
     /// What the room is asked.
     answers: FuturesUnordered<Pending<Answer>>,
     /// The newer token that is looked at, and the `ref` of who sent it.
-    renewal: Option<Pending<(Option<String>, Result<Arc<Identity>, Refused>)>>,
+    renewal: Option<Pending<Renewal>>,
     /// When the client is to be told that its token ends.
     expiring: Option<Instant>,
 }
@@ -193,21 +195,21 @@ impl Session {
             return Ok(());
         }
         let text = std::str::from_utf8(frame).map_err(|_| CloseReason::UnsupportedData)?;
-        let request::Said { reference, request } = request::read(text);
+        let request::Said { reference, kind, request } = request::read(text);
         let reference = reference.as_deref();
-        let request = match request {
-            Ok(request) => request,
-            Err(fault) => {
-                self.say(connection, &Event::Error(*fault), reference);
-                return Ok(());
-            }
-        };
-        let is_patch = matches!(request, Request::Patch(_));
+        let is_patch = kind.as_deref() == Some(request::PATCH);
         let most = if is_patch { self.limits.patch_bytes } else { self.limits.event_bytes };
         if frame.len() > most {
             self.say(connection, &Event::Error(too_large(frame.len(), most)), reference);
             return Ok(());
         }
+        let request = match request {
+            Ok(request) => request,
+            Err(fault) => {
+                self.say(connection, &Event::Error(fault), reference);
+                return Ok(());
+            }
+        };
         match self.take(request, reference) {
             Ok(Some(mail)) => tell(&self.seat, connection, mail).await,
             Ok(None) => Ok(()),
@@ -231,7 +233,7 @@ impl Session {
                 check(&wanted)?;
                 Ok(Some(Mail::Said(Input::Subscribe { from, wanted })))
             }
-            Request::Ping => Err(Refusal::Event(Event::Pong)),
+            Request::Ping => Err(Event::Pong.into()),
             Request::Refresh(refresh) => {
                 if self.renewal.is_some() {
                     return Err(busy("A token is being looked at.").into());
@@ -264,7 +266,7 @@ impl Session {
         let fault = Fault::new("permission_denied", "Only agents have a status.");
         let hint =
             "Connect with an agent's API key (triproom key create), or with ?name=agent:… while authentication is off.";
-        Err(Fault { hint: Some(hint.to_owned()), ..fault }.into())
+        Err(fault.hint(hint).into())
     }
 
     /// A newer token was looked at.
@@ -278,8 +280,8 @@ impl Session {
                 let retryable =
                     matches!(refused, Refused::StoreDown | Refused::IssuerDown | Refused::TooManyFailures { .. });
                 let fault = Fault::new("auth_failed", format!("The newer token is not taken: {refused}."));
-                let hint = "The present token counts until its end.".to_owned();
-                let fault = Fault { field: Some("/data/token".to_owned()), hint: Some(hint), retryable, ..fault };
+                let fault = fault.at("/data/token").hint("The present token counts until its end.");
+                let fault = if retryable { fault.retry_after(Duration::from_secs(1)) } else { fault };
                 self.say(connection, &Event::Error(fault), reference);
             }
         }
@@ -292,9 +294,8 @@ impl Session {
             return Err(CloseReason::RateLimited);
         }
         let fault = Fault::new("rate_limited", format!("More than {} events a second.", self.limits.events_per_second));
-        let retry_after_ms = u64::try_from(wait.as_millis()).ok().map(|wait| wait.max(1));
-        let hint = Some("What was said was not taken: say it again, later.".to_owned());
-        self.say(connection, &Event::Error(Fault { retryable: true, retry_after_ms, hint, ..fault }), None);
+        let fault = fault.retry_after(wait).hint("What was said was not taken: say it again, later.");
+        self.say(connection, &Event::Error(fault), None);
         Ok(())
     }
 
@@ -346,38 +347,29 @@ impl From<Event> for Refusal {
 }
 
 fn check(wanted: &Subscription) -> Result<(), Fault> {
-    let wrong = |field: String, expected: &str, received: String| Fault {
-        field: Some(field),
-        expected: Some(expected.to_owned()),
-        received: Some(received),
-        ..Fault::new("invalid_message", "The subscription cannot be taken.")
-    };
+    let wrong = Fault::new("invalid_message", "The subscription cannot be taken.");
     if wanted.pointers.len() > POINTERS_MAX {
         let received = format!("{} pointers", wanted.pointers.len());
-        return Err(wrong("/data/pointers".to_owned(), &format!("at most {POINTERS_MAX} pointers"), received));
+        return Err(wrong.at("/data/pointers").expected(format!("at most {POINTERS_MAX} pointers")).received(received));
     }
     match wanted.pointers.iter().position(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
-        Some(at) => Err(wrong(
-            format!("/data/pointers/{at}"),
-            "a JSON pointer, which begins with a slash",
-            wanted.pointers[at].chars().take(100).collect(),
-        )),
+        Some(at) => {
+            let received: String = wanted.pointers[at].chars().take(100).collect();
+            let expected = "a JSON pointer, which begins with a slash";
+            Err(wrong.at(format!("/data/pointers/{at}")).expected(expected).received(received))
+        }
         None => Ok(()),
     }
 }
 
 fn too_large(bytes: usize, most: usize) -> Fault {
-    Fault {
-        expected: Some(format!("at most {most} bytes")),
-        received: Some(format!("{bytes} bytes")),
-        hint: Some("Split it.".to_owned()),
-        ..Fault::new("message_too_large", "The event is too large.")
-    }
+    let fault = Fault::new("message_too_large", "The event is too large.");
+    fault.expected(format!("at most {most} bytes")).received(format!("{bytes} bytes")).hint("Split it.")
 }
 
 fn busy(message: &str) -> Fault {
-    let hint = Some("Wait for an answer before you ask more.".to_owned());
-    Fault { retryable: true, retry_after_ms: Some(100), hint, ..Fault::new("rate_limited", message) }
+    let fault = Fault::new("rate_limited", message).retry_after(Duration::from_millis(100));
+    fault.hint("Wait for an answer before you ask more.")
 }
 
 /// Waits for what is there to be waited for. Cancel-safe.

@@ -45,6 +45,37 @@ async fn an_agent_is_welcomed_first_and_reads_and_writes_the_trip() {
 }
 
 #[tokio::test]
+async fn verbs_need_no_ids_and_a_dry_run_says_what_would_follow() {
+    let house = House::open(&[]).await;
+    let (mut agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
+    let dates = json!({"operations": [
+        {"op": "trip.update", "trip": {"title": "Lisbon", "start_date": "2026-05-01", "end_date": "2026-05-03"}},
+        {"op": "item.add", "item": {"kind": "meal", "title": "Pastéis", "day": "2026-05-02"}},
+        {"op": "note.append", "text": "Bring sunscreen"},
+    ]});
+    let patched = agent.ask("doc.patch", dates, "doc.patched").await;
+    assert_eq!(patched["data"]["added"][0]["operation"], 1);
+    let item = patched["data"]["added"][0]["id"].as_str().unwrap().to_owned();
+    let beyond = json!({"operations": [{"op": "item.move", "id": item, "day": "2026-06-01"}], "dry_run": true});
+    let previewed = agent.ask("doc.patch", beyond.clone(), "doc.previewed").await["data"].clone();
+    assert_eq!(previewed["changes"][0]["pointer"], format!("/items/{item}/day"));
+    assert_eq!(previewed["warnings"][0]["code"], "outside_dates");
+    assert_eq!(previewed["version"], patched["data"]["version"], "nothing has changed");
+    let done = json!({"operations": beyond["operations"]});
+    agent.ask("doc.patch", done, "doc.patched").await;
+    let warned = agent.until("trip.warning", |event| event["data"]["warnings"] != json!([])).await;
+    assert_eq!(warned["data"]["warnings"][0]["pointers"][0].as_str().unwrap().split('/').nth(2), Some(&*item));
+    // Whoever comes later hears of it at once, and everybody when it is mended.
+    let (mut late, _) = Listener::join(house.address, "lisbon", "name=late").await;
+    late.until("trip.warning", |event| event["data"]["warnings"] != json!([])).await;
+    let back = json!({"operations": [{"op": "item.move", "id": item, "day": "2026-05-03"}]});
+    agent.ask("doc.patch", back, "doc.patched").await;
+    late.until("trip.warning", |event| event["data"]["warnings"] == json!([])).await;
+    let unknown = json!({"operations": [{"op": "item.remove", "id": "item-nothing"}]});
+    assert_eq!(agent.ask("doc.patch", unknown, "doc.rejected").await["data"]["code"], "not_found");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_answered_and_the_socket_stays() {
     let house = House::open(&["--max-event", "2KiB", "--max-request", "4KiB"]).await;
     let (mut agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
@@ -221,11 +252,11 @@ async fn patches_and_typing_in_any_order_leave_the_same_trip_everywhere() {
     }
     ada.settle(1).await;
     let read = agent.ask("doc.read", json!({}), "doc.content").await;
-    let (_, rest) = Listener::join(house.address, "lisbon", "name=late").await;
-    assert_eq!(rest["version"], read["data"]["version"]);
-    let answer = house.get("/v1/rooms/lisbon/document").await;
-    let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
-    assert_eq!(body, read["data"]["value"]);
+    let (mut late, welcome) = Listener::join(house.address, "lisbon", "name=late").await;
+    assert_eq!(welcome["version"], read["data"]["version"]);
+    let shown = late.ask("doc.read", json!({}), "doc.content").await;
+    assert_eq!(shown["data"], read["data"]);
+    let body = read["data"]["value"].clone();
     assert_eq!(body["notes"].as_str().unwrap(), ada.notes());
 }
 

@@ -39,8 +39,10 @@ pub enum Request {
     Ping,
 }
 
+/// The one request that may be long.
+pub const PATCH: &str = "doc.patch";
 /// The names of all requests.
-pub const TYPES: [&str; 6] = ["doc.read", "doc.patch", "doc.subscribe", "agent.status", "auth.refresh", "ping"];
+pub const TYPES: [&str; 6] = ["doc.read", PATCH, "doc.subscribe", "agent.status", "auth.refresh", "ping"];
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, ToSchema)]
@@ -56,12 +58,33 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchRequest {
-    /// A JSON Patch: all of its operations are done or none.
+    /// Operations of JSON Patch and verbs of the trip, mixed: all of them are done or none.
     #[schema(value_type = Vec<Object>)]
     pub operations: Value,
     /// Only if this is the document's version.
     #[serde(default)]
     pub if_version: Option<String>,
+    /// Only say what would change.
+    #[serde(default)]
+    #[schema(value_type = bool)]
+    pub dry_run: DryRun,
+}
+
+/// Whether a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum DryRun {
+    /// It is.
+    #[default]
+    No,
+    /// It is not, and what it would do is said.
+    Yes,
+}
+
+impl From<bool> for DryRun {
+    fn from(is_dry: bool) -> Self {
+        if is_dry { Self::Yes } else { Self::No }
+    }
 }
 
 /// What of the document's changes a client hears.
@@ -91,8 +114,10 @@ pub struct Refresh {
 pub struct Said {
     /// Comes back in the answer.
     pub reference: Option<String>,
+    /// What kind of thing it is to be: how long it may be depends on that.
+    pub kind: Option<String>,
     /// What is said; or what is wrong with it.
-    pub request: Result<Request, Box<Fault>>,
+    pub request: Result<Request, Fault>,
 }
 
 #[derive(Deserialize)]
@@ -112,47 +137,40 @@ pub fn read(text: &str) -> Said {
     let frame: Frame<'_> = match serde_json::from_str(text) {
         Ok(frame) => frame,
         Err(error) => {
-            let fault = Fault {
-                expected: Some(r#"{"type": "…", "ref": "…", "data": {…}}"#.to_owned()),
-                hint: Some("Send one JSON object a text frame.".to_owned()),
-                ..Fault::new("invalid_message", format!("The frame cannot be read: {error}."))
+            let fault = Fault::new("invalid_message", format!("The frame cannot be read: {error}."));
+            let fault = fault.expected(r#"{"type": "…", "ref": "…", "data": {…}}"#);
+            return Said {
+                reference: None,
+                kind: None,
+                request: Err(fault.hint("Send one JSON object a text frame.")),
             };
-            return Said { reference: None, request: Err(Box::new(fault)) };
         }
     };
     let reference = frame.reference.filter(|reference| reference.chars().count() <= REFERENCE_MAX);
-    Said { reference, request: request(frame.v, &frame.kind, frame.data).map_err(Box::new) }
+    Said { reference, request: request(frame.v, &frame.kind, frame.data), kind: Some(frame.kind) }
 }
 
 fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<Request, Fault> {
     if let Some(version) = version.filter(|version| *version != u64::from(super::VERSION)) {
         let fault = Fault::new("invalid_message", "The envelope is of another version.");
-        return Err(Fault {
-            field: Some("/v".to_owned()),
-            expected: Some(super::VERSION.to_string()),
-            received: Some(version.to_string()),
-            ..fault
-        });
+        return Err(fault.at("/v").expected(super::VERSION.to_string()).received(version.to_string()));
     }
     match kind {
         "doc.read" => read_data(data).map(Request::Read),
-        "doc.patch" => read_data(data).map(Request::Patch),
+        PATCH => read_data(data).map(Request::Patch),
         "doc.subscribe" => read_data(data).map(Request::Subscribe),
         "agent.status" => {
             let status: Box<AgentStatus> = read_data(data)?;
-            status
-                .check()
-                .map_err(|fault| Fault { field: fault.field.map(|field| format!("/data{field}")), ..fault })?;
+            status.check().map_err(|fault| fault.below("/data"))?;
             Ok(Request::Status(status))
         }
         "auth.refresh" => read_data(data).map(Request::Refresh),
         "ping" => Ok(Request::Ping),
-        _ => Err(Fault {
-            field: Some("/type".to_owned()),
-            expected: Some(format!("one of {}", TYPES.join(", "))),
-            received: Some(kind.chars().take(REFERENCE_MAX).collect()),
-            ..Fault::new("unknown_type", "There is no such event, or clients do not send it.")
-        }),
+        _ => {
+            let fault = Fault::new("unknown_type", "There is no such event, or clients do not send it.");
+            let received: String = kind.chars().take(REFERENCE_MAX).collect();
+            Err(fault.at("/type").expected(format!("one of {}", TYPES.join(", "))).received(received))
+        }
     }
 }
 
@@ -163,12 +181,8 @@ fn read_data<T: DeserializeOwned>(data: Option<&RawValue>) -> Result<T, Fault> {
         let path = error.path().to_string();
         let field = if path == "." { "/data".to_owned() } else { format!("/data/{}", path.replace('.', "/")) };
         let message = error.into_inner().to_string();
-        let hint = "The fields of every event are at /v1/schema and in docs/events.md.".to_owned();
-        Fault {
-            field: Some(field),
-            hint: Some(hint),
-            ..Fault::new("invalid_message", format!("A field is wrong: {message}."))
-        }
+        let fault = Fault::new("invalid_message", format!("A field is wrong: {message}."));
+        fault.at(field).hint("The fields of every event are at /v1/schema and in docs/events.md.")
     })
 }
 
@@ -180,7 +194,7 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> Fault {
-        *read(text).request.expect_err(text)
+        read(text).request.expect_err(text)
     }
 
     #[test]
@@ -195,19 +209,19 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(fault("[").code, "invalid_message");
-        assert_eq!(fault(r#"{"type":"chat"}"#).code, "unknown_type");
-        assert_eq!(fault(r#"{"v":2,"type":"ping"}"#).field.as_deref(), Some("/v"));
+        assert_eq!(fault("[").content().code, "invalid_message");
+        assert_eq!(fault(r#"{"type":"chat"}"#).content().code, "unknown_type");
+        assert_eq!(fault(r#"{"v":2,"type":"ping"}"#).content().field.as_deref(), Some("/v"));
         let status = r#"{"type":"agent.status","data":{"state":"thinking","metrics":{"tokens_in":-1}}}"#;
-        assert_eq!(fault(status).field.as_deref(), Some("/data/metrics/tokens_in"));
-        assert_eq!(fault(r#"{"type":"doc.patch","data":{}}"#).field.as_deref(), Some("/data"));
+        assert_eq!(fault(status).content().field.as_deref(), Some("/data/metrics/tokens_in"));
+        assert_eq!(fault(r#"{"type":"doc.patch","data":{}}"#).content().field.as_deref(), Some("/data"));
     }
 
     #[test]
     fn every_type_that_is_listed_is_read() {
         for kind in TYPES {
             let said = read(&format!(r#"{{"type":"{kind}"}}"#));
-            assert!(said.request.map_or_else(|fault| fault.code != "unknown_type", |_| true), "{kind}");
+            assert!(said.request.map_or_else(|fault| fault.content().code != "unknown_type", |_| true), "{kind}");
         }
     }
 

@@ -115,14 +115,14 @@ impl AgentStatus {
     /// Whether an agent may say this of itself; if not, what is wrong.
     pub fn check(&self) -> Result<(), Fault> {
         if self.state == AgentState::Offline {
-            let fault = wrong("/state", "a state that an agent can be in while it is here", "offline".to_owned());
-            return Err(hint(fault, "Close the socket: the server says offline by itself."));
+            let fault = wrong("/state", "a state that an agent can be in while it is here", "offline");
+            return Err(fault.hint("Close the socket: the server says offline by itself."));
         }
         if let Some(progress) = self.progress
             && !(0.0..=1.0).contains(&progress)
         {
             let fault = wrong("/progress", "a number from 0 to 1", progress.to_string());
-            return Err(hint(fault, "It is a share, not a percentage: write 0.4 for 40 %."));
+            return Err(fault.hint("It is a share, not a percentage: write 0.4 for 40 %."));
         }
         let texts = [
             ("/message", &self.message, MESSAGE_MAX),
@@ -135,30 +135,22 @@ impl AgentStatus {
         for (field, text, most) in texts {
             let length = text.as_ref().map_or(0, |text| text.chars().count());
             if length > most {
-                let fault = wrong(field, &format!("at most {most} characters"), format!("{length} characters"));
-                return Err(hint(fault, "Shorten it."));
+                let fault = wrong(field, format!("at most {most} characters"), format!("{length} characters"));
+                return Err(fault.hint("Shorten it."));
             }
         }
         match &self.eta {
             Some(eta) if eta.parse::<jiff::Timestamp>().is_err() => {
-                Err(hint(wrong("/eta", "a time as RFC 3339 writes it", eta.clone()), "Write 2026-05-01T09:31:00Z."))
+                Err(wrong("/eta", "a time as RFC 3339 writes it", eta).hint("Write 2026-05-01T09:31:00Z."))
             }
             _ => Ok(()),
         }
     }
 }
 
-fn wrong(field: &str, expected: &str, received: String) -> Fault {
-    Fault {
-        field: Some(field.to_owned()),
-        expected: Some(expected.to_owned()),
-        received: Some(received),
-        ..Fault::new("invalid_message", "A field of the status is wrong.")
-    }
-}
-
-fn hint(fault: Fault, hint: &str) -> Fault {
-    Fault { hint: Some(hint.to_owned()), ..fault }
+fn wrong(field: &str, expected: impl Into<String>, received: impl Into<String>) -> Fault {
+    let fault = Fault::new("invalid_message", "A field of the status is wrong.");
+    fault.at(field).expected(expected).received(received)
 }
 
 #[cfg(test)]
@@ -179,8 +171,9 @@ mod tests {
             (format!(r#"{{"state":"active","message":"{}"}}"#, "x".repeat(1_001)), "/message"),
         ] {
             let fault = check(&json).expect_err(field);
-            assert_eq!(fault.field.as_deref(), Some(field));
-            assert!(fault.hint.is_some() && fault.expected.is_some() && fault.received.is_some());
+            let content = fault.content();
+            assert_eq!(content.field.as_deref(), Some(field));
+            assert!(content.hint.is_some() && content.expected.is_some() && content.received.is_some());
         }
         assert!(serde_json::from_str::<AgentStatus>(r#"{"state":"active","mood":1}"#).is_err());
     }

@@ -1,6 +1,7 @@
 //! A value as a program is shown it that reads what changed, or what stands in the way: never more than so much of it.
 //! Made by `preview` and for errors.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde_json::Value;
@@ -26,6 +27,16 @@ impl Excerpt {
         }
         let text = String::from_utf8_lossy(&beginning.0);
         Self::Beginning(text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned())
+    }
+}
+
+impl fmt::Display for Excerpt {
+    /// JSON; with an ellipsis behind it when it is the beginning of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(value) => write!(f, "{value}"),
+            Self::Beginning(text) => write!(f, "{text}…"),
+        }
     }
 }
 

@@ -1,16 +1,23 @@
 //! What a JSON socket asks of its room, done beside the socket and answered when the room has answered. Used by the session.
 //! It must never do what the client's role does not allow.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::access::{Action, Denial, Pass};
 use crate::hub::visit::{Visit, VisitError};
 use crate::hub::{EnterError, Hub};
-use crate::room::event::request::{PatchRequest, Read, Request};
-use crate::room::event::{Content, Event, Fault, Patched, SocketLimits};
-use crate::room::patch::{Patch, PatchError};
+use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
+use crate::room::event::{Added, Content, Difference, Event, Fault, Patched, Previewed, SocketLimits};
+use crate::room::patch::{Context, Patch, PatchError, Preview, ValueChange};
 use crate::room::request::RequestRefusal;
+use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
+
+/// When to try again what cannot be done at the moment.
+const LATER: Duration = Duration::from_secs(1);
 
 /// What is said in answer.
 pub(super) struct Answer {
@@ -28,13 +35,14 @@ pub(super) fn ask(
     let visit = hub.visit(pass.room()).map_err(|error| Event::Error(closed(error)))?;
     let asked = match request {
         Request::Read(Read { pointer }) => Asked::Read(pointer),
-        Request::Patch(PatchRequest { operations, if_version }) => {
-            pass.may(Action::Comment).allowed().map_err(|denial| Event::Rejected(denied(denial)))?;
+        Request::Patch(PatchRequest { operations, if_version, dry_run }) => {
+            pass.may(Action::Comment).allowed().map_err(|denial| rejected(denied(denial)))?;
             let json = serde_json::to_vec(&operations).expect("it was JSON");
-            let patch = Patch::parse(&json, limits.patch_operations).map_err(|error| Event::Rejected(unfit(*error)))?;
-            let wanted =
-                if_version.map(|version| version.parse::<Version>().map_err(|_| Event::Rejected(no_version())));
-            Asked::Patch(patch, wanted.transpose()?)
+            let patch = Patch::parse_operations(&json, limits.patch_operations, &context(pass));
+            let patch = patch.map_err(|error| rejected(unfit(*error)))?;
+            let wanted = if_version.map(|version| version.parse::<Version>().map_err(|_| rejected(no_version())));
+            let wanted = wanted.transpose()?;
+            if dry_run == DryRun::Yes { Asked::Preview(patch) } else { Asked::Patch(patch, wanted) }
         }
         _ => unreachable!("nothing else is asked of the room"),
     };
@@ -42,8 +50,15 @@ pub(super) fn ask(
     Ok(async move {
         match asked {
             Asked::Read(pointer) => read(&visit, pointer).await.unwrap_or_else(Event::Error),
-            Asked::Patch(patch, wanted) => match visit.patch(by, writes, patch, wanted).await {
-                Ok(version) => Event::Patched(Patched { version: version.to_string() }),
+            Asked::Patch(patch, wanted) => {
+                let added = patch.added().map(|(operation, id)| Added { operation, id: id.to_owned() }).collect();
+                match visit.patch(by, writes, patch, wanted).await {
+                    Ok(version) => Event::Patched(Patched { version: version.to_string(), added }),
+                    Err(error) => Event::Rejected(failed(error)),
+                }
+            }
+            Asked::Preview(patch) => match visit.preview(writes, patch).await {
+                Ok((version, preview, warnings)) => Event::Previewed(previewed(version, *preview, warnings)),
                 Err(error) => Event::Rejected(failed(error)),
             },
         }
@@ -53,6 +68,24 @@ pub(super) fn ask(
 enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
+    Preview(Patch),
+}
+
+/// In whose name operations are done, and what their new ids are made of.
+fn context(pass: &Pass) -> Context {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).expect("the system has randomness");
+    Context { by: pass.principal().id.clone(), at: Timestamp::now(), seed }
+}
+
+fn previewed(version: Version, preview: Preview, warnings: Vec<Warning>) -> Previewed {
+    let Preview { changes, left_out, .. } = preview;
+    let changes = changes.into_iter().map(|ValueChange { pointer, before, after }| Difference {
+        pointer,
+        before: before.map(|value| value.to_string()),
+        after: after.map(|value| value.to_string()),
+    });
+    Previewed { version: version.to_string(), changes: changes.collect(), left_out, warnings }
 }
 
 async fn read(visit: &Visit, pointer: String) -> Result<Event, Fault> {
@@ -60,30 +93,31 @@ async fn read(visit: &Visit, pointer: String) -> Result<Event, Fault> {
     let json = view.json().map_err(refused)?;
     let document: Value = serde_json::from_slice(json).map_err(|_| unreadable())?;
     let Some(value) = document.pointer(&pointer) else {
-        return Err(Fault {
-            field: Some("/data/pointer".to_owned()),
-            received: Some(pointer.chars().take(200).collect()),
-            hint: Some("Read the whole document (without a pointer) to see what is there.".to_owned()),
-            ..Fault::new("not_found", "There is nothing at this pointer.")
-        });
+        let received: String = pointer.chars().take(200).collect();
+        let fault = Fault::new("not_found", "There is nothing at this pointer.").at("/data/pointer").received(received);
+        return Err(fault.hint("Read the whole document (without a pointer) to see what is there."));
     };
     Ok(Event::Content(Content { version: view.version.to_string(), value: value.clone(), pointer }))
 }
 
+fn rejected(fault: Fault) -> Event {
+    Event::Rejected(fault)
+}
+
 fn closed(error: EnterError) -> Fault {
-    Fault { retryable: true, retry_after_ms: Some(1_000), ..Fault::new("try_again", format!("{error}.")) }
+    Fault::new("try_again", format!("{error}.")).retry_after(LATER)
 }
 
 fn denied(denial: Denial) -> Fault {
-    let expected = if let Denial::Forbidden { needs } = denial { Some(format!("the role {needs}")) } else { None };
-    Fault { expected, ..Fault::new("permission_denied", format!("This is not allowed: {denial}.")) }
+    let fault = Fault::new("permission_denied", format!("This is not allowed: {denial}."));
+    if let Denial::Forbidden { needs } = denial { fault.expected(format!("the role {needs}")) } else { fault }
 }
 
 fn failed(error: VisitError) -> Fault {
     match error {
         VisitError::Refused(refusal) => refused(refusal),
         VisitError::Malformed(_) | VisitError::Failed => {
-            Fault { retryable: true, retry_after_ms: Some(1_000), ..Fault::new("try_again", format!("{error}.")) }
+            Fault::new("try_again", format!("{error}.")).retry_after(LATER)
         }
     }
 }
@@ -91,16 +125,12 @@ fn failed(error: VisitError) -> Fault {
 fn refused(refusal: RequestRefusal) -> Fault {
     let message = format!("{refusal}.");
     match refusal {
-        RequestRefusal::ReadOnly => {
-            Fault { retryable: true, retry_after_ms: Some(1_000), ..Fault::new("read_only", message) }
-        }
+        RequestRefusal::ReadOnly => Fault::new("read_only", message).retry_after(LATER),
         RequestRefusal::Forbidden => Fault::new("permission_denied", message),
-        RequestRefusal::OtherVersion(version) => Fault {
-            field: Some("/data/if_version".to_owned()),
-            hint: Some("Read the document again, and make the change anew.".to_owned()),
-            version: Some(version.to_string()),
-            ..Fault::new("version_mismatch", message)
-        },
+        RequestRefusal::OtherVersion(version) => Fault::new("version_mismatch", message)
+            .at("/data/if_version")
+            .hint("Read the document again, and make the change anew.")
+            .version(&version),
         RequestRefusal::Patch(error) => unfit(*error),
         RequestRefusal::Unreadable(_) => unreadable(),
         RequestRefusal::TooLarge => Fault::new("document_too_large", message),
@@ -110,14 +140,9 @@ fn refused(refusal: RequestRefusal) -> Fault {
 
 fn unfit(error: PatchError) -> Fault {
     let message = error.to_string();
-    let PatchError { code, pointer, expected, received, hint, .. } = error;
-    Fault {
-        field: Some(pointer),
-        expected: Some(expected),
-        received: Some(received),
-        hint: Some(hint),
-        ..Fault::new(code.as_str(), message)
-    }
+    let PatchError { code, pointer, expected, received, hint, current, .. } = error;
+    let current = current.map(|current| current.value.to_string());
+    Fault::new(code.as_str(), message).at(pointer).expected(expected).received(received).hint(hint).current(current)
 }
 
 fn unreadable() -> Fault {
@@ -125,9 +150,6 @@ fn unreadable() -> Fault {
 }
 
 fn no_version() -> Fault {
-    Fault {
-        field: Some("/data/if_version".to_owned()),
-        expected: Some("32 hexadecimal digits, as the server gave them".to_owned()),
-        ..Fault::new("invalid_message", "This is no version.")
-    }
+    let fault = Fault::new("invalid_message", "This is no version.").at("/data/if_version");
+    fault.expected("32 hexadecimal digits, as the server gave them")
 }
