@@ -15,6 +15,7 @@ pub mod import;
 pub mod input;
 mod json;
 mod judge;
+pub mod kept;
 pub mod nesting;
 mod news;
 pub mod node;

@@ -145,5 +145,6 @@ fn migrations() -> Vec<Migration> {
         migration(3, "creations", include_str!("../../../migrations/postgres/0003_creations.sql")),
         migration(4, "row security", include_str!("../../../migrations/postgres/0004_row_security.sql")),
         migration(5, "home region", include_str!("../../../migrations/postgres/0005_home_region.sql")),
+        migration(6, "events", include_str!("../../../migrations/postgres/0006_events.sql")),
     ]
 }
