@@ -251,7 +251,8 @@ impl Ledger {
         let count = count.max(1);
         let fitting = state.queue.iter().take(count).take_while(fits).count();
         let first_left = state.queue.get(fitting).map(|row| row.sequence);
-        let news = state.waiting.take(first_left, count, bytes);
+        let (news, freed) = state.waiting.take(first_left, count, bytes);
+        state.unsaved -= freed;
         if fitting + news.len() == 0 {
             return None;
         }
@@ -368,8 +369,8 @@ impl Ledger {
     pub(super) fn unsaved_latest(&self, room: &RoomId) -> Vec<QueuedLatest> {
         let state = self.lock();
         let in_flight = state.in_flight.iter().flat_map(|batch| &batch.news.latest);
-        let in_flight = in_flight.filter(|latest| latest.life.room() == room);
-        in_flight.chain(state.waiting.latest(room)).cloned().collect()
+        let of_room = |latest: &&QueuedLatest| latest.life.room() == room && !latest.life.has_ended();
+        in_flight.chain(state.waiting.latest()).filter(of_room).cloned().collect()
     }
 
     /// Which of `sequences` are still in the account of `room`.

@@ -242,27 +242,50 @@ async fn both_say_things_in_the_same_rooms() {
     other.close().await.unwrap();
 }
 
+fn event(body: &'static str) -> NewEvent {
+    let kind = EventKind::parse("chat.message").unwrap();
+    NewEvent { at: SystemTime::now(), kind, origin: None, body: Bytes::from_static(body.as_bytes()) }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_in_a_room_that_the_other_deletes_are_not_kept() {
     let (database, one, other) = two().await;
-    let mut log = one.log(&room("r"));
-    let event = |body: &'static str| NewEvent {
-        at: SystemTime::now(),
-        kind: EventKind::parse("chat.message").unwrap(),
-        origin: None,
-        body: Bytes::from_static(body.as_bytes()),
-    };
-    log.append_event(event("old")).unwrap();
-    assert_eq!(log.changed().await.events.len(), 1);
-    other.delete_room(&room("r")).await.unwrap();
-    let mut new = other.log(&room("r"));
-    new.append_event(event("new")).unwrap();
-    assert_eq!(new.changed().await.events[0].seq, EventSeq(1));
-    log.append_event(event("ghost")).unwrap();
-    assert_eq!(log.changed().await.events, []);
-    assert!(log.has_ended());
-    let bodies = sqlx::query_scalar::<_, Vec<u8>>("SELECT body FROM events");
-    assert_eq!(bodies.fetch_all(&mut database.connect().await).await.unwrap(), [b"new"]);
+    write(&one, "s", "a").await;
+    let (mut operator, mut watcher) = (database.connect().await, database.connect().await);
+    for hears_of_it in [false, true] {
+        let mut log = one.log(&room("r"));
+        log.append_event(event("old")).unwrap();
+        assert_eq!(log.changed().await.events.len(), 1);
+        // Its writer is held up, so that what is said waits.
+        let mut held = sqlx::Connection::begin(&mut operator).await.unwrap();
+        sqlx::query("SELECT id FROM rooms WHERE name = 's' FOR UPDATE").execute(&mut *held).await.unwrap();
+        let mut elsewhere = one.log(&room("s"));
+        append(&mut elsewhere, "b");
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        log.append_event(event("ghost")).unwrap();
+        log.put_latest(EventKind::parse("k").unwrap(), LatestKey::parse("k").unwrap(), SystemTime::now(), Bytes::new())
+            .unwrap();
+        other.delete_room(&room("r")).await.unwrap();
+        let mut new = other.log(&room("r"));
+        new.append_event(event("new")).unwrap();
+        assert_eq!(new.changed().await.events[0].seq, EventSeq(1));
+        if hears_of_it {
+            one.load(&room("r")).await.unwrap();
+            assert!(log.has_ended());
+        }
+        held.rollback().await.unwrap();
+        durable(&mut elsewhere).await;
+        write(&one, "s", "c").await;
+        assert!(log.has_ended());
+        assert_eq!(one.unsaved_bytes(), 0);
+        let kept = sqlx::query_scalar::<_, Vec<u8>>("SELECT body FROM events UNION ALL SELECT body FROM latest");
+        assert_eq!(kept.fetch_all(&mut operator).await.unwrap(), [b"new"]);
+        other.delete_room(&room("r")).await.unwrap();
+    }
     one.close().await.unwrap();
     other.close().await.unwrap();
 }

@@ -158,7 +158,7 @@ impl Waiting {
     pub(in crate::store) fn replaceable_bytes(&self, latest: &QueuedLatest) -> Option<u64> {
         match self.latest.get(&latest.name()) {
             None => Some(0),
-            Some(waiting) => (waiting.at <= latest.at).then(|| waiting.bytes()),
+            Some(waiting) => (waiting.at <= latest.at || waiting.life.has_ended()).then(|| waiting.bytes()),
         }
     }
 
@@ -171,14 +171,18 @@ impl Waiting {
     }
 
     /// The oldest of each: at most `count`, and no more once `bytes` are reached. Of events those that came before the first
-    /// row that waits.
-    pub(in crate::store) fn take(&mut self, first_row: Option<Sequence>, count: usize, bytes: usize) -> News {
-        let mut news = News::default();
+    /// row that waits. Says, too, how many bytes the budget gets back of those whose room has ended meanwhile: nobody keeps them.
+    pub(in crate::store) fn take(&mut self, first_row: Option<Sequence>, count: usize, bytes: usize) -> (News, u64) {
+        let (mut news, mut freed) = (News::default(), 0);
         let mut sum = 0;
         while news.events.len() < count
             && sum < bytes
             && let Some(event) = self.events.pop_front_if(|event| first_row.is_none_or(|row| event.rows_before <= row))
         {
+            if event.life.has_ended() {
+                freed += event_bytes(&event.event);
+                continue;
+            }
             sum += event.event.body.len();
             news.events.push(event);
         }
@@ -188,10 +192,14 @@ impl Waiting {
             && let Some(name) = self.order.pop_front()
         {
             let latest = self.latest.remove(&name).expect("a name in the order has a value");
+            if latest.life.has_ended() {
+                freed += latest.bytes();
+                continue;
+            }
             sum += latest.body.as_ref().map_or(0, Bytes::len);
             news.latest.push(latest);
         }
-        news
+        (news, freed)
     }
 
     /// Forgets what is of this room, and says how many bytes that took from the budget.
@@ -211,9 +219,9 @@ impl Waiting {
         freed
     }
 
-    /// The latest values of a room that wait.
-    pub(in crate::store) fn latest(&self, room: &RoomId) -> impl Iterator<Item = &QueuedLatest> {
-        self.latest.values().filter(move |latest| latest.life.room() == room)
+    /// The latest values that wait.
+    pub(in crate::store) fn latest(&self) -> impl Iterator<Item = &QueuedLatest> {
+        self.latest.values()
     }
 }
 
