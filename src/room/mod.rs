@@ -17,6 +17,7 @@ pub mod import;
 pub mod input;
 mod json;
 mod judge;
+pub mod kept;
 pub mod listeners;
 pub mod nesting;
 mod news;
