@@ -63,6 +63,7 @@ fn room(rows: &[Bytes]) -> Room {
             principal: Arc::new(Principal::new(PrincipalId::user("ada").expect("an id"), None)),
             writes: Writes::Everything,
             receipt: Receipt::Echo,
+            greeting: None,
         })]),
         Admission::Open,
     );

@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'rooms', 'log', 'snapshots', 'older_snapshots', 'rosters', 'members', 'deleted_rooms', 'api_keys', 'secrets',
-        'answers', 'answers_total', 'creations', 'nodes', '_sqlx_migrations'
+        'answers', 'answers_total', 'creations', 'nodes', 'events', 'event_counters', 'latest', '_sqlx_migrations'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('REVOKE ALL ON TABLE %I FROM PUBLIC, anon, authenticated', name);
@@ -21,7 +21,7 @@ BEGIN
 END $$;
 REVOKE ALL ON SEQUENCE log_blocks, rooms_id_seq FROM PUBLIC, anon, authenticated;
 
-GRANT SELECT ON rooms, rosters, members, log, snapshots TO authenticated;
+GRANT SELECT ON rooms, rosters, members, log, snapshots, events, latest TO authenticated;
 
 -- The names of the rooms that whoever asks is a member of. It runs as its owner, because a policy on members that looked
 -- into members would ask itself. Tokens of agents and guests are triproom's own: nobody else's may begin like them.
@@ -54,4 +54,12 @@ CREATE POLICY triproom_members_read ON log FOR SELECT TO authenticated
 
 DROP POLICY IF EXISTS triproom_members_read ON snapshots;
 CREATE POLICY triproom_members_read ON snapshots FOR SELECT TO authenticated
+    USING (room IN (SELECT id FROM rooms));
+
+DROP POLICY IF EXISTS triproom_members_read ON events;
+CREATE POLICY triproom_members_read ON events FOR SELECT TO authenticated
+    USING (room IN (SELECT id FROM rooms));
+
+DROP POLICY IF EXISTS triproom_members_read ON latest;
+CREATE POLICY triproom_members_read ON latest FOR SELECT TO authenticated
     USING (room IN (SELECT id FROM rooms));

@@ -2,6 +2,7 @@
 //! Read once at the start by `main`; the parts get what concerns them.
 
 pub mod access;
+pub mod events;
 pub mod http;
 pub mod nodes;
 pub mod place;
@@ -13,6 +14,7 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
 use access::AccessConfig;
+use events::EventsConfig;
 use http::HttpConfig;
 use nodes::NodesConfig;
 use place::StorePlace;
@@ -76,6 +78,10 @@ pub struct Config {
     /// What HTTP may take.
     #[command(flatten)]
     pub http: HttpConfig,
+
+    /// What JSON sockets may say.
+    #[command(flatten)]
+    pub events: EventsConfig,
 
     /// How long a stopping server may take to send clients away and to save everything
     #[arg(long, env = "TRIPROOM_DRAIN", default_value = "10s", value_parser = duration, value_name = "TIME")]

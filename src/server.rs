@@ -34,6 +34,7 @@ use crate::neighbors;
 use crate::room::room::RoomLimits;
 use crate::room::view::ViewLimits;
 use crate::session::connection::ConnectionLimits;
+use crate::session::events::EventLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
 use crate::store::directory::AnswerLimits;
@@ -233,6 +234,13 @@ fn session_options(config: &Config) -> SessionOptions {
             text_bytes: bytes(config.max_text),
             texts: config.max_texts,
         },
+        events: EventLimits {
+            event_bytes: bytes(config.events.max_event),
+            patch_bytes: bytes(config.http.max_request),
+            patch_operations: config.http.max_patch_operations,
+            events: config.events.max_events,
+            requests: config.events.max_event_requests.max(1),
+        },
     }
 }
 
@@ -277,6 +285,7 @@ fn routes(sessions: Sessions, api: Api, health: Health) -> Router {
         .route("/yjs/{*room}", any(yjs))
         .route("/yjs/", any(yjs))
         .route("/d/{room}/ws/{*again}", any(ysweet))
+        .route("/v1/rooms/{room}/socket", any(events))
         .route("/hocuspocus", any(hocuspocus))
         .route("/hocuspocus/", any(hocuspocus))
         .route("/hocuspocus/{*path}", any(hocuspocus))
@@ -298,6 +307,12 @@ async fn ysweet(State(sessions): State<Sessions>, mut request: Request<Body>) ->
     let path = request.uri().path().strip_prefix("/d/").and_then(|rest| rest.split('/').next());
     let path = path.unwrap_or_default().to_owned();
     Ok(sessions.open_yjs(&path, &mut request)?)
+}
+
+async fn events(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {
+    let path = request.uri().path().strip_prefix("/v1/rooms/").and_then(|rest| rest.split('/').next());
+    let path = path.unwrap_or_default().to_owned();
+    Ok(sessions.open_events(&path, &mut request)?)
 }
 
 async fn hocuspocus(State(sessions): State<Sessions>, mut request: Request<Body>) -> Result<Response, Problem> {

@@ -1,13 +1,17 @@
 //! What the documents say about options, metrics, close codes and codes of errors is what the code says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::{Args, Command, Subcommand};
+use serde_json::Value;
 use triproom::api::code::Code;
+use triproom::api::event_schema;
 use triproom::command::key::KeyCommand;
 use triproom::command::room::RoomCommand;
 use triproom::config::Config;
-use triproom::room::patch::PatchCode;
+use triproom::room::event::request::{self, TYPES};
+use triproom::room::patch::{PatchCode, VERBS};
 use triproom::room::role::Role;
 use triproom::wire::close::CloseReason;
 
@@ -16,6 +20,44 @@ const OPERATIONS: &str = include_str!("../docs/operations.md");
 const PROTOCOLS: &str = include_str!("../docs/protocols.md");
 const ACCESS: &str = include_str!("../docs/access.md");
 const README: &str = include_str!("../README.md");
+const EVENTS: &str = include_str!("../docs/events.md");
+
+/// The names of all events and requests: whatever the schema says that a `type` is.
+fn types(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(names) = members.get("type").and_then(|kind| kind.get("enum")).and_then(Value::as_array) {
+                found.extend(names.iter().map(|name| name.as_str().expect("a name").to_owned()));
+            }
+            members.values().for_each(|value| types(value, found));
+        }
+        Value::Array(elements) => elements.iter().for_each(|value| types(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_event_is_documented_and_every_example_is_one() {
+    let mut found = BTreeSet::new();
+    types(&event_schema::schema(), &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    for name in &found {
+        assert!(EVENTS.contains(&format!("`{name}`")) || EVENTS.contains(&format!("\"{name}\"")), "{name} is missing");
+    }
+    let rows = EVENTS.lines().filter_map(|line| line.strip_prefix("| `{")?.split_once("` |"));
+    let frames: Vec<String> = rows.map(|(frame, _)| format!("{{{frame}")).collect();
+    assert!(frames.len() >= TYPES.len());
+    for frame in frames {
+        request::read(&frame).request.unwrap_or_else(|fault| panic!("{frame}: {fault:?}"));
+    }
+    for block in EVENTS.split("```json\n").skip(1) {
+        let json = block.split("\n```").next().expect("it ends");
+        serde_json::from_str::<Value>(json).unwrap_or_else(|error| panic!("{json}: {error}"));
+    }
+    for verb in &VERBS {
+        assert!(EVENTS.contains(&format!("| `{}` |", verb.name)), "{} is missing", verb.name);
+    }
+}
 
 #[test]
 fn every_option_is_documented_with_its_variable_and_default() {

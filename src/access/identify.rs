@@ -77,8 +77,10 @@ impl Access {
             return named(Identity { grant, credential, expires_at: None, ..identity }, presented);
         }
         let name = presented.name.as_deref().map(str::trim).unwrap_or_default();
-        let id = PrincipalId::user(name).or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
-        let principal = Principal::new(id, Some(name));
+        let agent = name.strip_prefix("agent:").map(str::trim);
+        let named = agent.map_or_else(|| PrincipalId::user(name), PrincipalId::agent);
+        let id = named.or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
+        let principal = Principal::new(id, Some(agent.unwrap_or(name)));
         let (grant, credential) = (Grant::Everywhere(Role::Owner), Credential::Open);
         Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None }
     }

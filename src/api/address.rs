@@ -22,6 +22,9 @@ pub struct Sockets {
     /// The address for `@hocuspocus/provider`, which names the room itself.
     #[schema(example = "wss://trips.example.com/hocuspocus")]
     hocuspocus: String,
+    /// The whole address of the JSON socket, for agents and thin clients.
+    #[schema(example = "wss://trips.example.com/v1/rooms/lisbon-2026/socket")]
+    events: String,
 }
 
 impl Sockets {
@@ -29,7 +32,12 @@ impl Sockets {
     /// change what this one caller reads.
     pub fn of(room: &RoomId, headers: &HeaderMap) -> Self {
         let base = base(headers, Scheme::WebSocket);
-        Self { yjs: format!("{base}/yjs/{}", escaped(room.as_str())), hocuspocus: format!("{base}/hocuspocus") }
+        let name = escaped(room.as_str());
+        Self {
+            yjs: format!("{base}/yjs/{name}"),
+            hocuspocus: format!("{base}/hocuspocus"),
+            events: format!("{base}/v1/rooms/{name}/socket"),
+        }
     }
 }
 

@@ -20,6 +20,8 @@ use super::schema::{MemberView, Moment, PageOf, PrincipalView, RegionName, RoleN
 use super::state::ApiOptions;
 use super::tickets::TicketView;
 use crate::access::{Action, Decision, Purpose, TicketRequest};
+use crate::room::event::AgentNow;
+use crate::room::event::status::AgentStatus;
 use crate::room::principal::{PrincipalId, PrincipalKind};
 use crate::room::request::{Present, RoomView};
 use crate::room::role::Writes;
@@ -108,7 +110,7 @@ struct AgentView<'a> {
     present: bool,
     /// The latest that it said of itself; null when it said nothing.
     #[schema(value_type = Option<Object>)]
-    status: Option<()>,
+    status: Option<&'a AgentStatus>,
 }
 
 /// One of the servers that serve all rooms together.
@@ -210,7 +212,7 @@ impl<'a> State<'a> {
             settings: roster.map(|roster| roster.settings.clone().into()),
             members: shown.map(first_members),
             present: present.iter().map(|present| PresentView::new(present, shown)).collect(),
-            agents: agents(present, shown),
+            agents: agents(present, shown, &view.agents),
             sockets: Sockets::of(pass.room(), headers),
             node: NodeView { region: room.api().options().region.clone().map(RegionName) },
             limits: room.api().options().into(),
@@ -234,7 +236,8 @@ impl<'a> PresentView<'a> {
     }
 }
 
-fn agents<'a>(present: &'a [Present], roster: Option<&'a Roster>) -> Vec<AgentView<'a>> {
+fn agents<'a>(present: &'a [Present], roster: Option<&'a Roster>, now: &'a [AgentNow]) -> Vec<AgentView<'a>> {
+    let status = |id: &PrincipalId| now.iter().find(|now| now.agent.id == id.as_str()).map(|now| &now.status);
     let is_agent = |id: &PrincipalId| id.kind() == PrincipalKind::Agent;
     let is_here = |id: &PrincipalId| present.iter().any(|present| present.principal.id == *id);
     let members = roster.into_iter().flat_map(|roster| &roster.members).filter(|(id, _)| is_agent(id));
@@ -243,7 +246,7 @@ fn agents<'a>(present: &'a [Present], roster: Option<&'a Roster>) -> Vec<AgentVi
         name: member.name.as_deref(),
         role: Some(RoleName(member.role)),
         present: is_here(id),
-        status: None,
+        status: status(id),
     });
     let is_member = |id: &PrincipalId| roster.is_some_and(|roster| roster.members.contains_key(id));
     let guests =
@@ -253,7 +256,7 @@ fn agents<'a>(present: &'a [Present], roster: Option<&'a Roster>) -> Vec<AgentVi
         name: who.name.as_deref(),
         role: None,
         present: true,
-        status: None,
+        status: status(&who.id),
     });
     members.chain(guests).collect()
 }

@@ -144,7 +144,8 @@ pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Respo
     let patch = Patch::parse(&patch, options.patch_operations)?;
     let visit = room.find().await?;
     let wanted = wanted(&visit, if_match).await?;
-    Ok(saved(visit.patch(writes, patch, wanted).await?))
+    let by = room.pass.principal().id.clone();
+    Ok(saved(visit.patch(by, writes, patch, wanted).await?))
 }
 
 /// What of the document the caller may write; those who may write nothing are refused here.

@@ -12,6 +12,7 @@ mod describe;
 mod docs;
 mod document;
 mod etag;
+pub mod event_schema;
 pub mod health;
 mod idempotency;
 mod in_flight;

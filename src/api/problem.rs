@@ -336,7 +336,9 @@ impl From<Box<PatchError>> for Problem {
         let code = match error.code {
             PatchCode::NotAPatch => Code::MalformedBody,
             PatchCode::TooLarge => Code::MessageTooLarge,
-            PatchCode::NotFound | PatchCode::InvalidIndex | PatchCode::TestFailed => Code::PatchConflict,
+            PatchCode::NotFound | PatchCode::InvalidIndex | PatchCode::TestFailed | PatchCode::AlreadyExists => {
+                Code::PatchConflict
+            }
             PatchCode::NotAllowed => Code::PermissionDenied,
             PatchCode::InvalidField => Code::InvalidField,
             PatchCode::InvalidOperation

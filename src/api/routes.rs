@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, layers, members, rooms, tickets, ysweet};
+use super::{bootstrap, docs, document, event_schema, layers, members, rooms, tickets, ysweet};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -25,6 +25,7 @@ pub fn router(api: Api) -> Router {
         .layer(from_fn_with_state(api.clone(), layers::origin))
         .with_state(api);
     let docs = Router::new()
+        .route("/v1/schema", get(async || axum::Json(event_schema::schema())))
         .route("/openapi.json", get(async move |headers: HeaderMap| served.answer(&headers)))
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::file))

@@ -55,7 +55,7 @@ pub fn fan_out<'l>(
     let mut tally = Tally::default();
     let authors: HashSet<ConnectionId> =
         fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
-    for line in lines {
+    for line in lines.filter(|line| line.protocol().has_document()) {
         let encoded = Encoded::of(&mut encoded, line.protocol(), fanouts);
         let id = line.id();
         let presence = presence

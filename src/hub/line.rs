@@ -5,7 +5,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use super::outbox::{Delivered, Epoch, Outbox, PresenceDelivery};
+use crate::room::event::Event;
 use crate::room::id::ConnectionId;
 use crate::wire::close::{CloseReason, Scope};
 use crate::wire::frame::Frame;
@@ -78,6 +81,11 @@ impl Line {
     pub fn close(&self, reason: CloseReason) {
         match (&self.protocol, reason.scope()) {
             (Protocol::Hocuspocus(_), Scope::Document) => self.outbox.end_line(self.id, reason),
+            (Protocol::Events, _) => {
+                let event = Event::Closing(reason.into());
+                self.control(Instant::now(), &ServerMessage::Event(event.encode(None, Timestamp::now(), None, None)));
+                self.outbox.close(reason);
+            }
             _ => self.outbox.close(reason),
         }
     }

@@ -11,14 +11,15 @@ use bytes::Bytes;
 
 use super::line::Line;
 use super::outbox::Delivered;
+use crate::room::effects::Audience;
 use crate::room::id::ConnectionId;
 use crate::telemetry::Metrics;
-use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
 use crate::wire::frame::Frame;
+use crate::wire::{Protocol, ServerMessage};
 
 /// Clients reconnect after 30 s without a message; half of that leaves time for a slow network.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a challenged connection has to show that it lives.
 const CHALLENGE: Duration = Duration::from_secs(5);
 /// Checks are at least so far apart.
@@ -155,6 +156,29 @@ impl Members {
             line.control(now, &message);
         }
         self.watch(now);
+    }
+
+    /// Tells JSON sockets what there is for them.
+    pub fn tell_events(&mut self, now: Instant, events: &[(Audience, Bytes)]) {
+        for (audience, json) in events {
+            let message = ServerMessage::Event(json.clone());
+            match audience {
+                Audience::One(connection) => self.send(now, *connection, &message),
+                Audience::Everybody => {
+                    let frame = Protocol::Events.frame(&message).expect("it has events");
+                    let lines = self
+                        .all
+                        .values()
+                        .map(|member| &member.line)
+                        .filter(|line| *line.protocol() == Protocol::Events);
+                    let delivered: Vec<_> =
+                        lines.map(|line| line.deliver(now, std::slice::from_ref(&frame), None)).collect();
+                    for delivered in delivered {
+                        self.count(now, delivered, frame.len());
+                    }
+                }
+            }
+        }
     }
 
     /// Counts one delivery to one connection, and keeps an eye on that connection if it did not take all of it.

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::bus::Bus;
 use crate::room::id::RoomId;
+use crate::room::region::Region;
 use crate::room::room::RoomLimits;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -173,6 +174,11 @@ impl Hub {
     /// How many sockets are open.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// The region of this node, when it says where it is.
+    pub fn region(&self) -> Option<&Region> {
+        self.shared.bus.as_ref().and_then(Bus::region)
     }
 
     /// Whether the hub is being emptied.

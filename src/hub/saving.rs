@@ -78,7 +78,7 @@ impl Saving {
             Ok(_) => self.held.clear(),
             Err(AppendError::Deleted) => self.deleted = true,
             // Too much is unsaved, or the store closes: they are handed over again.
-            Err(AppendError::OverBudget { .. } | AppendError::Closed) => {}
+            Err(AppendError::OverBudget { .. } | AppendError::TooManyEvents | AppendError::Closed) => {}
         }
     }
 
@@ -120,7 +120,7 @@ impl Saving {
     pub async fn progress(&mut self) -> Option<LogPosition> {
         tokio::select! {
             biased;
-            position = self.log.changed() => Some(position),
+            saved = self.log.changed() => Some(saved.durable),
             ended = ended(&mut self.running) => {
                 self.running = None;
                 self.compacted(ended);

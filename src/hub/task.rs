@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::alarm::Alarm;
@@ -112,6 +113,7 @@ impl RoomTask {
         let now = Instant::now();
         let Opened { document, saving, seat } = opened;
         let mut room = Room::new(now, document, shared.options.room);
+        room.introduce(id.clone(), now, Timestamp::now());
         if let Some(seat) = &seat {
             room.share(now, seat.spread(), seat.others());
         }
@@ -343,6 +345,8 @@ impl RoomTask {
     /// Does what a turn leads to.
     fn carry_out(&mut self, now: Instant, effects: Effects) {
         self.shared.metrics.turns.increment(1);
+        // First of all whoever comes is welcomed.
+        self.members.tell_events(now, &effects.events);
         self.flush(now, &effects);
         if !effects.log.is_empty() {
             self.saving.append(effects.log);
@@ -367,7 +371,9 @@ impl RoomTask {
     fn flush(&mut self, now: Instant, effects: &Effects) {
         let mut changes = None;
         if self.presence.rest(now).is_none() {
-            changes = self.room().take_presence();
+            changes = self.room().take_presence(now);
+            let events = self.room().take_events(changes.as_ref());
+            self.members.tell_events(now, &events);
             let here = self.room().take_here();
             self.share(here.map(|here| (Recipient::All, here)));
         }
@@ -464,7 +470,18 @@ impl RoomTask {
         let leaving = self.leaving.next();
         let closing = self.closing_time(now);
         let sharing = self.room().next_share();
-        let times = [sharing, self.expiry, self.members.next_check(), self.presence_due, retry, closing, leaving];
+        let (showing, hearing) = (self.room().next_showing(), self.room().next_hearing());
+        let times = [
+            showing,
+            hearing,
+            sharing,
+            self.expiry,
+            self.members.next_check(),
+            self.presence_due,
+            retry,
+            closing,
+            leaving,
+        ];
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
     }
 }

@@ -9,10 +9,11 @@ use super::mail::Mail;
 use super::registry::{Lease, RoomFailed};
 use super::{EnterError, Hub};
 use crate::room::id::RoomId;
-use crate::room::patch::Patch;
+use crate::room::patch::{Patch, Preview};
 use crate::room::principal::PrincipalId;
 use crate::room::request::{Answer, Ask, RequestRefusal, RoomView};
 use crate::room::role::Writes;
+use crate::room::trip::warnings::Warning;
 use crate::room::update::CheckedUpdate;
 use crate::room::version::Version;
 use crate::wire::lib0::Malformed;
@@ -75,8 +76,26 @@ impl Visit {
 
     /// Takes a patch of somebody who may write `writes`; done when it is durable. The version is the document's right
     /// after it.
-    pub async fn patch(&self, writes: Writes, patch: Patch, if_match: Option<Version>) -> Result<Version, VisitError> {
-        self.change(Ask::Patch { writes, patch: Box::new(patch), if_match }, 0).await
+    pub async fn patch(
+        &self,
+        by: PrincipalId,
+        writes: Writes,
+        patch: Patch,
+        if_match: Option<Version>,
+    ) -> Result<Version, VisitError> {
+        self.change(Ask::Patch { by, writes, patch: Box::new(patch), if_match }, 0).await
+    }
+
+    /// What a patch of somebody who may write `writes` would do, and of what it would make the trip warn.
+    pub async fn preview(
+        &self,
+        writes: Writes,
+        patch: Patch,
+    ) -> Result<(Version, Box<Preview>, Vec<Warning>), VisitError> {
+        match self.ask(Ask::Preview { writes, patch: Box::new(patch) }, 0).await? {
+            Answer::Preview(version, preview, warnings) => Ok((version, preview, warnings)),
+            other => Err(unexpected(&other)),
+        }
     }
 
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {

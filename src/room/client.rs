@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::id::ConnectionId;
 use super::input::UpdateKind;
+use super::listeners::Greeting;
 use super::principal::Principal;
 use super::role::Writes;
 use crate::wire::SyncStatus;
@@ -17,6 +18,8 @@ pub enum Receipt {
     Echo,
     /// One `SyncStatus` for each of its updates and answers (Hocuspocus). "Saved" only as often as the client counts.
     Status,
+    /// It has no document and sends no updates: events and answers say what is durable (JSON sockets).
+    Events,
 }
 
 /// A connection that comes into a room.
@@ -30,6 +33,8 @@ pub struct Arrival {
     pub writes: Writes,
     /// How it hears of durability.
     pub receipt: Receipt,
+    /// What a JSON socket is told first.
+    pub greeting: Option<Box<Greeting>>,
 }
 
 /// See the module.
@@ -117,7 +122,7 @@ impl Client {
     pub fn status(&mut self, kind: UpdateKind) -> Option<SyncStatus> {
         let statuses = &mut self.statuses;
         match (self.receipt, kind) {
-            (Receipt::Echo, _) => None,
+            (Receipt::Echo | Receipt::Events, _) => None,
             (Receipt::Status, UpdateKind::Live) => Some(SyncStatus::Saved),
             (Receipt::Status, UpdateKind::Overtaken) => Some(SyncStatus::Refused),
             (Receipt::Status, UpdateKind::Answer) if std::mem::take(&mut statuses.counts_answer) => {

@@ -19,6 +19,15 @@ pub struct Fanout {
     pub authors: SmallVec<[(ConnectionId, Bytes); 1]>,
 }
 
+/// Who hears an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Every JSON socket.
+    Everybody,
+    /// One of them.
+    One(ConnectionId),
+}
+
 /// What a turn leads to. The order among the parts: fan-out, log, texts, replies, answers, closes.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -30,6 +39,8 @@ pub struct Effects {
     pub texts: Vec<(ConnectionId, Bytes)>,
     /// Messages to single connections.
     pub replies: Vec<(ConnectionId, ServerMessage)>,
+    /// Events for JSON sockets, each encoded.
+    pub events: Vec<(Audience, Bytes)>,
     /// Answers to requests.
     pub answers: Vec<(RequestId, Answer)>,
     /// Sockets to close.

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 
 use super::client::Arrival;
+use super::event::request::Subscription;
+use super::event::status::AgentStatus;
 use super::id::ConnectionId;
 use super::node::NodeNews;
 use super::request::Request;
@@ -55,6 +57,20 @@ pub enum Input {
         from: ConnectionId,
         /// The text, UTF-8.
         text: Bytes,
+    },
+    /// An agent says how it is.
+    Status {
+        /// Which connection.
+        from: ConnectionId,
+        /// How it is.
+        status: Box<AgentStatus>,
+    },
+    /// A JSON socket wants to hear of other changes.
+    Subscribe {
+        /// Which.
+        from: ConnectionId,
+        /// Of which.
+        wanted: Subscription,
     },
     /// "Tell me when all that I sent is on disk."
     Probe {

@@ -2,6 +2,7 @@
 //! I/O: time comes in with each call, and what should happen comes out as effects, so a room can be driven from a
 //! seed. Used by `hub`, which does what the effects say, and by `store` consumers that fold a log.
 
+mod agents;
 mod answering;
 pub mod change;
 pub mod client;
@@ -9,12 +10,15 @@ pub mod content;
 pub mod document;
 pub mod durability;
 pub mod effects;
+pub mod event;
 pub mod fold;
 pub mod id;
 pub mod import;
 pub mod input;
 mod json;
 mod judge;
+pub mod kept;
+pub mod listeners;
 pub mod nesting;
 mod news;
 pub mod node;

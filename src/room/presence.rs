@@ -290,6 +290,34 @@ impl Presence {
         Ok(())
     }
 
+    /// The room itself says how a client is that stands for whoever is here by `speaker`.
+    pub fn put(&mut self, now: Instant, speaker: ConnectionId, client: ClientId, state: Bytes) {
+        let known = self.entries.get(&client);
+        // Yjs' clients take no notice of a clock of 0.
+        let (clock, owner) = known.map_or((1, None), |known| (known.clock + 1, known.owner));
+        let was_gone = known.is_some_and(|known| known.state.is_none());
+        if owner != Some(speaker) {
+            self.disown(owner, client);
+            self.owned.entry(speaker).or_default().push(client);
+        }
+        let entry = Entry { clock, state: Some(state), owner: Some(speaker), claim: None, seen: now };
+        if let Some(Claim { by, .. }) = self.entries.insert(client, entry).and_then(|before| before.claim) {
+            self.claims.remove(&by);
+        }
+        self.gone -= usize::from(was_gone);
+        self.unshared.push(client);
+        self.news.note(client, Origin::Many);
+    }
+
+    /// Another connection of the same principal speaks for a client from now on.
+    pub fn hand_over(&mut self, client: ClientId, from: ConnectionId, to: ConnectionId) {
+        if let Some(entry) = self.entries.get_mut(&client).filter(|entry| entry.owner == Some(from)) {
+            entry.owner = Some(to);
+            self.disown(Some(from), client);
+            self.owned.entry(to).or_default().push(client);
+        }
+    }
+
     /// A connection speaks no more for a client that is somebody else's.
     fn silence(&mut self, now: Instant, connection: ConnectionId, client: ClientId) {
         if let Some(owned) = self.owned.get_mut(&connection) {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::durability::LogPosition;
-use super::patch::{Patch, PatchError};
+use super::event::AgentNow;
+use super::patch::{Patch, PatchError, Preview};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
+use super::trip::warnings::Warning;
 use super::update::CheckedUpdate;
 use super::version::Version;
 use super::view::{DocumentView, ViewError};
@@ -47,12 +49,21 @@ pub enum Ask {
     },
     /// To take a patch.
     Patch {
+        /// Its author.
+        by: PrincipalId,
         /// What its author may write.
         writes: Writes,
         /// The patch.
         patch: Box<Patch>,
         /// Only if the document is this one.
         if_match: Option<Version>,
+    },
+    /// To say what a patch would do, and do nothing.
+    Preview {
+        /// What its author may write.
+        writes: Writes,
+        /// The patch.
+        patch: Box<Patch>,
     },
 }
 
@@ -65,6 +76,8 @@ pub enum Answer {
     State(Bytes),
     /// The change is durable, or said nothing new; the document was this one when it was made.
     Saved(Version),
+    /// See [`Ask::Preview`]; the document's version, and the warnings that would be new.
+    Preview(Version, Box<Preview>, Vec<Warning>),
     /// It was not done, and nothing has changed.
     Refused(RequestRefusal),
 }
@@ -78,6 +91,8 @@ pub struct RoomView {
     pub document: Result<Arc<DocumentView>, ViewError>,
     /// Who is here, in the order of their ids.
     pub present: Vec<Present>,
+    /// The agents that are here, and the latest that each says of itself, in the order of their ids.
+    pub agents: Vec<AgentNow>,
 }
 
 impl RoomView {
@@ -154,7 +169,9 @@ impl Requests {
 
     /// Whether the next one is dear by itself, whatever the document is like.
     pub fn next_is_heavy(&self) -> bool {
-        self.open.front().is_some_and(|request| matches!(&request.ask, Ask::Patch { patch, .. } if patch.is_heavy()))
+        self.open.front().is_some_and(
+            |request| matches!(&request.ask, Ask::Patch { patch, .. } | Ask::Preview { patch, .. } if patch.is_heavy()),
+        )
     }
 
     /// A change was made, the last row of which is at `position`.

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::agents::Agents;
 use super::client::{Arrival, Client, Debt, Receipt};
 use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
+use super::event::moment;
 use super::id::ConnectionId;
+use super::id::RoomId;
 use super::input::{Admission, Input, UpdateKind};
+use super::listeners::Listeners;
 use super::presence::{Presence, PresenceChange, Whose};
 use super::principal::Principal;
 use super::questions::{Question, Questions};
@@ -28,6 +32,7 @@ use super::writers::Writers;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
+use jiff::Timestamp;
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);
@@ -61,6 +66,14 @@ pub struct Room {
     pub(super) known_version: Option<Version>,
     /// Other nodes, when there can be any.
     pub(super) sharing: Option<Box<Sharing>>,
+    pub(super) agents: Agents,
+    pub(super) listeners: Listeners,
+    /// As events name it.
+    pub(super) name: Option<RoomId>,
+    /// The time of the last turn,
+    pub(super) now: Instant,
+    /// and a moment by both clocks.
+    clocks: (Instant, Timestamp),
     /// Some client asked who is here.
     curious: bool,
     /// So many of the next updates are applied one by one: one of them broke the document.
@@ -83,10 +96,31 @@ impl Room {
             view_limits: limits.json,
             known_version: None,
             sharing: None,
+            agents: Agents::default(),
+            listeners: Listeners::default(),
+            name: None,
+            now,
+            clocks: (now, Timestamp::UNIX_EPOCH),
             curious: false,
             suspects: 0,
             last_join: now,
         }
+    }
+
+    /// Says how events name the room, and what time it is.
+    pub fn introduce(&mut self, name: RoomId, now: Instant, at: Timestamp) {
+        (self.name, self.clocks) = (Some(name), (now, at));
+    }
+
+    /// The time of the last turn by the clock on the wall.
+    pub(super) fn wall(&self) -> Timestamp {
+        let (then, at) = self.clocks;
+        at.saturating_add(self.now.saturating_duration_since(then)).unwrap_or(at)
+    }
+
+    /// The same as events write it.
+    pub(super) fn moment(&self) -> String {
+        moment(self.wall())
     }
 
     /// Takes everything from `inputs`, or stops early when the document is lost (see [`Effects::document_lost`]);
@@ -139,6 +173,9 @@ impl Room {
         }
         self.clients.insert(arrival.connection, Client::new(arrival));
         self.count_people(&arrival.principal.id);
+        if let Some(greeting) = &arrival.greeting {
+            self.listener_comes(arrival.connection, &arrival.principal, greeting, effects);
+        }
     }
 
     /// A client that counts begins anew: whatever it sent before is in its new count.
@@ -190,6 +227,8 @@ impl Room {
             Input::Leave(connection) => {
                 if let Some(client) = self.clients.remove(&connection) {
                     self.count_people(&client.principal.id);
+                    self.agent_goes(connection, &client.principal.id);
+                    self.listener_goes(connection);
                 }
                 self.questions.forget(connection);
                 self.durability.forget(connection);
@@ -199,7 +238,10 @@ impl Room {
                 self.last_join = now;
                 self.questions.ask(from, Question::Step1(known));
             }
+            Input::Heal { to, .. } if self.has_listener(to) => self.listener_resyncs(to, effects),
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
+            Input::Status { from, status } => self.agent_says(from, *status),
+            Input::Subscribe { from, wanted } => self.listener_subscribes(from, wanted),
             Input::Presence { from, entries } => {
                 self.hear(now, from, entries, effects);
             }
@@ -283,7 +325,8 @@ impl Room {
     }
 
     /// Presence that changed since this was last asked.
-    pub fn take_presence(&mut self) -> Option<PresenceChange> {
+    pub fn take_presence(&mut self, now: Instant) -> Option<PresenceChange> {
+        self.show_agents(now);
         self.presence.take_changes()
     }
 
@@ -298,6 +341,8 @@ impl Room {
     /// Time passes: presence expires, memory is given back, and those whose changes were refused in a read-only
     /// room are asked for them when it is open again.
     pub fn tick(&mut self, now: Instant, admission: Admission) -> Vec<(ConnectionId, ServerMessage)> {
+        self.note_time(now);
+        self.listen(now);
         self.presence.sweep(now);
         if now.duration_since(self.last_join) > STATE_KEPT {
             self.document.forget_state();

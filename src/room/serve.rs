@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use smallvec::smallvec;
 
 use super::effects::{Effects, Fanout};
@@ -14,6 +15,7 @@ use super::request::{Answer, Ask, Present, RequestId, RequestRefusal, RoomView};
 use super::role::Writes;
 use super::room::{Room, SMALL_DOCUMENT};
 use super::taking::{Author, NOBODY};
+use super::trip::warnings;
 use super::update::CheckedUpdate;
 use super::version::Version;
 use super::view::{DocumentView, ViewError};
@@ -21,7 +23,7 @@ use super::view::{DocumentView, ViewError};
 impl Room {
     /// Whether some request waits for `serve`.
     pub fn has_requests(&self) -> bool {
-        self.requests.has_open() || self.has_node_questions()
+        self.requests.has_open() || self.has_node_questions() || self.has_hearing()
     }
 
     /// Whether `serve` may take long enough to be kept away from other rooms' tasks.
@@ -33,7 +35,11 @@ impl Room {
     pub fn serve(&mut self, admission: Admission) -> Effects {
         let mut effects = Effects::default();
         let Some(request) = self.requests.pop() else {
-            self.compare_with_node(&mut effects);
+            if self.has_node_questions() {
+                self.compare_with_node(&mut effects);
+            } else if self.has_hearing() {
+                self.hold_hearing(&mut effects);
+            }
             return effects;
         };
         let answer = match request.ask {
@@ -41,7 +47,10 @@ impl Room {
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
             Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
-            Ask::Patch { writes, patch, if_match } => self.patch(request.id, writes, &patch, if_match, &mut effects),
+            Ask::Preview { writes, patch } => self.preview(writes, &patch).map(Some),
+            Ask::Patch { by, writes, patch, if_match } => {
+                self.patch(request.id, (&by, writes), &patch, if_match, &mut effects)
+            }
         };
         match answer {
             Ok(Some(answer)) => effects.answers.push((request.id, answer)),
@@ -52,7 +61,7 @@ impl Room {
     }
 
     /// The document as JSON, read once and kept until it changes.
-    fn view(&mut self) -> Result<Arc<DocumentView>, ViewError> {
+    pub(super) fn view(&mut self) -> Result<Arc<DocumentView>, ViewError> {
         if let Some(view) = &self.view {
             return Ok(Arc::clone(view));
         }
@@ -64,11 +73,11 @@ impl Room {
     fn look(&mut self) -> RoomView {
         let document = self.view();
         let version = self.version();
-        RoomView { version, document, present: self.who_is_here() }
+        RoomView { version, document, present: self.who_is_here(), agents: self.agents_now() }
     }
 
     /// Everybody who is here, whatever they say of themselves, by way of whichever node.
-    fn who_is_here(&self) -> Vec<Present> {
+    pub(super) fn who_is_here(&self) -> Vec<Present> {
         let mut present = self.connected_here();
         for there in self.connected_elsewhere() {
             match present.binary_search_by(|here| here.principal.id.cmp(&there.principal.id)) {
@@ -109,6 +118,9 @@ impl Room {
         if let Some(at) = effects.closes.iter().position(|(connection, _)| *connection == NOBODY) {
             return Err(effects.closes.remove(at).1.into());
         }
+        if effects.log.len() > logged {
+            self.note_author(Some(by));
+        }
         if let Some(client) = client.filter(|_| effects.log.len() > logged) {
             self.writers.wrote(client, by);
         }
@@ -118,7 +130,7 @@ impl Room {
     fn patch(
         &mut self,
         id: RequestId,
-        writes: Writes,
+        (by, writes): (&PrincipalId, Writes),
         patch: &Patch,
         if_match: Option<Version>,
         effects: &mut Effects,
@@ -133,6 +145,7 @@ impl Room {
             Ok(None) => {}
             Ok(Some(update)) => {
                 self.changed();
+                self.note_author(Some(by));
                 self.append();
                 self.tell_later(&update);
                 effects.log.push(update.clone());
@@ -147,6 +160,23 @@ impl Room {
             }
         }
         Ok(self.save(id))
+    }
+
+    /// What a patch would change, and of what it would make the trip warn.
+    fn preview(&mut self, writes: Writes, patch: &Patch) -> Result<Answer, RequestRefusal> {
+        let preview =
+            patch.preview(&mut self.document, writes, &self.view_limits).map_err(|failure| match failure {
+                PatchFailure::Refused(error) => RequestRefusal::Patch(error),
+                PatchFailure::Unreadable(error) => error.into(),
+                PatchFailure::DocumentTooLarge => RequestRefusal::TooLarge,
+                PatchFailure::Poisoned(_) => RequestRefusal::Harmful,
+            })?;
+        let view = self.view()?;
+        let before: Map<String, Value> = serde_json::from_slice(&view.json).unwrap_or_default();
+        let mut after = before.clone();
+        after.extend(preview.roots.clone());
+        let raised = warnings::changes(&warnings::find(&before), &warnings::find(&after)).raised;
+        Ok(Answer::Preview(view.version, Box::new(preview), raised))
     }
 
     /// The change is made; its author hears of it when it is durable.

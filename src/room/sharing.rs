@@ -151,6 +151,7 @@ impl Room {
 
     /// Time has come to this.
     pub(super) fn note_time(&mut self, now: Instant) {
+        self.now = now;
         if let Some(sharing) = &mut self.sharing {
             sharing.now = now;
         }
@@ -204,13 +205,14 @@ impl Room {
 
     fn apply_from_nodes(&mut self, updates: Vec<(Kept, Bytes)>, effects: &mut Effects) -> Result<(), Poisoned> {
         let mut change = self.document.change_of_stored();
-        let (mut rows, mut orphans) = (Vec::new(), Vec::new());
+        let (mut rows, mut orphans, mut authors) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_refused = false;
         for (kept, raw) in updates {
             let Ok(update) = CheckedUpdate::parse_stored(raw.clone()) else { continue };
+            let writer = update.sole_client();
             let outcome = change.apply(update, NOBODY.0)?;
             match outcome {
-                Outcome::Applied => {}
+                Outcome::Applied => authors.push(writer),
                 Outcome::Orphaned => orphans.push(raw.clone()),
                 Outcome::Known => continue,
                 Outcome::Refused(refusal) => {
@@ -223,6 +225,10 @@ impl Room {
             }
         }
         let finished = change.finish()?;
+        for writer in authors {
+            let by = writer.and_then(|writer| self.writers.owner(writer)).map(|(owner, _)| owner.clone());
+            self.note_author(by.as_ref());
+        }
         for row in rows {
             effects.log.push(row);
             self.append();
@@ -244,6 +250,7 @@ impl Room {
         match news {
             NodeNews::Said { from, message } => self.hear_said(now, from, message, effects),
             NodeNews::Gone(node) => {
+                self.people_move();
                 let sharing = self.sharing.as_mut().expect("it was just there");
                 sharing.introduced(node);
                 if let Some(gone) = sharing.nodes.remove(&node) {

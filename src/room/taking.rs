@@ -133,6 +133,8 @@ impl Room {
             self.durability.echo(author, update);
         }
         for (from, kind, writer) in std::mem::take(&mut applied.taken) {
+            let by = self.clients.get(&from).map(|client| client.principal.id.clone());
+            self.note_author(by.as_ref());
             if let (Some(client), Some(writer)) = (self.clients.get(&from), writer)
                 && !self.is_written_by_who_is_here(writer)
             {
@@ -183,7 +185,7 @@ impl Room {
         let known = std::mem::replace(&mut client.debt, debt);
         match client.receipt {
             Receipt::Echo if known != debt => effects.replies.push((from, ServerMessage::Denied(why.text()))),
-            Receipt::Echo => {}
+            Receipt::Echo | Receipt::Events => {}
             Receipt::Status => {
                 if client.status(kind) == Some(SyncStatus::Saved) {
                     client.refuse();

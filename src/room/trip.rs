@@ -3,9 +3,13 @@
 //! never are: a document may hold anything, and only what a writer changes is looked at.
 //! Fields that are not listed are allowed and not looked into, but where a record says otherwise.
 
+mod amount;
 mod check;
+mod value;
+pub mod warnings;
 
 pub use check::{FIELD_ERRORS_MAX, FieldError, check};
+pub(super) use value::date;
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -43,12 +43,22 @@ pub struct Connection {
     put_off: Vec<Event>,
     /// The most that is read of a message before it is whole.
     unfinished: Option<usize>,
+    form: Form,
+}
+
+/// Which frames a protocol has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Binary ones.
+    Binary,
+    /// Text.
+    Text,
 }
 
 /// What happened on a connection.
 #[derive(Debug)]
 pub enum Event {
-    /// A binary message.
+    /// A message in the protocol's form.
     Message(Bytes),
     /// The outbox overflowed and is empty again: each room has to bring the client up to date.
     Stale,
@@ -68,7 +78,7 @@ impl Connection {
             .max_frame_size(Some(limits.message_bytes));
         let socket = Socket::new(read, Arc::clone(&outbox), ahead);
         let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-        Self { stream, outbox, put_off: Vec::new(), unfinished: None }
+        Self { stream, outbox, put_off: Vec::new(), unfinished: None, form: Form::Binary }
     }
 
     /// Takes no more than so many bytes for one message, however large it may be otherwise; or as large again. What is not
@@ -76,6 +86,11 @@ impl Connection {
     pub fn hold_to(&mut self, bytes: Option<usize>) {
         self.unfinished = bytes.map(|bytes| bytes.saturating_add(READ_BUFFER));
         self.stream.get_mut().allow(self.unfinished);
+    }
+
+    /// From now on the client speaks in this form.
+    pub fn speak(&mut self, form: Form) {
+        self.form = form;
     }
 
     /// Where this connection is answered.
@@ -113,12 +128,13 @@ impl Connection {
             };
             self.outbox.pulse().hear(Instant::now());
             match message {
-                Message::Binary(bytes) => {
+                Message::Binary(bytes) if self.form == Form::Binary => {
                     // Only a whole message: pings may come between its fragments.
                     self.stream.get_mut().allow(self.unfinished);
                     return Ok(Event::Message(own(bytes)));
                 }
-                Message::Text(_) => return Err(CloseReason::UnsupportedData),
+                Message::Text(text) if self.form == Form::Text => return Ok(Event::Message(own(text.into()))),
+                Message::Binary(_) | Message::Text(_) => return Err(CloseReason::UnsupportedData),
                 Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
             }
         }

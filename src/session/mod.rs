@@ -6,6 +6,7 @@
 pub mod connection;
 pub mod credentials;
 pub mod door;
+pub mod events;
 pub mod hocuspocus;
 pub mod plain;
 pub mod seat;

@@ -19,6 +19,7 @@ use crate::hub::registry::{Lease, RoomFailed};
 use crate::room::client::{Arrival, Receipt};
 use crate::room::id::ConnectionId;
 use crate::room::input::{Input, UpdateKind};
+use crate::room::listeners::Greeting;
 use crate::room::update::CheckedUpdate;
 use crate::wire::Protocol;
 use crate::wire::awareness::{self, AwarenessError};
@@ -59,11 +60,26 @@ impl Seat {
 
     /// Tells the room that the client is here, and how it is spoken to.
     pub async fn take(&self, protocol: Protocol, outbox: Arc<Outbox>) -> Result<(), RoomFailed> {
+        self.arrive(protocol, outbox, None).await
+    }
+
+    /// The same for a JSON socket, with what it is told first.
+    pub async fn take_as_listener(&self, outbox: Arc<Outbox>, greeting: Greeting) -> Result<(), RoomFailed> {
+        self.arrive(Protocol::Events, outbox, Some(Box::new(greeting))).await
+    }
+
+    async fn arrive(
+        &self,
+        protocol: Protocol,
+        outbox: Arc<Outbox>,
+        greeting: Option<Box<Greeting>>,
+    ) -> Result<(), RoomFailed> {
         let arrival = Arrival {
             connection: self.id,
             principal: Arc::new(self.pass.principal().clone()),
             writes: self.pass.writes(),
             receipt: self.receipt,
+            greeting,
         };
         self.send(Mail::Join(Line::new(self.id, protocol, outbox), arrival)).await
     }

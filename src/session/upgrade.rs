@@ -18,9 +18,10 @@ use tracing::Instrument;
 use super::connection::{Connection, ConnectionLimits};
 use super::credentials::{chosen_subprotocol, presented};
 use super::door::Door;
+use super::events::EventLimits;
 use super::hocuspocus::{self, HocuspocusLimits};
 use super::plain::PlainSocket;
-use super::yjs;
+use super::{events, yjs};
 use crate::access::{Access, Stranger};
 use crate::hub::{Counted, Hub};
 use crate::room::id::RoomId;
@@ -40,6 +41,8 @@ pub struct SessionOptions {
     pub connection: ConnectionLimits,
     /// Limits of each Hocuspocus socket.
     pub hocuspocus: HocuspocusLimits,
+    /// Limits of each JSON socket.
+    pub events: EventLimits,
 }
 
 /// Opens sessions.
@@ -83,6 +86,8 @@ enum Purpose {
     Yjs(RoomId),
     /// A Hocuspocus client.
     Hocuspocus,
+    /// A JSON socket in its room.
+    Events(RoomId),
     /// The client is told why not: it would see no HTTP status, but it sees a close code.
     Refuse(CloseReason),
 }
@@ -97,6 +102,15 @@ impl Sessions {
     pub fn open_yjs(&self, path: &str, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
         let purpose = match RoomId::parse(&decode_room_name(path), self.options.room_name_bytes) {
             Ok(room) => Purpose::Yjs(room),
+            Err(_) => Purpose::Refuse(CloseReason::BadRoomName),
+        };
+        self.open(purpose, request)
+    }
+
+    /// Answers a request to open a JSON socket; `room` is what names the room, as it came.
+    pub fn open_events(&self, room: &str, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
+        let purpose = match RoomId::parse(&decode_room_name(room), self.options.room_name_bytes) {
+            Ok(room) => Purpose::Events(room),
             Err(_) => Purpose::Refuse(CloseReason::BadRoomName),
         };
         self.open(purpose, request)
@@ -124,7 +138,7 @@ impl Sessions {
             presence_bytes: self.options.presence_bytes,
             ids: Arc::clone(&self.ids),
         };
-        let room = if let Purpose::Yjs(room) = &purpose { room.as_str() } else { "" };
+        let room = if let Purpose::Yjs(room) | Purpose::Events(room) = &purpose { room.as_str() } else { "" };
         let span = tracing::info_span!("connection", id = self.ids.fetch_add(1, Ordering::Relaxed), room);
         let session = serve(purpose, upgrade, counted, Box::new(door), self.options);
         tokio::spawn(session.instrument(span));
@@ -141,6 +155,7 @@ async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box
         Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
         // Boxed, because a y-websocket connection should not be as big as one that carries many documents.
         Purpose::Hocuspocus => Box::pin(hocuspocus::serve(connection, door, options.hocuspocus)).await,
+        Purpose::Events(room) => Box::pin(events::serve(connection, door, room, options.events)).await,
         Purpose::Refuse(reason) => {
             connection.finish(reason).await;
             reason

@@ -88,9 +88,9 @@ where
     F: FnOnce(StoredRoom) -> Result<Folded, E>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    let ReadRoom { id, generation, snapshot, rows, damaged, .. } = stored;
+    let ReadRoom { id, generation, snapshot, rows, damaged, last_event, .. } = stored;
     let lengths: Vec<(Sequence, u64)> = rows.iter().map(|row| (row.sequence, row.data.len() as u64)).collect();
-    let result = fold(StoredRoom { snapshot, rows, damaged: damaged.len() });
+    let result = fold(StoredRoom { snapshot, rows, damaged: damaged.len(), last_event });
     let Folded { snapshot, folded } =
         result.map_err(|error| StoreError::Fold { room: life.room().clone(), source: error.into() })?;
     let named: HashSet<Sequence> = folded.into_iter().collect();

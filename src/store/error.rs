@@ -159,7 +159,7 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The store cannot write at present, so it takes no compaction and deletes no room.
+    /// The store cannot write at present, so it takes no compaction and deletes nothing.
     #[error("the store cannot write at present: {cause}")]
     Failing {
         /// The last failure.
@@ -195,7 +195,7 @@ fn older_hint(older: Option<u64>) -> String {
     }
 }
 
-/// Why rows were not queued. Not one of them was.
+/// Why rows, or an event, or a latest value, were not queued. Not one of them was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The disk does not keep up, or fails, and memory for what waits is spent.
@@ -206,6 +206,9 @@ pub enum AppendError {
         /// The limit.
         budget: u64,
     },
+    /// So many events of the room wait already; whoever has sent them has to wait until they are committed.
+    #[error("{limit} events of the room wait to be saved", limit = super::log::UNHEARD_EVENTS)]
+    TooManyEvents,
     /// The room was deleted since its log was taken.
     #[error("the room was deleted")]
     Deleted,

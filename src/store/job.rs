@@ -1,9 +1,10 @@
 //! What the writer is asked to do between two batches.
-//! Compaction and deletion make jobs, the writer does them one by one. Whoever asked may have left meanwhile.
+//! Compaction, deletion and retention make jobs, the writer does them one by one. Whoever asked may have left meanwhile.
 
 use super::compaction::CompactionJob;
 use super::deletion::DeletionJob;
 use super::error::StoreError;
+use super::events::retention::RetentionJob;
 
 /// See the module.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(super) enum Job {
     Compact(CompactionJob),
     /// Delete all of a room.
     Delete(DeletionJob),
+    /// Delete some of a room's oldest events.
+    Retain(RetentionJob),
 }
 
 impl Job {
@@ -20,6 +23,7 @@ impl Job {
         match self {
             Self::Compact(job) => drop(job.reply.send(Err(error))),
             Self::Delete(job) => drop(job.reply.send(Err(error))),
+            Self::Retain(job) => drop(job.reply.send(Err(error))),
         }
     }
 }

@@ -1,20 +1,25 @@
-//! The account of all rows in memory: which wait to be written, which are in the file, and for which room.
+//! The account in memory of all that is written: which rows and events wait, which rows are in the file, and for which room.
 //! Room logs append to it, the writer takes batches from it and settles them, loading reads it. One short lock, never
-//! held over an await. It must never forget a row before the writer settled it, and it knows no database.
+//! held over an await. It must never forget anything before the writer settled it, and it knows no database.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::announce::announce;
 use super::error::AppendError;
+use super::events::waiting::{QueuedLatest, event_bytes};
+use super::events::{News, Waiting};
 use super::life::{Life, Lives};
 use super::log::Progress;
+use super::sink::Committed;
 use super::{RoomRows, Sequence};
 use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
+use crate::room::kept::{EventPosition, NewEvent};
 
 /// A row that waits for its commit.
 #[derive(Debug)]
@@ -22,15 +27,21 @@ pub(super) struct QueuedRow {
     pub(super) sequence: Sequence,
     pub(super) data: Bytes,
     pub(super) room: RoomId,
-    progress: Arc<Progress>,
-    position: LogPosition,
+    pub(super) progress: Arc<Progress>,
+    pub(super) position: LogPosition,
 }
 
 /// What a row takes from the budget beside its bytes, so that a flood of tiny rows is bounded too.
 const ROW_OVERHEAD: u64 = size_of::<QueuedRow>() as u64;
 
-/// The rows of one commit, in order. Stays the same until it succeeded.
-pub(super) type Batch = Arc<Vec<QueuedRow>>;
+/// What goes into one commit. Stays the same until it succeeded.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// In order.
+    pub(super) rows: Vec<QueuedRow>,
+    /// What is not rows.
+    pub(super) news: News,
+}
 
 /// What the file holds of one room's rows, and how many more are queued.
 #[derive(Debug, Default)]
@@ -50,8 +61,10 @@ struct State {
     /// The next sequence to give.
     next: u64,
     queue: VecDeque<QueuedRow>,
-    in_flight: Option<Batch>,
-    /// Bytes of queue and flight, overhead included.
+    /// What waits beside rows.
+    waiting: Waiting,
+    in_flight: Option<Arc<Batch>>,
+    /// Bytes of all that waits or flies, overhead included.
     unsaved: u64,
     /// Only rooms that have rows, so that opening rooms leaves nothing behind.
     rooms: HashMap<RoomId, Account>,
@@ -83,6 +96,7 @@ impl Ledger {
         let state = State {
             next: last.0 + 1,
             queue: VecDeque::new(),
+            waiting: Waiting::new(),
             in_flight: None,
             unsaved: 0,
             rooms: HashMap::new(),
@@ -126,9 +140,10 @@ impl Ledger {
         self.lives.current(room)
     }
 
-    /// How many rows wait for a batch.
+    /// How much waits for a batch.
     pub(super) fn queued(&self) -> usize {
-        self.lock().queue.len()
+        let state = self.lock();
+        state.queue.len() + state.waiting.len()
     }
 
     /// Queues `rows`, the first of which is the one after `position` of its handle.
@@ -142,19 +157,9 @@ impl Ledger {
         let added: u64 = rows.iter().map(|row| row.len() as u64 + ROW_OVERHEAD).sum();
         let mut guard = self.lock();
         let state = &mut *guard;
-        if state.closed {
-            return Err(AppendError::Closed);
-        }
-        // Under the lock: once a deletion is settled, no row of the old room comes.
-        if life.has_ended() {
-            return Err(AppendError::Deleted);
-        }
+        self.admit(state, life, added)?;
         if rows.is_empty() {
             return Ok(());
-        }
-        // With nothing else waiting, even what is bigger than the budget is taken: it would be refused for ever.
-        if state.unsaved > 0 && state.unsaved.saturating_add(added) > self.budget {
-            return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
         }
         state.unsaved += added;
         let room = life.room();
@@ -180,9 +185,62 @@ impl Ledger {
         Ok(())
     }
 
-    /// Moves the oldest rows into flight: at most `rows` of them, and no more once `bytes` are reached.
-    pub(super) fn take_batch(&self, rows: usize, bytes: usize) -> Option<Batch> {
-        let mut state = self.lock();
+    /// Queues an event, which is the one at `position` of its handle.
+    pub(super) fn append_event(
+        &self,
+        life: &Arc<Life>,
+        event: NewEvent,
+        progress: &Arc<Progress>,
+        position: EventPosition,
+    ) -> Result<(), AppendError> {
+        let added = event_bytes(&event);
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        self.admit(state, life, added)?;
+        state.unsaved += added;
+        state.waiting.push_event(event, life, progress, position, Sequence(state.next));
+        drop(guard);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Queues a latest value, in the place of the one that waits; an earlier one than that is left.
+    pub(super) fn put_latest(&self, latest: QueuedLatest) -> Result<(), AppendError> {
+        let added = latest.bytes();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let replaced = state.waiting.replaceable_bytes(&latest);
+        self.admit(state, &latest.life, added.saturating_sub(replaced.unwrap_or(added)))?;
+        if let Some(replaced) = replaced {
+            state.unsaved = state.unsaved - replaced + added;
+            state.waiting.put_latest(latest);
+        }
+        drop(guard);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Whether `added` bytes of the room may be queued.
+    fn admit(&self, state: &State, life: &Life, added: u64) -> Result<(), AppendError> {
+        if state.closed {
+            return Err(AppendError::Closed);
+        }
+        // Under the lock: once a deletion is settled, nothing of the old room comes.
+        if life.has_ended() {
+            return Err(AppendError::Deleted);
+        }
+        // With nothing else waiting, even what is bigger than the budget is taken: it would be refused for ever.
+        if added > 0 && state.unsaved > 0 && state.unsaved.saturating_add(added) > self.budget {
+            return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
+        }
+        Ok(())
+    }
+
+    /// Moves the oldest rows, events and latest values into flight: at most `count` of each, and of each no more once `bytes`
+    /// are reached.
+    pub(super) fn take_batch(&self, count: usize, bytes: usize) -> Option<Arc<Batch>> {
+        let mut guard = self.lock();
+        let state = &mut *guard;
         debug_assert!(state.in_flight.is_none(), "one batch at a time");
         let mut sum = 0;
         let fits = |row: &&QueuedRow| {
@@ -190,11 +248,15 @@ impl Ledger {
             sum += row.data.len();
             room_left
         };
-        let count = state.queue.iter().take(rows.max(1)).take_while(fits).count();
-        if count == 0 {
+        let count = count.max(1);
+        let fitting = state.queue.iter().take(count).take_while(fits).count();
+        let first_left = state.queue.get(fitting).map(|row| row.sequence);
+        let (news, freed) = state.waiting.take(first_left, count, bytes);
+        state.unsaved -= freed;
+        if fitting + news.len() == 0 {
             return None;
         }
-        let batch: Batch = Arc::new(state.queue.drain(..count).collect());
+        let batch = Arc::new(Batch { rows: state.queue.drain(..fitting).collect(), news });
         if state.queue.is_empty() {
             // After a flood the memory goes back; a calm queue keeps its few slots.
             state.queue.shrink_to(1024);
@@ -206,9 +268,9 @@ impl Ledger {
     /// The ids of the batch's rooms, as far as they are known.
     pub(super) fn known_ids(&self, batch: &Batch) -> HashMap<RoomId, Option<i64>> {
         let mut ids = HashMap::new();
-        for row in batch.iter() {
-            if !ids.contains_key(&row.room) {
-                ids.insert(row.room.clone(), None);
+        for room in batch.rooms() {
+            if !ids.contains_key(room) {
+                ids.insert(room.clone(), None);
             }
         }
         let state = self.lock();
@@ -221,46 +283,37 @@ impl Ledger {
 
     /// The batch in flight is in the database: books its rows, frees its budget, then tells its handles. Rooms without an id
     /// were deleted by somebody else: their lives end, and what they said is not durable.
-    pub(super) fn settle(&self, batch: &Batch, ids: &HashMap<RoomId, i64>) {
+    pub(super) fn settle(&self, batch: &Batch, committed: &Committed) {
+        let ids = &committed.ids;
         let mut groups: HashMap<&RoomId, (Vec<Sequence>, u64)> = HashMap::with_capacity(ids.len());
-        let mut moved: HashMap<*const Progress, (&Progress, LogPosition, &RoomId)> = HashMap::new();
-        let (mut freed, mut gone) = (0, Vec::new());
-        for row in batch.iter() {
+        let mut freed = batch.news.bytes();
+        for row in &batch.rows {
             let (sequences, bytes) = groups.entry(&row.room).or_default();
             sequences.push(row.sequence);
             *bytes += row.data.len() as u64;
             freed += row.data.len() as u64 + ROW_OVERHEAD;
-            moved.insert(Arc::as_ptr(&row.progress), (&row.progress, row.position, &row.room));
         }
+        let rooms: HashSet<&RoomId> = groups.keys().copied().chain(batch.news.rooms()).collect();
+        let gone = rooms.into_iter().filter(|room| !ids.contains_key(*room));
         let mut state = self.lock();
         for (room, (sequences, bytes)) in groups {
-            if !ids.contains_key(room) {
-                gone.push(room.clone());
-            }
             let account = state.rooms.get_mut(room).expect("a room with queued rows has an account");
             account.id = ids.get(room).copied();
             account.queued -= sequences.len();
             account.bytes += bytes;
             account.committed.extend_from_slice(&sequences);
-            if let Some(id) = account.id {
-                self.lives.current(room).is_of(id);
-            }
+        }
+        for (room, id) in ids {
+            self.lives.current(room).is_of(*id);
         }
         state.unsaved -= freed;
         state.in_flight = None;
         drop(state);
-        for room in &gone {
+        for room in gone {
             self.deleted(room);
         }
-        // Whoever waits for what was said in a room that is gone looks up and sees that it is.
-        for (progress, ..) in moved.values().filter(|(_, _, room)| !ids.contains_key(*room)) {
-            progress.send_modify(|_| ());
-        }
-        moved.retain(|_, (_, _, room)| ids.contains_key(*room));
-        // One announcement a handle and commit, after the account is right.
-        for (progress, position, _) in moved.into_values() {
-            progress.send_replace(position);
-        }
+        // After the account is right.
+        announce(batch, committed);
     }
 
     /// A compaction deleted `folded` (rising, `bytes` in all) of `room`.
@@ -292,23 +345,32 @@ impl Ledger {
             });
             state.unsaved -= freed;
         }
+        state.unsaved -= state.waiting.forget(room);
     }
 
     /// The room's rows: where the committed ones are, and the others themselves.
     pub(super) fn view(&self, room: &RoomId) -> RoomView {
         let state = self.lock();
-        let waiting = state.in_flight.iter().filter_map(|batch| batch.first()).chain(state.queue.front()).next();
+        let waiting = state.in_flight.iter().filter_map(|batch| batch.rows.first()).chain(state.queue.front()).next();
         let settled = Sequence(waiting.map_or(state.next, |row| row.sequence.0) - 1);
         let Some(account) = state.rooms.get(room) else {
             return RoomView { settled, committed: Vec::new(), unsaved: Vec::new() };
         };
         let mut unsaved = Vec::with_capacity(account.queued);
         if account.queued > 0 {
-            let in_flight = state.in_flight.iter().flat_map(|batch| batch.iter());
+            let in_flight = state.in_flight.iter().flat_map(|batch| &batch.rows);
             let rows = in_flight.chain(&state.queue).filter(|row| row.room == *room);
             unsaved.extend(rows.map(|row| (row.sequence, row.data.clone())));
         }
         RoomView { settled, committed: account.committed.clone(), unsaved }
+    }
+
+    /// The room's latest values that are not durable yet, the newer after the older.
+    pub(super) fn unsaved_latest(&self, room: &RoomId) -> Vec<QueuedLatest> {
+        let state = self.lock();
+        let in_flight = state.in_flight.iter().flat_map(|batch| &batch.news.latest);
+        let of_room = |latest: &&QueuedLatest| latest.life.room() == room && !latest.life.has_ended();
+        in_flight.chain(state.waiting.latest()).filter(of_room).cloned().collect()
     }
 
     /// Which of `sequences` are still in the account of `room`.
@@ -332,10 +394,11 @@ impl Ledger {
             .collect()
     }
 
-    /// Rows that are not durable yet, and their bytes with overhead.
+    /// Rows, events and latest values that are not durable yet, and their bytes with overhead.
     pub(super) fn unsaved(&self) -> (usize, u64) {
         let state = self.lock();
-        (state.queue.len() + state.in_flight.as_ref().map_or(0, |batch| batch.len()), state.unsaved)
+        let in_flight = state.in_flight.as_ref().map_or(0, |batch| batch.len());
+        (state.queue.len() + state.waiting.len() + in_flight, state.unsaved)
     }
 
     /// The highest sequence given so far.
@@ -351,5 +414,17 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it holds the ledger")
+    }
+}
+
+impl Batch {
+    /// How much there is in it.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() + self.news.len()
+    }
+
+    /// The rooms that it is of, some more than once.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.rows.iter().map(|row| &row.room).chain(self.news.rooms())
     }
 }

@@ -1,36 +1,68 @@
 //! The append handle of one open room.
-//! The room's task owns it: it appends what a turn accepted and waits here until that is durable. It must never
-//! block or wait to append, and it knows nothing of the database.
+//! The room's task owns it: it appends what a turn accepted, updates, events and latest values, and waits here until that
+//! is durable. It must never block or wait to append, and it knows nothing of the database.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::error::AppendError;
+use super::events::waiting::QueuedLatest;
 use super::ledger::Ledger;
 use super::life::Life;
 use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
+use crate::room::kept::{CommittedEvent, EventKind, EventPosition, LatestKey, NewEvent};
 use crate::room::node::Incarnation;
 
-/// Where the writer announces how far one handle's rows are durable.
-pub(super) type Progress = watch::Sender<LogPosition>;
+/// The most events of one handle that wait to be committed or to be heard of.
+pub const UNHEARD_EVENTS: u64 = 16_384;
+
+/// Where the writer announces what of one handle is durable.
+pub(super) type Progress = watch::Sender<Announced>;
+
+/// How far one handle's rows are durable, and which of its events are that it has not heard of.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    pub(super) durable: LogPosition,
+    pub(super) events: Vec<CommittedEvent>,
+}
+
+/// What has become durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// All rows up to here are on the disk.
+    pub durable: LogPosition,
+    /// Events that are there, too, since the last time: in order, each once.
+    pub events: Vec<CommittedEvent>,
+}
 
 /// Appends rows to one room. Dropping it loses nothing: what it queued is still written.
 #[derive(Debug)]
 pub struct RoomLog {
     life: Arc<Life>,
     appended: LogPosition,
-    durable: watch::Receiver<LogPosition>,
+    events: EventPosition,
+    heard_events: u64,
+    announced: watch::Receiver<Announced>,
     progress: Arc<Progress>,
     ledger: Arc<Ledger>,
 }
 
 impl RoomLog {
     pub(super) fn new(room: &RoomId, ledger: Arc<Ledger>) -> Self {
-        let (progress, durable) = watch::channel(LogPosition(0));
-        Self { life: ledger.life(room), appended: LogPosition(0), durable, progress: Arc::new(progress), ledger }
+        let (progress, announced) = watch::channel(Announced::default());
+        Self {
+            life: ledger.life(room),
+            appended: LogPosition(0),
+            events: EventPosition(0),
+            heard_events: 0,
+            announced,
+            progress: Arc::new(progress),
+            ledger,
+        }
     }
 
     /// Queues `rows` for the writer, all of them or none. Never blocks and never waits.
@@ -42,6 +74,30 @@ impl RoomLog {
         self.ledger.append(&self.life, rows, &self.progress, self.appended)?;
         self.appended.0 += count;
         Ok(self.appended)
+    }
+
+    /// Queues an event for the writer, never waiting. It gets its number when it is committed, which
+    /// [`changed`](Self::changed) tells. What it speaks of has to be appended before it: rows that were are on the disk
+    /// before it is.
+    pub fn append_event(&mut self, event: NewEvent) -> Result<EventPosition, AppendError> {
+        if self.events.0 - self.heard_events >= UNHEARD_EVENTS {
+            return Err(AppendError::TooManyEvents);
+        }
+        let position = EventPosition(self.events.0 + 1);
+        self.ledger.append_event(&self.life, event, &self.progress, position)?;
+        self.events = position;
+        Ok(position)
+    }
+
+    /// Queues a value in the place of the latest one of this kind and key, never waiting. One that is older than what is there,
+    /// whoever wrote it, changes nothing. Nobody is told when it is durable.
+    pub fn put_latest(&self, kind: EventKind, key: LatestKey, at: SystemTime, body: Bytes) -> Result<(), AppendError> {
+        self.ledger.put_latest(QueuedLatest::new(&self.life, kind, key, at, Some(body)))
+    }
+
+    /// The same for no value: the one that is there goes, unless it is newer.
+    pub fn remove_latest(&self, kind: EventKind, key: LatestKey, at: SystemTime) -> Result<(), AppendError> {
+        self.ledger.put_latest(QueuedLatest::new(&self.life, kind, key, at, None))
     }
 
     /// The room that it belongs to.
@@ -66,7 +122,7 @@ impl RoomLog {
 
     /// All rows up to here are on the disk.
     pub fn durable(&self) -> LogPosition {
-        *self.durable.borrow()
+        self.announced.borrow().durable
     }
 
     /// All rows up to here were queued.
@@ -74,10 +130,33 @@ impl RoomLog {
         self.appended
     }
 
-    /// Waits until [`durable`](Self::durable) moved since the last call that returned, and says where it is.
+    /// Events up to here were queued.
+    pub fn appended_events(&self) -> EventPosition {
+        self.events
+    }
+
+    /// Events up to here are on the disk, and were told by [`changed`](Self::changed).
+    pub fn heard_events(&self) -> EventPosition {
+        EventPosition(self.heard_events)
+    }
+
+    /// Waits until there is something durable that the last call that returned did not tell, and says what.
     /// Cancel-safe. While the store fails, after it was closed, and after the room was deleted, this waits without end.
-    pub async fn changed(&mut self) -> LogPosition {
-        self.durable.changed().await.expect("this handle holds the sender");
-        *self.durable.borrow_and_update()
+    pub async fn changed(&mut self) -> Saved {
+        self.announced.changed().await.expect("this handle holds the sender");
+        let (durable, has_events) = {
+            let announced = self.announced.borrow_and_update();
+            (announced.durable, !announced.events.is_empty())
+        };
+        let mut events = Vec::new();
+        if has_events {
+            // What comes between the two is told now, and the next call returns once with nothing new.
+            self.progress.send_if_modified(|announced| {
+                events = std::mem::take(&mut announced.events);
+                false
+            });
+        }
+        self.heard_events += events.len() as u64;
+        Saved { durable, events }
     }
 }

@@ -1,19 +1,21 @@
 //! What survives a crash: the log of every room's updates and the snapshots that they are folded into.
 //! The hub opens a room with [`Store::load`], appends through its [`RoomLog`] and folds with [`Store::compact`].
 //! *Durable* is said only after the commit returned; a failing disk loses nothing that memory can still hold.
-//! It must never look into an update's bytes.
+//! It must never look into the bytes of an update or an event.
 //!
 //! `ledger` is the account in memory, `log` a room's handle on it in one `life` of the room, `writer` the one task that
-//! commits, and does the jobs that `compaction` and `deletion` give it. The database behind them is `sqlite` or `postgres`:
-//! a `sink` writes it, a `reader` reads it. `directory` is beside all this: who may be in the rooms.
+//! commits, and does the jobs that `compaction`, `deletion` and `events` give it. The database behind them is `sqlite` or `postgres`:
+//! a `sink` writes it, a `reader` reads it. `events` are the events of rooms and their latest values. `directory` is beside all this: who may be in the rooms.
 //! `read_only` and `transfer` are for command lines.
 
+mod announce;
 mod backoff;
 mod cache;
 mod compaction;
 mod deletion;
 pub mod directory;
 mod error;
+mod events;
 mod fault;
 mod job;
 mod ledger;
@@ -45,8 +47,9 @@ use tokio::time::{Instant, timeout};
 pub use cache::CacheOptions;
 pub use directory::Directory;
 pub use error::{AppendError, StoreError};
+pub use events::{EventPage, EventQuery, EventSpan, Retention};
 pub use fault::{Fault, FaultSwitch};
-pub use log::RoomLog;
+pub use log::{RoomLog, Saved, UNHEARD_EVENTS};
 pub use migrations::{Migrated, Migrations, migrate};
 
 pub use crate::room::durability::LogPosition;
@@ -54,6 +57,7 @@ pub use place::{Place, Pooler, PostgresOptions, Sharing};
 pub use read_only::ReadOnlyStore;
 
 use crate::room::id::RoomId;
+use crate::room::kept::{EventSeq, Latest};
 use crate::room::node::{Incarnation, NodeId};
 use job::Job;
 use ledger::Ledger;
@@ -120,6 +124,8 @@ pub struct StoredRoom {
     pub rows: Vec<StoredRow>,
     /// Rows that fail their checksum: left out here, kept in the file, logged and counted.
     pub damaged: usize,
+    /// The number of the newest event of its log; 0 when it never had one.
+    pub last_event: EventSeq,
 }
 
 /// One update in the log.
@@ -266,7 +272,12 @@ impl Store {
             metrics::counter!("triproom_store_damaged_rows_total").increment(lost.len() as u64);
         }
         stored.rows.extend(view.unsaved.into_iter().map(|(sequence, data)| StoredRow { sequence, data }));
-        Ok(StoredRoom { snapshot: stored.snapshot, rows: stored.rows, damaged: stored.damaged.len() + lost.len() })
+        Ok(StoredRoom {
+            snapshot: stored.snapshot,
+            rows: stored.rows,
+            damaged: stored.damaged.len() + lost.len(),
+            last_event: stored.last_event,
+        })
     }
 
     /// Which room of this name is in the database now; nothing when none is, or when this process alone writes there.
@@ -290,6 +301,25 @@ impl Store {
         RoomLog::new(room, Arc::clone(&self.shared.ledger))
     }
 
+    /// A page of the room's committed events.
+    pub async fn events(&self, room: &RoomId, wanted: EventQuery) -> Result<EventPage, StoreError> {
+        self.shared.reader.events(room, wanted).await
+    }
+
+    /// The room's latest values, those that wait to be written included, in the order of their kinds and keys.
+    pub async fn latest(&self, room: &RoomId) -> Result<Vec<Latest>, StoreError> {
+        let Shared { ledger, reader, .. } = &*self.shared;
+        // First the account: what is committed in between is in both.
+        let unsaved = ledger.unsaved_latest(room);
+        Ok(events::waiting::merge(reader.latest(room).await?, unsaved))
+    }
+
+    /// Deletes the oldest events of `room`, a few in each transaction, until no more is kept than `retention` says; gives how
+    /// many went. Dropping the future stops it before the next few.
+    pub async fn retain_events(&self, room: &RoomId, retention: Retention) -> Result<u64, StoreError> {
+        events::retention::retain_events(room, retention, &self.shared.jobs).await
+    }
+
     /// Folds a room's snapshot and committed rows into a new snapshot. `fold` runs on a thread where it may take its time.
     ///
     /// Rows that it does not name stay: those that arrived meanwhile, those that wait for predecessors, damaged ones.
@@ -303,7 +333,7 @@ impl Store {
         compaction::compact(room, fold, *snapshot_level, ledger, reader, jobs).await
     }
 
-    /// Deletes all that is stored of `room`: snapshots, rows, rows that wait to be written. All of it or, on an error,
+    /// Deletes all that is stored of `room`: snapshots, rows, events, latest values, and what waits to be written. All of it or, on an error,
     /// nothing; a store that fails at present gives [`StoreError::Failing`]. Dropping the future does not stop it.
     ///
     /// Logs of the room from before take no more rows ([`AppendError::Deleted`]), their unsaved rows never become durable,

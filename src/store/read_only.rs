@@ -32,7 +32,12 @@ impl ReadOnlyStore {
     pub async fn load(&self, room: &RoomId) -> Result<StoredRoom, StoreError> {
         let read = self.reader.read(room, &self.ledger.view(room)).await?;
         // What is missing of a folder's rows was folded since it was opened, or deleted.
-        Ok(StoredRoom { snapshot: read.snapshot, rows: read.rows, damaged: read.damaged.len() })
+        Ok(StoredRoom {
+            snapshot: read.snapshot,
+            rows: read.rows,
+            damaged: read.damaged.len(),
+            last_event: read.last_event,
+        })
     }
 
     /// Who may be in the rooms. Every write is refused.

@@ -1,10 +1,11 @@
-//! Reads one room: its snapshot and its rows, as one moment of the database, checked.
+//! Reads one room: its snapshot and its rows, as one moment of the database, checked; pages of its events; its latest values.
 //! Loading and compaction use it, on connections of its own that never write. A damaged row is left out and counted; a
 //! damaged snapshot is an error, it must never pass for an empty room.
 
 use bytes::Bytes;
 
 use super::error::StoreError;
+use super::events::{EventPage, EventQuery};
 use super::ledger::RoomView;
 use super::postgres::PostgresReader;
 use super::seal::row_checksum;
@@ -12,6 +13,7 @@ use super::snapshot::Encoded;
 use super::sqlite::SqliteReader;
 use super::{Sequence, StoredRow};
 use crate::room::id::RoomId;
+use crate::room::kept::{EventSeq, Latest};
 use crate::room::node::{Incarnation, NodeId};
 
 /// Snapshots up to this size are decompressed in place; larger ones on a thread that may take its time.
@@ -49,6 +51,8 @@ pub(super) struct ReadRoom {
     pub(super) damaged: Vec<Sequence>,
     /// Rows that were asked for and are not there.
     pub(super) missing: Vec<Sequence>,
+    /// The number of the newest event; 0 without one.
+    pub(super) last_event: EventSeq,
 }
 
 impl Reader {
@@ -57,6 +61,22 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.read(room, &view.committed).await,
             Self::Postgres(reader) => reader.read(room, view).await,
+        }
+    }
+
+    /// A page of the room's events.
+    pub(super) async fn events(&self, room: &RoomId, wanted: EventQuery) -> Result<EventPage, StoreError> {
+        match self {
+            Self::Sqlite(reader) => reader.events(room, &wanted).await,
+            Self::Postgres(reader) => reader.events(room, wanted).await,
+        }
+    }
+
+    /// The room's latest values, in the order of their kinds and keys.
+    pub(super) async fn latest(&self, room: &RoomId) -> Result<Vec<Latest>, StoreError> {
+        match self {
+            Self::Sqlite(reader) => reader.latest(room).await,
+            Self::Postgres(reader) => reader.latest(room).await,
         }
     }
 

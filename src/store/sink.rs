@@ -1,12 +1,13 @@
-//! The writing connection of a database: one batch, one compaction or one deletion as one transaction.
+//! The writing connection of a database: one batch, one compaction, one deletion or one retention as one transaction.
 //! Only the writer task calls it. A failed transaction costs the connection; the next call opens a new one. It must never
-//! write a row twice, and never say that something is committed before COMMIT returned.
+//! write a row or an event twice, and never say that something is committed before COMMIT returned.
 
 use std::collections::HashMap;
 
 use super::Sequence;
 use super::compaction::CompactionWrite;
 use super::error::StoreError;
+use super::events::{Numbered, Retention};
 use super::ledger::Batch;
 use super::postgres::PostgresSink;
 use super::sqlite::SqliteSink;
@@ -22,24 +23,32 @@ pub(super) enum Sink {
 /// Whether a batch is tried for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
-    /// None of its rows can be in the database.
+    /// Nothing of it can be in the database.
     First,
-    /// An earlier commit failed, or said that it did: its rows may be there.
+    /// An earlier commit failed, or said that it did: all of it may be there.
     Again,
 }
 
+/// What a commit did.
+#[derive(Debug)]
+pub(super) struct Committed {
+    /// The ids of the batch's rooms, but of those that somebody else deleted, of which nothing was written.
+    pub(super) ids: HashMap<RoomId, i64>,
+    /// What became of each of its events; nothing in a room that is gone.
+    pub(super) events: Vec<Option<Numbered>>,
+}
+
 impl Sink {
-    /// Commits `batch`. `known` names its rooms, with the ids of those that have one; the answer has the ids of all but those
-    /// that somebody else deleted, of which nothing was written.
-    pub(super) async fn commit_rows(
+    /// Commits `batch`. `known` names its rooms, with the ids of those that have one.
+    pub(super) async fn commit_batch(
         &mut self,
         batch: &Batch,
         known: &HashMap<RoomId, Option<i64>>,
         attempt: Attempt,
-    ) -> Result<HashMap<RoomId, i64>, StoreError> {
+    ) -> Result<Committed, StoreError> {
         match self {
-            Self::Sqlite(sink) => sink.commit_rows(batch, known, attempt).await,
-            Self::Postgres(sink) => sink.commit_rows(batch, known).await,
+            Self::Sqlite(sink) => sink.commit_batch(batch, known, attempt).await,
+            Self::Postgres(sink) => sink.commit_batch(batch, known, attempt).await,
         }
     }
 
@@ -75,6 +84,14 @@ impl Sink {
         match self {
             Self::Sqlite(sink) => sink.commit_deletion(room, rows, last).await,
             Self::Postgres(sink) => sink.commit_deletion(room).await,
+        }
+    }
+
+    /// Deletes some of a room's oldest events that are to go, and says how many. After an error some may be gone.
+    pub(super) async fn retain(&mut self, room: &RoomId, retention: Retention) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(sink) => sink.retain(room, retention).await,
+            Self::Postgres(sink) => sink.retain(room, retention).await,
         }
     }
 

@@ -98,22 +98,23 @@ impl Writer {
         let known = self.ledger.known_ids(batch);
         let mut attempt = Attempt::First;
         let mut backoff = Backoff::new();
-        let ids = loop {
+        let committed = loop {
             let started = Instant::now();
-            match in_time(&self.health, self.sink.commit_rows(batch, &known, attempt)).await {
-                Ok(ids) => {
+            match in_time(&self.health, self.sink.commit_batch(batch, &known, attempt)).await {
+                Ok(committed) => {
                     metrics::histogram!("triproom_log_commit_seconds").record(started.elapsed());
-                    break ids;
+                    break committed;
                 }
                 Err(error) => self.failed(&error, &mut backoff).await?,
             }
             attempt = Attempt::Again;
         };
-        self.ledger.settle(batch, &ids);
+        self.ledger.settle(batch, &committed);
         self.healthy();
-        let bytes: usize = batch.iter().map(|row| row.data.len()).sum();
-        metrics::counter!("triproom_log_rows_total").increment(batch.len() as u64);
+        let bytes: usize = batch.rows.iter().map(|row| row.data.len()).sum();
+        metrics::counter!("triproom_log_rows_total").increment(batch.rows.len() as u64);
         metrics::counter!("triproom_log_bytes_total").increment(bytes as u64);
+        metrics::counter!("triproom_events_total").increment(batch.news.events.len() as u64);
         self.gauge();
         Ok(())
     }
@@ -135,6 +136,11 @@ impl Writer {
         match job {
             Job::Compact(job) => self.compact(job).await,
             Job::Delete(job) => self.delete(job).await,
+            Job::Retain(job) => {
+                // A caller who has left does not want the answer; whatever it is, the next retention begins where it ended.
+                let _ = job.reply.send(self.sink.retain(&job.room, job.retention).await);
+                Ok(())
+            }
         }
     }
 

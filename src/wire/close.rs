@@ -13,7 +13,7 @@ pub enum CloseReason {
     TryAgain,
     /// A fault of the server.
     ServerError,
-    /// A text frame where the protocol has binary frames only.
+    /// A text frame where the protocol has binary frames, or the other way round.
     UnsupportedData,
     /// The peer broke the WebSocket protocol.
     ProtocolError,
@@ -109,7 +109,7 @@ impl CloseReason {
             Self::Restart => "the server restarts, come back",
             Self::TryAgain => "the room cannot be served now, try again",
             Self::ServerError => "internal error",
-            Self::UnsupportedData => "only binary frames are understood here",
+            Self::UnsupportedData => "frames of this kind are not understood here",
             Self::ProtocolError => "WebSocket protocol error",
             Self::FrameTooBig => "message too big",
             Self::TooMuchWaiting => "too much was said before a document was open",

@@ -12,6 +12,8 @@ const COPY_MAX: usize = 4096;
 /// The kinds of frames that the server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opcode {
+    /// A message of JSON.
+    Text = 1,
     /// A message of a protocol.
     Binary = 2,
     /// "Are you there?"

@@ -12,8 +12,11 @@ pub mod yjs;
 use bytes::Bytes;
 
 use awareness::AwarenessEntry;
-use frame::Frame;
+use frame::{Frame, Opcode};
 use hocuspocus::Address;
+
+/// The event that says nothing.
+const HEARTBEAT: &[u8] = br#"{"v":1,"type":"heartbeat"}"#;
 
 /// How one connection is spoken to in one room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum Protocol {
     Yjs,
     /// Hocuspocus: the same messages and some more, each behind the address of its document.
     Hocuspocus(Address),
+    /// JSON events in text frames, and no document.
+    Events,
 }
 
 /// What a room says to one client or to all, before it is put into a protocol's bytes.
@@ -45,6 +50,8 @@ pub enum ServerMessage {
     Denied(&'static str),
     /// A text that another client, or the server, says to all.
     Stateless(Bytes),
+    /// An event, as JSON.
+    Event(Bytes),
 }
 
 /// What became of one update.
@@ -62,11 +69,23 @@ impl Protocol {
         match self {
             Self::Yjs => yjs::encode(message),
             Self::Hocuspocus(address) => hocuspocus::encode(address, message),
+            Self::Events => match message {
+                ServerMessage::Event(json) => Some(Frame::new(Opcode::Text, &[], json.clone())),
+                _ => None,
+            },
         }
     }
 
     /// A message without content that keeps a client's watchdog quiet.
     pub fn keep_alive(&self) -> Frame {
-        self.frame(&ServerMessage::Presence(Vec::new())).expect("every protocol has presence")
+        match self {
+            Self::Events => Frame::new(Opcode::Text, &[], Bytes::from_static(HEARTBEAT)),
+            _ => self.frame(&ServerMessage::Presence(Vec::new())).expect("every protocol of documents has presence"),
+        }
+    }
+
+    /// Whether its clients have the document.
+    pub fn has_document(&self) -> bool {
+        *self != Self::Events
     }
 }

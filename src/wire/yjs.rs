@@ -97,7 +97,7 @@ pub(super) fn encode_behind(address: &[u8], message: &ServerMessage) -> Option<F
             Some(Frame::new(Opcode::Binary, address, Bytes::from_static(&[QUERY_AWARENESS])))
         }
         ServerMessage::Probe(probe) => Some(Frame::new(Opcode::Binary, address, probe.clone())),
-        ServerMessage::SyncStatus(_) | ServerMessage::Stateless(_) => None,
+        ServerMessage::SyncStatus(_) | ServerMessage::Stateless(_) | ServerMessage::Event(_) => None,
     }
 }
 

@@ -21,7 +21,9 @@ async fn everybody_owns_every_room_by_the_name_that_they_say() {
     let mut pass = house.access.enter(&ada, &room("anywhere")).await.unwrap();
     assert_eq!((pass.role(), pass.writes(), pass.roster()), (Role::Owner, Writes::Everything, None));
     assert!(pass.changed().now_or_never().is_none());
-    for odd in ["", "agent:planner", "guest:1", "a\nb", &"x".repeat(300)] {
+    let agent = called(&house, "agent:Planner").await;
+    assert_eq!((agent.principal.id.as_str(), agent.principal.name.as_deref()), ("agent:Planner", Some("Planner")));
+    for odd in ["", "agent:", "guest:1", "a\nb", &"x".repeat(300)] {
         assert_eq!(called(&house, odd).await.principal.id.as_str(), "guest:anonymous", "{odd}");
     }
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { joined } from './harness/client.mjs';
 import { tick, until } from './harness/events.mjs';
 import { current } from './harness/flavours.mjs';
-import { serveSuite } from './harness/server.mjs';
+import { serve, serveSuite } from './harness/server.mjs';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
 const MODULES = fileURLToPath(new URL('node_modules', import.meta.url));
@@ -43,5 +43,25 @@ describe('documentation', () => {
     trip.set('travelers', 4);
     await until('the example to show it', () => example.out.includes('travelers: 4'));
     assert.equal(example.errors, '');
+  });
+
+  test('examples/agent.mjs plans a day, hears what others do, and comes back when the server restarts', async (t) => {
+    const server = await serve(t);
+    const reader = await joined(t, current, server, 'porto');
+    const example = run(t, 'agent.mjs', server.url.replace('http', 'ws'), 'porto');
+    const why = { detail: () => example.out + example.errors };
+    await until('the plan', () => example.out.includes('done'), why);
+    const titles = () => [...reader.doc.getMap('items').values()].map((item) => item.get('title')).sort();
+    await until('the items', () => titles().length === 3, why);
+    assert.deepEqual(titles(), ['Breakfast', 'Castle', 'Dinner']);
+    await until('the note', () => reader.doc.getText('notes').toString().includes('Planned'), why);
+    await server.kill();
+    await server.start();
+    await until('the agent to be back', () => example.out.split('welcome').length === 3, why);
+    await until('it to find its plan', () => example.out.split('done').length === 3, why);
+    await reader.synced();
+    reader.doc.getMap('trip').set('title', 'Porto');
+    await until('the agent to hear of it', () => example.out.includes('changed /trip/title'), why);
+    assert.equal(titles().length, 3);
   });
 });

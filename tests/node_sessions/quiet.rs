@@ -74,7 +74,7 @@ fn nodes_that_are_quiet_for_minutes_still_tell_each_other_of_the_next_edit() {
             let update = Bytes::from(doc.transact().encode_state_as_update_v1(&StateVector::default()));
             let update = Box::new(CheckedUpdate::parse(update).expect("an update"));
             let mut inputs = VecDeque::from([
-                Input::Join(Arrival { connection, principal, writes, receipt }),
+                Input::Join(Arrival { connection, principal, writes, receipt, greeting: None }),
                 Input::Update { from: connection, update, kind: UpdateKind::Live },
             ]);
             nodes[1].turn(&mut inputs);

@@ -2,6 +2,7 @@
 //! cross nodes; nodes and Redis and links between them fail, and nothing that was acknowledged is lost.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agents;
 mod chaos;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../server/client.rs"]
@@ -10,6 +11,9 @@ mod client;
 mod database;
 mod failing;
 mod house;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../server/listener.rs"]
+mod listener;
 mod options;
 #[path = "../support/postgres.rs"]
 mod postgres;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection};
 use triproom::room::principal::PrincipalId;
 use triproom::store::directory::{AnswerLimits, Created, KeyId, OnceKey, Recalled, Remembered, RoomSettings};
-use triproom::store::{ReadOnlyStore, StoredRoom};
+use triproom::store::{ReadOnlyStore, Retention, StoredRoom};
 
 use crate::edits::{room, typed, waiting};
 use crate::house::{Ended, House};
@@ -54,7 +54,11 @@ async fn furnish(house: &House) {
     house.write("long", typed(11, &"many rows ".repeat(350))).await;
     house.write("odd \u{1F30D}\n\u{1b}", typed(12, "odd")).await;
     house.run(&["key", "create", "--agent", "planner", "--rooms", "lisbon,long", "--role", "editor"]).well();
+    house.say("lisbon", 250).await;
+    house.say("talk", 3).await;
     let store = house.open().await;
+    let retention = Retention { most: 220, age: Duration::MAX };
+    assert_eq!(store.retain_events(&room("lisbon"), retention).await.unwrap(), 30);
     let directory = store.directory();
     let settings = RoomSettings { home_region: Some("eu-central".parse().unwrap()), ..RoomSettings::default() };
     let made = directory.create_room(&room("made once"), settings, None, Some(once("made"))).await;
@@ -76,7 +80,7 @@ async fn everything_arrives_as_it_was() {
     for (from, to) in pairs().await {
         furnish(&from).await;
         let said = copied(&from, &to);
-        assert!(said.contains("rooms: 5 copied, 0 brought up to date, 0 equal;"), "{said}");
+        assert!(said.contains("rooms: 6 copied, 0 brought up to date, 0 equal;"), "{said}");
         assert!(said.contains("answers: 3 copied"), "{said}");
         for name in ["lisbon", "long", "odd \u{1F30D}\n\u{1b}"] {
             let (before, after) = (stored(&from, name).await, stored(&to, name).await);
@@ -84,6 +88,11 @@ async fn everything_arrives_as_it_was() {
             assert_eq!((before.damaged, after.damaged), (0, 0));
         }
         assert_eq!(stored(&to, "long").await.rows.len(), 3_500);
+        for name in ["lisbon", "talk"] {
+            let (before, after) = (from.said(name).await, to.said(name).await);
+            assert_eq!(before, after);
+            assert_eq!((before.0.damaged, before.1.len()), (0, 1));
+        }
         for line in [
             &["room", "list"][..],
             &["key", "list"],
@@ -104,11 +113,15 @@ async fn everything_arrives_as_it_was() {
         one.close().await.unwrap();
         other.close().await.unwrap();
         let again = copied(&from, &to);
-        assert!(again.contains("rooms: 0 copied, 0 brought up to date, 5 equal;"), "{again}");
+        assert!(again.contains("rooms: 0 copied, 0 brought up to date, 6 equal;"), "{again}");
         // What waited finds its place there, and rows go on behind those that were copied.
         to.write("lisbon", typed(8, "orphans")).await;
         let shown = to.run(&["room", "show", "lisbon"]).well();
         assert!(shown.contains("0 wait for others, 1 unusable, 0 damaged"), "{shown}");
+        assert!(shown.contains("220 kept"), "{shown}");
+        // And what is said goes on behind what was said.
+        to.say("lisbon", 1).await;
+        assert_eq!((to.said("lisbon").await.0.first.0, to.said("lisbon").await.0.last.0), (31, 251));
     }
 }
 
@@ -129,12 +142,14 @@ async fn a_second_run_brings_what_came_meanwhile() {
         from.write("lisbon", typed(8, "orphans")).await;
         from.run(&["room", "compact", "long"]).well();
         from.write("new", typed(13, "new")).await;
+        from.say("talk", 2).await;
         from.run(&["room", "delete", "empty", "--yes"]).well();
         let second = copy(&from, &to, &[]);
         assert!(second.notes.contains("1 rooms are at the target alone"), "{second:?}");
         let said = second.well();
-        assert!(said.contains("rooms: 1 copied, 1 brought up to date, 3 equal;"), "{said}");
+        assert!(said.contains("rooms: 1 copied, 2 brought up to date, 3 equal;"), "{said}");
         assert!(said.contains("answers: 1 copied, 1 brought up to date"), "{said}");
+        assert_eq!(from.said("talk").await, to.said("talk").await);
         for line in [&["key", "list"][..], &["room", "show", "lisbon", "--json"], &["room", "show", "new", "--json"]] {
             assert_eq!(from.run(line).well(), to.run(line).well());
         }
@@ -188,6 +203,28 @@ async fn edits_at_the_target_are_not_written_over() {
         to.write("lisbon", typed(8, "newer")).await;
         copy(&from, &to, &[]).refused("room \"lisbon\" is another one at the target: the state vector differs");
         assert_eq!(stored(&to, "lisbon").await.rows.len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_at_the_target_is_not_written_over() {
+    for (from, to) in pairs().await {
+        from.say("talk", 5).await;
+        copied(&from, &to);
+        to.say("talk", 1).await;
+        copy(&from, &to, &[]).refused("room \"talk\" is another one at the target: its events differ");
+        from.say("talk", 2).await;
+        copy(&from, &to, &[]).refused("its events differ");
+        assert_eq!(to.said("talk").await.0.last.0, 6);
+        assert!(copy(&from, &to, &["--overwrite"]).well().contains("1 overwritten"));
+        // The oldest may go where they come from.
+        let store = from.open().await;
+        store.retain_events(&room("talk"), Retention { most: 0, age: Duration::MAX }).await.unwrap();
+        store.close().await.unwrap();
+        assert!(copied(&from, &to).contains("1 brought up to date"));
+        assert_eq!(from.said("talk").await, to.said("talk").await);
+        to.execute("UPDATE event_counters SET last = last + 1").await;
+        copy(&from, &to, &[]).refused("its events differ");
     }
 }
 
@@ -304,7 +341,7 @@ async fn passwords_are_not_shown() {
 
 #[tokio::test]
 async fn every_table_is_copied_or_known_not_to_be() {
-    use triproom::store::transfer::{ROOM_TABLES, SHARED_TABLES};
+    use triproom::store::transfer::{KEPT_TABLES, ROOM_TABLES, SHARED_TABLES};
     // The document's are put by themselves; the others are the database's own bookkeeping.
     const NOT_BY_LINES: [&str; 9] = [
         "rooms",
@@ -323,7 +360,8 @@ async fn every_table_is_copied_or_known_not_to_be() {
             if NOT_BY_LINES.contains(&table.as_str()) {
                 continue;
             }
-            let copied = ROOM_TABLES.iter().chain(&SHARED_TABLES).find(|copied| copied.name == table);
+            let copied =
+                ROOM_TABLES.iter().chain(&KEPT_TABLES).chain(&SHARED_TABLES).find(|copied| copied.name == table);
             let copied = copied.unwrap_or_else(|| panic!("{table} is not copied"));
             let mut named: Vec<&str> = copied.column_names().collect();
             named.sort_unstable();

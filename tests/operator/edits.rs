@@ -1,11 +1,14 @@
 //! Rooms with something in them.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use triproom::room::id::RoomId;
+use triproom::room::kept::{EventKind, EventOrigin, EventSeq, Latest, LatestKey, NewEvent};
 use triproom::room::principal::PrincipalId;
 use triproom::room::role::Role;
 use triproom::store::directory::{Created, Member, RoomSettings};
-use triproom::store::{Store, StoreConfig};
+use triproom::store::{EventPage, EventQuery, EventSpan, Store, StoreConfig};
 use yrs::{Doc, Map, Text, Transact, WriteTxn};
 
 use crate::house::House;
@@ -47,6 +50,33 @@ impl House {
         let store = self.open().await;
         store.log(&room(name)).append(rows).unwrap();
         store.close().await.unwrap();
+    }
+
+    /// Says so many things in a room, by turns as if for the first time, and sets a status.
+    pub(crate) async fn say(&self, name: &str, count: usize) {
+        let store = self.open().await;
+        let mut log = store.log(&room(name));
+        let said = store.load(&room(name)).await.unwrap().last_event.0;
+        for n in said..said + count as u64 {
+            let (kind, body) = (EventKind::parse("chat.message").unwrap(), Bytes::from(format!("said {n}")));
+            let ada = PrincipalId::user("ada").unwrap();
+            let origin = (n % 2 == 0).then(|| EventOrigin::of(&ada, &n.to_string()));
+            log.append_event(NewEvent { at: SystemTime::now(), kind, origin, body }).unwrap();
+        }
+        let (kind, key) = (EventKind::parse("agent.status").unwrap(), LatestKey::parse("planner").unwrap());
+        log.put_latest(kind, key, SystemTime::now(), Bytes::from_static(b"idle")).unwrap();
+        store.close().await.unwrap();
+    }
+
+    /// All that was said in a room, and its latest values.
+    pub(crate) async fn said(&self, name: &str) -> (EventPage, Vec<Latest>) {
+        let store = self.open().await;
+        let span = EventSpan::After(EventSeq(0));
+        let wanted = EventQuery { span, kinds: Vec::new(), limit: u16::MAX.try_into().unwrap() };
+        let said = store.events(&room(name), wanted).await.unwrap();
+        let latest = store.latest(&room(name)).await.unwrap();
+        store.close().await.unwrap();
+        (said, latest)
     }
 
     /// Makes a room that `owner` owns and `guest` looks at.

@@ -68,7 +68,8 @@ impl Client {
     pub fn connect(&mut self, id: ConnectionId) {
         let known = self.vector();
         let principal = Arc::new(Principal::new(PrincipalId::user("ada").expect("an id"), None));
-        let arrival = Arrival { connection: id, principal, writes: Writes::Everything, receipt: self.receipt };
+        let arrival =
+            Arrival { connection: id, principal, writes: Writes::Everything, receipt: self.receipt, greeting: None };
         let up = VecDeque::from([Input::Join(arrival), Input::Step1 { from: id, known: known.clone() }]);
         let connection = Connection {
             id,
@@ -188,7 +189,8 @@ impl Client {
             ServerMessage::Presence(_)
             | ServerMessage::QueryPresence
             | ServerMessage::Denied(_)
-            | ServerMessage::Stateless(_) => {}
+            | ServerMessage::Stateless(_)
+            | ServerMessage::Event(_) => {}
         }
     }
 

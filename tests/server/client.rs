@@ -104,6 +104,11 @@ impl Client {
     }
 
     /// Reads until the server closes, and says with which code.
+    /// Whether a root of this name came.
+    pub fn has_root(&self, name: &str) -> bool {
+        self.doc.transact().root_refs().any(|(root, _)| root == name)
+    }
+
     pub async fn closed(&mut self) -> u16 {
         let waiting = async {
             loop {

@@ -5,8 +5,10 @@
 mod client;
 mod counted;
 mod drain;
+mod events;
 mod hocuspocus;
 mod house;
+mod listener;
 mod races;
 mod rooms;
 mod saving;

@@ -16,9 +16,11 @@ pub(crate) trait House: Sized + Send + Sync + 'static {
     async fn damage_row(&self, sequence: Sequence);
     /// Flips bits in the stored snapshot of one room; the same again undoes it.
     async fn damage_snapshot(&self, room: &RoomId);
+    /// Flips bits in the events of this number, in all rooms.
+    async fn damage_event(&self, seq: i64);
     /// Lines in the table of rooms.
     async fn rooms_on_disk(&self) -> i64;
-    /// Lines in all tables that hold documents.
+    /// Lines in all tables that hold documents and events.
     async fn lines_on_disk(&self) -> i64;
     /// The directory as another process opens it.
     fn open_directory(&self) -> impl Future<Output = Directory> + Send;
@@ -80,6 +82,14 @@ impl House for SqliteHouse {
         file.close().await.unwrap();
     }
 
+    async fn damage_event(&self, seq: i64) {
+        let mut file = self.connect().await;
+        let query = "UPDATE events SET body = CAST('damaged' AS BLOB) WHERE seq = ?";
+        let done = sqlx::query(query).bind(seq).execute(&mut file).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
+        file.close().await.unwrap();
+    }
+
     async fn rooms_on_disk(&self) -> i64 {
         let mut file = self.connect().await;
         sqlx::query_scalar("SELECT count(*) FROM rooms").fetch_one(&mut file).await.unwrap()
@@ -88,7 +98,9 @@ impl House for SqliteHouse {
     async fn lines_on_disk(&self) -> i64 {
         let mut file = self.connect().await;
         let query = "SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM log)
-                     + (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM older_snapshots)";
+                     + (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM older_snapshots)
+                     + (SELECT count(*) FROM events) + (SELECT count(*) FROM event_counters)
+                     + (SELECT count(*) FROM latest)";
         sqlx::query_scalar(query).fetch_one(&mut file).await.unwrap()
     }
 

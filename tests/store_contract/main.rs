@@ -10,8 +10,10 @@ mod compaction;
 mod database;
 mod deletion;
 mod directory;
+mod events;
 mod failure;
 mod house;
+mod latest;
 mod postgres_house;
 mod rosters;
 mod seeded;
@@ -96,6 +98,20 @@ macro_rules! contract_for {
                 directory::a_busy_log_lets_members_be_written,
                 directory::a_write_goes_on_without_its_caller,
                 directory::closed_with_the_store,
+                events::they_are_numbered_in_order,
+                events::they_are_read_page_by_page,
+                events::one_that_is_sent_again_is_one,
+                events::faults_double_none_and_lose_none,
+                events::rows_from_before_one_are_durable_before_it,
+                events::a_room_of_events_alone_is_a_room,
+                events::a_deleted_room_has_none,
+                events::the_oldest_go,
+                events::events_count_in_the_budget,
+                events::who_does_not_listen_is_stopped,
+                events::a_damaged_one_is_left_out,
+                latest::the_later_one_stays,
+                latest::a_flood_of_them_is_one_line_each,
+                latest::latest_values_count_in_the_budget,
                 seeded::random_sessions,
             ]
         );
@@ -135,6 +151,16 @@ contract!(
         directory::a_secret_is_one_for_everybody,
         directory::a_busy_log_lets_members_be_written,
         directory::closed_with_the_store,
+        events::they_are_numbered_in_order,
+        events::they_are_read_page_by_page,
+        events::one_that_is_sent_again_is_one,
+        events::faults_double_none_and_lose_none,
+        events::rows_from_before_one_are_durable_before_it,
+        events::a_room_of_events_alone_is_a_room,
+        events::a_deleted_room_has_none,
+        events::the_oldest_go,
+        latest::the_later_one_stays,
+        latest::a_flood_of_them_is_one_line_each,
         seeded::random_sessions,
     ]
 );

@@ -105,13 +105,21 @@ impl<W: Way> House for PostgresHouse<W> {
         assert_eq!(done.rows_affected(), 1);
     }
 
+    async fn damage_event(&self, seq: i64) {
+        let query = "UPDATE events SET body = 'damaged'::bytea WHERE seq = $1";
+        let done = sqlx::query(query).bind(seq).execute(&mut self.connect().await).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
+    }
+
     async fn rooms_on_disk(&self) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM rooms").fetch_one(&mut self.connect().await).await.unwrap()
     }
 
     async fn lines_on_disk(&self) -> i64 {
         let query = "SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM log)
-                     + (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM older_snapshots)";
+                     + (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM older_snapshots)
+                     + (SELECT count(*) FROM events) + (SELECT count(*) FROM event_counters)
+                     + (SELECT count(*) FROM latest)";
         sqlx::query_scalar(query).fetch_one(&mut self.connect().await).await.unwrap()
     }
 

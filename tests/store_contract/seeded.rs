@@ -1,11 +1,13 @@
-//! Random sessions from a seed: appends, faults, loads, compactions, deletions, restarts. Nothing acknowledged is ever lost, nothing
+//! Random sessions from a seed: updates, events, faults, loads, compactions, deletions, restarts. Nothing acknowledged is ever lost, nothing
 //! comes twice, order holds. `STORE_SEED=n` replays one.
 
 use std::collections::HashMap;
 
-use triproom::store::{Compaction, Fault, RoomLog, Store, StoreConfig, StoreError};
+use triproom::room::kept::EventSeq;
+use triproom::store::{Compaction, EventSpan, Fault, RoomLog, Store, StoreConfig, StoreError};
 
 use crate::compaction::join;
+use crate::events::{bodies, chat, page};
 use crate::house::{House, append, durable, room, texts};
 
 pub(crate) async fn random_sessions<H: House>(_: H) {
@@ -22,12 +24,18 @@ async fn session<H: House>(house: H, mut rng: fastrand::Rng) {
     let mut store = Store::open(config.clone()).await.unwrap();
     let mut logs: HashMap<usize, RoomLog> = HashMap::new();
     let mut written: HashMap<usize, String> = HashMap::new();
+    let mut said: HashMap<usize, Vec<String>> = HashMap::new();
     let faults = [Fault::None, Fault::None, Fault::BeforeCommit, Fault::AfterCommit, Fault::Stall];
     for n in 0..400 {
         let which = rng.usize(0..5);
         let name = room(&format!("room {which}"));
         match rng.u32(0..100) {
-            0..=69 => {
+            0..=19 => {
+                let log = logs.entry(which).or_insert_with(|| store.log(&name));
+                log.append_event(chat(n.to_string())).unwrap();
+                said.entry(which).or_default().push(n.to_string());
+            }
+            20..=69 => {
                 let log = logs.entry(which).or_insert_with(|| store.log(&name));
                 append(log, format!("{n};"));
                 written.entry(which).or_default().extend([n.to_string().as_str(), ";"]);
@@ -51,7 +59,7 @@ async fn session<H: House>(house: H, mut rng: fastrand::Rng) {
             94..=95 => {
                 house.fault().set(faults[rng.usize(..4)]);
                 match store.delete_room(&name).await {
-                    Ok(()) => drop((written.remove(&which), logs.remove(&which))),
+                    Ok(()) => drop((written.remove(&which), said.remove(&which), logs.remove(&which))),
                     Err(StoreError::Injected("before") | StoreError::Failing { .. }) => {}
                     Err(error) => panic!("{error}"),
                 }
@@ -73,6 +81,10 @@ async fn session<H: House>(house: H, mut rng: fastrand::Rng) {
         assert_eq!(state(&store, which).await, written.get(&which).cloned().unwrap_or_default());
         let stored = store.load(&room(&format!("room {which}"))).await.unwrap();
         assert_eq!(store.row_count(&room(&format!("room {which}"))), stored.rows.len());
+        let events = page(&store, &room(&format!("room {which}")), EventSpan::After(EventSeq(0)), u16::MAX).await;
+        let said = said.remove(&which).unwrap_or_default();
+        assert_eq!((events.first, events.last.0, stored.last_event), (EventSeq(1), said.len() as u64, events.last));
+        assert_eq!(bodies(&events), said);
     }
     store.close().await.unwrap();
 }

@@ -15,7 +15,7 @@ use crate::house::{append, durable, open, room};
 const SUPABASE: &str = include_str!("../../deploy/supabase.sql");
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Every table that somebody may read, ordered.
-const READABLE: [&str; 5] = ["log", "members", "rooms", "rosters", "snapshots"];
+const READABLE: [&str; 7] = ["events", "latest", "log", "members", "rooms", "rosters", "snapshots"];
 
 /// A database as Supabase makes it: with its roles, which may do everything with every new table.
 async fn supabase() -> TestDatabase {

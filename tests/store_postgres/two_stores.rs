@@ -1,12 +1,15 @@
-//! Two stores on one database fold and delete the same rooms.
+//! Two stores on one database fold and delete the same rooms, and number the events of the same rooms.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Barrier, mpsc};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use triproom::store::{Compaction, Folded, Store, StoredRoom};
+use triproom::room::kept::{EventKind, EventOrigin, EventSeq, EventStanding, LatestKey, NewEvent};
+use triproom::room::principal::PrincipalId;
+use triproom::store::{Compaction, EventQuery, EventSpan, Folded, Store, StoredRoom};
 
 use crate::database::TestDatabase;
 use crate::house::{append, durable, open, room, text};
@@ -168,6 +171,121 @@ async fn both_write_and_fold_as_they_please() {
     let expected: Vec<String> =
         ["a", "b"].iter().flat_map(|who| (0..100).map(move |n| format!("{who}{n:03}"))).collect();
     assert_eq!(words, expected, "each is there once");
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+const ROOMS: [&str; 3] = ["p", "q", "r"];
+
+/// Says 200 things in each room, every fourth of which the other says, too; gives the numbers that were new and those that
+/// were not, by what was said.
+async fn say(store: Store, who: &'static str, rooms: Vec<&'static str>) -> Vec<BTreeMap<String, (u64, EventStanding)>> {
+    let mut logs: Vec<_> = rooms.iter().map(|name| store.log(&room(name))).collect();
+    let mut heard = vec![BTreeMap::new(); rooms.len()];
+    for n in 0..200 {
+        for log in &mut logs {
+            let shared = n % 4 == 0;
+            let origin = shared.then(|| EventOrigin::of(&PrincipalId::user("ada").unwrap(), &n.to_string()));
+            let body = Bytes::from(if shared { n.to_string() } else { format!("{n} of {who}") });
+            let kind = EventKind::parse("chat.message").unwrap();
+            log.append_event(NewEvent { at: SystemTime::now(), kind, origin, body }).unwrap();
+            let key = LatestKey::parse(&(n % 7).to_string()).unwrap();
+            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(n);
+            log.put_latest(EventKind::parse("agent.status").unwrap(), key, at, Bytes::from(n.to_string())).unwrap();
+        }
+        if n % 10 == 9 {
+            for (log, heard) in logs.iter_mut().zip(&mut heard) {
+                while log.heard_events() < log.appended_events() {
+                    for event in log.changed().await.events {
+                        let n = event.position.0 - 1;
+                        let said = if n % 4 == 0 { n.to_string() } else { format!("{n} of {who}") };
+                        heard.insert(said, (event.seq.0, event.standing));
+                    }
+                }
+            }
+        }
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_say_things_in_the_same_rooms() {
+    let (_database, one, other) = two().await;
+    let backwards: Vec<&str> = ROOMS.into_iter().rev().collect();
+    let (first, second) = tokio::join!(
+        tokio::spawn(say(one.clone(), "one", ROOMS.into())),
+        tokio::spawn(say(other.clone(), "other", backwards))
+    );
+    let (first, mut second) = (first.unwrap(), second.unwrap());
+    second.reverse();
+    for ((name, first), second) in ROOMS.iter().zip(first).zip(second) {
+        let wanted =
+            EventQuery { span: EventSpan::After(EventSeq(0)), kinds: vec![], limit: 1_000.try_into().unwrap() };
+        let page = one.events(&room(name), wanted.clone()).await.unwrap();
+        assert_eq!(page, other.events(&room(name), wanted).await.unwrap());
+        let numbers: Vec<u64> = page.events.iter().map(|event| event.seq.0).collect();
+        assert_eq!(numbers, (1..=350).collect::<Vec<_>>(), "each thing once, and no holes");
+        assert_eq!(one.load(&room(name)).await.unwrap().last_event, EventSeq(350));
+        let stored: BTreeMap<String, u64> =
+            page.events.iter().map(|event| (String::from_utf8(event.body.to_vec()).unwrap(), event.seq.0)).collect();
+        let mut new = 0;
+        for (said, (seq, standing)) in first.iter().chain(&second) {
+            assert_eq!(stored[said], *seq, "{said}");
+            new += usize::from(*standing == EventStanding::New);
+        }
+        assert_eq!(new, 350, "of two who say the same one is told that it is new");
+        let latest = one.latest(&room(name)).await.unwrap();
+        let latest: Vec<&[u8]> = latest.iter().map(|latest| &latest.body[..]).collect();
+        assert_eq!(latest, [b"196", b"197", b"198", b"199", b"193", b"194", b"195"]);
+    }
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+fn event(body: &'static str) -> NewEvent {
+    let kind = EventKind::parse("chat.message").unwrap();
+    NewEvent { at: SystemTime::now(), kind, origin: None, body: Bytes::from_static(body.as_bytes()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_in_a_room_that_the_other_deletes_are_not_kept() {
+    let (database, one, other) = two().await;
+    write(&one, "s", "a").await;
+    let (mut operator, mut watcher) = (database.connect().await, database.connect().await);
+    for hears_of_it in [false, true] {
+        let mut log = one.log(&room("r"));
+        log.append_event(event("old")).unwrap();
+        assert_eq!(log.changed().await.events.len(), 1);
+        // Its writer is held up, so that what is said waits.
+        let mut held = sqlx::Connection::begin(&mut operator).await.unwrap();
+        sqlx::query("SELECT id FROM rooms WHERE name = 's' FOR UPDATE").execute(&mut *held).await.unwrap();
+        let mut elsewhere = one.log(&room("s"));
+        append(&mut elsewhere, "b");
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        log.append_event(event("ghost")).unwrap();
+        log.put_latest(EventKind::parse("k").unwrap(), LatestKey::parse("k").unwrap(), SystemTime::now(), Bytes::new())
+            .unwrap();
+        other.delete_room(&room("r")).await.unwrap();
+        let mut new = other.log(&room("r"));
+        new.append_event(event("new")).unwrap();
+        assert_eq!(new.changed().await.events[0].seq, EventSeq(1));
+        if hears_of_it {
+            one.load(&room("r")).await.unwrap();
+            assert!(log.has_ended());
+        }
+        held.rollback().await.unwrap();
+        durable(&mut elsewhere).await;
+        write(&one, "s", "c").await;
+        assert!(log.has_ended());
+        assert_eq!(one.unsaved_bytes(), 0);
+        let kept = sqlx::query_scalar::<_, Vec<u8>>("SELECT body FROM events UNION ALL SELECT body FROM latest");
+        assert_eq!(kept.fetch_all(&mut operator).await.unwrap(), [b"new"]);
+        other.delete_room(&room("r")).await.unwrap();
+    }
     one.close().await.unwrap();
     other.close().await.unwrap();
 }

@@ -1,12 +1,14 @@
-//! A child that appends, folds and deletes is killed at random moments, again and again: nothing that it called durable is
-//! gone, and nothing that it called deleted is there, nor half of it.
+//! A child that appends, speaks, folds and deletes is killed at random moments, again and again: nothing that it called durable
+//! is gone, and nothing that it called deleted is there, nor half of it.
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
-use triproom::store::{Folded, Store, StoreConfig, StoredRoom};
+use triproom::room::kept::{EventKind, EventSeq, NewEvent};
+use triproom::store::{EventQuery, EventSpan, Folded, Store, StoreConfig, StoredRoom};
 
 use crate::{durable, myself, room, row};
 
@@ -82,7 +84,7 @@ fn acknowledged_by(line: &str) -> Option<usize> {
     line.strip_prefix("durable ")?.strip_suffix(" rows")?.parse().ok()
 }
 
-/// Counts the rows and checks that they are 0, 1, 2, … without a gap.
+/// Checks that the rows are 0, 1, 2, … without a gap, and the events, too; gives how many rows there are that an event speaks of.
 #[tokio::main(flavor = "current_thread")]
 async fn check(folder: &std::path::Path) -> usize {
     let store = Store::open(StoreConfig::new(folder)).await.unwrap();
@@ -91,8 +93,15 @@ async fn check(folder: &std::path::Path) -> usize {
     let numbers = numbers(&stored);
     let expected: Vec<usize> = (0..numbers.len()).collect();
     assert_eq!(numbers, expected);
+    let wanted = EventQuery { span: EventSpan::After(EventSeq(0)), kinds: vec![], limit: u16::MAX.try_into().unwrap() };
+    let said = store.events(&room("r"), wanted).await.unwrap();
+    let seqs: Vec<u64> = said.events.iter().map(|event| event.seq.0).collect();
+    assert_eq!((seqs, stored.last_event), ((1..=said.last.0).collect(), said.last));
+    let spoken_of = |body: &[u8]| std::str::from_utf8(body).unwrap().parse().unwrap();
+    let rows = said.events.iter().map(|event| spoken_of(&event.body)).max().unwrap_or(0);
+    assert!(rows <= numbers.len(), "an event speaks of {rows} rows, {} are there", numbers.len());
     store.close().await.unwrap();
-    numbers.len()
+    rows
 }
 
 fn numbers(stored: &StoredRoom) -> Vec<usize> {
@@ -115,6 +124,11 @@ async fn appends_until_it_is_killed() {
         let count = 1 + next % 40;
         log.append((next..next + count).map(|n| row(format!("{n};")))).unwrap();
         next += count;
+        let (kind, body) = (EventKind::parse("chat.message").unwrap(), row(next.to_string()));
+        log.append_event(NewEvent { at: SystemTime::now(), kind, origin: None, body }).unwrap();
+        while log.heard_events() < log.appended_events() {
+            log.changed().await;
+        }
         durable(&mut log).await;
         let mut out = std::io::stdout();
         writeln!(out, "durable {next} rows").unwrap();

@@ -183,6 +183,9 @@ impl<N: Write> Copying<'_, N> {
         if !back.has_lines_of(whole) {
             return Ok(Some("its members or settings".to_owned()));
         }
+        if !back.has_kept_of(whole) {
+            return Ok(Some("its events or latest values".to_owned()));
+        }
         Ok(match relation_of(&back, whole) {
             Ok(Relation::Equal) if back.is_copy_of(whole) => None,
             Ok(Relation::Equal) => Some("the bytes of its rows".to_owned()),
@@ -317,9 +320,12 @@ fn standing(there: Option<&WholeRoom>, here: &WholeRoom) -> Result<Standing, Unu
     if !there.may_become(here) {
         return Ok(Standing::Apart("it was made at another time".to_owned()));
     }
+    if !there.has_earlier_events_of(here) {
+        return Ok(Standing::Apart("its events differ".to_owned()));
+    }
     Ok(match relation_of(there, here)? {
         Relation::Apart(difference) => Standing::Apart(format!("{difference} differs")),
-        Relation::Equal if there.has_lines_of(here) => Standing::Equal,
+        Relation::Equal if there.has_lines_of(here) && there.has_kept_of(here) => Standing::Equal,
         Relation::Equal | Relation::Earlier => Standing::Earlier,
     })
 }

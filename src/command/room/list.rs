@@ -44,7 +44,7 @@ pub(super) async fn run(list: List, out: &mut impl Write, notes: &mut impl Write
         let rooms: Vec<Value> = lines.iter().map(as_json).collect();
         return Ok(writeln!(out, "{}", json!({ "rooms": rooms, "next": next.map(RoomId::as_str) }))?);
     }
-    let header = ["MADE", "VISIBILITY", "ROWS", "BYTES", "ROOM"].map(str::to_owned);
+    let header = ["MADE", "VISIBILITY", "ROWS", "BYTES", "EVENTS", "ROOM"].map(str::to_owned);
     write_table(out, &std::iter::once(header).chain(lines.iter().map(row)).collect::<Vec<_>>())?;
     if let Some(next) = next {
         writeln!(notes, "There are more: go on with --after {:?}", next.as_str())?;
@@ -67,12 +67,14 @@ async fn read(store: &ReadOnlyStore, after: Option<&RoomId>, limit: usize) -> Re
     Ok((lines.collect(), more))
 }
 
-fn row((entry, size): &Line) -> [String; 5] {
+fn row((entry, size): &Line) -> [String; 6] {
     let visibility = entry.settings.as_ref().map_or("-", |settings| settings.visibility.as_str());
     let rows = size.as_ref().map_or(0, |size| size.rows);
     let bytes = size.as_ref().map_or(0, |size| size.row_bytes + size.snapshot_bytes);
+    let events = size.as_ref().map_or(0, |size| size.events);
     let name = entry.room.for_log().to_string();
-    [day(entry.created_at), visibility.to_owned(), rows.to_string(), bytes.to_string(), name]
+    let [rows, bytes, events] = [rows, bytes, events].map(|number| number.to_string());
+    [day(entry.created_at), visibility.to_owned(), rows, bytes, events, name]
 }
 
 fn as_json((entry, size): &Line) -> Value {
@@ -83,5 +85,6 @@ fn as_json((entry, size): &Line) -> Value {
         "rows": size.as_ref().map_or(0, |size| size.rows),
         "row_bytes": size.as_ref().map_or(0, |size| size.row_bytes),
         "snapshot_bytes": size.as_ref().map_or(0, |size| size.snapshot_bytes),
+        "events": size.as_ref().map_or(0, |size| size.events),
     })
 }

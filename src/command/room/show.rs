@@ -49,6 +49,7 @@ pub(super) async fn run(show: Show, out: &mut impl Write) -> Result<(), CommandE
     if let Some(size) = size {
         line("written", day(size.written_at))?;
         line("snapshot", format!("{} bytes, compressed", size.snapshot_bytes))?;
+        line("events", format!("{} kept", size.events))?;
     }
     let waiting = document.orphans().count();
     let row_bytes: usize = rows.iter().map(bytes::Bytes::len).sum();
@@ -103,6 +104,7 @@ fn as_json(room: &OneRoom, found: &Found, opened: &Opened) -> Value {
         "damaged_rows": stored.damaged,
         "written_at": size.as_ref().map(|size| day(size.written_at)),
         "snapshot_bytes": size.as_ref().map_or(0, |size| size.snapshot_bytes),
+        "events": size.as_ref().map_or(0, |size| size.events),
         "document_bytes": document.difference(&[]).len(),
         "version": document.version().to_string(),
         "state_vector": state_vector(document),

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use super::excerpt::Excerpt;
 use crate::room::trip::FieldError;
 
 /// What kind of fault a patch has. The names are part of the public interface.
@@ -19,8 +22,10 @@ pub enum PatchCode {
     NotFound,
     /// The index of a list is malformed or beyond its end.
     InvalidIndex,
-    /// A `test` did not hold.
+    /// A `test` did not hold, or what stands beside what a verb does is not where it was to be.
     TestFailed,
+    /// What was to be added under an id of its own is there already.
+    AlreadyExists,
     /// A value was to be moved into itself.
     MoveIntoItself,
     /// The caller's role may not write there.
@@ -37,7 +42,7 @@ pub enum PatchCode {
 
 impl PatchCode {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotAPatch,
         Self::TooLarge,
         Self::InvalidOperation,
@@ -45,6 +50,7 @@ impl PatchCode {
         Self::NotFound,
         Self::InvalidIndex,
         Self::TestFailed,
+        Self::AlreadyExists,
         Self::MoveIntoItself,
         Self::NotAllowed,
         Self::FixedRoot,
@@ -63,6 +69,7 @@ impl PatchCode {
             Self::NotFound => "not_found",
             Self::InvalidIndex => "invalid_index",
             Self::TestFailed => "test_failed",
+            Self::AlreadyExists => "already_exists",
             Self::MoveIntoItself => "move_into_itself",
             Self::NotAllowed => "not_allowed",
             Self::FixedRoot => "fixed_root",
@@ -80,7 +87,8 @@ pub struct PatchError {
     pub index: Option<usize>,
     /// Its `op`, if it has a known one.
     pub operation: Option<&'static str>,
-    /// JSON pointer to what it is about: its `path`, its `from`, or a field below.
+    /// JSON pointer to what it is about: its `path`, its `from`, or a field below. With [`PatchCode::InvalidOperation`],
+    /// a pointer into the operation, to the member of a verb that is wrong.
     pub pointer: String,
     /// What is wrong.
     pub code: PatchCode,
@@ -92,6 +100,18 @@ pub struct PatchError {
     pub hint: String,
     /// With [`PatchCode::InvalidField`]: all wrong fields, a few at most.
     pub fields: Vec<FieldError>,
+    /// When the document is not as the author thought: what it is instead.
+    pub current: Option<Current>,
+}
+
+/// What is in the document where an operation found it to be otherwise: at its place, or at the last place on the way
+/// to it that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// JSON pointer to that place.
+    pub pointer: String,
+    /// What is there.
+    pub value: Excerpt,
 }
 
 impl fmt::Display for PatchError {
@@ -117,12 +137,13 @@ pub(super) struct Fault {
     pub(super) expected: String,
     pub(super) received: String,
     pub(super) hint: String,
+    current: Option<Box<Current>>,
 }
 
 impl Fault {
     pub(super) fn new(code: PatchCode, pointer: &(impl ToString + ?Sized)) -> Self {
         let (expected, received, hint) = (String::new(), String::new(), String::new());
-        Self { code, pointer: pointer.to_string(), expected, received, hint }
+        Self { code, pointer: pointer.to_string(), expected, received, hint, current: None }
     }
 
     pub(super) fn expected(self, expected: impl Into<String>) -> Self {
@@ -137,8 +158,15 @@ impl Fault {
         Self { hint: hint.into(), ..self }
     }
 
+    /// Says what the document holds at a place.
+    pub(super) fn current(self, pointer: &(impl ToString + ?Sized), value: &Value) -> Self {
+        let current = Current { pointer: pointer.to_string(), value: Excerpt::of(value) };
+        Self { current: Some(Box::new(current)), ..self }
+    }
+
     pub(super) fn of(self, index: Option<usize>, operation: Option<&'static str>) -> Box<PatchError> {
-        let Self { code, pointer, expected, received, hint } = self;
-        Box::new(PatchError { index, operation, pointer, code, expected, received, hint, fields: Vec::new() })
+        let Self { code, pointer, expected, received, hint, current } = self;
+        let (fields, current) = (Vec::new(), current.map(|current| *current));
+        Box::new(PatchError { index, operation, pointer, code, expected, received, hint, fields, current })
     }
 }

@@ -1,12 +1,16 @@
-//! JSON Patch (RFC 6902) onto a live document. `Patch::parse` is the only way to make one from bytes; `apply` plans it on
-//! the JSON of the roots that it names, and only a plan without a fault is written, as the smallest difference, in one
-//! change of the document. Called by `Room`, which treats what comes out like any author's update.
+//! JSON Patch (RFC 6902) and the trip's own verbs onto a live document. `Patch::parse` and `Patch::parse_operations` are
+//! the only ways to make one from bytes; `apply` plans it on the JSON of the roots that it names, and only a plan without
+//! a fault is written, as the smallest difference, in one change of the document; `preview` plans it and writes nothing.
+//! Called by `Room`, which treats what comes out like any author's update.
 //! All operations are done or none: nothing in here may fail once something was written.
 
 mod error;
+mod excerpt;
 mod list;
+mod operation;
 mod parse;
 mod plan;
+mod preview;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -14,28 +18,33 @@ mod rfc;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verb;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use json_patch::PatchOperation;
+use serde_json::{Map, Value};
 
 use super::change::Poisoned;
 use super::document::Document;
 use super::role::Writes;
 use super::trip::{self, Rule};
-use super::view::{Entries, Roots, ViewError, ViewLimits};
+use super::view::{Entries, Reading, Roots, ViewError, ViewLimits};
+use operation::Operation;
 
-pub use error::{PatchCode, PatchError};
+pub use error::{Current, PatchCode, PatchError};
+pub use excerpt::{EXCERPT_BYTES_MAX, Excerpt};
+pub use preview::{CHANGES_MAX, Preview, ValueChange};
+pub use verb::{Context, Usage, VERBS};
 
 /// A patch of more operations than this, or one that copies, may take long whatever the document's size.
 const FEW_OPERATIONS: usize = 64;
 
-/// A JSON Patch of which every operation is well-formed.
+/// A list of operations, each of which is well-formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    operations: Vec<PatchOperation>,
+    operations: Vec<Operation>,
 }
 
 /// Why a patch was not applied. But for the last, the document is as it was.
@@ -58,8 +67,15 @@ pub enum PatchFailure {
 impl Patch {
     /// Whether to apply it may take long enough to be kept away from other rooms' tasks, even in a small document.
     pub fn is_heavy(&self) -> bool {
-        let copies = |operation: &PatchOperation| matches!(operation, PatchOperation::Copy(_));
-        self.operations.len() > FEW_OPERATIONS || self.operations.iter().any(copies)
+        self.operations.len() > FEW_OPERATIONS || self.operations.iter().any(Operation::copies)
+    }
+
+    /// The ids of what its verbs add, each with the place of its operation in the list.
+    pub fn added(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.operations.iter().enumerate().filter_map(|(at, operation)| match operation {
+            Operation::Verb(verb) => verb.added().map(|id| (at, id)),
+            Operation::Json(_) => None,
+        })
     }
 
     /// Applies it in the name of somebody who may write `writes`. Gives the update for everybody, which is to be logged
@@ -70,25 +86,48 @@ impl Patch {
         writes: Writes,
         limits: &ViewLimits,
     ) -> Result<Option<Bytes>, PatchFailure> {
-        let names = self.roots();
-        let before = document.read(names.as_ref().map_or(Roots::All, Roots::Named), limits)?;
-        let after = self.plan(&before, writes, limits)?;
-        let difference = write::Difference::new(before.json, after);
+        let before = read(document, self.roots().as_ref(), limits)?;
+        let after = match self.plan(&before, writes, limits) {
+            Ok(after) => after,
+            Err(error) if before.partial.is_empty() || !self.is_verb(error.index) => return Err(error.into()),
+            // An agent that is wrong about an id is told which ones there are.
+            Err(error) => {
+                let whole = read(document, self.whole_roots().as_ref(), limits);
+                let explained = whole.ok().and_then(|whole| self.plan(&whole, writes, limits).err());
+                return Err(explained.unwrap_or(error).into());
+            }
+        };
+        let difference = fitting(document, before.json, after)?;
         if difference.is_empty() {
             return Ok(None);
         }
-        if !document.has_space(difference.bytes()) {
-            return Err(PatchFailure::DocumentTooLarge);
-        }
         let size = document.size();
         Ok(document.edit(|txn| difference.write(txn, size))?)
+    }
+
+    /// What `apply` would do, or why it would not. The document stays as it is; its estimates of its size may get better.
+    pub fn preview(
+        &self,
+        document: &mut Document,
+        writes: Writes,
+        limits: &ViewLimits,
+    ) -> Result<Preview, PatchFailure> {
+        let before = read(document, self.whole_roots().as_ref(), limits)?;
+        let after = self.plan(&before, writes, limits)?;
+        let preview = Preview::new(&before.json, &after);
+        fitting(document, before.json, after)?;
+        Ok(preview)
+    }
+
+    fn is_verb(&self, index: Option<usize>) -> bool {
+        index.is_some_and(|at| matches!(self.operations[at], Operation::Verb(_)))
     }
 
     /// What it reads or writes of which roots; nothing when it names the whole document. Of an item, only that item.
     fn roots(&self) -> Option<BTreeMap<String, Entries>> {
         let mut roots = BTreeMap::new();
         for operation in &self.operations {
-            for pointer in [Some(operation.path()), parse::source(operation)].into_iter().flatten() {
+            for pointer in operation.touched() {
                 let mut tokens = pointer.tokens().map(|token| token.decoded().into_owned());
                 let root = tokens.next()?;
                 let entry = tokens.next().filter(|_| is_by_id(&root));
@@ -101,6 +140,32 @@ impl Patch {
         }
         Some(roots)
     }
+
+    /// The same roots, none of them in part.
+    fn whole_roots(&self) -> Option<BTreeMap<String, Entries>> {
+        self.roots().map(|roots| roots.into_keys().map(|name| (name, Entries::All)).collect())
+    }
+}
+
+fn read(
+    document: &Document,
+    roots: Option<&BTreeMap<String, Entries>>,
+    limits: &ViewLimits,
+) -> Result<Reading, ViewError> {
+    document.read(roots.map_or(Roots::All, Roots::Named), limits)
+}
+
+/// What is to be written, if the document has space for it.
+fn fitting(
+    document: &mut Document,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+) -> Result<write::Difference, PatchFailure> {
+    let difference = write::Difference::new(before, after);
+    if difference.is_empty() || document.has_space(difference.bytes()) {
+        return Ok(difference);
+    }
+    Err(PatchFailure::DocumentTooLarge)
 }
 
 /// Whether the entries of a root have nothing to do with each other.

@@ -1,30 +1,58 @@
-//! From bytes to a patch. Each operation is read by itself, so that an error can say which one is wrong and how.
+//! From bytes to a patch. Each operation is read by itself, so that an error can say which one is wrong and how. A list
+//! is either of JSON Patch alone, or mixed with verbs.
 
 use std::fmt;
 
-use json_patch::jsonptr::{Pointer, PointerBuf};
+use json_patch::jsonptr::PointerBuf;
 use json_patch::{
     AddOperation, CopyOperation, MoveOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation,
 };
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Patch;
 use super::error::{Fault, PatchCode, PatchError};
+use super::operation::Operation;
+use super::verb::{self, Context, VERBS, Verb};
 use crate::room::json::{excerpt, normalize};
 
 const OPERATIONS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
 
+/// What a list may hold.
+#[derive(Clone, Copy)]
+enum Language<'c> {
+    /// Operations of RFC 6902.
+    JsonPatch,
+    /// And verbs, to which the server adds this.
+    Verbs(&'c Context),
+}
+
 impl Patch {
-    /// Reads a patch of at most so many operations.
+    /// Reads a JSON Patch of at most so many operations.
     pub fn parse(raw: &[u8], operations_max: usize) -> Result<Self, Box<PatchError>> {
+        Self::read(raw, operations_max, Language::JsonPatch)
+    }
+
+    /// Reads a list of at most so many operations of JSON Patch and [`VERBS`], in any order. The ids of what is added, and
+    /// who does it when, are settled with that.
+    pub fn parse_operations(raw: &[u8], operations_max: usize, context: &Context) -> Result<Self, Box<PatchError>> {
+        Self::read(raw, operations_max, Language::Verbs(context))
+    }
+
+    fn read(raw: &[u8], operations_max: usize, language: Language<'_>) -> Result<Self, Box<PatchError>> {
         let mut reading = serde_json::Deserializer::from_slice(raw);
         let operations = Operations(operations_max).deserialize(&mut reading);
         let operations = operations.and_then(|operations| reading.end().map(|()| operations)).map_err(|error| {
+            let (expected, example) = match language {
+                Language::JsonPatch => {
+                    (", as RFC 6902 defines it", r#"{"op":"replace","path":"/trip/title","value":"Rome"}"#)
+                }
+                Language::Verbs(_) => ("", VERBS[0].example),
+            };
             let fault = Fault::new(PatchCode::NotAPatch, "")
-                .expected("a JSON array of operations, as RFC 6902 defines it")
+                .expected(format!("a JSON array of operations{expected}"))
                 .received(error.to_string())
-                .hint(r#"Send for example [{"op":"replace","path":"/trip/title","value":"Rome"}]."#);
+                .hint(format!("Send for example [{example}]."));
             fault.of(None, None)
         })?;
         let Some(operations) = operations else {
@@ -34,83 +62,56 @@ impl Patch {
                 .hint("Send them in several patches.");
             return Err(fault.of(Some(operations_max), None));
         };
-        let read = |(at, mut members): (usize, OperationMembers)| {
-            operation(&mut members).map_err(|(fault, operation)| fault.of(Some(at), operation))
-        };
-        Self::new(operations.into_iter().enumerate().map(read).collect::<Result<_, _>>()?)
-    }
-
-    /// A patch of these operations. Brings their numbers into one form.
-    fn new(mut operations: Vec<PatchOperation>) -> Result<Self, Box<PatchError>> {
-        for (at, operation) in operations.iter_mut().enumerate() {
-            let known = name(operation);
-            let (path, value) = match operation {
-                PatchOperation::Add(AddOperation { path, value })
-                | PatchOperation::Replace(ReplaceOperation { path, value }) => (path, value),
-                PatchOperation::Test(TestOperation { value, .. }) => {
-                    // Nothing in a document equals a number that is too large, and to ask is no fault.
-                    normalize(value);
-                    continue;
-                }
-                _ => continue,
-            };
-            if let Some(number) = normalize(value) {
-                let fault = Fault::new(PatchCode::NumberTooLarge, path)
-                    .expected("numbers that JavaScript holds exactly")
-                    .received(number.to_string())
-                    .hint("Write so large a number as text.");
-                return Err(fault.of(Some(at), Some(known)));
-            }
-        }
+        let read = |(at, members): (usize, OperationMembers)| operation(members, at, language);
+        let operations = operations.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
         Ok(Self { operations })
     }
 }
 
-/// Where a `move` or a `copy` takes its value from.
-pub(super) fn source(operation: &PatchOperation) -> Option<&Pointer> {
-    match operation {
-        PatchOperation::Move(MoveOperation { from, .. }) | PatchOperation::Copy(CopyOperation { from, .. }) => {
-            Some(from)
-        }
-        _ => None,
-    }
-}
-
-/// An operation's `op`.
-pub(super) fn name(operation: &PatchOperation) -> &'static str {
-    match operation {
-        PatchOperation::Add(_) => "add",
-        PatchOperation::Remove(_) => "remove",
-        PatchOperation::Replace(_) => "replace",
-        PatchOperation::Move(_) => "move",
-        PatchOperation::Copy(_) => "copy",
-        PatchOperation::Test(_) => "test",
-    }
-}
-
-type Wrong = (Fault, Option<&'static str>);
-
-fn operation(operation: &mut OperationMembers) -> Result<PatchOperation, Wrong> {
-    if let Some(twice) = &operation.twice {
+fn operation(read: OperationMembers, at: usize, language: Language<'_>) -> Result<Operation, Box<PatchError>> {
+    let OperationMembers { mut all, twice } = read;
+    if let Some(twice) = &twice {
         let fault = Fault::new(PatchCode::InvalidOperation, "").expected("each member once");
-        return Err((fault.received(format!("{twice:?} twice")).hint("Leave one of them out."), None));
+        return Err(fault.received(format!("{twice:?} twice")).hint("Leave one of them out.").of(Some(at), None));
     }
-    let op = text(operation, "op").map_err(|fault| (fault, None))?;
-    let Some(name) = OPERATIONS.into_iter().find(|known| *known == op) else {
-        let fault = Fault::new(PatchCode::InvalidOperation, "").expected(format!("one of {}", OPERATIONS.join(", ")));
-        let hint = "Write \"op\" in small letters; use \"add\" to set a member whether or not it is there.";
-        return Err((fault.received(format!("{op:?}")).hint(hint), None));
+    let op = text(&all, "op").map_err(|fault| fault.of(Some(at), None))?;
+    if let Some(name) = OPERATIONS.into_iter().find(|known| *known == op) {
+        let read = json_patch(&mut all, name);
+        return read.map(Operation::Json).map_err(|fault| fault.of(Some(at), Some(name)));
+    }
+    if let (Language::Verbs(context), Some(usage)) = (language, verb::usage(op)) {
+        all.remove("op");
+        let read = Verb::read(usage, all, at, context);
+        return read.map(Operation::Verb).map_err(|fault| fault.of(Some(at), Some(usage.name)));
+    }
+    let verbs = matches!(language, Language::Verbs(_)).then(|| VERBS.iter().map(|usage| usage.name));
+    let known: Vec<&str> = verbs.into_iter().flatten().chain(OPERATIONS).collect();
+    let fault = Fault::new(PatchCode::InvalidOperation, "").expected(format!("one of {}", known.join(", ")));
+    let hint = "Write \"op\" in small letters; use \"add\" to set a member whether or not it is there.";
+    Err(fault.received(excerpt(&op.into())).hint(hint).of(Some(at), None))
+}
+
+/// An operation of RFC 6902, its numbers in their one form.
+fn json_patch(operation: &mut Map<String, Value>, name: &'static str) -> Result<PatchOperation, Fault> {
+    let path = pointer(operation, "path")?;
+    let value = |operation: &mut Map<String, Value>| {
+        let mut value = operation.remove("value").ok_or_else(|| missing("value"))?;
+        match normalize(&mut value) {
+            // Nothing in a document equals a number that is too large, and to ask is no fault.
+            Some(number) if name != "test" => Err(Fault::new(PatchCode::NumberTooLarge, &path)
+                .expected("numbers that JavaScript holds exactly")
+                .received(number.to_string())
+                .hint("Write so large a number as text.")),
+            _ => Ok(value),
+        }
     };
-    let wrong = |fault| (fault, Some(name));
-    let path = pointer(operation, "path").map_err(wrong)?;
-    let mut value = || operation.take("value").ok_or_else(|| wrong(missing("value")));
     Ok(match name {
-        "add" => PatchOperation::Add(AddOperation { value: value()?, path }),
+        "add" => PatchOperation::Add(AddOperation { value: value(operation)?, path }),
         "remove" => PatchOperation::Remove(RemoveOperation { path }),
-        "replace" => PatchOperation::Replace(ReplaceOperation { value: value()?, path }),
-        "move" => PatchOperation::Move(MoveOperation { from: pointer(operation, "from").map_err(wrong)?, path }),
-        "copy" => PatchOperation::Copy(CopyOperation { from: pointer(operation, "from").map_err(wrong)?, path }),
-        _ => PatchOperation::Test(TestOperation { value: value()?, path }),
+        "replace" => PatchOperation::Replace(ReplaceOperation { value: value(operation)?, path }),
+        "move" => PatchOperation::Move(MoveOperation { from: pointer(operation, "from")?, path }),
+        "copy" => PatchOperation::Copy(CopyOperation { from: pointer(operation, "from")?, path }),
+        _ => PatchOperation::Test(TestOperation { value: value(operation)?, path }),
     })
 }
 
@@ -120,7 +121,7 @@ fn missing(member: &str) -> Fault {
     )
 }
 
-fn text<'m>(operation: &'m OperationMembers, member: &str) -> Result<&'m str, Fault> {
+fn text<'m>(operation: &'m Map<String, Value>, member: &str) -> Result<&'m str, Fault> {
     let value = operation.get(member).ok_or_else(|| missing(member))?;
     value.as_str().ok_or_else(|| {
         Fault::new(PatchCode::InvalidOperation, "")
@@ -130,7 +131,7 @@ fn text<'m>(operation: &'m OperationMembers, member: &str) -> Result<&'m str, Fa
     })
 }
 
-fn pointer(operation: &OperationMembers, member: &str) -> Result<PointerBuf, Fault> {
+fn pointer(operation: &Map<String, Value>, member: &str) -> Result<PointerBuf, Fault> {
     let text = text(operation, member)?;
     PointerBuf::parse(text).map_err(|error| {
         let hint = if error.is_invalid_encoding() {
@@ -177,20 +178,10 @@ impl<'de> Visitor<'de> for Operations {
     }
 }
 
-/// The members of one operation. Unknown ones are ignored, as RFC 6902 wants it.
+/// The members of one operation. RFC 6902 wants unknown ones to be ignored; a verb does not.
 struct OperationMembers {
-    all: Vec<(String, Value)>,
+    all: Map<String, Value>,
     twice: Option<String>,
-}
-
-impl OperationMembers {
-    fn get(&self, member: &str) -> Option<&Value> {
-        self.all.iter().find(|(key, _)| key == member).map(|(_, value)| value)
-    }
-
-    fn take(&mut self, member: &str) -> Option<Value> {
-        self.all.iter_mut().find(|(key, _)| key == member).map(|(_, value)| std::mem::take(value))
-    }
 }
 
 impl<'de> Deserialize<'de> for OperationMembers {
@@ -209,16 +200,11 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OperationMembers, A::Error> {
-        let mut members = OperationMembers { all: Vec::new(), twice: None };
+        let mut members = OperationMembers { all: Map::new(), twice: None };
         while let Some(key) = map.next_key::<String>()? {
-            if !["op", "path", "from", "value"].contains(&key.as_str()) {
-                map.next_value::<IgnoredAny>()?;
-                continue;
+            if members.all.insert(key.clone(), map.next_value()?).is_some() {
+                members.twice = Some(key);
             }
-            if members.get(&key).is_some() {
-                members.twice = Some(key.clone());
-            }
-            members.all.push((key, map.next_value()?));
         }
         Ok(members)
     }

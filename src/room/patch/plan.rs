@@ -8,7 +8,7 @@ use json_patch::{AddOperation, CopyOperation, MoveOperation, PatchOperation, Rep
 use serde_json::{Map, Value};
 
 use super::error::{Fault, PatchCode, PatchError};
-use super::parse::{name, source};
+use super::operation::Operation;
 use super::{Patch, ViewError, ViewLimits};
 use crate::room::json::excerpt;
 use crate::room::role::Writes;
@@ -39,12 +39,12 @@ impl Patch {
         let root = before.json.clone().into();
         let mut plan = Plan { root, partial: &before.partial, shifts: SHIFTS_MAX, copies: limits.bytes };
         for (at, operation) in self.operations.iter().enumerate() {
-            let done = may_write(operation, writes).and_then(|()| plan.step(operation));
-            done.map_err(|fault| fault.of(Some(at), Some(name(operation))))?;
+            let done = may_write(operation, writes).and_then(|()| plan.run(operation));
+            done.map_err(|fault| fault.of(Some(at), Some(operation.name())))?;
         }
         let blame = |fault: Fault| {
             let at = self.writer_of(&fault.pointer);
-            fault.of(at, at.map(|at| name(&self.operations[at])))
+            fault.of(at, at.map(|at| self.operations[at].name()))
         };
         let after = settle_roots(before, plan.root).map_err(blame)?;
         view::check(&after, limits).map_err(|error| blame(too_much(error)))?;
@@ -63,17 +63,8 @@ impl Patch {
         let touches = |written: &Pointer| is_within(written, &pointer) || is_within(&pointer, written);
         let writers = || (0..self.operations.len()).rev();
         writers()
-            .find(|at| written(&self.operations[*at]).into_iter().flatten().any(touches))
-            .or_else(|| writers().find(|at| written(&self.operations[*at])[0].is_some()))
-    }
-}
-
-/// The places that an operation writes.
-fn written(operation: &PatchOperation) -> [Option<&Pointer>; 2] {
-    match operation {
-        PatchOperation::Test(_) => [None, None],
-        PatchOperation::Move(_) => [Some(operation.path()), source(operation)],
-        _ => [Some(operation.path()), None],
+            .find(|at| self.operations[*at].written().iter().any(|written| touches(written)))
+            .or_else(|| writers().find(|at| !self.operations[*at].written().is_empty()))
     }
 }
 
@@ -83,13 +74,13 @@ fn is_within(inner: &Pointer, outer: &Pointer) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn may_write(operation: &PatchOperation, writes: Writes) -> Result<(), Fault> {
-    let allowed = |pointer: &&Pointer| match writes {
+fn may_write(operation: &Operation, writes: Writes) -> Result<(), Fault> {
+    let allowed = |pointer: &PointerBuf| match writes {
         Writes::Everything => true,
         Writes::Comments => pointer.count() > 1 && pointer.first().is_some_and(|root| root.decoded() == COMMENTS),
         Writes::Nothing => false,
     };
-    match written(operation).into_iter().flatten().find(|pointer| !allowed(pointer)) {
+    match operation.written().iter().find(|pointer| !allowed(pointer)) {
         None => Ok(()),
         Some(pointer) => Err(Fault::new(PatchCode::NotAllowed, pointer)
             .expected(if writes == Writes::Comments { "a pointer below /comments" } else { "no change at all" })
@@ -172,6 +163,21 @@ struct Plan<'b> {
 }
 
 impl Plan<'_> {
+    fn run(&mut self, operation: &Operation) -> Result<(), Fault> {
+        let verb = match operation {
+            Operation::Json(operation) => return self.step(operation),
+            Operation::Verb(verb) => verb,
+        };
+        self.charge(verb.walk(&self.root), &verb.written())?;
+        for step in verb.steps(&self.root)? {
+            if let PatchOperation::Add(AddOperation { path, value }) = &step {
+                weigh(value, &mut self.copies).map_err(|()| too_dear(path))?;
+            }
+            self.step(&step)?;
+        }
+        Ok(())
+    }
+
     fn step(&mut self, operation: &PatchOperation) -> Result<(), Fault> {
         match operation {
             PatchOperation::Add(AddOperation { path, value }) => self.add(path, value.clone()),
@@ -198,7 +204,8 @@ impl Plan<'_> {
                 Err(Fault::new(PatchCode::TestFailed, path)
                     .expected(excerpt(value))
                     .received(excerpt(found))
-                    .hint("The document is not as you thought; read it again."))
+                    .hint("The document is not as you thought; read it again.")
+                    .current(path, found))
             }
         }
     }
@@ -290,7 +297,9 @@ impl Plan<'_> {
             Value::Array(values) => format!("{:?} is a list of {}; the first is 0.", reached.as_str(), values.len()),
             _ => format!("{:?} is {}, in which nothing is.", reached.as_str(), excerpt(last)),
         };
-        not_found(path).hint(hint)
+        let fault = not_found(path).hint(hint);
+        // The whole document, and what was read of a root in part, say nothing of what is there.
+        if depth == 0 || is_partial { fault } else { fault.current(&reached, last) }
     }
 
     fn find_mut(&mut self, path: &Pointer) -> Result<&mut Value, Fault> {

@@ -53,7 +53,7 @@ pub(super) fn root(document: &Document, name: &str) -> Value {
     all(document)[name].clone()
 }
 
-fn fault(result: Result<Option<Bytes>, PatchFailure>) -> PatchError {
+pub(super) fn fault(result: Result<Option<Bytes>, PatchFailure>) -> PatchError {
     match result {
         Err(PatchFailure::Refused(error)) => *error,
         other => panic!("a fault, not {other:?}"),
@@ -61,10 +61,10 @@ fn fault(result: Result<Option<Bytes>, PatchFailure>) -> PatchError {
 }
 
 /// Somebody else's copy of a document, who edits it.
-struct Client(Doc);
+pub(super) struct Client(Doc);
 
 impl Client {
-    fn of(document: &Document) -> Self {
+    pub(super) fn of(document: &Document) -> Self {
         let mut options = Options::with_client_id(yrs::ClientID::new(3));
         options.offset_kind = yrs::OffsetKind::Utf16;
         let client = Self(Doc::with_options(options));
@@ -72,12 +72,12 @@ impl Client {
         client
     }
 
-    fn hear(&self, update: &[u8]) {
+    pub(super) fn hear(&self, update: &[u8]) {
         let update = Update::decode_v1(update).expect("valid");
         self.0.transact_mut().apply_update(update).expect("whole");
     }
 
-    fn edit(&self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Bytes {
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Bytes {
         let mut txn = self.0.transact_mut();
         edit(&mut txn);
         txn.encode_update_v1().into()
@@ -414,6 +414,17 @@ fn errors_name_the_operation_and_say_what_to_do() {
     assert_eq!(error.hint, r#""/trip" has the keys "tags", "title". Use "add" for a new one."#);
     let typo = json!([{"op": "remove", "path": "/items/nowhere"}]);
     assert_eq!(fault(apply(&mut document, &typo)).hint, r#""/items" has no such key. Use "add" for a new one."#);
+    let current = |patch| fault(apply(&mut document, &patch)).current.map(|current| (current.pointer, current.value));
+    let found = [
+        json!([{"op": "test", "path": "/trip/tags", "value": []}]),
+        json!([{"op": "replace", "path": "/trip/titel", "value": 1}]),
+        json!([{"op": "remove", "path": "/items/nowhere"}]),
+        json!([{"op": "remove", "path": "/nowhere/at/all"}]),
+    ]
+    .map(current);
+    let whole = |pointer: &str, value| Some((pointer.to_owned(), Excerpt::Whole(value)));
+    let trip = json!({"title": "Rome", "tags": ["a"]});
+    assert_eq!(found, [whole("/trip/tags", json!(["a"])), whole("/trip", trip), None, None]);
     let names: std::collections::BTreeSet<_> = PatchCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(names.len(), PatchCode::ALL.len());
 }

@@ -66,7 +66,7 @@ impl Presence {
         self.news.note(said.client, Origin::Many);
     }
 
-    fn disown(&mut self, owner: Option<ConnectionId>, client: ClientId) {
+    pub(super) fn disown(&mut self, owner: Option<ConnectionId>, client: ClientId) {
         if let Some(owned) = owner.and_then(|owner| self.owned.get_mut(&owner)) {
             owned.retain(|owned| *owned != client);
         }

@@ -35,7 +35,7 @@ fn arrives(connection: ConnectionId, writes: Writes, receipt: Receipt) -> Input 
 
 fn arrives_as(who: &str, connection: ConnectionId, writes: Writes, receipt: Receipt) -> Input {
     let principal = Arc::new(Principal::new(PrincipalId::user(who).expect("an id"), None));
-    Input::Join(Arrival { connection, principal, writes, receipt })
+    Input::Join(Arrival { connection, principal, writes, receipt, greeting: None })
 }
 
 fn announces(from: ConnectionId, client: u64) -> Input {
@@ -385,7 +385,7 @@ fn served(room: &mut Room, ask: Ask) -> Effects {
 
 fn patch(writes: Writes, json: &str, if_match: Option<Version>) -> Ask {
     let patch = Box::new(Patch::parse(json.as_bytes(), 9).expect("a patch"));
-    Ask::Patch { writes, patch, if_match }
+    Ask::Patch { by: PrincipalId::user("ada").expect("an id"), writes, patch, if_match }
 }
 
 const SET_TITLE: &str = r#"[{"op":"add","path":"/trip/title","value":"Lisbon"}]"#;

@@ -51,6 +51,7 @@ impl Room {
 
     /// A connection of theirs came or went.
     pub(in crate::room) fn count_people(&mut self, principal: &PrincipalId) {
+        self.people_move();
         if let Some(sharing) = self.sharing.as_mut().filter(|sharing| !sharing.alone()) {
             sharing.moved.insert(principal.clone());
         }
@@ -59,6 +60,7 @@ impl Room {
     /// A node says who is there.
     pub(super) fn hear_here(&mut self, now: Instant, from: NodeId, here: Here) {
         let Here { extent, presence, people, claims } = here;
+        self.people_move();
         let sharing = self.sharing.as_mut().expect("whoever calls looked");
         if extent == Extent::All {
             sharing.introduced(from);

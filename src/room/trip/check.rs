@@ -1,22 +1,16 @@
 //! Checks what a writer changed against the tables of `trip`, and says for every wrong field where it is, what is
 //! expected and what to do.
 
-use std::str::FromStr;
-
-use iso_currency::Currency;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use json_patch::jsonptr::PointerBuf;
 use serde_json::{Map, Number, Value};
 
+use super::amount::{Amount, FRACTION_DIGITS, WHOLE_DIGITS};
+use super::value::{currency, date, time};
 use super::{Field, Null, Others, ROOTS, Record, Rule};
 use crate::room::json::excerpt;
 
 /// So many wrong fields are told of at once.
 pub const FIELD_ERRORS_MAX: usize = 20;
-
-/// The most digits of an amount before and after the point.
-const AMOUNT_DIGITS: (usize, usize) = (15, 4);
 
 /// A field that holds what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,10 +131,8 @@ fn fits(rule: Rule, value: &Value) -> Result<(), String> {
         (Rule::OneOf(words), Value::String(word)) => words.contains(&word.as_str()),
         (Rule::Date, Value::String(text)) => date(text).is_some(),
         (Rule::Time, Value::String(text)) => time(text).is_some(),
-        (Rule::Currency, Value::String(code)) => {
-            Currency::from_code(code).is_some_and(|currency| currency.code() == code)
-        }
-        (Rule::Amount, Value::String(amount)) => is_amount(amount),
+        (Rule::Currency, Value::String(code)) => currency(code).is_some(),
+        (Rule::Amount, Value::String(amount)) => Amount::parse(amount).is_some(),
         (Rule::Amount, Value::Number(number)) => return Err(format!("Write it as text: \"{number}\".")),
         (Rule::Whole { least }, Value::Number(number)) => whole(number).is_some_and(|whole| whole >= least),
         (Rule::Number { least, most }, Value::Number(number)) => {
@@ -166,8 +158,7 @@ fn describe(rule: Rule) -> String {
         Rule::Time => "a time with its zone, as in RFC 3339".to_owned(),
         Rule::Currency => "a currency code of ISO 4217, in capitals".to_owned(),
         Rule::Amount => format!(
-            "an amount as decimal text, at most {} digits before the point and {} after it",
-            AMOUNT_DIGITS.0, AMOUNT_DIGITS.1
+            "an amount as decimal text, at most {WHOLE_DIGITS} digits before the point and {FRACTION_DIGITS} after it"
         ),
         Rule::Whole { least } => format!("a whole number, at least {least}"),
         Rule::Number { least, most } => format!("a number from {least} to {most}"),
@@ -197,39 +188,6 @@ fn whole(number: &Number) -> Option<i64> {
         let whole = number.as_f64().filter(|number| number.fract() == 0.0)?;
         format!("{whole:.0}").parse().ok()
     })
-}
-
-/// The library reads more forms than ISO 8601's plain one.
-fn date(text: &str) -> Option<Date> {
-    let plain = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if plain { Date::from_str(text).ok() } else { None }
-}
-
-/// RFC 3339, with the `[zone]` of RFC 9557 behind it or without: the library reads more forms than these.
-fn time(text: &str) -> Option<Timestamp> {
-    let (day, rest) = text.split_at_checked(10)?;
-    date(day)?;
-    let clock = rest.strip_prefix(['T', 't'])?.split('[').next()?;
-    let shape: String = clock.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
-    let shape = shape.strip_prefix("00:00:00")?;
-    let zone = shape.strip_prefix('.').map_or(shape, |fraction| fraction.trim_start_matches('0'));
-    if !matches!(zone, "Z" | "z" | "+00:00" | "-00:00") || shape.starts_with(".Z") {
-        return None;
-    }
-    Timestamp::from_str(text).ok()
-}
-
-fn is_amount(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').map_or((unsigned, None), |(whole, part)| (whole, Some(part)));
-    let digits = |part: &str, most: usize| {
-        !part.is_empty() && part.len() <= most && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    digits(whole, AMOUNT_DIGITS.0) && fraction.is_none_or(|fraction| digits(fraction, AMOUNT_DIGITS.1))
 }
 
 /// Whether one date or time is before another; what is neither is not compared.

@@ -146,7 +146,7 @@ pub struct RoomEntry {
     pub created_at: SystemTime,
 }
 
-/// How much is stored of a room's document.
+/// How much is stored of a room's document and events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomSize {
     /// The room.
@@ -159,6 +159,8 @@ pub struct RoomSize {
     pub row_bytes: u64,
     /// Bytes of the snapshot, as it is compressed.
     pub snapshot_bytes: u64,
+    /// Events that are kept.
+    pub events: u64,
 }
 
 /// What came of making a room.

@@ -9,9 +9,12 @@ use super::block;
 use super::pool::PostgresPool;
 use super::roll_call::roll_call;
 use crate::room::id::RoomId;
+use crate::room::kept::{EventSeq, Latest};
 use crate::room::node::{Incarnation, NodeId};
 use crate::store::cache::{SnapshotCache, SnapshotName};
 use crate::store::error::StoreError;
+use crate::store::events::postgres::statements;
+use crate::store::events::{EventPage, EventQuery};
 use crate::store::ledger::RoomView;
 use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT, SELECT_SNAPSHOT_NAME};
 use crate::store::snapshot::Encoded;
@@ -31,6 +34,14 @@ struct Found {
     older: Option<u64>,
 }
 
+/// What the database says of a room.
+struct Fetched {
+    id: Option<i64>,
+    snapshot: Option<Found>,
+    rows: Vec<PgRow>,
+    last_event: EventSeq,
+}
+
 impl PostgresReader {
     pub(super) fn new(pool: PostgresPool, cache: Option<SnapshotCache>) -> Self {
         Self { pool, cache }
@@ -43,8 +54,8 @@ impl PostgresReader {
         let fetched = self
             .pool
             .read(move |connection| Box::pin(async move { fetch(connection, &name, pooler, cache.as_ref()).await }));
-        let (id, snapshot, rows) = fetched.await?;
-        read.id = id;
+        let Fetched { id, snapshot, rows, last_event } = fetched.await?;
+        (read.id, read.last_event) = (id, last_event);
         if let Some(Found { generation, encoded, older }) = snapshot {
             read.take_snapshot(room, generation, encoded, older).await?;
         }
@@ -69,12 +80,26 @@ impl PostgresReader {
         roll_call(&self.pool, node).await
     }
 
+    pub(in crate::store) async fn events(&self, room: &RoomId, wanted: EventQuery) -> Result<EventPage, StoreError> {
+        let name = room.clone();
+        let page = self
+            .pool
+            .read(move |connection| Box::pin(async move { statements::page(connection, &name, &wanted).await }));
+        page.await
+    }
+
+    pub(in crate::store) async fn latest(&self, room: &RoomId) -> Result<Vec<Latest>, StoreError> {
+        let name = room.clone();
+        let latest =
+            self.pool.read(move |connection| Box::pin(async move { statements::latest(connection, &name).await }));
+        latest.await
+    }
+
     pub(in crate::store) async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// The room's id, its snapshot and its rows.
 async fn room_id(connection: &mut PgConnection, room: &RoomId, pooler: Pooler) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1")
         .bind(room.as_str())
@@ -88,8 +113,9 @@ async fn fetch(
     room: &RoomId,
     pooler: Pooler,
     cache: Option<&SnapshotCache>,
-) -> Result<(Option<i64>, Option<Found>, Vec<PgRow>), sqlx::Error> {
+) -> Result<Fetched, sqlx::Error> {
     let id = room_id(connection, room, pooler).await?;
+    let last_event = statements::last(connection, room).await?;
     let snapshot = fetch_snapshot(connection, room, pooler, cache).await?;
     let rows = sqlx::query(
         "SELECT log.room, log.seq, log.checksum, log.data FROM rooms JOIN log ON log.room = rooms.id
@@ -99,7 +125,7 @@ async fn fetch(
     .persistent(pooler.keeps_statements())
     .fetch_all(connection)
     .await?;
-    Ok((id, snapshot, rows))
+    Ok(Fetched { id, snapshot, rows, last_event })
 }
 
 /// The snapshot: which one it is by the word of the database, its data from wherever it is nearest.

@@ -146,5 +146,6 @@ fn migrations() -> Vec<Migration> {
         migration(4, "row security", include_str!("../../../migrations/postgres/0004_row_security.sql")),
         migration(5, "home region", include_str!("../../../migrations/postgres/0005_home_region.sql")),
         migration(6, "nodes", include_str!("../../../migrations/postgres/0006_nodes.sql")),
+        migration(7, "events", include_str!("../../../migrations/postgres/0007_events.sql")),
     ]
 }

@@ -13,10 +13,13 @@ use crate::room::id::RoomId;
 use crate::store::cache::{SnapshotCache, SnapshotName};
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
+use crate::store::events::Retention;
+use crate::store::events::postgres::statements;
 use crate::store::fault::{FaultSwitch, commit};
-use crate::store::ledger::Batch;
+use crate::store::ledger::{Batch, QueuedRow};
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
+use crate::store::sink::{Attempt, Committed};
 use crate::store::snapshot::Encoded;
 use crate::store::{Pooler, PostgresOptions};
 
@@ -39,14 +42,15 @@ impl PostgresSink {
         Self { options, connection: Some(connection), fault, cache }
     }
 
-    pub(in crate::store) async fn commit_rows(
+    pub(in crate::store) async fn commit_batch(
         &mut self,
         batch: &Batch,
         known: &HashMap<RoomId, Option<i64>>,
-    ) -> Result<HashMap<RoomId, i64>, StoreError> {
+        attempt: Attempt,
+    ) -> Result<Committed, StoreError> {
         let (fault, pooler) = (self.fault.clone(), self.options.pooler);
         self.transact(Begin::Write, async |transaction| {
-            commit_rows(transaction, batch, known, pooler, fault.as_ref()).await
+            commit_batch(transaction, batch, known, attempt, pooler, fault.as_ref()).await
         })
         .await
     }
@@ -86,6 +90,16 @@ impl PostgresSink {
     pub(in crate::store) async fn commit_deletion(&mut self, room: &RoomId) -> Result<(), StoreError> {
         let fault = self.fault.clone();
         self.transact(Begin::Write, async |transaction| commit_deletion(transaction, room, fault.as_ref()).await).await
+    }
+
+    pub(in crate::store) async fn retain(&mut self, room: &RoomId, retention: Retention) -> Result<u64, StoreError> {
+        let fault = self.fault.clone();
+        self.transact(Begin::Write, async |mut transaction| {
+            let deleted = statements::retain(&mut transaction, room, retention).await?;
+            commit(transaction, fault.as_ref()).await?;
+            Ok(deleted)
+        })
+        .await
     }
 
     /// A write of nothing: a server that has become a standby, or a user who lost their rights, takes not even that.
@@ -145,16 +159,32 @@ impl PostgresSink {
     }
 }
 
-/// One transaction for a batch. Rows that are there already stay as they are: they are these.
-async fn commit_rows(
+/// One transaction for a batch.
+async fn commit_batch(
     mut transaction: Transaction<'_, Postgres>,
     batch: &Batch,
     known: &HashMap<RoomId, Option<i64>>,
+    attempt: Attempt,
     pooler: Pooler,
     fault: Option<&FaultSwitch>,
-) -> Result<HashMap<RoomId, i64>, StoreError> {
+) -> Result<Committed, StoreError> {
     let ids = room_ids(&mut transaction, known, pooler).await?;
-    let rows = batch.iter().filter_map(|row| Some(SealedRow::new(row, *ids.get(&row.room)?)));
+    if !batch.rows.is_empty() {
+        insert_rows(&mut transaction, &batch.rows, &ids, pooler).await?;
+    }
+    let events = statements::commit(&mut transaction, &batch.news, &ids, attempt).await?;
+    commit(transaction, fault).await?;
+    Ok(Committed { ids, events })
+}
+
+/// Rows that are there already stay as they are: they are these.
+async fn insert_rows(
+    connection: &mut PgConnection,
+    rows: &[QueuedRow],
+    ids: &HashMap<RoomId, i64>,
+    pooler: Pooler,
+) -> Result<(), StoreError> {
+    let rows = rows.iter().filter_map(|row| Some(SealedRow::new(row, *ids.get(&row.room)?)));
     let (mut rooms, mut sequences, mut checksums, mut data) = (vec![], vec![], vec![], vec![]);
     for SealedRow { row, room, checksum } in rows {
         rooms.push(room);
@@ -171,10 +201,9 @@ async fn commit_rows(
     .bind(checksums)
     .bind(data)
     .persistent(pooler.keeps_statements())
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    commit(transaction, fault).await?;
-    Ok(ids)
+    Ok(())
 }
 
 /// The ids of all these rooms, kept from being deleted until the transaction ends. Those that were never written get one;
@@ -264,6 +293,9 @@ async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), StoreEr
             "DELETE FROM log WHERE room = $1",
             "DELETE FROM snapshots WHERE room = $1",
             "DELETE FROM older_snapshots WHERE room = $1",
+            "DELETE FROM events WHERE room = $1",
+            "DELETE FROM event_counters WHERE room = $1",
+            "DELETE FROM latest WHERE room = $1",
             "DELETE FROM rooms WHERE id = $1",
         ] {
             sqlx::query(statement).bind(id).persistent(false).execute(&mut *connection).await?;

@@ -70,6 +70,9 @@ async fn delete_beside_log(connection: &mut SqliteConnection, id: i64) -> Result
     for statement in [
         "DELETE FROM snapshots WHERE room = ?",
         "DELETE FROM older_snapshots WHERE room = ?",
+        "DELETE FROM events WHERE room = ?",
+        "DELETE FROM event_counters WHERE room = ?",
+        "DELETE FROM latest WHERE room = ?",
         "DELETE FROM rooms WHERE id = ?",
     ] {
         sqlx::query(statement).bind(id).execute(&mut *connection).await?;

@@ -8,8 +8,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use crate::room::id::RoomId;
+use crate::room::kept::{EventSeq, Latest};
 use crate::store::Sequence;
 use crate::store::error::StoreError;
+use crate::store::events::sqlite::statements;
+use crate::store::events::{EventPage, EventQuery};
 use crate::store::reader::{ReadRoom, SELECT_SNAPSHOT};
 use crate::store::snapshot::Encoded;
 
@@ -39,11 +42,8 @@ impl SqliteReader {
 
     /// Reads the room; `committed` says where its rows are (the log has no index on room).
     pub(in crate::store) async fn read(&self, room: &RoomId, committed: &[Sequence]) -> Result<ReadRoom, StoreError> {
-        let (snapshot, rows) = self.fetch(room, committed).await.map_err(|error| match error {
-            sqlx::Error::PoolClosed => StoreError::Closed,
-            error => StoreError::Database(error).in_file(&self.file),
-        })?;
-        let mut file = ReadRoom::default();
+        let (snapshot, rows, last_event) = self.fetch(room, committed).await.map_err(|error| self.clear(error))?;
+        let mut file = ReadRoom { last_event, ..ReadRoom::default() };
         if let Some(row) = snapshot {
             let encoded = Encoded {
                 checksum: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
@@ -61,16 +61,42 @@ impl SqliteReader {
         &self,
         room: &RoomId,
         committed: &[Sequence],
-    ) -> Result<(Option<SqliteRow>, Vec<SqliteRow>), sqlx::Error> {
+    ) -> Result<(Option<SqliteRow>, Vec<SqliteRow>, EventSeq), sqlx::Error> {
         if committed.is_empty() {
-            return Ok((fetch_snapshot(&mut *self.pool.acquire().await?, room).await?, Vec::new()));
+            let mut connection = self.pool.acquire().await?;
+            let last_event = statements::last(&mut connection, room).await?;
+            return Ok((fetch_snapshot(&mut connection, room).await?, Vec::new(), last_event));
         }
         // One transaction: a compaction in between would take rows away and leave us its old snapshot.
         let mut transaction = self.pool.begin().await?;
+        let last_event = statements::last(&mut transaction, room).await?;
         let snapshot = fetch_snapshot(&mut transaction, room).await?;
         let rows = fetch_rows(&mut transaction, committed).await?;
         transaction.commit().await?;
-        Ok((snapshot, rows))
+        Ok((snapshot, rows, last_event))
+    }
+
+    pub(in crate::store) async fn events(&self, room: &RoomId, wanted: &EventQuery) -> Result<EventPage, StoreError> {
+        let page = async {
+            // One transaction: a retention in between would take away what is said to be the first.
+            let mut transaction = self.pool.begin().await?;
+            let page = statements::page(&mut transaction, room, wanted).await?;
+            transaction.commit().await?;
+            Ok(page)
+        };
+        page.await.map_err(|error| self.clear(error))
+    }
+
+    pub(in crate::store) async fn latest(&self, room: &RoomId) -> Result<Vec<Latest>, StoreError> {
+        let latest = async { statements::latest(&mut *self.pool.acquire().await?, room).await };
+        latest.await.map_err(|error| self.clear(error))
+    }
+
+    fn clear(&self, error: sqlx::Error) -> StoreError {
+        match error {
+            sqlx::Error::PoolClosed => StoreError::Closed,
+            error => StoreError::Database(error).in_file(&self.file),
+        }
     }
 
     /// Waits for running reads and closes the connections.

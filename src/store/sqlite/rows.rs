@@ -1,4 +1,4 @@
-//! The transaction that writes a batch of rows.
+//! The transaction that writes a batch: its rows, and what else is in it.
 //! Only the sink calls it. It must never write a row twice, nor take another process's row for its own.
 
 use std::collections::HashMap;
@@ -8,11 +8,12 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::room::id::RoomId;
 use crate::store::error::StoreError;
+use crate::store::events::sqlite::statements;
 use crate::store::fault::{FaultSwitch, commit};
 use crate::store::ledger::Batch;
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
-use crate::store::sink::Attempt;
+use crate::store::sink::{Attempt, Committed};
 
 /// Rows of the prepared INSERTs, largest first: a batch is cut into these. Each is a hop to SQLite's thread and back,
 /// so small batches should not fall apart into single rows.
@@ -25,22 +26,23 @@ static INSERTS: LazyLock<[String; 6]> = LazyLock::new(|| {
     })
 });
 
-/// One transaction for a batch, see [`Sink::commit_rows`](crate::store::sink::Sink::commit_rows).
-pub(super) async fn commit_rows(
+/// One transaction for a batch, see [`Sink::commit_batch`](crate::store::sink::Sink::commit_batch).
+pub(super) async fn commit_batch(
     connection: &mut SqliteConnection,
     batch: &Batch,
     known: &HashMap<RoomId, Option<i64>>,
     attempt: Attempt,
     fault: Option<&FaultSwitch>,
-) -> Result<HashMap<RoomId, i64>, StoreError> {
+) -> Result<Committed, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let ids = room_ids(&mut transaction, known).await?;
-    let rows: Vec<SealedRow<'_>> = batch.iter().map(|row| SealedRow::new(row, ids[&row.room])).collect();
+    let rows: Vec<SealedRow<'_>> = batch.rows.iter().map(|row| SealedRow::new(row, ids[&row.room])).collect();
     if attempt == Attempt::First || !already_there(&mut transaction, &rows).await? {
         insert(&mut transaction, &rows).await?;
     }
+    let events = statements::commit(&mut transaction, &batch.news, &ids, attempt).await?;
     commit(transaction, fault).await?;
-    Ok(ids)
+    Ok(Committed { ids, events })
 }
 
 /// The ids of all these rooms; those without one get one.

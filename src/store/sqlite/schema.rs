@@ -173,6 +173,7 @@ fn migrations() -> Vec<Migration> {
         migration(2, "directory", include_str!("../../../migrations/sqlite/0002_directory.sql")),
         migration(3, "creations", include_str!("../../../migrations/sqlite/0003_creations.sql")),
         migration(5, "home region", include_str!("../../../migrations/sqlite/0005_home_region.sql")),
+        migration(7, "events", include_str!("../../../migrations/sqlite/0007_events.sql")),
     ]
 }
 

@@ -9,16 +9,18 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::deletion::commit_deletion;
 use super::replace::commit_compaction;
-use super::rows::commit_rows;
+use super::rows::commit_batch;
 use super::turn::Turn;
 use crate::room::id::RoomId;
 use crate::store::Sequence;
 use crate::store::compaction::CompactionWrite;
 use crate::store::error::StoreError;
-use crate::store::fault::FaultSwitch;
+use crate::store::events::Retention;
+use crate::store::events::sqlite::statements;
+use crate::store::fault::{FaultSwitch, commit};
 use crate::store::ledger::Batch;
 use crate::store::seal::signed;
-use crate::store::sink::Attempt;
+use crate::store::sink::{Attempt, Committed};
 
 /// See the module.
 #[derive(Debug)]
@@ -42,15 +44,15 @@ impl SqliteSink {
         Self { options, connection: Some(connection), _lock: lock, turn, fault }
     }
 
-    pub(in crate::store) async fn commit_rows(
+    pub(in crate::store) async fn commit_batch(
         &mut self,
         batch: &Batch,
         known: &HashMap<RoomId, Option<i64>>,
         attempt: Attempt,
-    ) -> Result<HashMap<RoomId, i64>, StoreError> {
+    ) -> Result<Committed, StoreError> {
         let mut connection = self.take_connection().await?;
         let _turn = self.turn.take().await;
-        let result = commit_rows(&mut connection, batch, known, attempt, self.fault.as_ref()).await;
+        let result = commit_batch(&mut connection, batch, known, attempt, self.fault.as_ref()).await;
         self.keep_or_close(connection, result.is_ok()).await;
         result
     }
@@ -103,6 +105,14 @@ impl SqliteSink {
         Ok(found?.is_some())
     }
 
+    pub(in crate::store) async fn retain(&mut self, room: &RoomId, retention: Retention) -> Result<u64, StoreError> {
+        let mut connection = self.take_connection().await?;
+        let _turn = self.turn.take().await;
+        let result = retain(&mut connection, room, retention, self.fault.as_ref()).await;
+        self.keep_or_close(connection, result.is_ok()).await;
+        result
+    }
+
     /// Checkpoints and closes.
     pub(in crate::store) async fn close(&mut self) -> Result<(), StoreError> {
         let connection = self.take_connection().await?;
@@ -124,4 +134,17 @@ impl SqliteSink {
             let _ = connection.close().await;
         }
     }
+}
+
+/// One transaction that deletes some of a room's oldest events.
+async fn retain(
+    connection: &mut SqliteConnection,
+    room: &RoomId,
+    retention: Retention,
+    fault: Option<&FaultSwitch>,
+) -> Result<u64, StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let deleted = statements::retain(&mut transaction, room, retention).await?;
+    commit(transaction, fault).await?;
+    Ok(deleted)
 }

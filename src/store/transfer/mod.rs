@@ -1,5 +1,5 @@
-//! Rooms on their way from one store to another, whole and as they are: snapshot, rows byte for byte, members, settings,
-//! and the lines of tables that belong to no room. Only the command that copies comes here; it compares and decides.
+//! Rooms on their way from one store to another, whole and as they are: snapshot, rows byte for byte, events, members,
+//! settings, and the lines of tables that belong to no room. Only the command that copies comes here; it compares and decides.
 //! A [`Side`] reads, beside a server if there is one. A [`Target`] has its store for itself and puts a room into it in one
 //! transaction, so that there is never half of one. It must never look into an update's bytes.
 
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::time::timeout;
 
-pub use table::{Line, LineStanding, ROOM_TABLES, SHARED_TABLES, Table};
+pub use table::{KEPT_TABLES, Line, LineStanding, ROOM_TABLES, SHARED_TABLES, Table};
 
 use self::table::{Lines, Value};
 use super::directory::RoomEntry;
@@ -43,6 +43,8 @@ pub struct WholeRoom {
     written_at: Option<i64>,
     /// Its lines in all tables that belong to rooms.
     lines: Vec<Lines>,
+    /// Its events and latest values.
+    kept: Vec<Lines>,
 }
 
 /// A store that is read.
@@ -73,6 +75,7 @@ enum Link {
 struct RoomWrite<'a> {
     room: &'a RoomId,
     lines: &'a [Lines],
+    kept: &'a [Lines],
     written_at: Option<i64>,
     snapshot: Option<Encoded>,
     rows: &'a [StoredRow],
@@ -123,7 +126,8 @@ impl Side {
             let again = self.room_lines(room).await?;
             if lines == again {
                 let is_there = written_at.is_some() || lines.iter().any(|lines| !lines.lines.is_empty());
-                return Ok(is_there.then(|| WholeRoom { room: room.clone(), stored, written_at, lines }));
+                let kept = ask!(self, self.patience, kept_lines(room))?;
+                return Ok(is_there.then(|| WholeRoom { room: room.clone(), stored, written_at, lines, kept }));
             }
             lines = again;
         }
@@ -183,7 +187,7 @@ impl Target {
 
     /// Puts a room in the place of what is there under its name. All of it, or on an error maybe all and maybe nothing.
     pub async fn put(&mut self, whole: &WholeRoom) -> Result<(), StoreError> {
-        let WholeRoom { room, stored, written_at, lines } = whole;
+        let WholeRoom { room, stored, written_at, lines, kept } = whole;
         let level = StoreConfig::SNAPSHOT_LEVEL;
         let snapshot = stored.snapshot.as_ref().map(|raw| Encoded::encode(raw, level)).transpose();
         let snapshot = snapshot.map_err(|detail| StoreError::Fold { room: room.clone(), source: detail.into() })?;
@@ -192,8 +196,12 @@ impl Target {
         // Even if it fails: they may be there.
         self.last.0 += stored.rows.len() as u64;
         let old_rows = self.old_rows(room);
-        let write = RoomWrite { room, lines, written_at: *written_at, snapshot, rows: &stored.rows, first, old_rows };
-        let steps = u32::try_from(2 + (bytes + stored.rows.len() * 1024) / PATIENCE_BYTES).unwrap_or(u32::MAX);
+        let (written_at, rows) = (*written_at, &stored.rows[..]);
+        let write = RoomWrite { room, lines, kept, written_at, snapshot, rows, first, old_rows };
+        let kept_lines: usize = kept.iter().map(|lines| lines.lines.len()).sum();
+        let kept_bytes: usize = kept.iter().map(Lines::bytes).sum();
+        let weight = bytes + kept_bytes + (rows.len() + kept_lines) * 1024;
+        let steps = u32::try_from(2 + weight / PATIENCE_BYTES).unwrap_or(u32::MAX);
         ask!(self.side, self.side.patience.saturating_mul(steps), put_room(&write))?;
         let sequences = (first.0..).map(Sequence).take(stored.rows.len()).collect();
         let ledger = &self.side.documents.ledger;
@@ -234,13 +242,32 @@ impl WholeRoom {
         let same_rows = self.stored.rows.iter().map(|row| &row.data).eq(other.stored.rows.iter().map(|row| &row.data));
         self.written_at == other.written_at
             && self.has_lines_of(other)
+            && self.has_kept_of(other)
             && same_rows
             && self.stored.snapshot == other.stored.snapshot
     }
 
-    /// Whether members, settings and all else beside the document is the same.
+    /// Whether members and settings are the same.
     pub fn has_lines_of(&self, other: &Self) -> bool {
         self.lines == other.lines
+    }
+
+    /// Whether events and latest values are the same.
+    pub fn has_kept_of(&self, other: &Self) -> bool {
+        self.kept == other.kept
+    }
+
+    /// Whether its events may have been those of the other one earlier: all of them are there, but for the oldest.
+    pub fn has_earlier_events_of(&self, other: &Self) -> bool {
+        let (events, others) = (self.kept_in("events"), other.kept_in("events"));
+        let is_there = |event| others.binary_search(event).is_ok();
+        let is_forgotten = |event| others.first().is_none_or(|first| event < first);
+        self.kept_in("event_counters").first() <= other.kept_in("event_counters").first()
+            && events.iter().all(|event| is_there(event) || is_forgotten(event))
+    }
+
+    fn kept_in(&self, table: &str) -> &[Line] {
+        self.kept.iter().find(|lines| lines.table.name == table).map_or(&[], |lines| &lines.lines)
     }
 
     /// Whether it may be the same room at another moment: made at the same time, or made only at the other place.

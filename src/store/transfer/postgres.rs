@@ -15,6 +15,7 @@ type EngineConnection = PgConnection;
 type EngineRow = PgRow;
 
 const BEGIN: &str = "BEGIN";
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Blocks are never given twice.
 const NOTE_SEQUENCE: Option<&str> = None;
 

@@ -18,6 +18,7 @@ type EngineConnection = SqliteConnection;
 type EngineRow = SqliteRow;
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
+const BEGIN_READ: &str = "BEGIN";
 /// No sequence up to this one may be given again.
 const NOTE_SEQUENCE: Option<&str> = Some("UPDATE sequences SET last = max(last, $1)");
 

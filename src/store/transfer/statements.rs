@@ -3,14 +3,16 @@
 
 use sqlx::{Connection, QueryBuilder, Row};
 
-use super::{BEGIN, Engine, EngineConnection, EngineRow, NOTE_SEQUENCE};
+use super::{BEGIN, BEGIN_READ, Engine, EngineConnection, EngineRow, NOTE_SEQUENCE};
 use crate::room::id::RoomId;
 use crate::store::moment::now;
 use crate::store::seal::{row_checksum, signed};
 use crate::store::transfer::RoomWrite;
-use crate::store::transfer::table::{Kind, Line, Table, Value};
+use crate::store::transfer::table::{KEPT_TABLES, Kind, Line, Lines, Table, Value};
 use crate::store::{Sequence, StoredRow};
 
+/// Lines of one INSERT; an event may be long.
+const INSERT_LINES: usize = 100;
 /// Rows of one INSERT, and bytes after which it takes no further one.
 const INSERT_ROWS: usize = 1_000;
 const INSERT_BYTES: usize = 4 << 20;
@@ -26,6 +28,20 @@ pub(in crate::store::transfer) async fn room_lines(
     let mut query = select(table);
     query.push(" WHERE room = ").push_bind(room.as_str().to_owned());
     read(connection, table, query).await
+}
+
+/// What is kept of a room beside its document, as of one moment.
+pub(in crate::store::transfer) async fn kept_lines(
+    connection: &mut EngineConnection,
+    room: &RoomId,
+) -> Result<Vec<Lines>> {
+    let mut transaction = connection.begin_with(BEGIN_READ).await?;
+    let mut kept = Vec::with_capacity(KEPT_TABLES.len());
+    for table in &KEPT_TABLES {
+        kept.push(Lines::new(table, room_lines(&mut transaction, table, room).await?));
+    }
+    transaction.commit().await?;
+    Ok(kept)
 }
 
 /// At most `limit` lines in the order of their keys, from the one behind `after` on.
@@ -91,9 +107,12 @@ pub(in crate::store::transfer) async fn put_room(
     write: &RoomWrite<'_>,
 ) -> Result<()> {
     let mut transaction = connection.begin_with(BEGIN).await?;
-    for lines in write.lines {
+    for lines in write.lines.iter().chain(write.kept) {
         let mut query = QueryBuilder::new(format!("DELETE FROM {} WHERE room = ", lines.table.name));
-        query.push_bind(write.room.as_str().to_owned()).build().execute(&mut *transaction).await?;
+        push(&mut query, lines.table.columns[0].1, &Value::Text(write.room.as_str().to_owned()));
+        query.build().execute(&mut *transaction).await?;
+    }
+    for lines in write.lines {
         insert_lines(&mut transaction, lines.table, &lines.lines).await?;
     }
     delete_document(&mut transaction, write).await?;
@@ -104,6 +123,9 @@ pub(in crate::store::transfer) async fn put_room(
             .fetch_one(&mut *transaction)
             .await?;
         insert_document(&mut transaction, id, write).await?;
+        for lines in write.kept {
+            insert_lines(&mut transaction, lines.table, &lines.lines).await?;
+        }
     }
     transaction.commit().await
 }
@@ -176,10 +198,14 @@ fn fitting(rows: &[StoredRow]) -> usize {
 }
 
 async fn insert_lines(connection: &mut EngineConnection, table: &Table, lines: &[Line]) -> Result<()> {
-    for line in lines {
-        let mut query = QueryBuilder::new(format!("INSERT INTO {} ({}) VALUES (", table.name, table.list()));
-        push_list(&mut query, table, &line.values);
-        query.push(")").build().execute(&mut *connection).await?;
+    for lines in lines.chunks(INSERT_LINES) {
+        let mut query = QueryBuilder::new(format!("INSERT INTO {} ({}) VALUES ", table.name, table.list()));
+        for (at, line) in lines.iter().enumerate() {
+            query.push(if at == 0 { "(" } else { ", (" });
+            push_list(&mut query, table, &line.values);
+            query.push(")");
+        }
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -195,7 +221,7 @@ async fn read(connection: &mut EngineConnection, table: &Table, mut query: Query
 fn read_line(table: &Table, row: &EngineRow) -> Result<Line> {
     let values = table.columns.iter().enumerate().map(|(at, (_, kind))| {
         let value = match kind {
-            Kind::Text => row.try_get::<Option<String>, _>(at)?.map(Value::Text),
+            Kind::Room | Kind::Text => row.try_get::<Option<String>, _>(at)?.map(Value::Text),
             Kind::Integer => row.try_get::<Option<i64>, _>(at)?.map(Value::Integer),
             Kind::Flag => row.try_get::<Option<bool>, _>(at)?.map(Value::Flag),
             Kind::Bytes => row.try_get::<Option<Vec<u8>>, _>(at)?.map(Value::Bytes),
@@ -224,11 +250,14 @@ fn push_list(query: &mut QueryBuilder<Engine>, table: &Table, values: &[Value]) 
 
 fn push(query: &mut QueryBuilder<Engine>, kind: Kind, value: &Value) {
     match (value, kind) {
+        (Value::Text(room), Kind::Room) => {
+            query.push("(SELECT id FROM rooms WHERE name = ").push_bind(room.clone()).push(")")
+        }
         (Value::Text(text), _) => query.push_bind(text.clone()),
         (Value::Integer(number), _) => query.push_bind(*number),
         (Value::Flag(flag), _) => query.push_bind(*flag),
         (Value::Bytes(bytes), _) => query.push_bind(bytes.clone()),
-        (Value::Null, Kind::Text) => query.push_bind(None::<String>),
+        (Value::Null, Kind::Room | Kind::Text) => query.push_bind(None::<String>),
         (Value::Null, Kind::Integer) => query.push_bind(None::<i64>),
         (Value::Null, Kind::Flag) => query.push_bind(None::<bool>),
         (Value::Null, Kind::Bytes) => query.push_bind(None::<Vec<u8>>),

@@ -1,4 +1,4 @@
-//! The directory's tables as they are copied: line by line, without a look at what the lines mean. Pure.
+//! The directory's tables, and those of events, as they are copied: line by line, without a look at what the lines mean. Pure.
 //! Every column of every table is named here; a test holds this against the databases.
 
 use std::fmt;
@@ -6,6 +6,8 @@ use std::fmt;
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// A room that anything was written for: its name here, its number in the table.
+    Room,
     Text,
     Integer,
     Flag,
@@ -56,7 +58,7 @@ pub enum LineStanding {
     Apart,
 }
 
-use Kind::{Bytes, Flag, Integer, Text};
+use Kind::{Bytes, Flag, Integer, Room, Text};
 
 const fn table(name: &'static str, columns: &'static [(&'static str, Kind)], key: usize) -> Table {
     Table { name, columns, key, set_once: None, settles: None, from: name }
@@ -92,6 +94,38 @@ pub static ROOM_TABLES: [Table; 3] = [
         &[("room", Text), ("principal", Text), ("key", Text), ("fingerprint", Bytes), ("made_at", Integer)],
         3,
     ),
+];
+
+/// What is kept of a room beside its document. All of it is read as of one moment, and checks itself wherever it lies.
+pub static KEPT_TABLES: [Table; 3] = [
+    Table {
+        from: "(SELECT rooms.name AS room, seq, at, kind, events.id, origin, checksum, body
+                FROM events JOIN rooms ON rooms.id = events.room) AS events",
+        ..table(
+            "events",
+            &[
+                ("room", Room),
+                ("seq", Integer),
+                ("at", Integer),
+                ("kind", Text),
+                ("id", Bytes),
+                ("origin", Bytes),
+                ("checksum", Integer),
+                ("body", Bytes),
+            ],
+            2,
+        )
+    },
+    Table {
+        from: "(SELECT rooms.name AS room, last
+                FROM event_counters JOIN rooms ON rooms.id = event_counters.room) AS event_counters",
+        ..table("event_counters", &[("room", Room), ("last", Integer)], 1)
+    },
+    Table {
+        from: "(SELECT rooms.name AS room, kind, key, at, body
+                FROM latest JOIN rooms ON rooms.id = latest.room) AS latest",
+        ..table("latest", &[("room", Room), ("kind", Text), ("key", Text), ("at", Integer), ("body", Bytes)], 3)
+    },
 ];
 
 /// What belongs to no room.
@@ -200,5 +234,20 @@ impl Lines {
     pub(super) fn new(table: &'static Table, mut lines: Vec<Line>) -> Self {
         lines.sort_unstable();
         Self { table, lines }
+    }
+
+    /// About how many bytes they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.lines.iter().flat_map(|line| &line.values).map(Value::bytes).sum()
+    }
+}
+
+impl Value {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Null | Self::Integer(_) | Self::Flag(_) => 8,
+        }
     }
 }

@@ -1,0 +1,81 @@
+//! The JSON Schema of events and requests of JSON sockets, made of their Rust types. Served at `/v1/schema`; a test holds what
+//! the server sends against it.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::room::event::Envelope;
+use crate::room::event::request::Request;
+
+/// Where utoipa finds the types that others use.
+const COMPONENTS: &str = "#/components/schemas/";
+
+/// The schema: what the server sends, and under `$defs/Request` what clients may.
+pub fn schema() -> Value {
+    let mut used: Vec<(String, RefOr<Schema>)> = Vec::new();
+    Envelope::schemas(&mut used);
+    Request::schemas(&mut used);
+    used.push((Request::name().into_owned(), Request::schema()));
+    let definitions: Map<String, Value> = used.into_iter().map(|(name, schema)| (name, plain(&schema))).collect();
+    let mut root = plain(&Envelope::schema());
+    let members = root.as_object_mut().expect("a schema is an object");
+    members.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    members.insert("title".to_owned(), json!("Events of a trip room"));
+    members.insert("$defs".to_owned(), definitions.into());
+    root
+}
+
+fn plain(schema: &RefOr<Schema>) -> Value {
+    let mut value = serde_json::to_value(schema).expect("a schema is JSON");
+    localize(&mut value);
+    value
+}
+
+/// Refers to definitions where this document has them.
+fn localize(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(target)) = members.get_mut("$ref")
+                && let Some(name) = target.strip_prefix(COMPONENTS)
+            {
+                *target = format!("#/$defs/{name}");
+            }
+            members.values_mut().for_each(localize);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(localize),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::event::request::TYPES;
+
+    /// All that is referred to is there.
+    fn check(value: &Value, definitions: &Map<String, Value>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(target)) = members.get("$ref") {
+                    let name = target.strip_prefix("#/$defs/").unwrap_or_else(|| panic!("{target}"));
+                    assert!(definitions.contains_key(name), "{target}");
+                }
+                members.values().for_each(|value| check(value, definitions));
+            }
+            Value::Array(elements) => elements.iter().for_each(|value| check(value, definitions)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn it_is_whole_and_names_everything() {
+        let schema = schema();
+        let definitions = schema["$defs"].as_object().expect("there are definitions");
+        check(&schema, definitions);
+        let text = schema.to_string();
+        for kind in TYPES.iter().chain(&["room.welcome", "agent.status", "doc.changed", "trip.warning", "error"]) {
+            assert!(text.contains(&format!("\"{kind}\"")), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The agents that are in a room by JSON sockets and what each says of itself: the latest, told at most so often, as a
+//! presence state that every client and every node understands. The part of `Room` that speaks for them.
+//! An agent is one, by however many sockets it is here, and gone with the last. It must never show what nobody says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use super::event::status::{AgentState, AgentStatus};
+use super::event::{AgentNow, Party};
+use super::id::ConnectionId;
+use super::principal::{Principal, PrincipalId, PrincipalKind};
+use super::room::Room;
+use crate::wire::awareness::ClientId;
+
+/// Statuses are told at most so often: of those that come in between, the latest.
+const TELL_EVERY: Duration = Duration::from_millis(50);
+/// Clients forget whoever was silent for 30 s.
+const RENEW_EVERY: Duration = Duration::from_secs(15);
+/// Agents are drawn in one of these.
+const COLORS: [&str; 8] = ["#7c5cff", "#0f9d8a", "#d9480f", "#c2255c", "#1971c2", "#5f8c1a", "#9c36b5", "#a8650b"];
+
+/// See the module. Owned by `Room`.
+#[derive(Default)]
+pub(super) struct Agents {
+    here: BTreeMap<PrincipalId, Here>,
+    /// Those of whom others have not heard the latest.
+    untold: BTreeSet<PrincipalId>,
+    told: Option<Instant>,
+    renewed: Option<Instant>,
+}
+
+struct Here {
+    principal: Arc<Principal>,
+    /// The client id that stands for it in presence.
+    client: ClientId,
+    connections: SmallVec<[ConnectionId; 1]>,
+    status: AgentStatus,
+    /// When it said so.
+    at: String,
+}
+
+/// The presence state of an agent. Browsers draw `user`, as of any client.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    user: User,
+    agent: Shown,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct User {
+    name: String,
+    color: String,
+    kind: String,
+    id: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Shown {
+    at: String,
+    status: AgentStatus,
+}
+
+impl Room {
+    /// An agent has come by one more JSON socket.
+    pub(super) fn agent_comes(&mut self, connection: ConnectionId, principal: &Arc<Principal>) {
+        if principal.id.kind() != PrincipalKind::Agent {
+            return;
+        }
+        let at = self.moment();
+        let client = client_of(&principal.id);
+        // Whoever took its id before is no agent.
+        self.writers.wrote(client.0, &principal.id);
+        let here = self.agents.here.entry(principal.id.clone()).or_insert_with(|| Here {
+            principal: Arc::clone(principal),
+            client,
+            connections: SmallVec::new(),
+            status: AgentStatus::of(AgentState::Idle),
+            at,
+        });
+        here.connections.push(connection);
+        here.principal = Arc::clone(principal);
+        self.agents.untold.insert(principal.id.clone());
+    }
+
+    /// An agent says how it is.
+    pub(super) fn agent_says(&mut self, from: ConnectionId, status: AgentStatus) {
+        let at = self.moment();
+        let Some(id) = self.clients.get(&from).map(|client| client.principal.id.clone()) else { return };
+        if let Some(here) = self.agents.here.get_mut(&id) {
+            (here.status, here.at) = (status, at);
+            self.agents.untold.insert(id);
+        }
+    }
+
+    /// A connection is gone, perhaps an agent's: another one of the same agent speaks for it from now on.
+    pub(super) fn agent_goes(&mut self, connection: ConnectionId, principal: &PrincipalId) {
+        let Some(here) = self.agents.here.get_mut(principal) else { return };
+        here.connections.retain(|other| *other != connection);
+        if let Some(other) = here.connections.first() {
+            self.presence.hand_over(here.client, connection, *other);
+        } else {
+            // Its presence goes with the connection.
+            self.agents.here.remove(principal);
+            self.agents.untold.remove(principal);
+        }
+    }
+
+    /// Tells everybody the latest of those agents who have said something, if it is time.
+    pub(super) fn show_agents(&mut self, now: Instant) {
+        let Agents { here, untold, told, renewed } = &mut self.agents;
+        if here.is_empty() {
+            return;
+        }
+        if renewed.is_none_or(|renewed| now.duration_since(renewed) >= RENEW_EVERY) {
+            *renewed = Some(now);
+            untold.extend(here.keys().cloned());
+        }
+        if untold.is_empty() || told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {
+            return;
+        }
+        *told = Some(now);
+        for id in std::mem::take(untold) {
+            let Some(agent) = here.get(&id) else { continue };
+            let speaker = *agent.connections.first().expect("an agent is here by a connection");
+            self.presence.put(now, speaker, agent.client, agent.state());
+        }
+    }
+
+    /// When `show_agents` has something to do.
+    pub fn next_showing(&self) -> Option<Instant> {
+        let Agents { here, untold, told, renewed } = &self.agents;
+        let untold = (!untold.is_empty()).then(|| told.map(|told| told + TELL_EVERY)).flatten();
+        let renewal = (!here.is_empty()).then(|| renewed.map(|renewed| renewed + RENEW_EVERY)).flatten();
+        untold.into_iter().chain(renewal).min()
+    }
+
+    /// What a client's presence state says of an agent, if the client stands for one.
+    pub(super) fn agent_in(&self, client: ClientId, state: Option<&Bytes>) -> Option<(PrincipalId, AgentStatus)> {
+        let (owner, _) = self.writers.owner(client.0)?;
+        if owner.kind() != PrincipalKind::Agent || client_of(owner) != client {
+            return None;
+        }
+        let status = match state {
+            Some(state) => serde_json::from_slice::<State>(state).ok()?.agent.status,
+            None => AgentStatus::of(AgentState::Offline),
+        };
+        Some((owner.clone(), status))
+    }
+
+    /// The agents that are here, by whichever node, and the latest that each said.
+    pub(super) fn agents_now(&self) -> Vec<AgentNow> {
+        let entries = self.presence.everyone(None);
+        let mut agents: Vec<AgentNow> = (entries.iter())
+            .filter_map(|entry| {
+                let (id, status) = self.agent_in(entry.client, entry.state.as_ref())?;
+                Some(AgentNow { agent: self.party(&id), status })
+            })
+            .collect();
+        agents.sort_by(|one, other| one.agent.id.cmp(&other.agent.id));
+        agents
+    }
+
+    /// Somebody, with what is known of them.
+    pub(super) fn party(&self, id: &PrincipalId) -> Party {
+        let here = self.agents.here.get(id).map(|here| &here.principal);
+        let anywhere = || self.principals().chain(self.connected_elsewhere().map(|there| &there.principal));
+        let known = here.or_else(|| anywhere().find(|principal| principal.id == *id));
+        known.map_or_else(|| Party::from(id), |principal| Party::from(&**principal))
+    }
+}
+
+impl Here {
+    fn state(&self) -> Bytes {
+        let id = self.principal.id.as_str();
+        let name = self.principal.name.as_deref().unwrap_or_else(|| id.split_once(':').map_or(id, |(_, name)| name));
+        let color = COLORS[usize::try_from(self.client.0).unwrap_or_default() % COLORS.len()];
+        let user = User { name: name.to_owned(), color: color.to_owned(), kind: "agent".to_owned(), id: id.to_owned() };
+        let state = State { user, agent: Shown { at: self.at.clone(), status: self.status.clone() } };
+        serde_json::to_vec(&state).expect("a state has text keys alone").into()
+    }
+}
+
+/// The client id that stands for an agent: the same on every node, and like those that Yjs draws.
+pub(super) fn client_of(agent: &PrincipalId) -> ClientId {
+    let hash = Sha256::digest(agent.as_str());
+    ClientId(u64::from(u32::from_le_bytes(hash[..4].try_into().expect("a SHA-256 is longer"))))
+}

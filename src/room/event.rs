@@ -1,0 +1,453 @@
+//! The events of a trip room as JSON: the one definition of their names and fields. `Room` and the session of JSON sockets
+//! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `status` what agents say of
+//! themselves.
+//! An event says what has happened and never what to draw; it must never hold a token.
+
+pub mod request;
+pub mod status;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::id::RoomId;
+use super::principal::{Principal, PrincipalId};
+use super::trip::warnings::Warning;
+use crate::wire::close::CloseReason;
+use status::AgentStatus;
+
+/// The version of the envelope.
+pub const VERSION: u8 = 1;
+/// A word of each thing that clients may rely on, as `room.welcome` lists them.
+pub const FEATURES: &[&str] =
+    &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "trip.warning", "auth.refresh", "ping"];
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// The first event: who the client is, who else is here, what there is and how much of it.
+    #[serde(rename = "room.welcome")]
+    Welcome(Box<Welcome>),
+    /// The socket closes right behind this.
+    #[serde(rename = "room.closing")]
+    Closing(Closing),
+    /// The client took too little of what it was sent, and events were left out: it should read what it needs anew. What
+    /// agents say of themselves follows by itself.
+    #[serde(rename = "room.resync")]
+    Resync,
+    /// The token ends soon: send `auth.refresh` with a newer one.
+    #[serde(rename = "auth.expiring")]
+    AuthExpiring(Expiry),
+    /// The newer token counts.
+    #[serde(rename = "auth.refreshed")]
+    AuthRefreshed(Expiry),
+    /// Somebody has come: their first connection over any protocol and node.
+    #[serde(rename = "member.joined")]
+    MemberJoined(Party),
+    /// Somebody is gone with their last connection.
+    #[serde(rename = "member.left")]
+    MemberLeft(Party),
+    /// The client has another role from now on.
+    #[serde(rename = "member.role")]
+    MemberRole(NewRole),
+    /// The latest that an agent says of itself. `from` says which.
+    #[serde(rename = "agent.status")]
+    AgentStatus(Box<AgentStatus>),
+    /// The answer to `doc.read`.
+    #[serde(rename = "doc.content")]
+    Content(Content),
+    /// What has changed in the document since the last of these.
+    #[serde(rename = "doc.changed")]
+    Changed(Changed),
+    /// The answer to `doc.patch`: it is durable.
+    #[serde(rename = "doc.patched")]
+    Patched(Patched),
+    /// The answer to `doc.patch` with `dry_run`: what would change, and nothing was.
+    #[serde(rename = "doc.previewed")]
+    Previewed(Previewed),
+    /// The answer to `doc.patch`: nothing was changed, and why.
+    #[serde(rename = "doc.rejected")]
+    Rejected(Fault),
+    /// All that is odd about the trip now: the latest set, which replaces the one before it.
+    #[serde(rename = "trip.warning")]
+    Warnings(Warnings),
+    /// The answer to what cannot be done. The socket stays.
+    #[serde(rename = "error")]
+    Error(Fault),
+    /// The answer to `ping`.
+    #[serde(rename = "pong")]
+    Pong,
+}
+
+/// An event on its way: the form of every text frame that the server sends.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Envelope<'a> {
+    /// The version of this form.
+    #[schema(example = 1)]
+    v: u8,
+    #[serde(flatten)]
+    event: &'a Event,
+    /// The room; missing in `room.closing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "lisbon-2026")]
+    room: Option<&'a str>,
+    /// When, by the server's clock: RFC 3339, in UTC.
+    #[schema(example = "2026-05-01T09:30:00.123Z")]
+    at: String,
+    /// Who said or did it; missing when it was the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a Party>,
+    /// The `ref` of the request that this answers.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+}
+
+/// A person or an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Party {
+    /// `user` or `agent`.
+    #[schema(example = "agent", pattern = "^(user|agent)$")]
+    kind: &'static str,
+    /// The same everywhere: the `sub` of a token, `agent:` and a name, `guest:` and a random text.
+    #[schema(example = "agent:planner")]
+    pub id: String,
+    /// What others read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Planner")]
+    name: Option<String>,
+    /// The person that an agent acts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_behalf_of: Option<String>,
+}
+
+/// What a client is told first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Welcome {
+    /// Who the client is.
+    pub me: Party,
+    /// Its role.
+    #[schema(example = "editor")]
+    pub role: &'static str,
+    /// What it is treated as, which its credential says: `agent` or `person`.
+    #[schema(example = "agent", pattern = "^(agent|person)$")]
+    pub consumer: &'static str,
+    /// Who is here now, over any protocol and node, the client included.
+    pub members: Vec<Party>,
+    /// What the agents that are here say of themselves.
+    pub agents: Vec<AgentNow>,
+    /// The document's version.
+    #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
+    pub version: String,
+    /// What may be said on this socket.
+    pub features: &'static [&'static str],
+    /// How much.
+    pub limits: SocketLimits,
+    /// The server says something at least so often.
+    #[schema(example = 15000)]
+    pub heartbeat_ms: u64,
+    /// When the token ends; null when it does not.
+    pub expires_at: Option<String>,
+    /// The region of the node that answers; null when it does not say.
+    pub region: Option<String>,
+    /// The server's version.
+    #[schema(example = "0.1.0")]
+    pub server_version: &'static str,
+}
+
+/// How much a client may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SocketLimits {
+    /// Bytes of one event but `doc.patch`.
+    pub event_bytes: usize,
+    /// Bytes of a `doc.patch`.
+    pub patch_bytes: usize,
+    /// Operations of one.
+    pub patch_operations: usize,
+    /// Events a second, in the long run.
+    pub events_per_second: u32,
+    /// Requests that may be unanswered.
+    pub requests: usize,
+}
+
+/// An agent and the latest that it said of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct AgentNow {
+    /// Which.
+    pub agent: Party,
+    /// What it said.
+    pub status: AgentStatus,
+}
+
+/// Why the socket closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Closing {
+    /// The close code, from 4400 to 4499 when coming back is of no use.
+    #[schema(example = 1012)]
+    pub code: u16,
+    /// A word for programs.
+    #[schema(example = "restart")]
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub text: &'static str,
+    /// When to come back at the earliest; null when coming back is of no use.
+    pub reconnect_after_ms: Option<u64>,
+}
+
+/// When a token ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Expiry {
+    /// RFC 3339; null when it does not end.
+    pub expires_at: Option<String>,
+}
+
+/// A role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NewRole {
+    /// Its name.
+    #[schema(example = "viewer")]
+    pub role: &'static str,
+}
+
+/// A part of the document.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Content {
+    /// The document's version.
+    pub version: String,
+    /// Where the part is, as it was asked for.
+    #[schema(example = "/items")]
+    pub pointer: String,
+    /// The part.
+    #[schema(value_type = Object)]
+    pub value: Value,
+}
+
+/// What has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Changed {
+    /// The document's version now.
+    pub version: String,
+    /// JSON pointers to what is otherwise than before, in order.
+    #[schema(example = json!(["/items/ab12/day", "/notes"]))]
+    pub pointers: Vec<String>,
+    /// There is more than `pointers` can name: read the document.
+    pub more: bool,
+    /// The ids of those who changed it, as far as this node knows.
+    #[schema(example = json!(["ada", "agent:planner"]))]
+    pub by: Vec<String>,
+}
+
+/// What came of a patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Patched {
+    /// The document's version right after it.
+    pub version: String,
+    /// The ids of what was added, in the order of the operations.
+    pub added: Vec<Added>,
+}
+
+/// Something that an operation has added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Added {
+    /// The operation's place in the list, from 0.
+    pub operation: usize,
+    /// Its id.
+    #[schema(example = "item-7k2m9qv4t1ab")]
+    pub id: String,
+}
+
+/// What a patch would change.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Previewed {
+    /// The document's version, of which this is true.
+    pub version: String,
+    /// Each value that would be another one; at most a hundred.
+    pub changes: Vec<Difference>,
+    /// How many more there are.
+    pub left_out: usize,
+    /// What would be odd about the trip then, and is not now.
+    #[schema(value_type = Vec<Object>)]
+    pub warnings: Vec<Warning>,
+}
+
+/// A value that would be another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Difference {
+    /// JSON pointer to it.
+    #[schema(example = "/items/ab12/day")]
+    pub pointer: String,
+    /// What is there, as JSON, the beginning of it if it is long; null when it would be new.
+    pub before: Option<String>,
+    /// What would be there; null when it would be removed.
+    pub after: Option<String>,
+}
+
+/// What is odd about the trip.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Warnings {
+    /// The document's version, of which this is true.
+    pub version: String,
+    /// All of it, the most severe first: each with `code`, `severity`, `pointers`, `text` and `suggestion`.
+    #[schema(value_type = Vec<Object>)]
+    pub warnings: Vec<Warning>,
+}
+
+/// What cannot be done, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(transparent)]
+pub struct Fault(Box<FaultContent>);
+
+/// See there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FaultContent {
+    /// A word for programs: one of `docs/events.md`.
+    #[schema(example = "invalid_message")]
+    pub code: &'static str,
+    /// A sentence for people and models.
+    pub message: String,
+    /// Whether the same may succeed later.
+    pub retryable: bool,
+    /// When, at the earliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// What is wrong: a JSON pointer into the frame, or into the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What would be right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What is there instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The document's version, when another one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What the document has where a patch found it otherwise than it thought: JSON, the beginning of it if it is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
+}
+
+impl Fault {
+    /// A fault that trying again does not mend.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(FaultContent {
+            code,
+            message: message.into(),
+            retryable: false,
+            retry_after_ms: None,
+            field: None,
+            expected: None,
+            received: None,
+            hint: None,
+            version: None,
+            current: None,
+        }))
+    }
+
+    /// The same may succeed after this time.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        (self.0.retryable, self.0.retry_after_ms) =
+            (true, u64::try_from(wait.as_millis()).ok().map(|wait| wait.max(1)));
+        self
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.0.field = Some(field.into());
+        self
+    }
+
+    /// The same where what the field begins with is part of something bigger.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Self {
+        self.0.field = self.0.field.map(|field| format!("{prefix}{field}"));
+        self
+    }
+
+    /// What would be right.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.0.expected = Some(expected.into());
+        self
+    }
+
+    /// What is there instead.
+    #[must_use]
+    pub fn received(mut self, received: impl Into<String>) -> Self {
+        self.0.received = Some(received.into());
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The document's version, when another one was asked for.
+    #[must_use]
+    pub fn version(mut self, version: &impl ToString) -> Self {
+        self.0.version = Some(version.to_string());
+        self
+    }
+
+    /// What the document has.
+    #[must_use]
+    pub fn current(mut self, current: Option<String>) -> Self {
+        self.0.current = current;
+        self
+    }
+
+    /// What it says.
+    pub fn content(&self) -> &FaultContent {
+        &self.0
+    }
+}
+
+impl From<&Principal> for Party {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            kind: principal.id.kind().as_str(),
+            id: principal.id.as_str().to_owned(),
+            name: principal.name.as_deref().map(str::to_owned),
+            on_behalf_of: principal.on_behalf_of.as_ref().map(|id| id.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<&PrincipalId> for Party {
+    fn from(id: &PrincipalId) -> Self {
+        Self { kind: id.kind().as_str(), id: id.as_str().to_owned(), name: None, on_behalf_of: None }
+    }
+}
+
+impl From<CloseReason> for Closing {
+    fn from(reason: CloseReason) -> Self {
+        let reconnect_after_ms = reason.come_back().then_some(1_000);
+        Self { code: reason.code(), reason: reason.label(), text: reason.text(), reconnect_after_ms }
+    }
+}
+
+impl Event {
+    /// The bytes of a text frame.
+    pub fn encode(&self, room: Option<&RoomId>, at: Timestamp, from: Option<&Party>, reference: Option<&str>) -> Bytes {
+        let room = room.map(RoomId::as_str);
+        let envelope = Envelope { v: VERSION, event: self, room, at: moment(at), from, reference };
+        serde_json::to_vec(&envelope).expect("an event has text keys alone").into()
+    }
+}
+
+/// A time as events write it, to the millisecond.
+pub fn moment(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

@@ -1,0 +1,235 @@
+//! What clients say on a JSON socket, read from a text frame. A frame that cannot be read gives a fault that says what is
+//! wrong, where, and what to do: its reader may be a model. Called by the session; it must never believe a count.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::Fault;
+use super::status::AgentStatus;
+
+/// The most characters of a request's `ref`.
+pub const REFERENCE_MAX: usize = 200;
+/// The most pointers of a subscription.
+pub const POINTERS_MAX: usize = 32;
+
+/// What a client says.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum Request {
+    /// Read the document or a part of it. The answer is `doc.content`.
+    #[serde(rename = "doc.read")]
+    Read(Read),
+    /// Change the document. The answer is `doc.patched` when it is durable, or `doc.rejected`.
+    #[serde(rename = "doc.patch")]
+    Patch(PatchRequest),
+    /// Hear of changes of the document otherwise than by default. The answer is `doc.content` of nothing: there is none.
+    #[serde(rename = "doc.subscribe")]
+    Subscribe(Subscription),
+    /// What an agent says of itself. It is told to everybody and not answered.
+    #[serde(rename = "agent.status")]
+    Status(Box<AgentStatus>),
+    /// A newer token of the same principal. The answer is `auth.refreshed`.
+    #[serde(rename = "auth.refresh")]
+    Refresh(Refresh),
+    /// The answer is `pong`.
+    #[serde(rename = "ping")]
+    Ping,
+}
+
+/// The one request that may be long.
+pub const PATCH: &str = "doc.patch";
+/// The names of all requests.
+pub const TYPES: [&str; 6] = ["doc.read", PATCH, "doc.subscribe", "agent.status", "auth.refresh", "ping"];
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// A JSON pointer; without it, the whole document.
+    #[serde(default)]
+    #[schema(example = "/items")]
+    pub pointer: String,
+}
+
+/// A change of the document.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatchRequest {
+    /// Operations of JSON Patch and verbs of the trip, mixed: all of them are done or none.
+    #[schema(value_type = Vec<Object>)]
+    pub operations: Value,
+    /// Only if this is the document's version.
+    #[serde(default)]
+    pub if_version: Option<String>,
+    /// Only say what would change.
+    #[serde(default)]
+    #[schema(value_type = bool)]
+    pub dry_run: DryRun,
+}
+
+/// Whether a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum DryRun {
+    /// It is.
+    #[default]
+    No,
+    /// It is not, and what it would do is said.
+    Yes,
+}
+
+impl From<bool> for DryRun {
+    fn from(is_dry: bool) -> Self {
+        if is_dry { Self::Yes } else { Self::No }
+    }
+}
+
+/// What of the document's changes a client hears.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// Only of what is at or below these JSON pointers; nothing: of everything. At most 32.
+    #[serde(default)]
+    #[schema(example = json!(["/items", "/notes"]))]
+    pub pointers: Vec<String>,
+    /// At most once in so many milliseconds, 250 at least; 0: not at all. Without it, as often as by default.
+    #[serde(default)]
+    #[schema(example = 1000)]
+    pub interval_ms: Option<u64>,
+}
+
+/// A newer token.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The token.
+    pub token: String,
+}
+
+/// A text frame of a client.
+#[derive(Debug, PartialEq)]
+pub struct Said {
+    /// Comes back in the answer.
+    pub reference: Option<String>,
+    /// What kind of thing it is to be: how long it may be depends on that.
+    pub kind: Option<String>,
+    /// What is said; or what is wrong with it.
+    pub request: Result<Request, Fault>,
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(default)]
+    v: Option<u64>,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "ref", default)]
+    reference: Option<String>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+}
+
+/// Reads a frame.
+pub fn read(text: &str) -> Said {
+    let frame: Frame<'_> = match serde_json::from_str(text) {
+        Ok(frame) => frame,
+        Err(error) => {
+            let fault = Fault::new("invalid_message", format!("The frame cannot be read: {error}."));
+            let fault = fault.expected(r#"{"type": "…", "ref": "…", "data": {…}}"#);
+            return Said {
+                reference: None,
+                kind: None,
+                request: Err(fault.hint("Send one JSON object a text frame.")),
+            };
+        }
+    };
+    let reference = frame.reference.filter(|reference| reference.chars().count() <= REFERENCE_MAX);
+    Said { reference, request: request(frame.v, &frame.kind, frame.data), kind: Some(frame.kind) }
+}
+
+fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<Request, Fault> {
+    if let Some(version) = version.filter(|version| *version != u64::from(super::VERSION)) {
+        let fault = Fault::new("invalid_message", "The envelope is of another version.");
+        return Err(fault.at("/v").expected(super::VERSION.to_string()).received(version.to_string()));
+    }
+    match kind {
+        "doc.read" => read_data(data).map(Request::Read),
+        PATCH => read_data(data).map(Request::Patch),
+        "doc.subscribe" => read_data(data).map(Request::Subscribe),
+        "agent.status" => {
+            let status: Box<AgentStatus> = read_data(data)?;
+            status.check().map_err(|fault| fault.below("/data"))?;
+            Ok(Request::Status(status))
+        }
+        "auth.refresh" => read_data(data).map(Request::Refresh),
+        "ping" => Ok(Request::Ping),
+        _ => {
+            let fault = Fault::new("unknown_type", "There is no such event, or clients do not send it.");
+            let received: String = kind.chars().take(REFERENCE_MAX).collect();
+            Err(fault.at("/type").expected(format!("one of {}", TYPES.join(", "))).received(received))
+        }
+    }
+}
+
+fn read_data<T: DeserializeOwned>(data: Option<&RawValue>) -> Result<T, Fault> {
+    let data = data.map_or("{}", RawValue::get);
+    let mut reader = serde_json::Deserializer::from_str(data);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { "/data".to_owned() } else { format!("/data/{}", path.replace('.', "/")) };
+        let message = error.into_inner().to_string();
+        let fault = Fault::new("invalid_message", format!("A field is wrong: {message}."));
+        fault.at(field).hint("The fields of every event are at /v1/schema and in docs/events.md.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::status::AgentState;
+    use super::*;
+
+    fn fault(text: &str) -> Fault {
+        read(text).request.expect_err(text)
+    }
+
+    #[test]
+    fn requests_are_read_with_their_reference() {
+        let said = read(r#"{"v":1,"type":"agent.status","ref":"7","data":{"state":"thinking","progress":0.5}}"#);
+        assert_eq!(said.reference.as_deref(), Some("7"));
+        let Ok(Request::Status(status)) = said.request else { panic!("{said:?}") };
+        assert_eq!((status.state, status.progress), (AgentState::Thinking, Some(0.5)));
+        assert_eq!(read(r#"{"type":"doc.read"}"#).request, Ok(Request::Read(Read::default())));
+        assert_eq!(read(r#"{"type":"ping","data":{"anything":1}}"#).request, Ok(Request::Ping));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(fault("[").content().code, "invalid_message");
+        assert_eq!(fault(r#"{"type":"chat"}"#).content().code, "unknown_type");
+        assert_eq!(fault(r#"{"v":2,"type":"ping"}"#).content().field.as_deref(), Some("/v"));
+        let status = r#"{"type":"agent.status","data":{"state":"thinking","metrics":{"tokens_in":-1}}}"#;
+        assert_eq!(fault(status).content().field.as_deref(), Some("/data/metrics/tokens_in"));
+        assert_eq!(fault(r#"{"type":"doc.patch","data":{}}"#).content().field.as_deref(), Some("/data"));
+    }
+
+    #[test]
+    fn every_type_that_is_listed_is_read() {
+        for kind in TYPES {
+            let said = read(&format!(r#"{{"type":"{kind}"}}"#));
+            assert!(said.request.map_or_else(|fault| fault.content().code != "unknown_type", |_| true), "{kind}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in r#"[\[\]{}":,a-z0-9.\\ ]{0,80}"#, kind in 0usize..6, data in "[\\[\\]{}\":,a-z0-9.]{0,40}") {
+            read(&text);
+            read(&format!(r#"{{"type":"{}","data":{data}}}"#, TYPES[kind]));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a JSON socket asks of its room, done beside the socket and answered when the room has answered. Used by the session.
+//! It must never do what the client's role does not allow.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::access::{Action, Denial, Pass};
+use crate::hub::visit::{Visit, VisitError};
+use crate::hub::{EnterError, Hub};
+use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
+use crate::room::event::{Added, Content, Difference, Event, Fault, Patched, Previewed, SocketLimits};
+use crate::room::patch::{Context, Patch, PatchError, Preview, ValueChange};
+use crate::room::request::RequestRefusal;
+use crate::room::trip::warnings::Warning;
+use crate::room::version::Version;
+
+/// When to try again what cannot be done at the moment.
+const LATER: Duration = Duration::from_secs(1);
+
+/// What is said in answer.
+pub(super) struct Answer {
+    pub reference: Option<String>,
+    pub event: Event,
+}
+
+/// Begins to ask. What is wrong already is said at once.
+pub(super) fn ask(
+    hub: &Hub,
+    pass: &Pass,
+    request: Request,
+    limits: SocketLimits,
+) -> Result<impl Future<Output = Event> + Send + use<>, Event> {
+    let visit = hub.visit(pass.room()).map_err(|error| Event::Error(closed(error)))?;
+    let asked = match request {
+        Request::Read(Read { pointer }) => Asked::Read(pointer),
+        Request::Patch(PatchRequest { operations, if_version, dry_run }) => {
+            pass.may(Action::Comment).allowed().map_err(|denial| rejected(denied(denial)))?;
+            let json = serde_json::to_vec(&operations).expect("it was JSON");
+            let patch = Patch::parse_operations(&json, limits.patch_operations, &context(pass));
+            let patch = patch.map_err(|error| rejected(unfit(*error)))?;
+            let wanted = if_version.map(|version| version.parse::<Version>().map_err(|_| rejected(no_version())));
+            let wanted = wanted.transpose()?;
+            if dry_run == DryRun::Yes { Asked::Preview(patch) } else { Asked::Patch(patch, wanted) }
+        }
+        _ => unreachable!("nothing else is asked of the room"),
+    };
+    let (by, writes) = (pass.principal().id.clone(), pass.writes());
+    Ok(async move {
+        match asked {
+            Asked::Read(pointer) => read(&visit, pointer).await.unwrap_or_else(Event::Error),
+            Asked::Patch(patch, wanted) => {
+                let added = patch.added().map(|(operation, id)| Added { operation, id: id.to_owned() }).collect();
+                match visit.patch(by, writes, patch, wanted).await {
+                    Ok(version) => Event::Patched(Patched { version: version.to_string(), added }),
+                    Err(error) => Event::Rejected(failed(error)),
+                }
+            }
+            Asked::Preview(patch) => match visit.preview(writes, patch).await {
+                Ok((version, preview, warnings)) => Event::Previewed(previewed(version, *preview, warnings)),
+                Err(error) => Event::Rejected(failed(error)),
+            },
+        }
+    })
+}
+
+enum Asked {
+    Read(String),
+    Patch(Patch, Option<Version>),
+    Preview(Patch),
+}
+
+/// In whose name operations are done, and what their new ids are made of.
+fn context(pass: &Pass) -> Context {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).expect("the system has randomness");
+    Context { by: pass.principal().id.clone(), at: Timestamp::now(), seed }
+}
+
+fn previewed(version: Version, preview: Preview, warnings: Vec<Warning>) -> Previewed {
+    let Preview { changes, left_out, .. } = preview;
+    let changes = changes.into_iter().map(|ValueChange { pointer, before, after }| Difference {
+        pointer,
+        before: before.map(|value| value.to_string()),
+        after: after.map(|value| value.to_string()),
+    });
+    Previewed { version: version.to_string(), changes: changes.collect(), left_out, warnings }
+}
+
+async fn read(visit: &Visit, pointer: String) -> Result<Event, Fault> {
+    let view = visit.view().await.map_err(failed)?;
+    let json = view.json().map_err(refused)?;
+    let document: Value = serde_json::from_slice(json).map_err(|_| unreadable())?;
+    let Some(value) = document.pointer(&pointer) else {
+        let received: String = pointer.chars().take(200).collect();
+        let fault = Fault::new("not_found", "There is nothing at this pointer.").at("/data/pointer").received(received);
+        return Err(fault.hint("Read the whole document (without a pointer) to see what is there."));
+    };
+    Ok(Event::Content(Content { version: view.version.to_string(), value: value.clone(), pointer }))
+}
+
+fn rejected(fault: Fault) -> Event {
+    Event::Rejected(fault)
+}
+
+fn closed(error: EnterError) -> Fault {
+    Fault::new("try_again", format!("{error}.")).retry_after(LATER)
+}
+
+fn denied(denial: Denial) -> Fault {
+    let fault = Fault::new("permission_denied", format!("This is not allowed: {denial}."));
+    if let Denial::Forbidden { needs } = denial { fault.expected(format!("the role {needs}")) } else { fault }
+}
+
+fn failed(error: VisitError) -> Fault {
+    match error {
+        VisitError::Refused(refusal) => refused(refusal),
+        VisitError::Malformed(_) | VisitError::Failed => {
+            Fault::new("try_again", format!("{error}.")).retry_after(LATER)
+        }
+    }
+}
+
+fn refused(refusal: RequestRefusal) -> Fault {
+    let message = format!("{refusal}.");
+    match refusal {
+        RequestRefusal::ReadOnly => Fault::new("read_only", message).retry_after(LATER),
+        RequestRefusal::Forbidden => Fault::new("permission_denied", message),
+        RequestRefusal::OtherVersion(version) => Fault::new("version_mismatch", message)
+            .at("/data/if_version")
+            .hint("Read the document again, and make the change anew.")
+            .version(&version),
+        RequestRefusal::Patch(error) => unfit(*error),
+        RequestRefusal::Unreadable(_) => unreadable(),
+        RequestRefusal::TooLarge => Fault::new("document_too_large", message),
+        RequestRefusal::Harmful => Fault::new("malformed_update", message),
+    }
+}
+
+fn unfit(error: PatchError) -> Fault {
+    let message = error.to_string();
+    let PatchError { code, pointer, expected, received, hint, current, .. } = error;
+    let current = current.map(|current| current.value.to_string());
+    Fault::new(code.as_str(), message).at(pointer).expected(expected).received(received).hint(hint).current(current)
+}
+
+fn unreadable() -> Fault {
+    Fault::new("no_json", "The document cannot be given as JSON.")
+}
+
+fn no_version() -> Fault {
+    let fault = Fault::new("invalid_message", "This is no version.").at("/data/if_version");
+    fault.expected("32 hexadecimal digits, as the server gave them")
+}
