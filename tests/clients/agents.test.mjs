@@ -34,6 +34,8 @@ describe('agents', () => {
       assert.equal(shown().user.name, 'Planner');
       planner.say('doc.patch', { operations: [{ op: 'add', path: '/map', value: { dish: 'Pastéis' } }] });
       await until('what it wrote', () => ada.edits.get(ada.doc, 'dish') === 'Pastéis');
+      // Told apart from what it wrote itself: both at once would be the one pointer that leads to both.
+      await until('the agent to hear of that', () => planner.heard.some(({ type }) => type === 'doc.changed'));
       ada.edits.set(ada.doc, 'title', 'Lisbon');
       await until('the agent to hear of it', () =>
         planner.heard.some(({ type, data }) => type === 'doc.changed' && data.pointers.includes('/map/title')));
