@@ -163,7 +163,7 @@ impl Members {
         for (audience, json) in events {
             let message = ServerMessage::Event(json.clone());
             match audience {
-                Audience::One(connection) => self.send(now, *connection, &message),
+                Audience::One(connection) => self.tell_one(now, *connection, &message),
                 Audience::Everybody => {
                     let frame = Protocol::Events.frame(&message).expect("it has events");
                     let lines = self
@@ -178,6 +178,15 @@ impl Members {
                     }
                 }
             }
+        }
+    }
+
+    /// Tells one JSON socket something; one that was stale is whole again with the first of it.
+    fn tell_one(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
+        if self.all.get(&to).is_some_and(|member| member.healing) {
+            self.answer(now, to, std::slice::from_ref(message));
+        } else {
+            self.send(now, to, message);
         }
     }
 

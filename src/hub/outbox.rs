@@ -234,13 +234,18 @@ impl Outbox {
             }
             state.progress = now;
             state.written = taken;
-        } else if state.control_bytes + frame.len() > self.budget {
+        } else if state.waiting_control() + frame.len() > self.budget {
             state.close_at_once(CloseReason::SlowClient);
             self.call(state);
             return;
         }
         state.push(frame.clone(), Class::Control);
         self.call(state);
+    }
+
+    /// Whether nothing waits that makes up for nothing: then there may be one more long answer.
+    pub fn is_free(&self) -> bool {
+        self.lock().control_bytes == 0
     }
 
     /// Tells the connection's task that a room ended one line.
@@ -409,6 +414,12 @@ impl State {
             Class::Control => self.control_bytes += frame.len(),
         }
         self.queue.push_back(Queued { frame, class });
+    }
+
+    /// Bytes of control frames behind the one that is under way.
+    fn waiting_control(&self) -> usize {
+        let under_way = self.queue.front().filter(|front| front.class == Class::Control);
+        self.control_bytes - under_way.map_or(0, |front| front.frame.len())
     }
 
     fn keep_presence(&mut self, line: &Line, entries: &[AwarenessEntry]) {

@@ -2,11 +2,12 @@
 //! presence state that every client and every node understands. The part of `Room` that speaks for them.
 //! An agent is one, by however many sockets it is here, and gone with the last. It must never show what nobody says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
@@ -19,7 +20,12 @@ use super::room::Room;
 use crate::wire::awareness::ClientId;
 
 /// Statuses are told at most so often: of those that come in between, the latest.
-const TELL_EVERY: Duration = Duration::from_millis(50);
+const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Clocks of presence count tenths of a second from here on, which is as fast as statuses are told: so they rise over restarts,
+/// too. They are 32 bits wide on their way to other nodes, which is enough for 136 years.
+const CLOCKS_SINCE: i64 = 1_767_225_600_000;
+/// The most agents that are remembered after they went.
+const KNOWN_MAX: usize = 4_096;
 /// Clients forget whoever was silent for 30 s.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
 /// Agents are drawn in one of these.
@@ -29,6 +35,8 @@ const COLORS: [&str; 8] = ["#7c5cff", "#0f9d8a", "#d9480f", "#c2255c", "#1971c2"
 #[derive(Default)]
 pub(super) struct Agents {
     here: BTreeMap<PrincipalId, Here>,
+    /// Which agent each client id stands for, of those that are or were here or on other nodes. Nobody else speaks under it.
+    known: HashMap<ClientId, PrincipalId>,
     /// Those of whom others have not heard the latest.
     untold: BTreeSet<PrincipalId>,
     told: Option<Instant>,
@@ -74,8 +82,7 @@ impl Room {
         }
         let at = self.moment();
         let client = client_of(&principal.id);
-        // Whoever took its id before is no agent.
-        self.writers.wrote(client.0, &principal.id);
+        self.agents.know(&principal.id);
         let here = self.agents.here.entry(principal.id.clone()).or_insert_with(|| Here {
             principal: Arc::clone(principal),
             client,
@@ -113,7 +120,8 @@ impl Room {
 
     /// Tells everybody the latest of those agents who have said something, if it is time.
     pub(super) fn show_agents(&mut self, now: Instant) {
-        let Agents { here, untold, told, renewed } = &mut self.agents;
+        let wall = self.wall();
+        let Agents { here, untold, told, renewed, .. } = &mut self.agents;
         if here.is_empty() {
             return;
         }
@@ -125,16 +133,17 @@ impl Room {
             return;
         }
         *told = Some(now);
+        let least = least_clock(wall);
         for id in std::mem::take(untold) {
             let Some(agent) = here.get(&id) else { continue };
             let speaker = *agent.connections.first().expect("an agent is here by a connection");
-            self.presence.put(now, speaker, agent.client, agent.state());
+            self.presence.put(now, speaker, (agent.client, least), agent.state());
         }
     }
 
     /// When `show_agents` has something to do.
     pub fn next_showing(&self) -> Option<Instant> {
-        let Agents { here, untold, told, renewed } = &self.agents;
+        let Agents { here, untold, told, renewed, .. } = &self.agents;
         let untold = (!untold.is_empty()).then(|| told.map(|told| told + TELL_EVERY)).flatten();
         let renewal = (!here.is_empty()).then(|| renewed.map(|renewed| renewed + RENEW_EVERY)).flatten();
         untold.into_iter().chain(renewal).min()
@@ -142,15 +151,36 @@ impl Room {
 
     /// What a client's presence state says of an agent, if the client stands for one.
     pub(super) fn agent_in(&self, client: ClientId, state: Option<&Bytes>) -> Option<(PrincipalId, AgentStatus)> {
-        let (owner, _) = self.writers.owner(client.0)?;
-        if owner.kind() != PrincipalKind::Agent || client_of(owner) != client {
-            return None;
-        }
+        let id = self.agents.known.get(&client)?;
         let status = match state {
-            Some(state) => serde_json::from_slice::<State>(state).ok()?.agent.status,
+            Some(state) if self.speaks_for_itself(client, id) => {
+                serde_json::from_slice::<State>(state).ok()?.agent.status
+            }
+            Some(_) => return None,
             None => AgentStatus::of(AgentState::Offline),
         };
-        Some((owner.clone(), status))
+        Some((id.clone(), status))
+    }
+
+    /// Whether it is an agent that speaks under its client id, here or by another node.
+    fn speaks_for_itself(&self, client: ClientId, id: &PrincipalId) -> bool {
+        let Some(speaker) = self.presence.speaker_of(client.0) else { return false };
+        match self.clients.get(&speaker) {
+            Some(here) => here.principal.id == *id,
+            None => self.connected_elsewhere().any(|there| there.principal.id == *id),
+        }
+    }
+
+    /// The agent that a client id stands for: nobody else speaks under it.
+    pub(super) fn agent_of(&self, client: ClientId) -> Option<&PrincipalId> {
+        self.agents.known.get(&client)
+    }
+
+    /// Somebody is on another node, perhaps an agent.
+    pub(super) fn agent_is_elsewhere(&mut self, id: &PrincipalId) {
+        if id.kind() == PrincipalKind::Agent {
+            self.agents.know(id);
+        }
     }
 
     /// The agents that are here, by whichever node, and the latest that each said.
@@ -173,6 +203,29 @@ impl Room {
         let known = here.or_else(|| anywhere().find(|principal| principal.id == *id));
         known.map_or_else(|| Party::from(id), |principal| Party::from(&**principal))
     }
+}
+
+impl Agents {
+    /// Whether a client id stands for an agent, and not for this principal.
+    pub(super) fn is_anothers(&self, client: ClientId, principal: &PrincipalId) -> bool {
+        self.known.get(&client).is_some_and(|agent| agent != principal)
+    }
+
+    fn know(&mut self, id: &PrincipalId) {
+        if self.known.len() >= KNOWN_MAX
+            && let Some(gone) =
+                self.known.iter().find(|(_, id)| !self.here.contains_key(*id)).map(|(client, _)| *client)
+        {
+            self.known.remove(&gone);
+        }
+        self.known.insert(client_of(id), id.clone());
+    }
+}
+
+/// The least clock that browsers cannot have seen before.
+fn least_clock(at: Timestamp) -> u64 {
+    // A clock of 0 they take no notice of.
+    u64::try_from((at.as_millisecond() - CLOCKS_SINCE) / 100).unwrap_or_default().max(1)
 }
 
 impl Here {

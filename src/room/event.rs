@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::id::RoomId;
@@ -27,7 +27,7 @@ pub const FEATURES: &[&str] =
     &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "trip.warning", "auth.refresh", "ping"];
 
 /// What the server says.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", content = "data")]
 pub enum Event {
     /// The first event: who the client is, who else is here, what there is and how much of it.
@@ -36,10 +36,10 @@ pub enum Event {
     /// The socket closes right behind this.
     #[serde(rename = "room.closing")]
     Closing(Closing),
-    /// The client took too little of what it was sent, and events were left out: it should read what it needs anew. What
-    /// agents say of themselves follows by itself.
+    /// The client took too little of what it was sent, and events were left out: this is how things are now, and the document
+    /// is to be read anew.
     #[serde(rename = "room.resync")]
-    Resync,
+    Resync(Box<Resync>),
     /// The token ends soon: send `auth.refresh` with a newer one.
     #[serde(rename = "auth.expiring")]
     AuthExpiring(Expiry),
@@ -85,7 +85,7 @@ pub enum Event {
 }
 
 /// An event on its way: the form of every text frame that the server sends.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Envelope<'a> {
     /// The version of this form.
     #[schema(example = 1)]
@@ -159,6 +159,17 @@ pub struct Welcome {
     pub server_version: &'static str,
 }
 
+/// How things are after some events were left out.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Resync {
+    /// The document's version.
+    pub version: String,
+    /// Who is here now.
+    pub members: Vec<Party>,
+    /// What the agents that are here say of themselves; others are offline.
+    pub agents: Vec<AgentNow>,
+}
+
 /// How much a client may say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SocketLimits {
@@ -214,7 +225,7 @@ pub struct NewRole {
 }
 
 /// A part of the document.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Content {
     /// The document's version.
     pub version: String,
@@ -222,8 +233,8 @@ pub struct Content {
     #[schema(example = "/items")]
     pub pointer: String,
     /// The part.
-    #[schema(value_type = Object)]
-    pub value: Value,
+    #[schema(value_type = serde_json::Value)]
+    pub value: Box<RawValue>,
 }
 
 /// What has changed.

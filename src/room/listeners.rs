@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::effects::{Audience, Effects};
 use super::event::request::Subscription;
-use super::event::{self, Changed, Event, FEATURES, Party, SocketLimits, Welcome, moment};
+use super::event::{self, Changed, Event, FEATURES, Party, Resync, SocketLimits, Welcome, moment};
 use super::id::ConnectionId;
 use super::presence::PresenceChange;
 use super::principal::{Principal, PrincipalId, PrincipalKind};
@@ -31,6 +31,8 @@ const AGENTS_HEAR_EVERY: Duration = Duration::from_secs(1);
 const PEOPLE_HEAR_EVERY: Duration = Duration::from_millis(250);
 /// The most pointers of one `doc.changed`.
 const POINTERS_MAX: usize = 200;
+/// And the most bytes of one of them.
+const POINTER_BYTES_MAX: usize = 1_024;
 /// The most authors of one.
 const AUTHORS_MAX: usize = 32;
 
@@ -157,10 +159,12 @@ impl Room {
 
     /// A listener lost something that it was sent: what agents say it is told again, the rest it has to read.
     pub(super) fn listener_resyncs(&mut self, connection: ConnectionId, effects: &mut Effects) {
-        self.tell_one(connection, &Event::Resync, effects);
-        for now in self.agents_now() {
-            let event = self.encode(&Event::AgentStatus(Box::new(now.status)), Some(&now.agent));
-            effects.events.push((Audience::One(connection), event));
+        let version = self.version().to_string();
+        let (members, agents) = (self.people().into_values().collect(), self.agents_now());
+        let resync = Resync { version: version.clone(), members, agents };
+        self.tell_one(connection, &Event::Resync(Box::new(resync)), effects);
+        if let Some(view) = self.listeners.compared.clone() {
+            self.tell_one(connection, &self.warnings(&view), effects);
         }
     }
 
@@ -234,7 +238,9 @@ impl Room {
         let waiting = all.values().filter(|listener| listener.interval.is_some() && !listener.news.is_empty());
         let waiting = waiting.filter_map(told).min();
         let wants = all.values().filter(|listener| listener.interval.is_some());
-        let compare = if *changed { wants.filter_map(told).min() } else { None };
+        // Whoever wants to hear nothing of changes hears of warnings all the same.
+        let latest = compared_at.map_or(self.now, |at| at + AGENTS_HEAR_EVERY);
+        let compare = changed.then(|| wants.filter_map(told).min().map_or(latest, |due| due.min(latest)));
         let earliest = compared_at.map_or(self.now, |at| at + COMPARE_EVERY);
         waiting.into_iter().chain(compare.map(|due| due.max(earliest))).min()
     }
@@ -346,7 +352,7 @@ impl News {
     }
 
     fn add(&mut self, pointer: String) {
-        if self.pointers.len() < POINTERS_MAX {
+        if self.pointers.len() < POINTERS_MAX && pointer.len() <= POINTER_BYTES_MAX {
             self.pointers.insert(pointer);
         } else if !self.pointers.contains(&pointer) {
             self.more = true;
@@ -355,6 +361,8 @@ impl News {
 
     fn compare(&mut self, before: &DocumentView, after: &DocumentView) {
         if before.json == after.json {
+            // Something that JSON does not show.
+            self.more |= before.version != after.version;
             return;
         }
         let read = |view: &DocumentView| serde_json::from_slice::<Value>(&view.json);

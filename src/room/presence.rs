@@ -290,11 +290,12 @@ impl Presence {
         Ok(())
     }
 
-    /// The room itself says how a client is that stands for whoever is here by `speaker`.
-    pub fn put(&mut self, now: Instant, speaker: ConnectionId, client: ClientId, state: Bytes) {
+    /// The room itself says how a client is that stands for whoever is here by `speaker`. Its clock is `least` at least:
+    /// browsers remember what they saw before a restart, and take no notice of a lower one.
+    pub fn put(&mut self, now: Instant, speaker: ConnectionId, (client, least): (ClientId, u64), state: Bytes) {
         let known = self.entries.get(&client);
-        // Yjs' clients take no notice of a clock of 0.
-        let (clock, owner) = known.map_or((1, None), |known| (known.clock + 1, known.owner));
+        let (clock, owner) = known.map_or((0, None), |known| (known.clock + 1, known.owner));
+        let clock = clock.max(least);
         let was_gone = known.is_some_and(|known| known.state.is_none());
         if owner != Some(speaker) {
             self.disown(owner, client);

@@ -272,7 +272,7 @@ impl Room {
     /// Whoever speaks for a client first keeps others from speaking and from writing in its name, also when they are
     /// away.
     fn hear(&mut self, now: Instant, from: ConnectionId, entries: Vec<AwarenessEntry>, effects: &mut Effects) {
-        let Self { presence, clients, writers, .. } = self;
+        let Self { presence, clients, writers, agents, .. } = self;
         let Some(principal) = clients.get(&from).map(|client| &client.principal.id) else { return };
         if let [said] = &entries[..]
             && said.state.is_some()
@@ -282,6 +282,9 @@ impl Room {
         }
         let whose = |client: ClientId, speaker: Option<ConnectionId>| {
             let speaker = speaker.and_then(|speaker| clients.get(&speaker)).map(|client| &client.principal.id);
+            if agents.is_anothers(client, principal) {
+                return Whose::Others;
+            }
             match writers.owner(client.0) {
                 None => Whose::Nobodys,
                 Some((owner, _)) if owner != principal => Whose::Others,

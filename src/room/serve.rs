@@ -121,7 +121,7 @@ impl Room {
         if effects.log.len() > logged {
             self.note_author(Some(by));
         }
-        if let Some(client) = client.filter(|_| effects.log.len() > logged) {
+        if let Some(client) = client.filter(|id| effects.log.len() > logged && !self.is_written_by_who_is_here(*id)) {
             self.writers.wrote(client, by);
         }
         Ok(self.save(id))

@@ -163,7 +163,7 @@ impl Room {
 
     /// Whether somebody is here under a client id under which they wrote: whoever else brings something that was written
     /// under it passes it on, or forges it.
-    fn is_written_by_who_is_here(&self, id: u64) -> bool {
+    pub(super) fn is_written_by_who_is_here(&self, id: u64) -> bool {
         let here = self.presence.speaker_of(id).and_then(|speaker| self.clients.get(&speaker));
         here.is_some_and(|client| self.writers.owner(id) == Some((&client.principal.id, Claim::Wrote)))
     }

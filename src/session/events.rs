@@ -41,6 +41,8 @@ use asking::{Answer, ask};
 const EXPIRING: Duration = Duration::from_mins(5);
 /// A burst may have so many seconds' worth of events.
 const BURST: u32 = 5;
+/// Between two looks whether a long answer was taken.
+const FULL: Duration = Duration::from_millis(20);
 /// Whoever goes on after being told so often that there is too much is hostile.
 const WARNINGS_MAX: u32 = 100;
 
@@ -148,6 +150,8 @@ impl Session {
     /// Waits for one thing to happen and does what it takes.
     async fn step(&mut self, connection: &mut Connection) -> Result<(), CloseReason> {
         let expiring = self.expiring;
+        // A client that has not taken the answer before gets no other one meanwhile.
+        let is_free = connection.outbox().is_free();
         let happened = tokio::select! {
             biased;
             change = self.seat.change() => {
@@ -156,7 +160,8 @@ impl Session {
                 self.say(connection, &Event::MemberRole(NewRole { role }), None);
                 return tell(&self.seat, connection, permit).await;
             }
-            Some(answer) = self.answers.next(), if !self.answers.is_empty() => {
+            () = tokio::time::sleep(FULL), if !is_free && !self.answers.is_empty() => return Ok(()),
+            Some(answer) = self.answers.next(), if is_free && !self.answers.is_empty() => {
                 let Answer { reference, event } = answer;
                 self.say(connection, &event, reference.as_deref());
                 return Ok(());
@@ -185,10 +190,6 @@ impl Session {
 
     /// Takes a frame of the client.
     async fn hear(&mut self, connection: &mut Connection, frame: &Bytes) -> Result<(), CloseReason> {
-        if let Err(not_until) = self.rate.check() {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            return self.warn(connection, wait);
-        }
         let most = self.limits.patch_bytes.max(self.limits.event_bytes);
         if frame.len() > most {
             self.say(connection, &Event::Error(too_large(frame.len(), most)), None);
@@ -197,6 +198,10 @@ impl Session {
         let text = std::str::from_utf8(frame).map_err(|_| CloseReason::UnsupportedData)?;
         let request::Said { reference, kind, request } = request::read(text);
         let reference = reference.as_deref();
+        if let Err(not_until) = self.rate.check() {
+            let wait = not_until.wait_time_from(DefaultClock::default().now());
+            return self.warn(connection, wait, reference);
+        }
         let is_patch = kind.as_deref() == Some(request::PATCH);
         let most = if is_patch { self.limits.patch_bytes } else { self.limits.event_bytes };
         if frame.len() > most {
@@ -238,10 +243,14 @@ impl Session {
                 if self.renewal.is_some() {
                     return Err(busy("A token is being looked at.").into());
                 }
+                let Some(token) = Token::new(&refresh.token) else {
+                    let fault = Fault::new("auth_failed", "There is no newer token.").at("/data/token");
+                    return Err(fault.into());
+                };
                 let (door, room) = (Arc::clone(&self.door), self.seat.pass().room().clone());
                 let reference = reference.map(str::to_owned);
                 self.renewal = Some(Box::pin(async move {
-                    let identity = door.identify(&room, Token::new(&refresh.token)).await;
+                    let identity = door.identify(&room, Some(token)).await;
                     (reference, identity)
                 }));
                 Ok(None)
@@ -288,14 +297,14 @@ impl Session {
     }
 
     /// Says that there is too much; whoever does not listen is closed.
-    fn warn(&mut self, connection: &Connection, wait: Duration) -> Result<(), CloseReason> {
+    fn warn(&mut self, connection: &Connection, wait: Duration, reference: Option<&str>) -> Result<(), CloseReason> {
         self.warnings += 1;
         if self.warnings > WARNINGS_MAX {
             return Err(CloseReason::RateLimited);
         }
         let fault = Fault::new("rate_limited", format!("More than {} events a second.", self.limits.events_per_second));
         let fault = fault.retry_after(wait).hint("What was said was not taken: say it again, later.");
-        self.say(connection, &Event::Error(fault), None);
+        self.say(connection, &Event::Error(fault), reference);
         Ok(())
     }
 

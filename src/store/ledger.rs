@@ -335,17 +335,26 @@ impl Ledger {
         let state = &mut *guard;
         debug_assert!(state.in_flight.is_none(), "a batch in flight may hold rows of the room");
         self.lives.end(room);
+        let mut dropped = Vec::new();
         let queued = state.rooms.remove(room).map_or(0, |account| account.queued);
         if queued > 0 {
             let mut freed = 0;
             state.queue.retain(|row| {
                 let stays = row.room != *room;
-                freed += if stays { 0 } else { row.data.len() as u64 + ROW_OVERHEAD };
+                if !stays {
+                    freed += row.data.len() as u64 + ROW_OVERHEAD;
+                    dropped.push(Arc::clone(&row.progress));
+                }
                 stays
             });
             state.unsaved -= freed;
         }
         state.unsaved -= state.waiting.forget(room);
+        drop(guard);
+        // Whoever waits for what was said in a room that is gone looks up and sees that it is.
+        for progress in dropped {
+            progress.send_modify(|_| ());
+        }
     }
 
     /// The room's rows: where the committed ones are, and the others themselves.

@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 import { joined } from './harness/client.mjs';
 import { tick, until } from './harness/events.mjs';
 import { everyone } from './harness/everyone.mjs';
-import { serveSuite } from './harness/server.mjs';
+import { serve, serveSuite } from './harness/server.mjs';
 
 /** An agent that says and hears. */
 function agent(t, server, room, name) {
@@ -41,6 +41,26 @@ describe('agents', () => {
         planner.heard.some(({ type, data }) => type === 'doc.changed' && data.pointers.includes('/map/title')));
       planner.socket.close();
       await until('the agent to be gone', () => !shown());
+    });
+  }
+
+  for (const flavour of everyone) {
+    test(`${flavour.name} shows an agent that is back after the server was killed`, async (t) => {
+      const own = await serve(t);
+      const ada = await joined(t, flavour, own, 'lisbon', { name: 'Ada' });
+      const shown = () => [...ada.awareness.getStates().values()].find((state) => state?.user?.kind === 'agent');
+      const before = agent(t, own, 'lisbon', 'Planner');
+      await before.welcomed;
+      for (let step = 1; step <= 10; step += 1) {
+        before.say('agent.status', { state: 'active', steps: step });
+        await until('the step', () => shown()?.agent.status.steps === step);
+      }
+      await own.kill();
+      await own.start();
+      const after = agent(t, own, 'lisbon', 'Planner');
+      await after.welcomed;
+      after.say('agent.status', { state: 'waiting' });
+      await until('the agent to be shown again', () => shown()?.agent.status.state === 'waiting', { within: 10_000 });
     });
   }
 });

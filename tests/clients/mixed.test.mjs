@@ -106,10 +106,9 @@ describe('mixed', () => {
         scribble(random, edits, doc);
         if (random.oneIn(6)) await turn();
       }
-      ledger.ask();
-      await Promise.all(there.map((client) => client.saved()));
-      await until('the probe', () => ledger.safe === ledger.made.length);
       await converge(here, ...there);
+      await ledger.settle();
+      await Promise.all(there.map((client) => client.saved()));
       await own.kill();
       for (const client of [here, ...there]) client.offline();
       await own.start();

@@ -1,6 +1,8 @@
 //! JSON sockets: what they are told, what they may say, and what becomes of what is wrong.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use triproom::wire::lib0::{put_byte_string, put_number};
 use yrs::{Doc, Map, ReadTxn, Transact};
 
 use super::client::sync;
@@ -167,24 +169,60 @@ async fn everybody_sees_how_an_agent_is_until_it_is_gone() {
     assert_eq!(bob.until("error", |_| true).await["data"]["code"], "permission_denied");
 }
 
+/// An awareness message of one client, with numbers that take more than a byte.
+fn presence(client: u64, clock: u64, state: &str) -> Vec<u8> {
+    let mut update = Vec::new();
+    for number in [1, client, clock] {
+        put_number(&mut update, number);
+    }
+    put_byte_string(&mut update, state.as_bytes());
+    let mut message = vec![1];
+    put_byte_string(&mut message, &update);
+    message
+}
+
 #[tokio::test]
 async fn nobody_takes_the_client_id_of_an_agent() {
     let house = House::open(&[]).await;
+    let hash = Sha256::digest("agent:Planner");
+    let id = u64::from(u32::from_le_bytes(hash[..4].try_into().unwrap()));
     let (mut bob, _) = Listener::join(house.address, "lisbon", "name=bob").await;
-    let (agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
-    let shown = bob.until("agent.status", |_| true).await;
-    assert_eq!(shown["data"]["state"], "idle");
-    let mut eve = house.join("lisbon", 5).await;
-    eve.until("the agent is shown", |eve| eve.others.iter().any(|message| message.len() > 20)).await;
-    let presence = eve.others.iter().find(|message| message.len() > 20).unwrap().clone();
-    // The same with a higher clock, which stands behind the five bytes of the id.
-    let mut forged = String::from_utf8_lossy(&presence).replace("idle", "done").into_bytes();
-    if forged.len() == presence.len() {
-        forged[9] = forged[9].saturating_add(5);
-        eve.send(&forged).await;
+    // Somebody has written under it, and speaks under it, before the agent comes.
+    let mut eve = house.join("lisbon", id).await;
+    eve.write("x").await;
+    let forged = |clock| presence(id, clock, r#"{"agent":{"at":"","status":{"state":"error"}}}"#);
+    eve.send(&forged(5)).await;
+    eve.settle(1).await;
+    let (mut agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
+    for (round, state) in (2..).zip(["thinking", "waiting", "executing"]) {
+        agent.say("agent.status", json!({"state": state})).await;
+        bob.until("agent.status", |event| event["data"]["state"] == state).await;
+        eve.send(&forged(4_000_000_000 + u64::from(round))).await;
+        eve.write("y").await;
+        eve.settle(round).await;
     }
+    let (_, welcome) = Listener::join(house.address, "lisbon", "name=late").await;
+    assert_eq!(welcome["agents"][0]["status"]["state"], "executing");
     drop(agent);
-    assert_eq!(bob.until("agent.status", |_| true).await["data"]["state"], "offline");
+    bob.until("agent.status", |event| event["data"]["state"] == "offline").await;
+}
+
+#[tokio::test]
+async fn a_long_answer_is_read_by_whoever_goes_on_asking() {
+    let house = House::open(&["--outbox", "64KiB", "--max-event-requests", "16"]).await;
+    let mut ada = house.join("lisbon", 1).await;
+    ada.write_much(100, 40_000).await;
+    ada.settle(1).await;
+    let (mut agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
+    for _ in 0..3 {
+        agent.say("doc.read", json!({"pointer": "/notes"})).await;
+        agent.say("ping", json!({})).await;
+    }
+    for _ in 0..3 {
+        let read = agent.until("doc.content", |_| true).await;
+        assert_eq!(read["data"]["value"].as_str().unwrap().len(), 4_000_000);
+        agent.until("pong", |_| true).await;
+    }
 }
 
 #[tokio::test]

@@ -146,7 +146,15 @@ pub fn read(text: &str) -> Said {
             };
         }
     };
-    let reference = frame.reference.filter(|reference| reference.chars().count() <= REFERENCE_MAX);
+    let (reference, too_long) = match frame.reference {
+        Some(reference) if reference.chars().count() > REFERENCE_MAX => (None, true),
+        reference => (reference, false),
+    };
+    if too_long {
+        let fault = Fault::new("invalid_message", "The reference is too long.").at("/ref");
+        let request = Err(fault.expected(format!("at most {REFERENCE_MAX} characters")));
+        return Said { reference, kind: Some(frame.kind), request };
+    }
     Said { reference, request: request(frame.v, &frame.kind, frame.data), kind: Some(frame.kind) }
 }
 

@@ -65,9 +65,13 @@ impl Room {
         if extent == Extent::All {
             sharing.introduced(from);
         }
+        let agents: Vec<PrincipalId> = people.iter().map(|person| person.principal.id.clone()).collect();
         let node = sharing.node(from);
         node.count(extent, people);
         let connection = node.connection;
+        for id in agents {
+            self.agent_is_elsewhere(&id);
+        }
         for NodeClaim { client, principal, claim } in claims {
             self.writers.hears(client.0, &principal, claim);
         }
@@ -77,6 +81,9 @@ impl Room {
 
     /// Somebody's client is not taken over by somebody else's, whichever nodes they are on.
     fn admit(&mut self, said: NodePresence) -> Option<AwarenessEntry> {
+        if let Some(agent) = self.agent_of(said.entry.client) {
+            return (said.principal.as_ref() == Some(agent) || said.entry.state.is_none()).then_some(said.entry);
+        }
         if let Some(principal) = &said.principal {
             self.writers.hears(said.entry.client.0, principal, Claim::Announced);
         }
@@ -135,7 +142,8 @@ impl Room {
     }
 
     fn named(&self, entry: AwarenessEntry) -> NodePresence {
-        let principal = self.writers.owner(entry.client.0).map(|(owner, _)| owner.clone());
+        let owner = || self.writers.owner(entry.client.0).map(|(owner, _)| owner);
+        let principal = self.agent_of(entry.client).or_else(owner).cloned();
         NodePresence { entry, principal }
     }
 

@@ -1,12 +1,16 @@
 //! What a JSON socket asks of its room, done beside the socket and answered when the room has answered. Used by the session.
 //! It must never do what the client's role does not allow.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use json_patch::jsonptr::Pointer;
+use serde_json::value::RawValue;
 
 use crate::access::{Action, Denial, Pass};
+use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::visit::{Visit, VisitError};
 use crate::hub::{EnterError, Hub};
 use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
@@ -42,14 +46,14 @@ pub(super) fn ask(
             let patch = patch.map_err(|error| rejected(unfit(*error)))?;
             let wanted = if_version.map(|version| version.parse::<Version>().map_err(|_| rejected(no_version())));
             let wanted = wanted.transpose()?;
-            if dry_run == DryRun::Yes { Asked::Preview(patch) } else { Asked::Patch(patch, wanted) }
+            if dry_run == DryRun::Yes { Asked::Preview(patch, wanted) } else { Asked::Patch(patch, wanted) }
         }
         _ => unreachable!("nothing else is asked of the room"),
     };
-    let (by, writes) = (pass.principal().id.clone(), pass.writes());
+    let (hub, by, writes) = (hub.clone(), pass.principal().id.clone(), pass.writes());
     Ok(async move {
         match asked {
-            Asked::Read(pointer) => read(&visit, pointer).await.unwrap_or_else(Event::Error),
+            Asked::Read(pointer) => read(&hub, &visit, pointer).await.unwrap_or_else(Event::Error),
             Asked::Patch(patch, wanted) => {
                 let added = patch.added().map(|(operation, id)| Added { operation, id: id.to_owned() }).collect();
                 match visit.patch(by, writes, patch, wanted).await {
@@ -57,7 +61,10 @@ pub(super) fn ask(
                     Err(error) => Event::Rejected(failed(error)),
                 }
             }
-            Asked::Preview(patch) => match visit.preview(writes, patch).await {
+            Asked::Preview(patch, wanted) => match visit.preview(writes, patch).await {
+                Ok((version, ..)) if wanted.is_some_and(|wanted| wanted != version) => {
+                    Event::Rejected(refused(RequestRefusal::OtherVersion(version)))
+                }
                 Ok((version, preview, warnings)) => Event::Previewed(previewed(version, *preview, warnings)),
                 Err(error) => Event::Rejected(failed(error)),
             },
@@ -68,7 +75,7 @@ pub(super) fn ask(
 enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
-    Preview(Patch),
+    Preview(Patch, Option<Version>),
 }
 
 /// In whose name operations are done, and what their new ids are made of.
@@ -88,16 +95,40 @@ fn previewed(version: Version, preview: Preview, warnings: Vec<Warning>) -> Prev
     Previewed { version: version.to_string(), changes: changes.collect(), left_out, warnings }
 }
 
-async fn read(visit: &Visit, pointer: String) -> Result<Event, Fault> {
+async fn read(hub: &Hub, visit: &Visit, pointer: String) -> Result<Event, Fault> {
     let view = visit.view().await.map_err(failed)?;
-    let json = view.json().map_err(refused)?;
-    let document: Value = serde_json::from_slice(json).map_err(|_| unreadable())?;
-    let Some(value) = document.pointer(&pointer) else {
+    let json = view.json().map_err(refused)?.clone();
+    let (wanted, bytes) = (pointer.clone(), json.len());
+    let look = move || part(&json, &wanted);
+    let found = if bytes > HEAVY_BYTES { hub.lane().run(look).await.map_err(|_| unreadable())? } else { look() };
+    let Some(value) = found else {
         let received: String = pointer.chars().take(200).collect();
         let fault = Fault::new("not_found", "There is nothing at this pointer.").at("/data/pointer").received(received);
         return Err(fault.hint("Read the whole document (without a pointer) to see what is there."));
     };
-    Ok(Event::Content(Content { version: view.version.to_string(), value: value.clone(), pointer }))
+    Ok(Event::Content(Content { version: view.version.to_string(), value, pointer }))
+}
+
+/// The part of a document's JSON that a pointer leads to, as it stands there. Only what is on the way is read.
+fn part(json: &[u8], pointer: &str) -> Option<Box<RawValue>> {
+    let mut value: &RawValue = serde_json::from_slice(json).ok()?;
+    let pointer = Pointer::parse(pointer).ok()?;
+    for token in pointer.tokens() {
+        let token = token.decoded();
+        value = match value.get().as_bytes().first()? {
+            b'{' => {
+                let members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(value.get()).ok()?;
+                members.get(&*token).copied()?
+            }
+            b'[' => {
+                let elements: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+                let is_index = token == "0" || !token.starts_with('0');
+                elements.get(token.parse::<usize>().ok().filter(|_| is_index)?).copied()?
+            }
+            _ => return None,
+        };
+    }
+    Some(value.to_owned())
 }
 
 fn rejected(fault: Fault) -> Event {
@@ -152,4 +183,36 @@ fn unreadable() -> Fault {
 fn no_version() -> Fault {
     let fault = Fault::new("invalid_message", "This is no version.").at("/data/if_version");
     fault.expected("32 hexadecimal digits, as the server gave them")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_part_is_what_the_pointer_leads_to() {
+        let document = json!({"items": {"a/b": {"tags": [1, {"x": "y"}]}, "": 3, "\u{e9}~": null}, "notes": "n"});
+        let json = document.to_string();
+        for pointer in [
+            "",
+            "/items",
+            "/items/a~1b",
+            "/items/a~1b/tags/1/x",
+            "/items/",
+            "/items/\u{e9}~0",
+            "/notes",
+            "/none",
+            "/items/a~1b/tags/2",
+            "/items/a~1b/tags/01",
+            "/notes/0",
+            "/items/a~1b/tags/-",
+        ] {
+            let found =
+                part(json.as_bytes(), pointer).map(|raw| serde_json::from_str::<Value>(raw.get()).expect("JSON"));
+            assert_eq!(found.as_ref(), document.pointer(pointer), "{pointer}");
+        }
+        assert!(part(json.as_bytes(), "items").is_none() && part(json.as_bytes(), "/items~2").is_none());
+    }
 }

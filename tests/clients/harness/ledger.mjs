@@ -3,7 +3,7 @@
 
 import * as encoding from 'lib0/encoding';
 import * as decoding from 'lib0/decoding';
-import { tick } from './events.mjs';
+import { tick, until } from './events.mjs';
 import { probe } from './wire.mjs';
 
 export class Ledger {
@@ -34,6 +34,18 @@ export class Ledger {
     this.#version += 1;
     this.#asked.set(this.#version, this.made.length);
     provider.ws.send(probe(this.#version));
+  }
+
+  /**
+   * Resolves when all that the client made is durable. Yjs tidies up formats when it hears of those of others, which makes
+   * updates of its own: they are asked about, too.
+   */
+  async settle() {
+    do {
+      this.ask();
+      const asked = this.made.length;
+      await until('the probe', () => this.safe >= asked);
+    } while (this.safe < this.made.length);
   }
 
   /** Updates that must survive anything from now on. */
