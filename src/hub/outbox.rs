@@ -5,7 +5,7 @@
 //! must never drop a single document frame, never cut a frame that has begun (but to end the connection), and never wait.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
@@ -21,11 +21,8 @@ use super::pulse::Pulse;
 use crate::room::id::ConnectionId;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use crate::wire::close::CloseReason;
-use crate::wire::frame::{Frame, Opcode};
+use crate::wire::frame::{Frame, Opcode, slices};
 use crate::wire::{Protocol, ServerMessage};
-
-/// Pieces handed to the kernel in one call.
-const SLICES_MAX: usize = 64;
 
 /// One connection's outgoing side. Shared by its rooms and its own task.
 #[derive(Debug)]
@@ -480,24 +477,6 @@ impl State {
             self.push(reason.frame(), Class::Control);
         }
     }
-}
-
-/// The pieces of `frames` behind the first `skip` bytes, as many as one call to the kernel takes.
-fn slices<'a>(frames: impl Iterator<Item = &'a Frame>, skip: usize) -> SmallVec<[IoSlice<'a>; 4]> {
-    let mut skip = skip;
-    let mut slices = SmallVec::new();
-    for piece in frames.flat_map(|frame| [&frame.head, &frame.body]) {
-        if skip >= piece.len() {
-            skip -= piece.len();
-            continue;
-        }
-        slices.push(IoSlice::new(&piece[skip..]));
-        skip = 0;
-        if slices.len() == SLICES_MAX {
-            break;
-        }
-    }
-    slices
 }
 
 #[cfg(test)]

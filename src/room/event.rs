@@ -92,7 +92,7 @@ pub struct Envelope<'a> {
     v: u8,
     #[serde(flatten)]
     event: &'a Event,
-    /// The room; missing in `room.closing`.
+    /// The room; it may be missing in `room.closing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "lisbon-2026")]
     room: Option<&'a str>,
@@ -422,6 +422,12 @@ impl Fault {
     /// What it says.
     pub fn content(&self) -> &FaultContent {
         &self.0
+    }
+}
+
+impl From<Fault> for Event {
+    fn from(fault: Fault) -> Self {
+        Self::Error(fault)
     }
 }
 

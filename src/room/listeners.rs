@@ -326,16 +326,15 @@ impl Listener {
     }
 
     fn hear(&mut self, found: &News) {
-        let before = self.news.pointers.len();
-        let mut heard = false;
-        for pointer in found.pointers.iter().filter(|pointer| self.wants(pointer)).cloned().collect::<Vec<_>>() {
-            heard = true;
+        let wanted: Vec<String> = found.pointers.iter().filter(|pointer| self.wants(pointer)).cloned().collect();
+        if wanted.is_empty() && !found.more {
+            return;
+        }
+        for pointer in wanted {
             self.news.add(pointer);
         }
-        if heard || found.more || self.news.pointers.len() > before {
-            self.news.more |= found.more;
-            self.news.authors.extend(found.authors.iter().cloned());
-        }
+        self.news.more |= found.more;
+        self.news.authors.extend(found.authors.iter().cloned());
     }
 }
 

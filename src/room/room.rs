@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::agents::Agents;
 use super::client::{Arrival, Client, Debt, Receipt};
@@ -15,8 +16,7 @@ use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
 use super::event::moment;
-use super::id::ConnectionId;
-use super::id::RoomId;
+use super::id::{ConnectionId, RoomId};
 use super::input::{Admission, Input, UpdateKind};
 use super::listeners::Listeners;
 use super::presence::{Presence, PresenceChange, Whose};
@@ -32,7 +32,6 @@ use super::writers::Writers;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use crate::wire::close::CloseReason;
 use crate::wire::{ServerMessage, SyncStatus};
-use jiff::Timestamp;
 
 /// The encoded state is given back when nobody joined for so long.
 const STATE_KEPT: Duration = Duration::from_mins(1);

@@ -27,7 +27,6 @@ use crate::hub::members::KEEP_ALIVE;
 use crate::hub::registry::RoomFailed;
 use crate::room::client::Receipt;
 use crate::room::event::request::{self, POINTERS_MAX, Request, Subscription};
-use crate::room::event::status::AgentStatus;
 use crate::room::event::{Event, Expiry, Fault, NewRole, SocketLimits, moment};
 use crate::room::id::RoomId;
 use crate::room::input::Input;
@@ -140,8 +139,7 @@ impl Session {
             return CloseReason::TryAgain;
         }
         loop {
-            let done = self.step(connection).await;
-            if let Err(reason) = done {
+            if let Err(reason) = self.step(connection).await {
                 return reason;
             }
         }
@@ -218,27 +216,26 @@ impl Session {
         match self.take(request, reference) {
             Ok(Some(mail)) => tell(&self.seat, connection, mail).await,
             Ok(None) => Ok(()),
-            Err(Refusal::Event(event)) => {
+            Err(event) => {
                 self.say(connection, &event, reference);
                 Ok(())
             }
         }
     }
 
-    /// What the room is to be told of a request, if anything.
-    fn take(&mut self, request: Request, reference: Option<&str>) -> Result<Option<Mail>, Refusal> {
+    /// What the room is to be told of a request, if anything; an error is what is said in answer at once.
+    fn take(&mut self, request: Request, reference: Option<&str>) -> Result<Option<Mail>, Event> {
         let from = self.seat.id();
         match request {
             Request::Status(status) => {
                 self.may_report()?;
-                let status: Box<AgentStatus> = status;
                 Ok(Some(Mail::Said(Input::Status { from, status })))
             }
             Request::Subscribe(wanted) => {
                 check(&wanted)?;
                 Ok(Some(Mail::Said(Input::Subscribe { from, wanted })))
             }
-            Request::Ping => Err(Event::Pong.into()),
+            Request::Ping => Err(Event::Pong),
             Request::Refresh(refresh) => {
                 if self.renewal.is_some() {
                     return Err(busy("A token is being looked at.").into());
@@ -268,14 +265,14 @@ impl Session {
     }
 
     /// Whether the client may say how an agent is.
-    fn may_report(&self) -> Result<(), Refusal> {
+    fn may_report(&self) -> Result<(), Fault> {
         if self.seat.pass().principal().id.kind() == PrincipalKind::Agent {
             return Ok(());
         }
         let fault = Fault::new("permission_denied", "Only agents have a status.");
         let hint =
             "Connect with an agent's API key (triproom key create), or with ?name=agent:… while authentication is off.";
-        Err(fault.hint(hint).into())
+        Err(fault.hint(hint))
     }
 
     /// A newer token was looked at.
@@ -335,23 +332,6 @@ async fn tell(seat: &Seat, connection: &mut Connection, mail: Mail) -> Result<()
         Ok(Ok(())) => Ok(()),
         Ok(Err(RoomFailed)) => Err(CloseReason::TryAgain),
         Err(end) => Err(end.into()),
-    }
-}
-
-/// Something else than mail for the room is said in answer.
-enum Refusal {
-    Event(Event),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Event(Event::Error(fault))
-    }
-}
-
-impl From<Event> for Refusal {
-    fn from(event: Event) -> Self {
-        Self::Event(event)
     }
 }
 

@@ -2,8 +2,13 @@
 //! Frames from a server are not masked (RFC 6455 §5.1), so the same bytes serve everybody.
 //! Incoming frames are the business of tungstenite, see `session::socket`.
 
-use bytes::Bytes;
+use std::io::IoSlice;
 
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// Pieces handed to the kernel in one call.
+const SLICES_MAX: usize = 64;
 /// The longest header of an unmasked frame.
 const HEADER_MAX: usize = 10;
 /// Payloads above this are referred to, not copied behind their header.
@@ -58,6 +63,24 @@ impl Frame {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The pieces of `frames` behind the first `skip` bytes, as many as one call to the kernel takes.
+pub fn slices<'a>(frames: impl Iterator<Item = &'a Frame>, skip: usize) -> SmallVec<[IoSlice<'a>; 4]> {
+    let mut skip = skip;
+    let mut slices = SmallVec::new();
+    for piece in frames.flat_map(|frame| [&frame.head, &frame.body]) {
+        if skip >= piece.len() {
+            skip -= piece.len();
+            continue;
+        }
+        slices.push(IoSlice::new(&piece[skip..]));
+        skip = 0;
+        if slices.len() == SLICES_MAX {
+            break;
+        }
+    }
+    slices
 }
 
 fn put_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {

@@ -21,10 +21,9 @@ use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
 
-use super::client::sync;
+use super::client::{presence, sync};
 use super::house::{DEADLINE, House};
 use super::proxy::Way;
-use super::together::presence;
 
 /// How long things go wrong.
 const STORM: Duration = Duration::from_secs(15);

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::Client;
+use super::client::{Client, presence};
 use super::house::House;
 use super::proxy::{Server, Way};
 use super::redis::RedisServer;
-use super::together::{heard, presence};
+use super::together::heard;
 
 /// Both clients read until they have the same notes.
 pub async fn until_equal(ada: &mut Client, bob: &mut Client, length: usize) {

@@ -3,22 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use triproom::wire::lib0::{put_byte_string, put_number};
 
-use super::client::Client;
+use super::client::{Client, presence};
 use super::house::House;
-
-/// An awareness message of one client.
-pub fn presence(client: u64, clock: u64, state: &str) -> Vec<u8> {
-    let mut update = Vec::new();
-    for number in [1, client, clock] {
-        put_number(&mut update, number);
-    }
-    put_byte_string(&mut update, state.as_bytes());
-    let mut message = vec![1];
-    put_byte_string(&mut message, &update);
-    message
-}
 
 pub fn heard(client: &Client, text: &str) -> bool {
     client.others.iter().any(|message| String::from_utf8_lossy(message).contains(text))

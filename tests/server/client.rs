@@ -159,3 +159,15 @@ pub fn sync(kind: u64, body: &[u8]) -> Vec<u8> {
     put_byte_string(&mut message, body);
     message
 }
+
+/// An awareness message of one client.
+pub fn presence(client: u64, clock: u64, state: &str) -> Vec<u8> {
+    let mut update = Vec::new();
+    for number in [1, client, clock] {
+        put_number(&mut update, number);
+    }
+    put_byte_string(&mut update, state.as_bytes());
+    let mut message = vec![1];
+    put_byte_string(&mut message, &update);
+    message
+}

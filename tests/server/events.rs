@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use triproom::wire::lib0::{put_byte_string, put_number};
 use yrs::{Doc, Map, ReadTxn, Transact};
 
-use super::client::sync;
+use super::client::{presence, sync};
 use super::house::House;
 use super::listener::Listener;
 
@@ -167,18 +166,6 @@ async fn everybody_sees_how_an_agent_is_until_it_is_gone() {
     assert_eq!(bob.until("member.left", |_| true).await["data"]["id"], "agent:Planner");
     bob.say("agent.status", json!({"state": "active"})).await;
     assert_eq!(bob.until("error", |_| true).await["data"]["code"], "permission_denied");
-}
-
-/// An awareness message of one client, with numbers that take more than a byte.
-fn presence(client: u64, clock: u64, state: &str) -> Vec<u8> {
-    let mut update = Vec::new();
-    for number in [1, client, clock] {
-        put_number(&mut update, number);
-    }
-    put_byte_string(&mut update, state.as_bytes());
-    let mut message = vec![1];
-    put_byte_string(&mut message, &update);
-    message
 }
 
 #[tokio::test]

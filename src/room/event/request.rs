@@ -25,7 +25,7 @@ pub enum Request {
     /// Change the document. The answer is `doc.patched` when it is durable, or `doc.rejected`.
     #[serde(rename = "doc.patch")]
     Patch(PatchRequest),
-    /// Hear of changes of the document otherwise than by default. The answer is `doc.content` of nothing: there is none.
+    /// Hear of changes of the document otherwise than by default. There is no answer.
     #[serde(rename = "doc.subscribe")]
     Subscribe(Subscription),
     /// What an agent says of itself. It is told to everybody and not answered.
