@@ -97,6 +97,11 @@ impl Saving {
         self.log.is_of(incarnation)
     }
 
+    /// The room is there no longer, or another one of its name is.
+    pub fn end(&self) {
+        self.log.end();
+    }
+
     /// Asks which room of the name is in the store now.
     pub fn look_for_incarnation(&self) -> impl Future<Output = Result<Option<Incarnation>, StoreError>> + use<> {
         let (store, room) = (self.store.clone(), self.room.clone());
