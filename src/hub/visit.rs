@@ -152,6 +152,11 @@ impl Visit {
         self.hub.shared.store.events(&self.room, wanted).await
     }
 
+    /// Returns when all that was written so far is durable, with the document's version.
+    pub async fn settled(&self) -> Result<Version, VisitError> {
+        self.change(Ask::Settled, 0).await
+    }
+
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {
         match self.ask(ask, bytes).await? {
             Answer::Saved(version) => Ok(version),

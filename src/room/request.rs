@@ -61,6 +61,8 @@ pub enum Ask {
         /// Only if the document is this one.
         if_match: Option<Version>,
     },
+    /// To say when all that was written so far is durable.
+    Settled,
     /// To keep something and tell it to everybody.
     Post {
         /// Who says it.

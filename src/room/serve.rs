@@ -54,6 +54,7 @@ impl Room {
                 self.post(request.id, &by, *post, &mut effects);
                 Ok(None)
             }
+            Ask::Settled => Ok(self.save(request.id)),
             Ask::Output { by, output } => self.output_grows(request.id, &by, *output, &mut effects),
             Ask::Status { by, status } => self.guest_says(&by, *status, &mut effects).map(Some),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
