@@ -50,7 +50,9 @@ pub const AGENT_TASK: &str = "agent.task";
 pub const AGENT_COMMAND: &str = "agent.command";
 /// See there.
 pub const AGENT_HANDOFF: &str = "agent.handoff";
-/// All of them.
+/// What of this is kept is a timeline: everybody has heard it, and more, when it was so.
+pub const AGENT_STATUS: &str = "agent.status";
+/// Those that clients say.
 pub const KEPT: [&str; 4] = [CHAT_MESSAGE, AGENT_TASK, AGENT_COMMAND, AGENT_HANDOFF];
 
 /// What the server says.
@@ -563,6 +565,7 @@ impl Event {
             Self::AgentTask(_) => AGENT_TASK,
             Self::AgentCommand(_) => AGENT_COMMAND,
             Self::AgentHandoff(_) => AGENT_HANDOFF,
+            Self::AgentStatus(_) => AGENT_STATUS,
             _ => unreachable!("nothing else is kept"),
         };
         EventKind::parse(kind).expect("the name of an event is short")
