@@ -5,7 +5,7 @@
 import { eventsBefore } from './api';
 import { fields, idFrom, list, share, text, type Party, type RoomEvent } from './event';
 import { Refused, type EventLine } from './event-line';
-import { recall, remember } from './device';
+import { recallRead, rememberRead } from './device';
 import type { Pass } from './pass';
 import { Topics } from './topics';
 
@@ -94,6 +94,8 @@ export class Talk {
   readonly #topics = new Topics();
   /** The newest event that was there when I came; null before I did. */
   #before: number | null = null;
+  /** The newest event that I heard of. */
+  #newest = 0;
   /** The first event that was read back to. */
   #oldest: number | null = null;
   #me = '';
@@ -103,7 +105,7 @@ export class Talk {
     readonly line: EventLine,
     readonly pass: Pass,
   ) {
-    this.#read = idFrom(recall(this.#readKey));
+    this.#read = recallRead(pass.room);
     line.on('room.welcome', ({ data }) => this.#welcome(text(fields(data['me'])['id']), idFrom(data['cursor'])));
     line.on('room.gap', () => this.#restart());
     line.on('line.cut', () => this.#changed());
@@ -117,6 +119,12 @@ export class Talk {
   /** In order; the same list as long as nothing changes. */
   get entries(): Entry[] {
     return (this.#entries ??= [...this.#placed.values()].sort((a, b) => a.id - b.id).map(({ entry }) => entry));
+  }
+
+  /** The task of an agent, by the id that the agent gave it. */
+  task(agent: string, id: string): Task | null {
+    const entry = id ? this.#placed.get(taskKey(agent, id))?.entry : undefined;
+    return entry?.is === 'task' ? entry : null;
   }
 
   get writing(): Writing[] {
@@ -142,10 +150,9 @@ export class Talk {
 
   /** I see the newest of it. */
   seen(): void {
-    const newest = Math.max(this.#before ?? 0, ...[...this.#placed.values()].map(({ newest }) => newest));
-    if (this.#before === null || newest === this.#read) return;
-    this.#read = newest;
-    remember(this.#readKey, String(newest));
+    if (this.#before === null || this.#newest === this.#read) return;
+    this.#read = this.#newest;
+    rememberRead(this.pass.room, this.#newest);
     this.#topics.tell('');
   }
 
@@ -200,23 +207,29 @@ export class Talk {
 
   #welcome(me: string, cursor: number | null): void {
     this.#me = me;
-    if (this.#before === null && cursor !== null) {
-      this.#before = cursor;
-      // On a first visit nothing that was before is news.
-      if (this.#read === null) this.seen();
-      void this.earlier();
+    if (cursor !== null) {
+      this.#newest = Math.max(this.#newest, cursor);
+      // A room that was made anew counts anew.
+      if (this.#read !== null) this.#read = Math.min(this.#read, cursor);
+      if (this.#before === null) this.#readFrom(cursor);
     }
     this.#writing.clear();
     for (const unsent of this.#unsent) if (unsent.failure === '') void this.#send(unsent);
     this.#changed();
   }
 
-  /** The log begins later than I thought: what I have may have a hole. */
+  #readFrom(newest: number): void {
+    this.#before = newest;
+    this.#oldest = null;
+    // On a first visit nothing that was before is news.
+    if (this.#read === null) this.seen();
+    void this.earlier();
+  }
+
+  /** Some of what I missed is not kept any more: what I have has a hole, so it is read anew. */
   #restart(): void {
     this.#placed.clear();
-    this.#oldest = null;
-    this.#before = null;
-    this.more = false;
+    this.#readFrom(this.#newest);
   }
 
   async #send(unsent: Unsent): Promise<void> {
@@ -239,6 +252,7 @@ export class Talk {
   #take(event: RoomEvent): boolean {
     const { id, from, type } = event;
     if (id === null || !from) return false;
+    this.#newest = Math.max(this.#newest, id);
     if (type === 'agent.task') return this.#takeTask(event, id, from);
     if (type !== 'chat.message' && type !== 'agent.command' && type !== 'agent.handoff') return false;
     const key = String(id);
@@ -258,7 +272,7 @@ export class Talk {
   }
 
   #takeTask(event: RoomEvent, id: number, from: Party): boolean {
-    const key = `${from.id} ${text(event.data['task'])}`;
+    const key = taskKey(from.id, text(event.data['task']));
     const before = this.#placed.get(key);
     const entry = taskFrom(event, key, from);
     if (!before) this.#placed.set(key, { id, newest: id, entry });
@@ -275,7 +289,7 @@ export class Talk {
     const before = data['offset'] === 0 ? undefined : this.#writing.get(message);
     const words = (before?.text ?? '') + text(data['chunk']);
     this.#writing.set(message, { message, from, text: words, at: before?.at ?? at });
-    this.#changed();
+    this.#topics.tell('');
   }
 
   /** Whoever left in the middle of a sentence does not end it. */
@@ -288,10 +302,6 @@ export class Talk {
     this.#entries = null;
     this.#topics.tell('');
   }
-
-  get #readKey(): string {
-    return `read.${encodeURIComponent(this.pass.room)}`;
-  }
 }
 
 const WORDS: Record<string, string> = {
@@ -301,6 +311,8 @@ const WORDS: Record<string, string> = {
   unknown_type: 'This server has no chat.',
   read_only: 'Nothing can be kept just now. Try again later.',
 };
+
+const taskKey = (agent: string, id: string): string => `${agent} ${id}`;
 
 const ACTIONS = ['start', 'pause', 'resume', 'cancel', 'retry'];
 

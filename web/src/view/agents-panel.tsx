@@ -3,7 +3,7 @@
 import { isGone, isWorking, type Agent } from '../room/agents';
 import { STATE_WORDS, failureWords, placeWords, stepWords } from './agent-words';
 import { Face } from './face';
-import { useAgents, usePass, useRoom } from './hooks';
+import { useAgents, usePass, useRoom, useTalk } from './hooks';
 import { Icon } from './icon';
 import { announce, notify } from './notice';
 import { Progress } from './progress';
@@ -11,6 +11,7 @@ import { Progress } from './progress';
 export function AgentsPanel() {
   const room = useRoom();
   const agents = useAgents(room);
+  useTalk(room); // Their tasks have their titles from there.
   const { mayEdit, mayLookAfter } = usePass(room.pass);
   const anyHere = agents.some((agent) => !isGone(agent));
   if (agents.length === 0) {
@@ -45,6 +46,7 @@ function AgentRow({ agent, mayStop }: { agent: Agent; mayStop: boolean }) {
   const edited = gone ? [] : room.agents.editedBy(agent.id);
   const stoppable = isWorking(agent) || agent.state === 'paused' || agent.state === 'error' || edited.length > 0;
   const steps = stepWords(agent);
+  const task = gone ? null : room.talk.task(agent.id, agent.task);
   return (
     <li class={`agent ${gone ? 'agent-gone' : ''}`} data-agent={agent.id} data-state={agent.state}>
       <Face person={agent} />
@@ -59,6 +61,11 @@ function AgentRow({ agent, mayStop }: { agent: Agent; mayStop: boolean }) {
             {STATE_WORDS[agent.state]}
           </span>
         </p>
+        {task && (
+          <p class="agent-note" dir="auto">
+            {task.title}
+          </p>
+        )}
         {agent.message && (
           <p class="agent-message" dir="auto">
             {agent.message}

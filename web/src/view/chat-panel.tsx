@@ -8,6 +8,7 @@ import { dayWords } from '../trip/days';
 import { DeedRow, MessageRow, TaskRow, UnsentRow, WritingRow } from './chat-rows';
 import { usePass, useRoom, useTalk } from './hooks';
 import { Icon } from './icon';
+import { memo } from './memo';
 
 /** So near to the end one reads along. */
 const NEAR_PX = 48;
@@ -59,7 +60,7 @@ export function ChatPanel() {
   );
 }
 
-function Row({ entry, before, talk }: { entry: Entry; before: Entry | undefined; talk: Talk }) {
+const Row = memo(function Row({ entry, before, talk }: { entry: Entry; before: Entry | undefined; talk: Talk }) {
   const day = dayWords(entry.at);
   const newDay = !before || dayWords(before.at) !== day;
   const follows = !newDay && before?.is === 'message' && before.from.id === entry.from.id && entry.at - before.at < BREATH_MS;
@@ -71,7 +72,7 @@ function Row({ entry, before, talk }: { entry: Entry; before: Entry | undefined;
       {(entry.is === 'command' || entry.is === 'handoff') && <DeedRow deed={entry} mine={talk.isMine(entry)} />}
     </>
   );
-}
+});
 
 function Composer({ talk }: { talk: Talk }) {
   const [words, setWords] = useState(talk.draft);
