@@ -183,13 +183,14 @@ test('agents and warnings break no rule of the accessibility checker, light or d
   const { room } = await ana({}, [
     { id: 'a', title: long.slice(0, 200), day: MON, start: `${MON}T19:30:00Z`, end: `${MON}T21:00:00Z`, price: '5', currency: 'USD' },
     { id: 'b', title: 'Fado', day: MON, start: `${MON}T20:00:00Z`, end: `${MON}T22:00:00Z` },
+    { id: 'c', title: 'Surf', day: '2026-05-20' },
   ]);
   const planner = await agentIn(browser, server, room, 'Planner');
   await planner.status('executing', { progress: 0.4, message: long, step: '2', steps: 5, eta: '2026-05-04T20:00:00Z' });
   const scout = await agentIn(browser, server, room, long.slice(0, 60).replace(/\s/g, ''));
   await scout.status('error', { message: 'The hotel service does not answer.' });
   for (const colorScheme of ['light', 'dark']) {
-    for (const viewport of [{ width: 1440, height: 900 }, { width: 320, height: 700 }]) {
+    for (const viewport of [{ width: 1440, height: 900 }, { width: 720, height: 900 }, { width: 320, height: 700 }]) {
       const at = `${colorScheme} ${viewport.width}`;
       const page = await person(browser, 'Ben', { colorScheme, viewport, reducedMotion: 'reduce' });
       await page.goto(tripUrl(server.url, room));
