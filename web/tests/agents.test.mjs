@@ -189,6 +189,7 @@ test('agents and warnings break no rule of the accessibility checker, light or d
   await planner.status('executing', { progress: 0.4, message: long, step: '2', steps: 5, eta: '2026-05-04T20:00:00Z' });
   const scout = await agentIn(browser, server, room, long.slice(0, 60).replace(/\s/g, ''));
   await scout.status('error', { message: 'The hotel service does not answer.' });
+  let price = 0;
   for (const colorScheme of ['light', 'dark']) {
     for (const viewport of [{ width: 1440, height: 900 }, { width: 720, height: 900 }, { width: 320, height: 700 }]) {
       const at = `${colorScheme} ${viewport.width}`;
@@ -201,7 +202,7 @@ test('agents and warnings break no rule of the accessibility checker, light or d
       await agents.getByText(`Gone ${at}`).waitFor();
       await gone.leave();
       await agents.getByText('Left').first().waitFor();
-      await planner.patch({ op: 'item.update', id: 'b', item: { price: String(Math.random()).slice(0, 5) } });
+      await planner.patch({ op: 'item.update', id: 'b', item: { price: String(++price) } });
       await agents.getByText('Editing Day 1').waitFor();
       await page.locator('[data-test=changed]').waitFor();
       await accessible(page, `agents ${at}`);

@@ -207,3 +207,35 @@ test('the chat breaks no rule of the accessibility checker, light or dark, wide 
     }
   }
 });
+
+test('when some of what one missed is not kept any more, the rest is read anew', async () => {
+  const ana = await person(browser, 'Ana');
+  const at = '2026-05-01T09:30:00Z';
+  const message = (id) => ({ v: 1, id: String(id), type: 'chat.message', at, from: { kind: 'user', id: 'ben', name: 'Ben' }, data: { text: `Message ${id}`, role: 'user' } });
+  const asked = [];
+  const sockets = [];
+  let newest = 3;
+  await ana.routeWebSocket(/\/socket\?/, (socket) => {
+    sockets.push(socket);
+    asked.push(new URL(socket.url()).searchParams.get('cursor'));
+    const say = (event) => socket.send(JSON.stringify(event));
+    say({ v: 1, type: 'room.welcome', at, data: { me: { kind: 'user', id: 'ana', name: 'Ana' }, role: 'owner', agents: [], members: [], cursor: String(newest) } });
+    if (asked.length > 1) {
+      say({ v: 1, type: 'room.gap', at, data: { after: '3', next: '8' } });
+      for (const id of [8, 9]) say(message(id));
+    }
+  });
+  await ana.route(/\/events\?/, (route) => {
+    const before = Number(new URL(route.request().url()).searchParams.get('before'));
+    const kept = newest === 3 ? [1, 2, 3] : [7, 8, 9];
+    void route.fulfill({ contentType: 'application/json', body: JSON.stringify({ items: kept.filter((id) => id < before).map(message), next: null }) });
+  });
+  await ana.goto(tripUrl(server.url, newRoom()));
+  await saved(ana);
+  await openPanel(ana, 'Chat');
+  await hasSaid(ana, ['Message 1', 'Message 2', 'Message 3']);
+  newest = 9;
+  await sockets[0].close({ code: 1012, reason: 'restart' });
+  await hasSaid(ana, ['Message 7', 'Message 8', 'Message 9']);
+  assert.deepEqual(asked, [null, '3']);
+});

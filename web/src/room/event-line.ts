@@ -8,7 +8,7 @@ import type { Line, Pass } from './pass';
 import { atLeast } from './role';
 
 /** What was asked cannot be done. */
-export class Refused extends Error {
+export class EventFailure extends Error {
   constructor(
     /** The server's word for it; `unreachable` when the line is cut. */
     readonly code: string,
@@ -24,7 +24,7 @@ export class Refused extends Error {
 type Hear = (event: RoomEvent) => void;
 interface Waiting {
   resolve: (data: Fields) => void;
-  reject: (why: Refused) => void;
+  reject: (why: EventFailure) => void;
 }
 
 /** Waits before the line is dialled again: from, to. */
@@ -169,7 +169,7 @@ export class EventLine {
 
   #answered(ref: string, { type, data }: RoomEvent): void {
     const failed = type === 'error' || type === 'doc.rejected';
-    this.#settle(ref, (asked) => (failed ? asked.reject(refusedFrom(data)) : asked.resolve(data)));
+    this.#settle(ref, (asked) => (failed ? asked.reject(failureFrom(data)) : asked.resolve(data)));
   }
 
   #settle(ref: string, how: (asked: Waiting) => void): void {
@@ -223,9 +223,9 @@ export class EventLine {
   }
 }
 
-const unreachable = () => new Refused('unreachable', 'The server does not answer.', true, 0);
+const unreachable = () => new EventFailure('unreachable', 'The server does not answer.', true, 0);
 
-const refusedFrom = (data: Fields): Refused => {
+const failureFrom = (data: Fields): EventFailure => {
   const wait = data['retry_after_ms'];
-  return new Refused(text(data['code']) || 'unknown', text(data['message']), data['retryable'] === true, typeof wait === 'number' ? wait : 0);
+  return new EventFailure(text(data['code']) || 'unknown', text(data['message']), data['retryable'] === true, typeof wait === 'number' ? wait : 0);
 };

@@ -4,7 +4,7 @@
 
 import { eventsBefore } from './api';
 import { fields, idFrom, list, share, text, type Party, type RoomEvent } from './event';
-import { Refused, type EventLine } from './event-line';
+import { EventFailure, type EventLine } from './event-line';
 import { recallRead, rememberRead } from './device';
 import type { Pass } from './pass';
 import { Topics } from './topics';
@@ -237,7 +237,7 @@ export class Talk {
     try {
       await this.line.ask('chat.message', { text: unsent.text, client_id: unsent.id });
     } catch (why) {
-      if (!(why instanceof Refused)) throw why;
+      if (!(why instanceof EventFailure)) throw why;
       if (why.code !== 'unreachable') this.#setFailure(unsent.id, WORDS[why.code] ?? (why.message || 'It was not taken.'));
     }
   }

@@ -1,7 +1,7 @@
 // Words for agents: how one is, what it is editing, and why it could not be reached. Used by the views that show them.
 
 import type { Agent, AgentState } from '../room/agents';
-import { Refused } from '../room/event-line';
+import { EventFailure } from '../room/event-line';
 import type { Room } from '../room/room';
 import { clockWords, longDay } from '../trip/days';
 import { dayOf } from '../trip/item';
@@ -55,6 +55,6 @@ const WHY: Record<string, string> = {
 };
 
 export function failureWords(failure: unknown): string {
-  if (!(failure instanceof Refused)) throw failure;
+  if (!(failure instanceof EventFailure)) throw failure;
   return WHY[failure.code] ?? (failure.message || 'That did not work.');
 }

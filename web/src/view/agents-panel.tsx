@@ -3,7 +3,7 @@
 import { isGone, isWorking, type Agent } from '../room/agents';
 import { STATE_WORDS, failureWords, placeWords, stepWords } from './agent-words';
 import { Face } from './face';
-import { useAgents, usePass, useRoom, useTalk } from './hooks';
+import { useAgents, useLight, usePass, useRoom, useTalk } from './hooks';
 import { Icon } from './icon';
 import { announce, notify } from './notice';
 import { Progress } from './progress';
@@ -11,6 +11,7 @@ import { Progress } from './progress';
 export function AgentsPanel() {
   const room = useRoom();
   const agents = useAgents(room);
+  const light = useLight(room);
   useTalk(room); // Their tasks have their titles from there.
   const { mayEdit, mayLookAfter } = usePass(room.pass);
   const anyHere = agents.some((agent) => !isGone(agent));
@@ -25,6 +26,7 @@ export function AgentsPanel() {
   }
   return (
     <div class="panel-scroll agents">
+      {(light === 'offline' || light === 'restarting') && <p class="agent-note">This is how it was when you were last connected.</p>}
       <ul>
         {agents.map((agent) => (
           <AgentRow key={agent.id} agent={agent} mayStop={mayEdit} />
