@@ -207,6 +207,7 @@ test('agents and warnings break no rule of the accessibility checker, light or d
       await page.locator('[data-test=changed]').waitFor();
       await accessible(page, `agents ${at}`);
       await noSidewaysScroll(page);
+      await page.keyboard.press('Escape');
       const warnings = await openPanel(page, 'Warnings');
       await warnings.locator('.warning-row').first().waitFor();
       await accessible(page, `warnings ${at}`);

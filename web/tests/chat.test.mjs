@@ -228,7 +228,7 @@ test('when some of what one missed is not kept any more, the rest is read anew',
   await ana.route(/\/events\?/, (route) => {
     const before = Number(new URL(route.request().url()).searchParams.get('before'));
     const kept = newest === 3 ? [1, 2, 3] : [7, 8, 9];
-    void route.fulfill({ contentType: 'application/json', body: JSON.stringify({ items: kept.filter((id) => id < before).map(message), next: null }) });
+    void route.fulfill({ contentType: 'application/json', body: JSON.stringify({ events: kept.filter((id) => id < before).map(message), cursor: String(kept[0]), first: String(kept[0]), last: String(kept.at(-1)) }) });
   });
   await ana.goto(tripUrl(server.url, newRoom()));
   await saved(ana);

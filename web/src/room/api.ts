@@ -119,17 +119,20 @@ export async function removeMember(room: string, token: string, principal: strin
   await call('DELETE', `${roomPath(room)}/members/${encodeURIComponent(principal)}`, token);
 }
 
-/** The events of the room's log before this one, at most so many; `more`: there are some before these. */
-export async function eventsBefore(
-  room: string,
-  token: string | null,
-  before: number,
-  limit: number,
-): Promise<{ events: RoomEvent[]; more: boolean }> {
-  const { body } = await call('GET', `${roomPath(room)}/events?before=${before}&limit=${limit}`, token);
-  const said = Array.isArray(body['events']) ? body['events'] : Array.isArray(body['items']) ? body['items'] : [];
-  const events = said.map(eventFrom).filter((event) => event !== null);
-  return { events, more: idFrom(body['next']) !== null || events.length >= limit };
+/** Part of a room's log. */
+export interface EventPage {
+  events: RoomEvent[];
+  /** What is before this one, if anything, is not in it. */
+  oldest: number;
+  more: boolean;
+}
+
+/** The newest events of these types before this one, at most so many. */
+export async function eventsBefore(room: string, token: string | null, before: number, types: readonly string[], limit: number): Promise<EventPage> {
+  const { body } = await call('GET', `${roomPath(room)}/events?before=${before}&type=${types.join(',')}&limit=${limit}`, token);
+  const events = (Array.isArray(body['events']) ? body['events'] : []).map(eventFrom).filter((event) => event !== null);
+  const oldest = idFrom(body['cursor']) ?? before;
+  return { events, oldest, more: oldest < before && oldest > (idFrom(body['first']) ?? oldest) };
 }
 
 interface Answer {

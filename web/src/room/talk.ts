@@ -2,7 +2,7 @@
 // Owned by the room, which lets it hear the event line; what was before comes page by page from the event log.
 // It is a log: nothing in it is ever changed here, and what the server has not taken is kept apart.
 
-import { eventsBefore } from './api';
+import { ApiFailure, eventsBefore } from './api';
 import { fields, idFrom, list, share, text, type Party, type RoomEvent } from './event';
 import { EventFailure, type EventLine } from './event-line';
 import { recallRead, rememberRead } from './device';
@@ -76,9 +76,9 @@ interface Placed {
   entry: Entry;
 }
 
+/** What there is to read; the log holds other things, too. */
+const TYPES = ['chat.message', 'agent.task', 'agent.command', 'agent.handoff'] as const;
 const PAGE = 50;
-/** Not every event is something to read: so many pages are read at most to find some. */
-const PAGES_MAX = 4;
 
 export class Talk {
   /** What I have typed and not said, kept while the panel is closed. */
@@ -92,11 +92,9 @@ export class Talk {
   #unsent: Unsent[] = [];
   #entries: Entry[] | null = null;
   readonly #topics = new Topics();
-  /** The newest event that was there when I came; null before I did. */
-  #before: number | null = null;
   /** The newest event that I heard of. */
   #newest = 0;
-  /** The first event that was read back to. */
+  /** What is before this event was not read yet; null until I was greeted. */
   #oldest: number | null = null;
   #me = '';
   #read: number | null;
@@ -150,7 +148,7 @@ export class Talk {
 
   /** I see the newest of it. */
   seen(): void {
-    if (this.#before === null || this.#newest === this.#read) return;
+    if (this.#oldest === null || this.#newest === this.#read) return;
     this.#read = this.#newest;
     rememberRead(this.pass.room, this.#newest);
     this.#topics.tell('');
@@ -180,28 +178,20 @@ export class Talk {
 
   /** Reads what was before the first entry. */
   async earlier(): Promise<void> {
-    if (this.loading || this.#before === null) return;
+    if (this.loading || this.#oldest === null) return;
     this.loading = true;
     this.#changed();
     try {
-      await this.#readPages();
-    } catch {
+      const { events, oldest, more } = await eventsBefore(this.pass.room, this.pass.token, this.#oldest, TYPES, PAGE);
+      for (const event of events) this.#take(event);
+      this.#oldest = oldest;
+      this.more = more;
+    } catch (failure) {
+      if (!(failure instanceof ApiFailure)) throw failure;
       this.more = true; // The button stays, to try again.
     } finally {
       this.loading = false;
       this.#changed();
-    }
-  }
-
-  async #readPages(): Promise<void> {
-    const known = this.#placed.size;
-    for (let page = 0; page < PAGES_MAX && this.#placed.size === known; page++) {
-      const before = this.#oldest ?? this.#before! + 1;
-      const { events, more } = await eventsBefore(this.pass.room, this.pass.token, before, PAGE);
-      for (const event of events) this.#take(event);
-      this.#oldest = Math.min(before, ...events.map(({ id }) => id ?? before));
-      this.more = more && events.length > 0;
-      if (!this.more) return;
     }
   }
 
@@ -211,7 +201,7 @@ export class Talk {
       this.#newest = Math.max(this.#newest, cursor);
       // A room that was made anew counts anew.
       if (this.#read !== null) this.#read = Math.min(this.#read, cursor);
-      if (this.#before === null) this.#readFrom(cursor);
+      if (this.#oldest === null) this.#readFrom(cursor);
     }
     this.#writing.clear();
     for (const unsent of this.#unsent) if (unsent.failure === '') void this.#send(unsent);
@@ -219,11 +209,10 @@ export class Talk {
   }
 
   #readFrom(newest: number): void {
-    this.#before = newest;
-    this.#oldest = null;
+    this.#oldest = newest + 1;
     // On a first visit nothing that was before is news.
     if (this.#read === null) this.seen();
-    void this.earlier();
+    if (newest > 0) void this.earlier();
   }
 
   /** Some of what I missed is not kept any more: what I have has a hole, so it is read anew. */
@@ -253,8 +242,8 @@ export class Talk {
     const { id, from, type } = event;
     if (id === null || !from) return false;
     this.#newest = Math.max(this.#newest, id);
+    if (!TYPES.some((known) => known === type)) return false;
     if (type === 'agent.task') return this.#takeTask(event, id, from);
-    if (type !== 'chat.message' && type !== 'agent.command' && type !== 'agent.handoff') return false;
     const key = String(id);
     if (this.#placed.has(key)) return false;
     const entry = type === 'chat.message' ? this.#message(event, key, from) : deedFrom(event, key, from);
@@ -282,12 +271,13 @@ export class Talk {
     return true;
   }
 
-  /** From offset 0 it is all there is so far; else it follows on what came before. */
+  /** A chunk comes behind so many UTF-16 code units of what came before; whoever comes late is told all from 0. */
   #takeOutput({ from, data, at }: RoomEvent): void {
     const message = text(data['message']);
     if (!from || !message) return;
-    const before = data['offset'] === 0 ? undefined : this.#writing.get(message);
-    const words = (before?.text ?? '') + text(data['chunk']);
+    const before = this.#writing.get(message);
+    const offset = typeof data['offset'] === 'number' ? data['offset'] : Infinity;
+    const words = (before?.text ?? '').slice(0, offset) + text(data['chunk']);
     this.#writing.set(message, { message, from, text: words, at: before?.at ?? at });
     this.#topics.tell('');
   }
