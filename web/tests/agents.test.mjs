@@ -87,6 +87,10 @@ test('what an agent has just changed is marked in words for a moment, and said a
   await planner.patch({ op: 'item.add', item: { kind: 'meal', title: 'Pastéis', day: MON } });
   await card(page, 'Pastéis').getByText('Planner changed this').waitFor();
   await hears(page, 'Planner added Pastéis');
+  const notes = await openPanel(page, 'Notes');
+  await notes.getByRole('textbox', { name: 'Shared notes' }).waitFor();
+  await planner.patch({ op: 'note.append', text: 'Bring cash.' });
+  await notes.getByText('Planner wrote here').waitFor();
 });
 
 test('a person’s own changes are not marked as an agent’s', async () => {

@@ -134,6 +134,7 @@ export class Room {
     for (const end of this.#ends) end();
     this.events.close();
     this.agents.close();
+    this.warnings.close();
     this.people.awareness.setLocalState(null);
     this.#provider.destroy();
     void this.#device.destroy();

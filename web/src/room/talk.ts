@@ -227,7 +227,8 @@ export class Talk {
       await this.line.ask('chat.message', { text: unsent.text, client_id: unsent.id });
     } catch (why) {
       if (!(why instanceof EventFailure)) throw why;
-      if (why.code !== 'unreachable') this.#setFailure(unsent.id, WORDS[why.code] ?? (why.message || 'It was not taken.'));
+      // A line that was cut is dialled again, and then this goes out by itself.
+      if (this.line.open) this.#setFailure(unsent.id, WORDS[why.code] ?? (why.message || 'It was not taken.'));
     }
   }
 
@@ -260,14 +261,22 @@ export class Talk {
     return { is: 'message', key, at, from, text: text(data['text']), attachments: list(data['attachments']).map(attachmentFrom).filter((one) => one !== null) };
   }
 
+  /** One row a task: where it began, with what was heard of it last. */
   #takeTask(event: RoomEvent, id: number, from: Party): boolean {
     const key = taskKey(from.id, text(event.data['task']));
     const before = this.#placed.get(key);
     const entry = taskFrom(event, key, from);
-    if (!before) this.#placed.set(key, { id, newest: id, entry });
-    else if (id > before.newest) this.#placed.set(key, { id: before.id, newest: id, entry: { ...entry, at: before.entry.at } });
-    else if (id < before.id) this.#placed.set(key, { id, newest: before.newest, entry: { ...before.entry, at: event.at } });
-    else return false;
+    if (before?.entry.is !== 'task') {
+      this.#placed.set(key, { id, newest: id, entry });
+    } else if (id > before.newest) {
+      const { at, title } = before.entry;
+      this.#placed.set(key, { id: before.id, newest: id, entry: { ...entry, at, title: entry.title || title } });
+    } else if (id < before.id) {
+      const title = before.entry.title || entry.title;
+      this.#placed.set(key, { id, newest: before.newest, entry: { ...before.entry, at: event.at, title } });
+    } else {
+      return false;
+    }
     return true;
   }
 
@@ -299,6 +308,7 @@ const WORDS: Record<string, string> = {
   rate_limited: 'That was too much at once. Try again in a moment.',
   message_too_large: 'That is too long for one message.',
   unknown_type: 'This server has no chat.',
+  unreachable: 'The server does not answer.',
   read_only: 'Nothing can be kept just now. Try again later.',
 };
 
@@ -329,7 +339,7 @@ function taskFrom({ data, at }: RoomEvent, key: string, from: Party): Task {
     at,
     from,
     tool: data['kind'] === 'tool',
-    title: text(data['title']) || text(data['task']),
+    title: text(data['title']),
     state: TASK_STATES.includes(state) ? state : 'running',
     progress: share(data['progress']),
     result: readable(data['result']),

@@ -23,9 +23,15 @@ export class TripWarnings {
   #all: TripWarning[] = [];
   #byItem = new Map<string, TripWarning[]>();
   readonly #topics = new Topics();
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(line: EventLine) {
     line.on('trip.warning', ({ data }) => this.#take(list(data['warnings']).map(warningFrom)));
+    // A room in which nothing is odd says nothing: what was odd before the line was cut is not any more.
+    line.on('room.welcome', () => {
+      clearTimeout(this.#silence);
+      this.#silence = setTimeout(() => this.#take([]), SILENCE_MS);
+    });
   }
 
   /** The most severe first. */
@@ -42,7 +48,12 @@ export class TripWarnings {
     return this.#topics.subscribe(item, listener);
   }
 
+  close(): void {
+    clearTimeout(this.#silence);
+  }
+
   #take(all: TripWarning[]): void {
+    clearTimeout(this.#silence);
     const before = this.#byItem;
     this.#all = all;
     this.#byItem = new Map();
@@ -53,6 +64,9 @@ export class TripWarnings {
     for (const item of new Set([...before.keys(), ...this.#byItem.keys()])) this.#topics.tell(item);
   }
 }
+
+/** So long after its welcome a server that says nothing of warnings has none. */
+const SILENCE_MS = 5000;
 
 const NONE: TripWarning[] = [];
 

@@ -63,7 +63,7 @@ function AgentRow({ agent, mayStop }: { agent: Agent; mayStop: boolean }) {
             {STATE_WORDS[agent.state]}
           </span>
         </p>
-        {task && (
+        {task?.title && (
           <p class="agent-note" dir="auto">
             {task.title}
           </p>

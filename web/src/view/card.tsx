@@ -3,7 +3,6 @@
 // Drawn a thousand times, so it listens only to what is about its own item.
 
 import { useEffect, useRef } from 'preact/hooks';
-import type { Person } from '../room/people';
 import type { TripWarning } from '../room/trip-warnings';
 import { itemOf, removeItem } from '../trip/plan';
 import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf, type Booking } from '../trip/item';
@@ -11,6 +10,7 @@ import { plainWords } from '../trip/plain-words';
 import { itemPointer } from '../trip/pointer';
 import { CardDetails, CardTitle } from './card-details';
 import { CardFacts, CardHeading } from './card-facts';
+import { ChangedMark } from './changed-mark';
 import { Face } from './face';
 import { useChangedBy, useMap, usePeopleAt, useRoom, useWarningsAt } from './hooks';
 import { Icon, type IconName } from './icon';
@@ -132,7 +132,7 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
           ))}
         </div>
       )}
-      {changedBy && <ChangedMark by={changedBy} />}
+      {changedBy && <ChangedMark by={changedBy} what="changed this" />}
       {open && warnings.length > 0 && (
         <div class="card-warnings">
           {warnings.map((warning) => (
@@ -153,15 +153,5 @@ function WarningMark({ warnings }: { warnings: TripWarning[] }) {
       <Icon name="warning" size={14} />
       <span class="sr-only">Warning: {words}</span>
     </span>
-  );
-}
-
-/** Lies over the card's edge, so that nothing moves under a finger when it comes and goes. */
-function ChangedMark({ by }: { by: Person }) {
-  return (
-    <div class="changed" data-test="changed">
-      <Face person={by} small />
-      <span dir="auto">{by.name} changed this</span>
-    </div>
   );
 }

@@ -95,7 +95,8 @@ const TASK_ICONS: Partial<Record<TaskState, IconName>> = { pending: 'clock', com
 const SHORT = 200;
 
 export function TaskRow({ task }: { task: Task }) {
-  const { from, tool, title, state, progress, result, error } = task;
+  const { from, tool, state, progress, result, error } = task;
+  const title = task.title || (tool ? 'A tool' : 'A task');
   return (
     <li class={`task task-${state}`} data-test="task" data-state={state}>
       <span class="task-icon">
