@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::bus::Bus;
+use crate::room::event::Fault;
 use crate::room::id::RoomId;
 use crate::room::region::Region;
 use crate::room::room::RoomLimits;
@@ -104,6 +105,12 @@ pub enum EnterError {
     /// The room of this name is being deleted; another one may be made when that is done.
     #[error("the room of this name is being deleted, try again")]
     Deleting,
+}
+
+impl From<EnterError> for Fault {
+    fn from(error: EnterError) -> Self {
+        Self::new("try_again", format!("{error}.")).later()
+    }
 }
 
 /// Counts one socket for as long as it is held.

@@ -3,6 +3,7 @@
 //! themselves.
 //! An event says what has happened and never what to draw; it must never hold a token.
 
+mod refusal;
 pub mod request;
 pub mod status;
 
@@ -25,6 +26,9 @@ pub const VERSION: u8 = 1;
 /// A word of each thing that clients may rely on, as `room.welcome` lists them.
 pub const FEATURES: &[&str] =
     &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "trip.warning", "auth.refresh", "ping"];
+
+/// When to try again what cannot be done at the moment.
+const LATER: Duration = Duration::from_secs(1);
 
 /// What the server says.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -368,6 +372,12 @@ impl Fault {
         (self.0.retryable, self.0.retry_after_ms) =
             (true, u64::try_from(wait.as_millis()).ok().map(|wait| wait.max(1)));
         self
+    }
+
+    /// It cannot be done at the moment.
+    #[must_use]
+    pub fn later(self) -> Self {
+        self.retry_after(LATER)
     }
 
     /// What is wrong.

@@ -3,8 +3,6 @@
 //! It must never let anything of a client reach a room before the client was shown in, and never wait for one answer
 //! before it reads on.
 
-mod asking;
-
 use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -18,6 +16,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 
+use super::asking::{Fields, ask};
 use super::connection::{Connection, Event as Happening, Form};
 use super::door::Door;
 use super::seat::{Seat, while_here};
@@ -34,7 +33,6 @@ use crate::room::listeners::Greeting;
 use crate::room::principal::PrincipalKind;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
-use asking::{Answer, ask};
 
 /// So long before its end a client is told that its token ends.
 const EXPIRING: Duration = Duration::from_mins(5);
@@ -84,6 +82,12 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, room: RoomId, li
 
 /// A newer token that was looked at, and the `ref` of who sent it.
 type Renewal = (Option<String>, Result<Arc<Identity>, Refused>);
+/// What is said in answer.
+struct Answer {
+    reference: Option<String>,
+    event: Event,
+}
+
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 struct Session {
@@ -256,7 +260,8 @@ impl Session {
                 if self.answers.len() >= self.limits.requests {
                     return Err(busy("Too many requests are unanswered.").into());
                 }
-                let asked = ask(&self.door.hub, self.seat.pass(), request, self.limits)?;
+                let most = self.limits.patch_operations;
+                let asked = ask(&self.door.hub, self.seat.pass(), request, most, Fields::InFrame)?;
                 let reference = reference.map(str::to_owned);
                 self.answers.push(Box::pin(async move { Answer { reference, event: asked.await } }));
                 Ok(None)
