@@ -17,6 +17,7 @@ pub mod health;
 mod idempotency;
 mod in_flight;
 mod layers;
+mod mcp;
 mod media;
 mod members;
 mod new_room;

@@ -15,6 +15,7 @@ use super::code::Code;
 use crate::access::{Denial, Refused, Stranger};
 use crate::hub::EnterError;
 use crate::hub::visit::VisitError;
+use crate::room::event::Fault;
 use crate::room::patch::{PatchCode, PatchError};
 use crate::room::principal::PrincipalIdError;
 use crate::room::request::RequestRefusal;
@@ -226,6 +227,21 @@ impl Problem {
     /// Its code.
     pub fn code(&self) -> Code {
         self.0.of
+    }
+}
+
+impl From<Problem> for Fault {
+    /// The same for whoever does not get answers of HTTP.
+    fn from(problem: Problem) -> Self {
+        let Content { code, detail, field, expected, received, hint, retryable, retry_after_ms, .. } = *problem.0;
+        let mut fault = Self::new(code, detail);
+        if retryable {
+            fault = fault.retry_after(retry_after_ms.map_or(RETRY_AFTER, Duration::from_millis));
+        }
+        fault = field.into_iter().fold(fault, Self::at);
+        fault = expected.into_iter().fold(fault, Self::expected);
+        fault = received.into_iter().fold(fault, Self::received);
+        hint.into_iter().fold(fault, Self::hint)
     }
 }
 

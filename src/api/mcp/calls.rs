@@ -1,0 +1,184 @@
+//! What the tools do: each call becomes what a JSON socket or REST asks for, by the same way into the room and to the same
+//! answer. What cannot be done is a fault that says what to do instead. Called by the protocol's handler.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::arguments::{Arguments, wrong};
+use super::outline;
+use super::tools::{self, Work};
+use crate::api::caller::{Caller, InRoom, room_named};
+use crate::api::code::Code;
+use crate::api::cursor::{Cursor, List};
+use crate::api::query::{PAGE_DEFAULT, Page};
+use crate::api::rooms;
+use crate::api::state::Api;
+use crate::room::event::request::{PatchRequest, Read, Request};
+use crate::room::event::{AgentNow, Content, Event, Fault, Party, Warnings};
+use crate::room::trip::warnings;
+use crate::session::asking::{Fields, ask};
+
+/// What `room` is to be.
+const ROOM: &str = "the name of a room, as list_rooms gives it";
+
+/// The rooms of this server, for models.
+#[derive(Clone)]
+pub struct Rooms {
+    pub(super) api: Api,
+}
+
+/// What came of a call.
+pub enum Done {
+    /// Something small.
+    Structured(Value),
+    /// JSON that may be long, and is said once only.
+    Text(String),
+}
+
+/// Who is in a room.
+#[derive(Serialize)]
+struct Here {
+    me: Party,
+    role: &'static str,
+    members: Vec<Party>,
+    agents: Vec<AgentNow>,
+}
+
+impl Rooms {
+    /// Does what a tool is for.
+    pub(super) async fn call(&self, who: &Caller, work: Work, mut arguments: Arguments) -> Result<Done, Fault> {
+        if work == Work::List {
+            return self.list(who, arguments).await;
+        }
+        let name = arguments.needed("room", ROOM)?;
+        let room = self.enter(who, &name).await?;
+        match work {
+            Work::List => unreachable!("it has no room"),
+            Work::Here => {
+                arguments.finish()?;
+                here(&room).await
+            }
+            Work::Warnings => {
+                arguments.finish()?;
+                self.warnings(&room).await
+            }
+            Work::Read => {
+                let pointer = arguments.text("pointer")?.unwrap_or_default();
+                arguments.finish()?;
+                match self.ask(&room, Request::Read(Read { pointer })).await? {
+                    Event::Content(content) => self.bounded(content).await,
+                    other => unreachable!("{other:?} is no answer to a question for the document"),
+                }
+            }
+            Work::Patch => {
+                let operations = arguments.take("operations");
+                let operations = operations.ok_or_else(|| wrong("operations", "a list of operations", "nothing"))?;
+                let request = patch(operations, &mut arguments)?;
+                arguments.finish()?;
+                self.change(&room, request).await
+            }
+            Work::Verb(verb) => {
+                let mut request = patch(Value::Null, &mut arguments)?;
+                let mut operation = arguments.rest();
+                operation.insert("op".to_owned(), verb.into());
+                request.operations = json!([operation]);
+                self.change(&room, request).await.map_err(|fault| in_arguments(fault, verb))
+            }
+        }
+    }
+
+    async fn list(&self, Caller(who): &Caller, mut arguments: Arguments) -> Result<Done, Fault> {
+        let after = arguments.text("cursor")?.map(|text| Cursor::parse(List::Rooms, &text)).transpose();
+        let after = after.map_err(|problem| Fault::from(problem).at("/cursor"))?;
+        arguments.finish()?;
+        let page = Page { after, limit: PAGE_DEFAULT };
+        let json = rooms::listed(&self.api, who, page).await?;
+        Ok(Done::Text(String::from_utf8(json).expect("JSON is text")))
+    }
+
+    async fn enter(&self, Caller(who): &Caller, name: &str) -> Result<InRoom, Fault> {
+        let room = room_named(name, self.api.options().room_name_bytes);
+        let room = room.map_err(|problem| Fault::from(problem).at("/room").expected(ROOM))?;
+        let entered = InRoom::enter(&self.api, who, &room).await;
+        let found = match entered {
+            Ok(room) => room.find().await.map(|_| room),
+            Err(problem) => Err(problem),
+        };
+        found.map_err(|problem| {
+            let code = problem.code();
+            let fault = Fault::from(problem);
+            if code == Code::RoomNotFound { fault.at("/room").expected(ROOM).received(name) } else { fault }
+        })
+    }
+
+    /// What a room answers to a request, if it does not refuse it.
+    async fn ask(&self, room: &InRoom, request: Request) -> Result<Event, Fault> {
+        let most = self.api.options().patch_operations;
+        let event = match ask(self.api.hub(), &room.pass, request, most, Fields::AreArguments) {
+            Ok(asked) => asked.await,
+            Err(event) => event,
+        };
+        match event {
+            Event::Rejected(fault) | Event::Error(fault) => Err(fault),
+            event => Ok(event),
+        }
+    }
+
+    async fn change(&self, room: &InRoom, request: PatchRequest) -> Result<Done, Fault> {
+        match self.ask(room, Request::Patch(request)).await? {
+            Event::Patched(patched) => Ok(structured(&patched)),
+            Event::Previewed(previewed) => Ok(structured(&previewed)),
+            other => unreachable!("{other:?} is no answer to a patch"),
+        }
+    }
+
+    /// A part of a document as text, if a model can be bothered with it.
+    async fn bounded(&self, content: Content) -> Result<Done, Fault> {
+        let most = self.api.options().mcp_answer_bytes;
+        let bytes = content.value.get().len();
+        if bytes <= most {
+            return Ok(Done::Text(serde_json::to_string(&content).expect("it is JSON")));
+        }
+        let Content { pointer, value, .. } = content;
+        let outline = self.api.hub().lane().run(move || outline::of(&value, &pointer)).await;
+        let fault = Fault::new("answer_too_large", "This is too much for one answer.").at("/pointer");
+        let fault = fault.expected(format!("a part of at most {most} bytes")).received(format!("{bytes} bytes"));
+        Err(fault.hint(outline.unwrap_or_default()))
+    }
+
+    async fn warnings(&self, room: &InRoom) -> Result<Done, Fault> {
+        let (_visit, view) = room.look().await?;
+        let json = view.json()?.clone();
+        let find = move || {
+            let document: Map<String, Value> = serde_json::from_slice(&json).unwrap_or_default();
+            warnings::find(&document)
+        };
+        let found = self.api.hub().lane().run(find).await.map_err(|_| Fault::no_json())?;
+        Ok(structured(&Warnings { version: view.version.to_string(), warnings: found }))
+    }
+}
+
+async fn here(room: &InRoom) -> Result<Done, Fault> {
+    let (_visit, view) = room.look().await?;
+    Ok(structured(&Here {
+        me: room.pass.principal().into(),
+        role: room.pass.role().as_str(),
+        members: view.present.iter().map(|present| (&*present.principal).into()).collect(),
+        agents: view.agents,
+    }))
+}
+
+fn patch(operations: Value, arguments: &mut Arguments) -> Result<PatchRequest, Fault> {
+    Ok(PatchRequest { operations, if_version: arguments.text("if_version")?, dry_run: arguments.dry_run()? })
+}
+
+/// The fault of an operation that the caller wrote as arguments: an example is one of these, too.
+fn in_arguments(fault: Fault, verb: &str) -> Fault {
+    let Some(hint) = &fault.content().hint else { return fault };
+    let hint = tools::in_arguments(hint, verb);
+    fault.hint(hint)
+}
+
+fn structured(value: &impl Serialize) -> Done {
+    Done::Structured(serde_json::to_value(value).expect("it has text keys alone"))
+}
