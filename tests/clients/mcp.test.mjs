@@ -11,9 +11,12 @@ import { joined } from './harness/client.mjs';
 import { until } from './harness/events.mjs';
 import { current } from './harness/flavours.mjs';
 import { hocuspocus4 } from './harness/hocuspocus.mjs';
+import { randomFor } from './harness/random.mjs';
 import { Caller } from './harness/rest.mjs';
 import { binary, onlyHere, serve, serveSuite } from './harness/server.mjs';
 import { SECRET, token } from './harness/token.mjs';
+
+const MISTAKES = 300;
 
 const run = promisify(execFile);
 
@@ -203,6 +206,28 @@ describe('MCP', onlyHere, () => {
 
     await assert.rejects(planner.callTool({ name: 'book_flight', arguments: {} }), /read_trip/);
     assert.deepEqual(Object.keys(items(ada)), ['dinner'], 'nothing of all that was done');
+  });
+
+  test(`${MISTAKES} calls with something wrong in them are answered, each with what is wrong`, async (t) => {
+    const { room, planner } = await scene(t);
+    const random = randomFor(t);
+    const { tools } = await planner.listTools();
+    const junk = [undefined, null, 7, -1.5, true, '', 'x', '/', [], [null], {}, { op: 'item.add' }, 'n'.repeat(300)];
+    const examples = (text) => text.split('\n').flatMap((line) => /\{.*\}/.exec(line)?.[0] ?? []).map(JSON.parse);
+    let wrong = 0;
+    for (let n = 0; n < MISTAKES; n += 1) {
+      const tool = random.pick(tools);
+      const [example] = examples(tool.description);
+      const args = { ...tool.name === 'patch_trip' ? { operations: [example] } : example, room };
+      const inside = random.pick([args, ...Object.values(args).filter((value) => typeof value === 'object')]);
+      inside[random.pick([...Object.keys(inside), 'stray'])] = random.pick(junk);
+      const { value, isError } = await called(planner, tool.name, args);
+      if (!isError) continue;
+      wrong += 1;
+      assert.ok(value.code && value.message && !value.retryable, `${tool.name} ${JSON.stringify({ args, value })}`);
+      assert.ok(value.field !== undefined, `${tool.name} ${JSON.stringify({ args, value })}`);
+    }
+    assert.ok(wrong > MISTAKES / 4);
   });
 
   test('a trip that is too long is read in parts', async (t) => {
