@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{Arguments, wrong};
 use super::outline;
-use super::tools::{self, Work};
+use super::tools::{self, RoomWork, Work};
 use crate::api::caller::{Caller, InRoom, room_named};
 use crate::api::code::Code;
 use crate::api::cursor::{Cursor, List};
@@ -47,42 +47,43 @@ struct Here {
 impl Rooms {
     /// Does what a tool is for.
     pub(super) async fn call(&self, who: &Caller, work: Work, mut arguments: Arguments) -> Result<Done, Fault> {
-        if work == Work::List {
-            return self.list(who, arguments).await;
-        }
-        let name = arguments.needed("room", ROOM)?;
-        let room = self.enter(who, &name).await?;
         match work {
-            Work::List => unreachable!("it has no room"),
-            Work::Here => {
-                arguments.finish()?;
-                here(&room).await
+            Work::List => self.list(who, arguments).await,
+            Work::In(work) => {
+                let name = arguments.needed("room", ROOM)?;
+                self.call_in(&self.enter(who, &name).await?, work, arguments).await
             }
-            Work::Warnings => {
+        }
+    }
+
+    async fn call_in(&self, room: &InRoom, work: RoomWork, mut arguments: Arguments) -> Result<Done, Fault> {
+        match work {
+            RoomWork::Here => {
                 arguments.finish()?;
-                self.warnings(&room).await
+                here(room).await
             }
-            Work::Read => {
+            RoomWork::Warnings => {
+                arguments.finish()?;
+                self.warnings(room).await
+            }
+            RoomWork::Read => {
                 let pointer = arguments.text("pointer")?.unwrap_or_default();
                 arguments.finish()?;
-                match self.ask(&room, Request::Read(Read { pointer })).await? {
-                    Event::Content(content) => self.bounded(content).await,
-                    other => unreachable!("{other:?} is no answer to a question for the document"),
-                }
+                self.read(room, pointer).await
             }
-            Work::Patch => {
+            RoomWork::Patch => {
                 let operations = arguments.take("operations");
                 let operations = operations.ok_or_else(|| wrong("operations", "a list of operations", "nothing"))?;
                 let request = patch(operations, &mut arguments)?;
                 arguments.finish()?;
-                self.change(&room, request).await
+                self.change(room, request).await
             }
-            Work::Verb(verb) => {
+            RoomWork::Verb(verb) => {
                 let mut request = patch(Value::Null, &mut arguments)?;
                 let mut operation = arguments.rest();
                 operation.insert("op".to_owned(), verb.into());
                 request.operations = json!([operation]);
-                self.change(&room, request).await.map_err(|fault| in_arguments(fault, verb))
+                self.change(room, request).await.map_err(|fault| in_arguments(fault, verb))
             }
         }
     }
@@ -121,6 +122,13 @@ impl Rooms {
         match event {
             Event::Rejected(fault) | Event::Error(fault) => Err(fault),
             event => Ok(event),
+        }
+    }
+
+    async fn read(&self, room: &InRoom, pointer: String) -> Result<Done, Fault> {
+        match self.ask(room, Request::Read(Read { pointer })).await? {
+            Event::Content(content) => self.bounded(content).await,
+            other => unreachable!("{other:?} is no answer to a question for the document"),
         }
     }
 

@@ -3,7 +3,7 @@
 use rmcp::model::{JsonObject, ResourceTemplate};
 
 use super::arguments::Arguments;
-use super::tools::Work;
+use super::tools::{RoomWork, Work};
 use crate::api::media::JSON;
 use crate::wire::room_path::decode_room_name;
 
@@ -12,7 +12,7 @@ struct Form {
     scheme: &'static str,
     title: &'static str,
     about: &'static str,
-    work: Work,
+    work: RoomWork,
 }
 
 static FORMS: [Form; 2] = [
@@ -20,14 +20,14 @@ static FORMS: [Form; 2] = [
         scheme: "trip",
         title: "Trip",
         about: "The trip of a room as JSON, with the version of its document. {room} is the room's name, percent-encoded.",
-        work: Work::Read,
+        work: RoomWork::Read,
     },
     Form {
         scheme: "members",
         title: "Who is here",
         about: "Who is in a room now, what its agents are doing, and your own role. {room} is the room's name, \
             percent-encoded.",
-        work: Work::Here,
+        work: RoomWork::Here,
     },
 ];
 
@@ -52,7 +52,7 @@ pub fn parse(uri: &str) -> Option<(Work, Arguments)> {
     let (scheme, room) = uri.split_once("://")?;
     let form = FORMS.iter().find(|form| form.scheme == scheme)?;
     let room = decode_room_name(room).into();
-    Some((form.work, Arguments::new(JsonObject::from_iter([("room".to_owned(), room)]))))
+    Some((Work::In(form.work), Arguments::new(JsonObject::from_iter([("room".to_owned(), room)]))))
 }
 
 impl Form {

@@ -200,7 +200,7 @@ fn allow_null(schema: &mut Value) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::tools::{self, Work};
+    use super::super::tools::{self, RoomWork, Work};
     use super::*;
 
     fn members(schema: &JsonObject) -> BTreeSet<&str> {
@@ -214,7 +214,7 @@ mod tests {
             let (work, _) = tools::find(&tool.name).expect("it is there");
             let members = members(&tool.input_schema);
             let about = tool.description.as_deref().expect("a description");
-            if work == Work::Patch {
+            if work == Work::In(RoomWork::Patch) {
                 assert!(VERBS.iter().all(|usage| about.contains(usage.example)));
                 continue;
             }
@@ -223,7 +223,7 @@ mod tests {
             assert!(example.keys().all(|member| members.contains(member.as_str())), "{example:?}");
             let required = tool.input_schema["required"].as_array().expect("a list");
             assert!(required.iter().all(|name| example.contains_key(name.as_str().expect("a name"))), "{example:?}");
-            let Work::Verb(verb) = work else { continue };
+            let Work::In(RoomWork::Verb(verb)) = work else { continue };
             verbs += 1;
             let usage = VERBS.iter().find(|usage| usage.name == verb).expect("a verb");
             let own: BTreeSet<_> = usage.members.iter().copied().chain(["room", "if_version", "dry_run"]).collect();

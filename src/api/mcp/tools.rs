@@ -14,7 +14,14 @@ use crate::room::patch::{Usage, VERBS};
 pub enum Work {
     /// Lists rooms.
     List,
-    /// Says who is in a room.
+    /// Something in a room.
+    In(RoomWork),
+}
+
+/// What a tool does in its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomWork {
+    /// Says who is in it.
     Here,
     /// Reads the document.
     Read,
@@ -60,7 +67,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "who_is_here",
         title: "See who is here",
-        work: Work::Here,
+        work: Work::In(RoomWork::Here),
         effect: Effect::Reads,
         about: "Says who is in a room now (`members`), what its agents are doing (`agents`), who you are (`me`) and what your \
             `role` is. Use it to greet people by name, and before you do what another agent may be doing already.",
@@ -68,7 +75,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "read_trip",
         title: "Read the trip",
-        work: Work::Read,
+        work: Work::In(RoomWork::Read),
         effect: Effect::Reads,
         about: "Reads the trip as JSON: `version`, `pointer` and `value`. The roots are `trip` (title, dates, currency), \
             `items` (the itinerary: an object by id), `destinations` (by id), `budget`, `notes` (one text, Markdown) and \
@@ -79,7 +86,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "trip_warnings",
         title: "See what is odd about the trip",
-        work: Work::Warnings,
+        work: Work::In(RoomWork::Warnings),
         effect: Effect::Reads,
         about: "Says what does not add up in the trip: items at one time, journeys that nobody can make, a budget that is \
             passed, bookings that clash, items outside the trip's dates, mixed currencies. Each has `code`, `severity` (0 to \
@@ -89,7 +96,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "add_item",
         title: "Add an item",
-        work: Work::Verb("item.add"),
+        work: Work::In(RoomWork::Verb("item.add")),
         effect: Effect::Adds,
         about: "Adds an item to the itinerary: a flight, a stay, a meal, a visit. Answers its new id in `added`. It comes last \
             in its day, or beside another item with `before` or `after`; without a `day` it waits among what is not planned \
@@ -98,7 +105,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "move_item",
         title: "Move an item",
-        work: Work::Verb("item.move"),
+        work: Work::In(RoomWork::Verb("item.move")),
         effect: Effect::Changes,
         about: "Moves an item to another day, or to another place in its day, and changes nothing else in it. `day` null takes \
             it out of the plan and keeps it. Use it, and not update_item, to change a day or an order; clock times (`start`, \
@@ -107,7 +114,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "update_item",
         title: "Update an item",
-        work: Work::Verb("item.update"),
+        work: Work::In(RoomWork::Verb("item.update")),
         effect: Effect::Changes,
         about: "Changes fields of one item: only those that you name in `item` are touched, null clears one. For its day or \
             order use move_item.",
@@ -115,7 +122,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "remove_item",
         title: "Remove an item",
-        work: Work::Verb("item.remove"),
+        work: Work::In(RoomWork::Verb("item.remove")),
         effect: Effect::Removes,
         about: "Removes an item for everybody. Use it only for what you added or were asked to remove: to take something out \
             of the plan and keep it, use move_item with `day` null.",
@@ -123,7 +130,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "append_notes",
         title: "Append to the notes",
-        work: Work::Verb("note.append"),
+        work: Work::In(RoomWork::Verb("note.append")),
         effect: Effect::Adds,
         about: "Appends text (Markdown) as a new line to the end of the shared notes, which people may be typing in: nothing \
             of theirs is touched. Use it for findings that are no items.",
@@ -131,7 +138,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "comment",
         title: "Comment",
-        work: Work::Verb("comment.add"),
+        work: Work::In(RoomWork::Verb("comment.add")),
         effect: Effect::Adds,
         about: "Adds a comment for people to read, to what `anchor` (a JSON pointer such as \"/items/item-7z0k2m4x9q1c\") \
             points at, or as a reply to the comment whose id is `parent`. Use it to propose or ask something without \
@@ -140,7 +147,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "set_budget",
         title: "Set the budget",
-        work: Work::Verb("budget.set"),
+        work: Work::In(RoomWork::Verb("budget.set")),
         effect: Effect::Changes,
         about: "Sets amounts of the budget, in the trip's currency: `total` and `spent` of the whole trip; or, with a \
             `category`, `planned` and `spent` of that one. Only what you name is touched, null clears it.",
@@ -148,7 +155,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "update_trip",
         title: "Update the trip",
-        work: Work::Verb("trip.update"),
+        work: Work::In(RoomWork::Verb("trip.update")),
         effect: Effect::Changes,
         about: "Changes fields of the trip itself, such as title, dates, currency, travelers: only those that you name in \
             `trip` are touched, null clears one.",
@@ -156,7 +163,7 @@ static ENTRIES: [Entry; 13] = [
     Entry {
         name: "patch_trip",
         title: "Patch the trip",
-        work: Work::Patch,
+        work: Work::In(RoomWork::Patch),
         effect: Effect::Removes,
         about: "Does several changes at once: all of them or, when one cannot be done, none. Use it for what the small tools \
             do not do, or for changes that belong together. `operations` are verbs of the trip and operations of JSON Patch \
@@ -207,10 +214,10 @@ impl Entry {
     fn description(&self) -> String {
         let example = match self.work {
             Work::List => "{}".to_owned(),
-            Work::Here | Work::Warnings => r#"{"room":"lisbon"}"#.to_owned(),
-            Work::Read => r#"{"pointer":"/items","room":"lisbon"}"#.to_owned(),
-            Work::Verb(verb) => call(usage(verb).expect("there is such a verb")),
-            Work::Patch => {
+            Work::In(RoomWork::Here | RoomWork::Warnings) => r#"{"room":"lisbon"}"#.to_owned(),
+            Work::In(RoomWork::Read) => r#"{"pointer":"/items","room":"lisbon"}"#.to_owned(),
+            Work::In(RoomWork::Verb(verb)) => call(usage(verb).expect("there is such a verb")),
+            Work::In(RoomWork::Patch) => {
                 let verbs: Vec<_> = VERBS.iter().map(|usage| usage.example).collect();
                 return format!("{}\n{}", self.about, verbs.join("\n"));
             }
@@ -221,10 +228,10 @@ impl Entry {
     fn schema(&self) -> JsonObject {
         match self.work {
             Work::List => schema::of_list(),
-            Work::Here | Work::Warnings => schema::of_room(),
-            Work::Read => schema::of_read(),
-            Work::Verb(verb) => schema::of_verb(verb),
-            Work::Patch => schema::of_patch(),
+            Work::In(RoomWork::Here | RoomWork::Warnings) => schema::of_room(),
+            Work::In(RoomWork::Read) => schema::of_read(),
+            Work::In(RoomWork::Verb(verb)) => schema::of_verb(verb),
+            Work::In(RoomWork::Patch) => schema::of_patch(),
         }
     }
 }
