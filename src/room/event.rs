@@ -1,13 +1,12 @@
 //! The events of a trip room as JSON: the one definition of their names and fields. `Room` and the session of JSON sockets
-//! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `status` what agents say of
-//! themselves.
+//! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `post` what of it is kept,
+//! `status` what agents say of themselves.
 //! An event says what has happened and never what to draw; it must never hold a token.
 
-mod refusal;
+mod fault;
+pub mod post;
 pub mod request;
 pub mod status;
-
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -16,19 +15,44 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::id::RoomId;
+use super::kept::{EventKind, EventSeq};
 use super::principal::{Principal, PrincipalId};
 use super::trip::warnings::Warning;
 use crate::wire::close::CloseReason;
+use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
+
+pub use fault::{Fault, FaultContent};
 
 /// The version of the envelope.
 pub const VERSION: u8 = 1;
 /// A word of each thing that clients may rely on, as `room.welcome` lists them.
-pub const FEATURES: &[&str] =
-    &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "trip.warning", "auth.refresh", "ping"];
+pub const FEATURES: &[&str] = &[
+    "doc.read",
+    "doc.patch",
+    "doc.subscribe",
+    "agent.status",
+    "agent.task",
+    "agent.output",
+    "agent.command",
+    "agent.handoff",
+    "chat.message",
+    "trip.warning",
+    "resume",
+    "auth.refresh",
+    "ping",
+];
 
-/// When to try again what cannot be done at the moment.
-const LATER: Duration = Duration::from_secs(1);
+/// The names of the events that are kept.
+pub const CHAT_MESSAGE: &str = "chat.message";
+/// See there.
+pub const AGENT_TASK: &str = "agent.task";
+/// See there.
+pub const AGENT_COMMAND: &str = "agent.command";
+/// See there.
+pub const AGENT_HANDOFF: &str = "agent.handoff";
+/// All of them.
+pub const KEPT: [&str; 4] = [CHAT_MESSAGE, AGENT_TASK, AGENT_COMMAND, AGENT_HANDOFF];
 
 /// What the server says.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -62,6 +86,27 @@ pub enum Event {
     /// The latest that an agent says of itself. `from` says which.
     #[serde(rename = "agent.status")]
     AgentStatus(Box<AgentStatus>),
+    /// Somebody said something. Kept.
+    #[serde(rename = "chat.message")]
+    ChatMessage(Box<ChatMessage>),
+    /// How far a task of an agent is. Kept; the latest of each task counts.
+    #[serde(rename = "agent.task")]
+    AgentTask(Box<AgentTask>),
+    /// Somebody tells an agent, or all of them, what to do. Kept.
+    #[serde(rename = "agent.command")]
+    AgentCommand(Box<AgentCommand>),
+    /// An agent passed something on to another one. Kept.
+    #[serde(rename = "agent.handoff")]
+    AgentHandoff(Box<AgentHandoff>),
+    /// A text that an agent is writing has grown.
+    #[serde(rename = "agent.output")]
+    AgentOutput(OutputTold),
+    /// The answer to what is kept: it is durable.
+    #[serde(rename = "ack")]
+    Ack(Ack),
+    /// Kept events that the client asked for are gone from the log.
+    #[serde(rename = "room.gap")]
+    Gap(Gap),
     /// The answer to `doc.read`.
     #[serde(rename = "doc.content")]
     Content(Content),
@@ -86,6 +131,9 @@ pub enum Event {
     /// The answer to `ping`.
     #[serde(rename = "pong")]
     Pong,
+    /// Nothing else was said for a while.
+    #[serde(rename = "heartbeat")]
+    Heartbeat,
 }
 
 /// An event on its way: the form of every text frame that the server sends.
@@ -94,21 +142,64 @@ pub struct Envelope<'a> {
     /// The version of this form.
     #[schema(example = 1)]
     v: u8,
+    /// The number of an event that is kept, as text: it rises by one in its room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "17", pattern = "^[1-9][0-9]*$")]
+    id: Option<&'a str>,
     #[serde(flatten)]
     event: &'a Event,
     /// The room; it may be missing in `room.closing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "lisbon-2026")]
     room: Option<&'a str>,
-    /// When, by the server's clock: RFC 3339, in UTC.
+    /// When, by the server's clock: RFC 3339, in UTC. Missing in `heartbeat` alone.
     #[schema(example = "2026-05-01T09:30:00.123Z")]
-    at: String,
+    at: Option<String>,
     /// Who said or did it; missing when it was the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a Party>,
     /// The `ref` of the request that this answers.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
+}
+
+/// A piece of a text that an agent is writing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OutputTold {
+    /// The text's id.
+    pub message: String,
+    /// The task that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// How long the text was before, in UTF-16 code units (`length` in JavaScript).
+    pub offset: usize,
+    /// What comes behind that.
+    pub chunk: String,
+    /// The text is whole: it comes as a `chat.message`, too, unless its agent is gone.
+    #[schema(value_type = bool)]
+    pub done: Done,
+}
+
+/// Something is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Ack {
+    /// The event's id; of one that was sent before, that one's.
+    #[schema(example = "17")]
+    pub id: String,
+    /// What its sender called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// Events that are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Gap {
+    /// Those behind this one are missing,
+    #[schema(example = "17")]
+    pub after: String,
+    /// up to this one, which is the first that there is, or will be.
+    #[schema(example = "120")]
+    pub next: String,
 }
 
 /// A person or an agent.
@@ -147,6 +238,9 @@ pub struct Welcome {
     /// The document's version.
     #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
     pub version: String,
+    /// The kept events behind this one follow: say it (or the newest `id` since) as `?cursor=` when you come back.
+    #[schema(example = "17")]
+    pub cursor: String,
     /// What may be said on this socket.
     pub features: &'static [&'static str],
     /// How much.
@@ -311,136 +405,6 @@ pub struct Warnings {
     pub warnings: Vec<Warning>,
 }
 
-/// What cannot be done, why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(transparent)]
-pub struct Fault(Box<FaultContent>);
-
-/// See there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FaultContent {
-    /// A word for programs: one of `docs/events.md`.
-    #[schema(example = "invalid_message")]
-    pub code: &'static str,
-    /// A sentence for people and models.
-    pub message: String,
-    /// Whether the same may succeed later.
-    pub retryable: bool,
-    /// When, at the earliest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-    /// What is wrong: a JSON pointer into the frame, or into the document.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// What would be right.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<String>,
-    /// What is there instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub received: Option<String>,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The document's version, when another one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What the document has where a patch found it otherwise than it thought: JSON, the beginning of it if it is long.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current: Option<String>,
-}
-
-impl Fault {
-    /// A fault that trying again does not mend.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(FaultContent {
-            code,
-            message: message.into(),
-            retryable: false,
-            retry_after_ms: None,
-            field: None,
-            expected: None,
-            received: None,
-            hint: None,
-            version: None,
-            current: None,
-        }))
-    }
-
-    /// The same may succeed after this time.
-    #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
-        (self.0.retryable, self.0.retry_after_ms) =
-            (true, u64::try_from(wait.as_millis()).ok().map(|wait| wait.max(1)));
-        self
-    }
-
-    /// It cannot be done at the moment.
-    #[must_use]
-    pub fn later(self) -> Self {
-        self.retry_after(LATER)
-    }
-
-    /// What is wrong.
-    #[must_use]
-    pub fn at(mut self, field: impl Into<String>) -> Self {
-        self.0.field = Some(field.into());
-        self
-    }
-
-    /// The same where what the field begins with is part of something bigger.
-    #[must_use]
-    pub fn below(mut self, prefix: &str) -> Self {
-        self.0.field = self.0.field.map(|field| format!("{prefix}{field}"));
-        self
-    }
-
-    /// What would be right.
-    #[must_use]
-    pub fn expected(mut self, expected: impl Into<String>) -> Self {
-        self.0.expected = Some(expected.into());
-        self
-    }
-
-    /// What is there instead.
-    #[must_use]
-    pub fn received(mut self, received: impl Into<String>) -> Self {
-        self.0.received = Some(received.into());
-        self
-    }
-
-    /// What to do.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
-        self
-    }
-
-    /// The document's version, when another one was asked for.
-    #[must_use]
-    pub fn version(mut self, version: &impl ToString) -> Self {
-        self.0.version = Some(version.to_string());
-        self
-    }
-
-    /// What the document has.
-    #[must_use]
-    pub fn current(mut self, current: Option<String>) -> Self {
-        self.0.current = current;
-        self
-    }
-
-    /// What it says.
-    pub fn content(&self) -> &FaultContent {
-        &self.0
-    }
-}
-
-impl From<Fault> for Event {
-    fn from(fault: Fault) -> Self {
-        Self::Error(fault)
-    }
-}
-
 impl From<&Principal> for Party {
     fn from(principal: &Principal) -> Self {
         Self {
@@ -466,12 +430,36 @@ impl From<CloseReason> for Closing {
 }
 
 impl Event {
+    /// Its name, as the log has it.
+    ///
+    /// # Panics
+    /// For an event that is not kept.
+    pub fn kind(&self) -> EventKind {
+        let kind = match self {
+            Self::ChatMessage(_) => CHAT_MESSAGE,
+            Self::AgentTask(_) => AGENT_TASK,
+            Self::AgentCommand(_) => AGENT_COMMAND,
+            Self::AgentHandoff(_) => AGENT_HANDOFF,
+            _ => unreachable!("nothing else is kept"),
+        };
+        EventKind::parse(kind).expect("the name of an event is short")
+    }
+
     /// The bytes of a text frame.
     pub fn encode(&self, room: Option<&RoomId>, at: Timestamp, from: Option<&Party>, reference: Option<&str>) -> Bytes {
         let room = room.map(RoomId::as_str);
-        let envelope = Envelope { v: VERSION, event: self, room, at: moment(at), from, reference };
+        // The number is added when the log has given it: see `tell`.
+        let envelope = Envelope { v: VERSION, id: None, event: self, room, at: Some(moment(at)), from, reference };
         serde_json::to_vec(&envelope).expect("an event has text keys alone").into()
     }
+}
+
+/// An event of the log as everybody hears it: with its number, and its room's name as it is now.
+pub fn tell(body: &Bytes, room: &RoomId, seq: EventSeq) -> Bytes {
+    let room = serde_json::to_string(room.as_str()).expect("a text is JSON");
+    let mut told = format!("{{\"id\":\"{}\",\"room\":{room},", seq.0).into_bytes();
+    told.extend_from_slice(body.strip_prefix(b"{").unwrap_or(body));
+    told.into()
 }
 
 /// A time as events write it, to the millisecond.

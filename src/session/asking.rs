@@ -4,19 +4,22 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use json_patch::jsonptr::Pointer;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 
 use crate::access::{Action, Pass};
 use crate::hub::Hub;
 use crate::hub::lane::HEAVY_BYTES;
+use crate::hub::mail::Mail;
 use crate::hub::visit::{Visit, VisitError};
 use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
-use crate::room::event::{Added, Content, Difference, Event, Fault, Patched, Previewed};
+use crate::room::event::{Ack, Added, Content, Difference, Event, Fault, Patched, Previewed};
 use crate::room::patch::{Context, Patch, Preview, ValueChange};
-use crate::room::request::RequestRefusal;
+use crate::room::request::{Answer, Ask, RequestRefusal};
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
 
@@ -88,6 +91,32 @@ enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
     Preview(Patch, Option<Version>),
+}
+
+/// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
+pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = Option<Event>> + Send + use<>), Fault> {
+    let by = Arc::new(pass.principal().clone());
+    let (action, client_id, ask) = match request.post() {
+        Ok(mut post) => {
+            post.check(by.id.kind()).map_err(|fault| fault.below("/data"))?;
+            (Action::from(&post), post.client_id().map(str::to_owned), Ask::Post { by, post: Box::new(post) })
+        }
+        Err(Request::Output(output)) => {
+            (Action::Report, Some(output.message.clone()), Ask::Output { by, output: Box::new(output) })
+        }
+        Err(_) => unreachable!("nothing else is said to everybody"),
+    };
+    pass.may(action).allowed()?;
+    let (reply, answer) = oneshot::channel();
+    let answered = async move {
+        match answer.await {
+            Ok(Answer::Kept(seq)) => Some(Event::Ack(Ack { id: seq.0.to_string(), client_id })),
+            Ok(Answer::Refused(refusal)) => Some(Event::Error(refusal.into())),
+            Ok(_) => None,
+            Err(_) => Some(Event::Error(VisitError::Failed.into())),
+        }
+    };
+    Ok((Mail::Ask(ask, reply, None), answered))
 }
 
 /// In whose name operations are done, and what their new ids are made of.
