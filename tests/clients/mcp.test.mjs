@@ -12,7 +12,7 @@ import { until } from './harness/events.mjs';
 import { current } from './harness/flavours.mjs';
 import { hocuspocus4 } from './harness/hocuspocus.mjs';
 import { randomFor } from './harness/random.mjs';
-import { Caller } from './harness/rest.mjs';
+import { Caller, of } from './harness/rest.mjs';
 import { binary, onlyHere, serve, serveSuite } from './harness/server.mjs';
 import { SECRET, token } from './harness/token.mjs';
 
@@ -78,7 +78,8 @@ describe('MCP', onlyHere, () => {
     const { tools } = await planner.listTools();
     assert.deepEqual(tools.map(({ name }) => name), [
       'list_rooms', 'who_is_here', 'read_trip', 'trip_warnings', 'add_item', 'move_item', 'update_item', 'remove_item',
-      'append_notes', 'comment', 'set_budget', 'update_trip', 'patch_trip',
+      'append_notes', 'comment', 'set_budget', 'update_trip', 'recent_activity', 'set_status', 'say', 'report_task',
+      'patch_trip',
     ]);
     for (const { name, description, inputSchema, annotations } of tools) {
       assert.ok(description.length > 100, name);
@@ -86,7 +87,9 @@ describe('MCP', onlyHere, () => {
       assert.equal(typeof annotations.readOnlyHint, 'boolean');
     }
     const { resourceTemplates } = await planner.listResourceTemplates();
-    assert.deepEqual(resourceTemplates.map(({ uriTemplate }) => uriTemplate), ['trip://{room}', 'members://{room}']);
+    assert.deepEqual(resourceTemplates.map(({ uriTemplate }) => uriTemplate), [
+      'trip://{room}', 'members://{room}', 'activity://{room}',
+    ]);
     assert.deepEqual((await planner.listResources()).resources, []);
   });
 
@@ -141,6 +144,41 @@ describe('MCP', onlyHere, () => {
     assert.ok(rooms.some(({ id, role }) => id === room && role === 'owner'), JSON.stringify(rooms));
     await assert.rejects(planner.readResource({ uri: 'trip://nowhere' }), /no such room/i);
     await assert.rejects(planner.readResource({ uri: 'file:///etc/passwd' }), /trip:\/\/\{room\}/);
+  });
+
+  test('an agent says what it does, and hears what people say', async (t) => {
+    const { room, ada, planner } = await scene(t);
+    const shown = () => [...ada.awareness.getStates().values()].find((state) => state?.user?.kind === 'agent');
+    await done(planner, 'set_status', { room, state: 'thinking', message: 'Comparing hotels', progress: 0.5 });
+    await until('the agent to be shown', () => shown()?.agent.status.message === 'Comparing hotels');
+    assert.equal((await done(planner, 'who_is_here', { room })).agents[0].status.progress, 0.5);
+
+    const task = { task: 'hotels', title: 'Find hotels' };
+    await done(planner, 'report_task', { room, ...task, state: 'running' });
+    const { id } = await done(planner, 'say', { room, text: 'Three hotels', client_id: 'c1' });
+    assert.equal((await done(planner, 'say', { room, text: 'Three hotels', client_id: 'c1' })).id, id, 'it is one message');
+    const heard = await done(planner, 'recent_activity', { room });
+    assert.deepEqual(heard.events.map(({ type }) => type), ['agent.task', 'chat.message']);
+    assert.deepEqual(heard.events[1].data, { text: 'Three hotels', role: 'assistant', client_id: 'c1' });
+    assert.equal(heard.events[1].from.id, 'agent:Planner');
+
+    const command = { type: 'agent.command', data: { agent: 'agent:Planner', action: 'cancel' } };
+    await someone.must('POST', `${of(room)}/events`, command);
+    const since = await done(planner, 'recent_activity', { room, after: heard.cursor, type: 'agent.command' });
+    assert.deepEqual(since.events.map(({ data }) => data.action), ['cancel']);
+    const { contents } = await planner.readResource({ uri: `activity://${encodeURIComponent(room)}` });
+    assert.equal(JSON.parse(contents[0].text).events.length, 3);
+
+    const percent = await refused(planner, 'set_status', { room, state: 'thinking', progress: 40 });
+    assert.equal(percent.field, '/progress');
+    assert.match(percent.hint, /0\.4/);
+    const state = await refused(planner, 'report_task', { room, task: 'hotels', state: 'busy' });
+    assert.equal(state.field, '/state');
+    assert.match(state.message, /running/);
+    assert.equal((await refused(planner, 'recent_activity', { room, after: 'yesterday' })).field, '/after');
+    const person = await connected(t, server, { name: 'bob' });
+    assert.equal((await refused(person, 'set_status', { room, state: 'idle' })).code, 'permission_denied');
+    await done(person, 'say', { room, text: 'Hello' });
   });
 
   test('a dry run says what would change and what would be odd, and changes nothing', async (t) => {

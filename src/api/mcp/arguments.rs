@@ -2,6 +2,7 @@
 //! fault names the argument and what it may be. Used by `calls`.
 
 use rmcp::model::JsonObject;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::room::event::Fault;
@@ -39,6 +40,16 @@ impl Arguments {
         self.text(name)?.ok_or_else(|| wrong(name, expected, "nothing"))
     }
 
+    /// Takes a number out, or a text, as it is written in an address.
+    pub fn parameter(&mut self, name: &str) -> Result<Option<String>, Fault> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(other) => Err(wrong(name, "a text or a number", &other.to_string())),
+        }
+    }
+
     /// Takes out whether to try only.
     pub fn dry_run(&mut self) -> Result<DryRun, Fault> {
         match self.take("dry_run") {
@@ -46,6 +57,16 @@ impl Arguments {
             Some(Value::Bool(is_dry)) => Ok(is_dry.into()),
             Some(other) => Err(wrong("dry_run", "true or false", &other.to_string())),
         }
+    }
+
+    /// All that is left as one thing.
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, Fault> {
+        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
+            let path = error.path().to_string();
+            let field = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+            let message = format!("An argument is wrong or missing: {}.", error.into_inner());
+            Fault::new("invalid_field", message).at(field).hint("The tool's schema has all arguments.")
+        })
     }
 
     /// All that is left.

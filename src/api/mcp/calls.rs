@@ -1,25 +1,36 @@
 //! What the tools do: each call becomes what a JSON socket or REST asks for, by the same way into the room and to the same
 //! answer. What cannot be done is a fault that says what to do instead. Called by the protocol's handler.
 
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{Arguments, wrong};
 use super::outline;
 use super::tools::{self, RoomWork, Work};
+use crate::access::Action;
 use crate::api::caller::{Caller, InRoom, room_named};
 use crate::api::code::Code;
 use crate::api::cursor::{Cursor, List};
-use crate::api::query::{PAGE_DEFAULT, Page};
-use crate::api::rooms;
+use crate::api::event_query::EventsWanted;
+use crate::api::query::{PAGE_DEFAULT, Page, Query};
 use crate::api::state::Api;
+use crate::api::{events, rooms};
+use crate::room::event::post::Post;
 use crate::room::event::request::{PatchRequest, Read, Request};
+use crate::room::event::status::AgentStatus;
 use crate::room::event::{AgentNow, Content, Event, Fault, Party, Warnings};
+use crate::room::principal::Principal;
 use crate::room::trip::warnings;
 use crate::session::asking::{Fields, ask};
 
 /// What `room` is to be.
 const ROOM: &str = "the name of a room, as list_rooms gives it";
+
+/// So many events are told when nobody says how many: what a model reads costs.
+const EVENTS_DEFAULT: &str = "20";
 
 /// The rooms of this server, for models.
 #[derive(Clone)]
@@ -71,6 +82,16 @@ impl Rooms {
                 arguments.finish()?;
                 self.read(room, pointer).await
             }
+            RoomWork::Activity => self.activity(room, arguments).await,
+            RoomWork::Status => {
+                let status: AgentStatus = arguments.read()?;
+                status.check()?;
+                room.allow(Action::Report)?;
+                room.find().await?.report(by(room), status).await?;
+                Ok(Done::Structured(json!({})))
+            }
+            RoomWork::Say => keep(room, Post::Chat(arguments.read()?)).await,
+            RoomWork::Task => keep(room, Post::Task(arguments.read()?)).await,
             RoomWork::Patch => {
                 let operations = arguments.take("operations");
                 let operations = operations.ok_or_else(|| wrong("operations", "a list of operations", "nothing"))?;
@@ -154,6 +175,27 @@ impl Rooms {
         Err(fault.hint(outline.unwrap_or_default()))
     }
 
+    async fn activity(&self, room: &InRoom, mut arguments: Arguments) -> Result<Done, Fault> {
+        let mut parameters = Vec::new();
+        for name in ["after", "before", "type", "limit"] {
+            let said = arguments.parameter(name)?;
+            let value = said.or_else(|| (name == "limit").then(|| EVENTS_DEFAULT.to_owned()));
+            parameters.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        arguments.finish()?;
+        let wanted = EventsWanted::take(&mut Query::from_iter(parameters), &HeaderMap::new());
+        let wanted = wanted.map_err(|problem| Fault::from(problem).below("/"))?;
+        let page = events::page(room, &wanted).await?;
+        let json = serde_json::to_string(&page).expect("a page is JSON");
+        let most = self.api.options().mcp_answer_bytes;
+        if json.len() > most {
+            let fault = Fault::new("answer_too_large", "This is too much for one answer.").at("/limit");
+            let fault = fault.expected(format!("at most {most} bytes")).received(format!("{} bytes", json.len()));
+            return Err(fault.hint("Ask for fewer events with `limit`, or of some types only with `type`."));
+        }
+        Ok(Done::Text(json))
+    }
+
     async fn warnings(&self, room: &InRoom) -> Result<Done, Fault> {
         let (_visit, view) = room.look().await?;
         let json = view.json()?.clone();
@@ -174,6 +216,19 @@ async fn here(room: &InRoom) -> Result<Done, Fault> {
         members: view.present.iter().map(|present| (&*present.principal).into()).collect(),
         agents: view.agents,
     }))
+}
+
+/// Tells everybody something that is kept.
+async fn keep(room: &InRoom, mut post: Post) -> Result<Done, Fault> {
+    let by = by(room);
+    post.check(by.id.kind())?;
+    room.allow((&post).into())?;
+    let id = room.find().await?.post(by, post).await?;
+    Ok(Done::Structured(json!({"id": id.0.to_string()})))
+}
+
+fn by(room: &InRoom) -> Arc<Principal> {
+    Arc::new(room.pass.principal().clone())
 }
 
 fn patch(operations: Value, arguments: &mut Arguments) -> Result<PatchRequest, Fault> {

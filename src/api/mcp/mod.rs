@@ -40,7 +40,8 @@ const INSTRUCTIONS: &str = "Trip rooms, in which people and agents plan a trip t
     and comments come from there. Prefer the small tools (`add_item`, `move_item` …) to `patch_trip`. Days are \
     YYYY-MM-DD, times RFC 3339 with their zone, amounts of money decimal text such as \"35.00\" and never numbers. A \
     change is durable when its tool answers. An error says what is wrong (`field`, `expected`, `received`) and what to do \
-    (`hint`): follow the hint, and try again by itself only what is `retryable`. Look at `trip_warnings` when you are done.";
+    (`hint`): follow the hint, and try again by itself only what is `retryable`. While you work, say so with `set_status`, \
+    and hear with `recent_activity` what people ask of you. Look at `trip_warnings` when you are done.";
 
 /// The one route.
 pub fn routes(api: &Api) -> Router<Api> {

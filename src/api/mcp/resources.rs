@@ -1,4 +1,4 @@
-//! What a model's client may read and show to its user: a room's trip, and who is in it. The same as the tools that read.
+//! What a model's client may read and show to its user: a room's trip, who is in it, and what was said. The same as the tools that read.
 
 use rmcp::model::{JsonObject, ResourceTemplate};
 
@@ -15,7 +15,7 @@ struct Form {
     work: RoomWork,
 }
 
-static FORMS: [Form; 2] = [
+static FORMS: [Form; 3] = [
     Form {
         scheme: "trip",
         title: "Trip",
@@ -28,6 +28,12 @@ static FORMS: [Form; 2] = [
         about: "Who is in a room now, what its agents are doing, and your own role. {room} is the room's name, \
             percent-encoded.",
         work: RoomWork::Here,
+    },
+    Form {
+        scheme: "activity",
+        title: "Recent activity",
+        about: "The newest of what people and agents said in a room. {room} is the room's name, percent-encoded.",
+        work: RoomWork::Activity,
     },
 ];
 
@@ -44,7 +50,7 @@ pub fn templates() -> Vec<ResourceTemplate> {
 
 /// Their templates, for whoever asked for something else.
 pub fn forms() -> String {
-    FORMS.iter().map(Form::template).collect::<Vec<_>>().join(" and ")
+    FORMS.iter().map(Form::template).collect::<Vec<_>>().join(", ")
 }
 
 /// What an address stands for: what a tool does, and its arguments.

@@ -3,7 +3,10 @@
 
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
+use crate::api::query::PAGE_MAX;
 use crate::api::trip_schema;
 use crate::room::patch::VERBS;
 use crate::room::trip::{BUDGET_CATEGORIES, Field, ITEM, Null, Record, Rule, TRIP};
@@ -39,6 +42,49 @@ pub fn of_read() -> JsonObject {
         "examples": ["/items", "/trip", "/notes"],
     });
     object(json!({"room": room(), "pointer": pointer}), &["room"])
+}
+
+/// Which events.
+pub fn of_activity() -> JsonObject {
+    let after =
+        json!({"type": "string", "description": "Only events behind this one: an event's `id`, or a `cursor`."});
+    let before =
+        json!({"type": "string", "description": "Only events before this one. Not both `after` and `before`."});
+    let kind = json!({"type": "string", "description": "Only of these types, with commas between them.",
+                      "examples": ["chat.message,agent.command"]});
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": PAGE_MAX});
+    object(json!({"room": room(), "after": after, "before": before, "type": kind, "limit": limit}), &["room"])
+}
+
+/// What an agent says, as it says it anywhere.
+pub fn of_type<T: ToSchema>() -> JsonObject {
+    let mut used = Vec::new();
+    T::schemas(&mut used);
+    let mut schema = serde_json::to_value(T::schema()).expect("a schema is JSON");
+    inline(&mut schema, &used);
+    let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<_> = ["room"].into_iter().chain(required).collect();
+    let mut members = schema["properties"].clone();
+    members["room"] = room();
+    object(members, &required)
+}
+
+/// Puts definitions where they are referred to: clients that hand schemas to models do not all look them up.
+fn inline(schema: &mut Value, used: &[(String, RefOr<Schema>)]) {
+    match schema {
+        Value::Object(members) => {
+            let target = members.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
+            let found = target.and_then(|target| used.iter().find(|(name, _)| name == target));
+            if let Some((_, definition)) = found {
+                *schema = serde_json::to_value(definition).expect("a schema is JSON");
+                inline(schema, used);
+            } else {
+                members.values_mut().for_each(|value| inline(value, used));
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|value| inline(value, used)),
+        _ => {}
+    }
 }
 
 /// Any operations.

@@ -7,6 +7,8 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::Value;
 
 use super::schema;
+use crate::room::event::post::{AgentTask, ChatMessage};
+use crate::room::event::status::AgentStatus;
 use crate::room::patch::{Usage, VERBS};
 
 /// What a tool does.
@@ -27,6 +29,14 @@ pub enum RoomWork {
     Read,
     /// Says what is odd about the trip.
     Warnings,
+    /// Says what was said lately.
+    Activity,
+    /// Tells everybody how an agent is.
+    Status,
+    /// Says something to everybody.
+    Say,
+    /// Tells everybody how far a task is.
+    Task,
     /// One operation of this name.
     Verb(&'static str),
     /// Operations of any kind.
@@ -54,7 +64,7 @@ struct Entry {
     about: &'static str,
 }
 
-static ENTRIES: [Entry; 13] = [
+static ENTRIES: [Entry; 17] = [
     Entry {
         name: "list_rooms",
         title: "List rooms",
@@ -161,6 +171,46 @@ static ENTRIES: [Entry; 13] = [
             `trip` are touched, null clears one.",
     },
     Entry {
+        name: "recent_activity",
+        title: "Hear what was said",
+        work: Work::In(RoomWork::Activity),
+        effect: Effect::Reads,
+        about: "Reads what people and agents said in the room: `events` (oldest first, each with `id`, `type`, `at`, `from` and \
+            `data`), and `cursor`. The types are chat.message, agent.task, agent.command (what people tell agents to do: \
+            start, pause, resume, cancel, retry) and agent.handoff. Without arguments the newest 20. Use it to learn what \
+            people want of you, and between the steps of longer work with `after` (the `cursor` of last time) to hear what is \
+            new: stop when somebody cancels.",
+    },
+    Entry {
+        name: "set_status",
+        title: "Say what you are doing",
+        work: Work::In(RoomWork::Status),
+        effect: Effect::Changes,
+        about: "Shows everybody what you are doing now. `message` is a sentence for people, `progress` a share from 0 to 1 \
+            (0.4, never 40). It replaces your status before, is not kept, and is shown for a minute: say it again while you \
+            work. Use it before and during anything that takes longer than some seconds, and once more with `completed` or \
+            `idle` at the end. Agents only.",
+    },
+    Entry {
+        name: "say",
+        title: "Say something",
+        work: Work::In(RoomWork::Say),
+        effect: Effect::Adds,
+        about: "Says something to everybody in the room's chat, where it is kept: an answer, a question, what you found. `text` is \
+            Markdown, at most 32 KiB. For a remark on one item, use comment. A `client_id` of your own makes it safe to send \
+            again: the same one is one message. It takes a commenter.",
+    },
+    Entry {
+        name: "report_task",
+        title: "Report a task",
+        work: Work::In(RoomWork::Task),
+        effect: Effect::Adds,
+        about: "Shows everybody a task of yours and how far it is, where it is kept. `task` is an id of your own: call again with \
+            the same one when its `state` or `progress` (a share from 0 to 1) is another one, and at its end with `result`, or \
+            with `error` when it failed. Use it for work that people should be able to look up later; for what you do this \
+            moment, use set_status. Agents only.",
+    },
+    Entry {
         name: "patch_trip",
         title: "Patch the trip",
         work: Work::In(RoomWork::Patch),
@@ -216,6 +266,16 @@ impl Entry {
             Work::List => "{}".to_owned(),
             Work::In(RoomWork::Here | RoomWork::Warnings) => r#"{"room":"lisbon"}"#.to_owned(),
             Work::In(RoomWork::Read) => r#"{"pointer":"/items","room":"lisbon"}"#.to_owned(),
+            Work::In(RoomWork::Activity) => r#"{"after":"17","limit":20,"room":"lisbon"}"#.to_owned(),
+            Work::In(RoomWork::Status) => {
+                r#"{"message":"Comparing 14 hotels near the river","progress":0.4,"room":"lisbon","state":"executing"}"#
+                    .to_owned()
+            }
+            Work::In(RoomWork::Say) => r#"{"room":"lisbon","text":"I found three hotels near the river."}"#.to_owned(),
+            Work::In(RoomWork::Task) => {
+                r#"{"room":"lisbon","state":"running","task":"find-hotels","title":"Find hotels near the river"}"#
+                    .to_owned()
+            }
             Work::In(RoomWork::Verb(verb)) => call(usage(verb).expect("there is such a verb")),
             Work::In(RoomWork::Patch) => {
                 let verbs: Vec<_> = VERBS.iter().map(|usage| usage.example).collect();
@@ -230,6 +290,10 @@ impl Entry {
             Work::List => schema::of_list(),
             Work::In(RoomWork::Here | RoomWork::Warnings) => schema::of_room(),
             Work::In(RoomWork::Read) => schema::of_read(),
+            Work::In(RoomWork::Activity) => schema::of_activity(),
+            Work::In(RoomWork::Status) => schema::of_type::<AgentStatus>(),
+            Work::In(RoomWork::Say) => schema::of_type::<ChatMessage>(),
+            Work::In(RoomWork::Task) => schema::of_type::<AgentTask>(),
             Work::In(RoomWork::Verb(verb)) => schema::of_verb(verb),
             Work::In(RoomWork::Patch) => schema::of_patch(),
         }
