@@ -278,6 +278,7 @@ fn api_options(config: &Config) -> ApiOptions {
         message_bytes: bytes(config.max_message),
         document_bytes: bytes(config.max_document),
         presence_bytes: bytes(config.max_presence),
+        mcp_answer_bytes: bytes(config.http.max_mcp_answer),
         body_timeout: config.http.body_timeout,
         bodies_bytes: bytes(config.http.max_bodies),
         json_bodies_bytes: bytes(config.http.max_json_bodies),

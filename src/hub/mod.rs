@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::bus::Bus;
+use crate::room::event::Fault;
 use crate::room::id::RoomId;
 use crate::room::region::Region;
 use crate::room::room::RoomLimits;
@@ -124,6 +125,12 @@ pub enum Standing {
     First,
     /// One of the others.
     Other,
+}
+
+impl From<EnterError> for Fault {
+    fn from(error: EnterError) -> Self {
+        Self::new("try_again", format!("{error}.")).later()
+    }
 }
 
 /// Counts one socket for as long as it is held.

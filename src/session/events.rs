@@ -3,8 +3,6 @@
 //! It must never let anything of a client reach a room before the client was shown in, and never wait for one answer
 //! before it reads on.
 
-mod asking;
-
 use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -18,6 +16,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 
+use super::asking::{Fields, ask, say};
 use super::connection::{Connection, Event as Happening, Form};
 use super::door::Door;
 use super::seat::{Seat, while_here};
@@ -36,7 +35,6 @@ use crate::room::listeners::Greeting;
 use crate::room::principal::PrincipalKind;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
-use asking::{Reply, ask, denied, say};
 
 /// So long before its end a client is told that its token ends.
 const EXPIRING: Duration = Duration::from_mins(5);
@@ -94,6 +92,12 @@ pub async fn serve(
 
 /// A newer token that was looked at, and the `ref` of who sent it.
 type Renewal = (Option<String>, Result<Arc<Identity>, Refused>);
+/// What is said in answer, if anything is.
+struct Reply {
+    reference: Option<String>,
+    event: Option<Event>,
+}
+
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 struct Session {
@@ -258,7 +262,7 @@ impl Session {
         let from = self.seat.id();
         match request {
             Request::Status(status) => {
-                self.seat.pass().may(Action::Report).allowed().map_err(denied)?;
+                self.seat.pass().may(Action::Report).allowed().map_err(Fault::from)?;
                 Ok(Some(Mail::Said(Input::Status { from, status })))
             }
             Request::Subscribe(wanted) => {
@@ -284,7 +288,8 @@ impl Session {
             }
             Request::Read(_) | Request::Patch(_) => {
                 self.may_ask()?;
-                let asked = ask(&self.door.hub, self.seat.pass(), request, self.limits)?;
+                let most = self.limits.patch_operations;
+                let asked = ask(&self.door.hub, self.seat.pass(), request, most, Fields::InFrame)?;
                 let reference = reference.map(str::to_owned);
                 self.answers.push(Box::pin(async move { Reply { reference, event: Some(asked.await) } }));
                 Ok(None)
