@@ -274,6 +274,7 @@ fn api_options(config: &Config) -> ApiOptions {
         room_name_bytes: bytes(config.max_room_name),
         request_bytes: bytes(config.http.max_request),
         event_bytes: bytes(config.events.max_event),
+        events: config.events.max_events,
         patch_operations: config.http.max_patch_operations,
         message_bytes: bytes(config.max_message),
         document_bytes: bytes(config.max_document),

@@ -29,6 +29,8 @@ pub enum Action<'a> {
     Chat,
     /// Say, as an agent, how its work goes.
     Report,
+    /// Say something to everybody, as an agent.
+    Speak,
     /// Tell one agent what to do.
     Command,
     /// Tell all agents what to do.
@@ -67,7 +69,8 @@ impl From<&Post> for Action<'static> {
     fn from(post: &Post) -> Self {
         match post {
             Post::Chat(_) => Self::Chat,
-            Post::Task(_) | Post::Handoff(_) => Self::Report,
+            Post::Task(_) => Self::Report,
+            Post::Handoff(_) => Self::Speak,
             Post::Command(command) if command.agent.is_none() => Self::CommandAll,
             Post::Command(_) => Self::Command,
         }
@@ -247,9 +250,9 @@ fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(),
     };
     let own = &who.principal.id;
     let needs = match action {
-        Action::Report if own.kind() != PrincipalKind::Agent => return Err(Denial::AgentsOnly),
+        Action::Report | Action::Speak if own.kind() != PrincipalKind::Agent => return Err(Denial::AgentsOnly),
         Action::Read | Action::Announce | Action::Report | Action::SeeMembers => Role::Viewer,
-        Action::Comment | Action::Chat => Role::Commenter,
+        Action::Comment | Action::Chat | Action::Speak => Role::Commenter,
         Action::Write | Action::Command | Action::CreateRoom => Role::Editor,
         Action::Configure | Action::CommandAll => Role::Admin,
         Action::DeleteRoom => Role::Owner,

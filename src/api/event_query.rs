@@ -54,6 +54,11 @@ impl EventsWanted {
         Ok(Self { span, kinds: kinds(query)?, wait, limit, last })
     }
 
+    /// The most events of one answer.
+    pub fn limit(&self) -> usize {
+        self.limit.get().into()
+    }
+
     /// What the log is asked for.
     pub fn query(&self) -> EventQuery {
         EventQuery { span: self.span, kinds: self.kinds.clone(), limit: self.limit }

@@ -16,8 +16,9 @@ use serde::Deserialize;
 use super::caller::InRoom;
 use crate::hub::follower::{Followed, Follower};
 use crate::hub::visit::Visit;
-use crate::room::event::{Event, Gap};
+use crate::room::event::{Event, Gap, Party, Resync};
 use crate::room::kept::EventKind;
+use crate::room::request::RoomView;
 
 /// A comment comes when nothing else did for so long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -28,7 +29,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 struct Streaming {
     room: InRoom,
     /// Keeps the room open.
-    _visit: Visit,
+    visit: Visit,
     follower: Follower,
     kinds: Vec<EventKind>,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -49,7 +50,7 @@ pub fn stream(room: InRoom, visit: Visit, follower: Follower, kinds: Vec<EventKi
             () = hub.drains() => {}
         }
     });
-    let streaming = Streaming { room, _visit: visit, follower, kinds, over };
+    let streaming = Streaming { room, visit, follower, kinds, over };
     let messages = unfold(streaming, |mut streaming| async move {
         let message = streaming.next().await?;
         Some((Ok::<_, Infallible>(message), streaming))
@@ -69,6 +70,7 @@ impl Streaming {
                 Followed::Kept { seq, kind, json } if self.wants(kind.as_str()) => (Some(seq), json),
                 Followed::Passing(json) if self.wants(kind_of(&json)) => (None, json),
                 Followed::Kept { .. } | Followed::Passing(_) => continue,
+                Followed::Missed => (None, self.resync().await?),
                 Followed::Gap { after, next } => {
                     let gap = Event::Gap(Gap { after: after.0.to_string(), next: next.0.to_string() });
                     (None, gap.encode(Some(self.room.pass.room()), Timestamp::now(), None, None))
@@ -80,6 +82,14 @@ impl Streaming {
                 None => message,
             });
         }
+    }
+
+    /// How things are, for a reader that missed something.
+    async fn resync(&mut self) -> Option<Bytes> {
+        let RoomView { version, present, agents, .. } = self.visit.view().await.ok()?;
+        let members = present.iter().map(|present| Party::from(&*present.principal)).collect();
+        let resync = Event::Resync(Box::new(Resync { version: version.to_string(), members, agents }));
+        Some(resync.encode(Some(self.room.pass.room()), Timestamp::now(), None, None))
     }
 
     fn wants(&self, kind: &str) -> bool {

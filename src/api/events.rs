@@ -27,11 +27,14 @@ use crate::hub::follower::Followed;
 use crate::hub::visit::Visit;
 use crate::room::event::request::{self, Request as Said};
 use crate::room::event::{self, Fault};
-use crate::room::kept::EventSeq;
+use crate::room::kept::{EventSeq, StoredEvent};
 use crate::store::{EventPage, EventSpan};
 
 /// The forms of a log, the first for those who do not say.
 const FORMS: &[&str] = &[JSON, EVENT_STREAM];
+
+/// Bytes of events in one page, if there is more than one.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Some of a room's log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -135,15 +138,39 @@ async fn wait(room: &InRoom, visit: &Visit, wanted: &EventsWanted, after: EventS
 }
 
 fn shown(room: &InRoom, wanted: &EventsWanted, page: EventPage) -> EventsPage {
-    let EventPage { events, first, last, .. } = page;
+    let EventPage { mut events, first, last, .. } = page;
+    let is_cut = cut(&mut events, wanted.span);
+    let is_all = events.len() < wanted.limit() && !is_cut;
     let cursor = match wanted.span {
-        EventSpan::Before(_) => events.first().map_or(first, |event| event.seq),
+        EventSpan::Before(_) => events.first().filter(|_| !is_all).map_or(first, |event| event.seq),
+        // Up to here all were looked through.
+        EventSpan::After(_) if is_all => last,
         EventSpan::After(after) => events.last().map_or(after.min(last), |event| event.seq),
     };
     let visible = events.into_iter().filter(|event| !event.kind.is_internal());
     let told = visible.map(|event| event::tell(&event.body, room.pass.room(), event.seq));
     let events = told.filter_map(|json| RawValue::from_string(String::from_utf8(json.into()).ok()?).ok()).collect();
     EventsPage { events, cursor: cursor.0.to_string(), first: first.0.to_string(), last: last.0.to_string() }
+}
+
+/// Leaves out what is too much for one answer: the events at the far end, but one.
+fn cut(events: &mut Vec<StoredEvent>, span: EventSpan) -> bool {
+    let mut bytes = 0;
+    let mut fits = |event: &StoredEvent| {
+        bytes += event.body.len();
+        bytes <= PAGE_BYTES
+    };
+    let count = match span {
+        EventSpan::After(_) => events.iter().take_while(|event| fits(event)).count(),
+        EventSpan::Before(_) => events.iter().rev().take_while(|event| fits(event)).count(),
+    };
+    let count = count.max(1).min(events.len());
+    let left_out = events.len() - count;
+    match span {
+        EventSpan::After(_) => events.truncate(count),
+        EventSpan::Before(_) => _ = events.drain(..left_out),
+    }
+    left_out > 0
 }
 
 /// Say something
@@ -171,6 +198,7 @@ pub async fn post(room: InRoom, query: Query, request: Request) -> Result<Respon
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::new(Code::MalformedBody, "The body is no JSON: it is not UTF-8."))?;
     let by = Arc::new(room.pass.principal().clone());
+    room.api().pace_of_events(&by.id)?;
     let kept = match request::read(text).request? {
         Said::Status(status) => {
             room.allow(Action::Report)?;
@@ -178,7 +206,7 @@ pub async fn post(room: InRoom, query: Query, request: Request) -> Result<Respon
             None
         }
         Said::Output(output) => {
-            room.allow(Action::Report)?;
+            room.allow(Action::Speak)?;
             room.find().await?.output(by, output).await?
         }
         said => {

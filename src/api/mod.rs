@@ -13,6 +13,7 @@ mod docs;
 mod document;
 mod etag;
 mod event_query;
+mod event_rates;
 pub mod event_schema;
 mod event_stream;
 mod events;

@@ -7,12 +7,15 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::hub::Hub;
+use crate::room::principal::PrincipalId;
 use crate::room::region::Region;
 use crate::store::Directory;
 use crate::store::directory::AnswerLimits;
 
 use super::bodies::Bodies;
+use super::event_rates::EventRates;
 use super::in_flight::InFlight;
+use super::problem::Problem;
 
 /// Limits of REST, and where this server is. Limits of sockets are told to clients, so that they need not find them out.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct ApiOptions {
     pub request_bytes: usize,
     /// Bytes of an event that is said.
     pub event_bytes: usize,
+    /// Events a second that a person may say; agents three times as many.
+    pub events: u32,
     /// Operations of one JSON Patch.
     pub patch_operations: usize,
     /// Bytes of a Yjs update, and of a message of a socket.
@@ -65,6 +70,7 @@ struct Shared {
     in_flight: InFlight,
     bodies: Bodies,
     changes: Arc<Semaphore>,
+    event_rates: EventRates,
 }
 
 impl Api {
@@ -73,7 +79,8 @@ impl Api {
         let most = options.message_bytes.max(options.request_bytes);
         let bodies = Bodies::new(most, options.body_timeout, options.bodies_bytes, options.json_bodies_bytes);
         let changes = Arc::new(Semaphore::new(options.changes.min(Semaphore::MAX_PERMITS)));
-        let shared = Shared { hub, access, directory, options, in_flight: InFlight::default(), bodies, changes };
+        let (event_rates, in_flight) = (EventRates::new(options.events), InFlight::default());
+        let shared = Shared { hub, access, directory, options, in_flight, bodies, changes, event_rates };
         Self { shared: Arc::new(shared) }
     }
 
@@ -105,6 +112,11 @@ impl Api {
     /// What receives bodies.
     pub(super) fn bodies(&self) -> &Bodies {
         &self.shared.bodies
+    }
+
+    /// Refuses an event of somebody who says too much.
+    pub(super) fn pace_of_events(&self, who: &PrincipalId) -> Result<(), Problem> {
+        self.shared.event_rates.check(who)
     }
 
     /// A place for each request that changes something.

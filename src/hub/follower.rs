@@ -36,6 +36,8 @@ pub enum Followed {
     },
     /// An event that is not kept, as JSON.
     Passing(Bytes),
+    /// The reader was too slow, and events that are not kept were left out. Those that are follow.
+    Missed,
     /// Events behind `after` are kept no longer; `next` is the first that there is, or will be.
     Gap {
         /// The last one that was given, or asked for.
@@ -116,8 +118,10 @@ impl Follower {
                         }
                     }
                     Ok(News::Passing(json)) => return Ok(Followed::Passing(json)),
-                    Ok(News::Kept { .. } | News::Look) | Err(RecvError::Lagged(_)) => {
+                    Ok(News::Kept { .. } | News::Look) => self.state = State::Behind(None),
+                    Err(RecvError::Lagged(_)) => {
                         self.state = State::Behind(None);
+                        return Ok(Followed::Missed);
                     }
                     Err(RecvError::Closed) => return Err(RoomClosed),
                 },
@@ -129,9 +133,11 @@ impl Follower {
         let EventPage { events, first, last, .. } = page;
         let is_last = events.len() < usize::from(PAGE.get());
         if self.after > last {
-            // Of another room of this name, or made up.
-            self.ready.push_back(Followed::Gap { after: self.after, next: EventSeq(last.0 + 1) });
-            self.after = last;
+            // Of another room of this name, or made up: all that there is is new.
+            self.ready.push_back(Followed::Gap { after: self.after, next: first });
+            self.after = EventSeq(first.0 - 1);
+            self.state = State::Behind(None);
+            return;
         } else if first.0 > self.after.0 + 1 {
             self.ready.push_back(Followed::Gap { after: self.after, next: first });
             self.after = EventSeq(first.0 - 1);

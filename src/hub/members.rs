@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use smallvec::SmallVec;
+
 use super::line::Line;
 use super::outbox::Delivered;
 use crate::room::effects::Audience;
@@ -158,35 +160,41 @@ impl Members {
         self.watch(now);
     }
 
-    /// Tells JSON sockets what there is for them.
+    /// Tells JSON sockets what there is for them, each all of it in one write.
     pub fn tell_events(&mut self, now: Instant, events: &[(Audience, Bytes)]) {
-        for (audience, json) in events {
-            let message = ServerMessage::Event(json.clone());
+        let mut everybodys = Vec::new();
+        let mut own: HashMap<ConnectionId, Vec<usize>> = HashMap::new();
+        for (at, (audience, _)) in events.iter().enumerate() {
             match audience {
-                Audience::One(connection) => self.tell_one(now, *connection, &message),
-                Audience::Everybody => {
-                    let frame = Protocol::Events.frame(&message).expect("it has events");
-                    let lines = self
-                        .all
-                        .values()
-                        .map(|member| &member.line)
-                        .filter(|line| *line.protocol() == Protocol::Events);
-                    let delivered: Vec<_> =
-                        lines.map(|line| line.deliver(now, std::slice::from_ref(&frame), None)).collect();
-                    for delivered in delivered {
-                        self.count(now, delivered, frame.len());
-                    }
-                }
+                Audience::Everybody => everybodys.push(at),
+                Audience::One(connection) => own.entry(*connection).or_default().push(at),
             }
         }
-    }
-
-    /// Tells one JSON socket something; one that was stale is whole again with the first of it.
-    fn tell_one(&mut self, now: Instant, to: ConnectionId, message: &ServerMessage) {
-        if self.all.get(&to).is_some_and(|member| member.healing) {
-            self.answer(now, to, std::slice::from_ref(message));
-        } else {
-            self.send(now, to, message);
+        let frame = |(_, json): &(_, Bytes)| {
+            Protocol::Events.frame(&ServerMessage::Event(json.clone())).expect("it has events")
+        };
+        let frames: Vec<Frame> = events.iter().map(frame).collect();
+        let mut delivered = Vec::new();
+        for (connection, member) in &mut self.all {
+            let own = own.get(connection);
+            if *member.line.protocol() != Protocol::Events || (everybodys.is_empty() && own.is_none()) {
+                continue;
+            }
+            let mut places: SmallVec<[usize; 4]> =
+                everybodys.iter().chain(own.into_iter().flatten()).copied().collect();
+            places.sort_unstable();
+            let mine: SmallVec<[Frame; 4]> = places.into_iter().map(|at| frames[at].clone()).collect();
+            // One that was stale is whole again with what is for it alone.
+            let result = if own.is_some() && std::mem::take(&mut member.healing) {
+                self.metrics.heals.increment(1);
+                member.line.heal(now, &mine)
+            } else {
+                member.line.deliver(now, &mine, None)
+            };
+            delivered.push((result, mine.iter().map(Frame::len).sum()));
+        }
+        for (result, bytes) in delivered {
+            self.count(now, result, bytes);
         }
     }
 

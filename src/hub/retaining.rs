@@ -23,9 +23,12 @@ pub(super) struct Retaining {
 impl Retaining {
     /// Of a room that opens, in whose log `last` is the newest event.
     pub fn new(store: Store, room: RoomId, retention: Retention, last: EventSeq) -> Self {
-        // What grew old while nobody was here goes with the first event that comes.
-        let come = if last == EventSeq(0) { 0 } else { EVERY };
-        Self { store, room, retention, come, running: None }
+        let mut retaining = Self { store, room, retention, come: 0, running: None };
+        if last != EventSeq(0) {
+            // What grew old while nobody was here.
+            retaining.grown(EVERY);
+        }
+        retaining
     }
 
     /// Events have come.

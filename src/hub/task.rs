@@ -406,25 +406,26 @@ impl RoomTask {
 
     /// Writes the news of a turn to everybody.
     fn flush(&mut self, now: Instant, effects: &Effects) {
+        let started = Instant::now();
         let mut changes = None;
+        let mut events = Vec::new();
         if self.presence.rest(now).is_none() {
             changes = self.room().take_presence(now);
-            let events = self.room().take_events(changes.as_ref());
+            events = self.room().take_events(changes.as_ref());
             self.tell_events(now, &events);
             let here = self.room().take_here();
             self.share(here.map(|here| (Recipient::All, here)));
         }
         self.presence_due = self.presence.rest(now);
-        if effects.fanouts.is_empty() && changes.is_none() {
+        if effects.fanouts.is_empty() && changes.is_none() && events.is_empty() {
             return;
         }
-        let started = Instant::now();
         let tally = fan_out(now, self.members.lines(), &effects.fanouts, changes.as_ref());
         let ended = Instant::now();
         if !effects.fanouts.is_empty() {
             self.updates.flushed(started, ended);
         }
-        if changes.is_some() {
+        if changes.is_some() || !events.is_empty() {
             self.presence.flushed(started, ended);
         }
         if tally.queued > 0 {

@@ -16,6 +16,7 @@ use super::effects::Effects;
 use super::event::status::{AgentState, AgentStatus};
 use super::event::{AgentNow, Event, Party};
 use super::id::ConnectionId;
+use super::presence::PresenceChange;
 use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::room::Room;
 use crate::wire::awareness::ClientId;
@@ -176,6 +177,21 @@ impl Room {
         let untold = (!untold.is_empty()).then(|| told.map(|told| told + TELL_EVERY)).flatten();
         let renewal = (!here.is_empty()).then(|| renewed.map(|renewed| renewed + RENEW_EVERY)).flatten();
         untold.into_iter().chain(renewal).min()
+    }
+
+    /// What agents that are here say by way of other nodes: what was said last counts, wherever it was.
+    pub(super) fn hear_agents(&mut self, changes: &PresenceChange) {
+        for entry in &changes.entries {
+            let Some(here) = self.agents.known.get(&entry.client).and_then(|id| self.agents.here.get_mut(id)) else {
+                continue;
+            };
+            let said = entry.state.as_ref().and_then(|state| serde_json::from_slice::<State>(state).ok());
+            if let Some(State { agent, .. }) = said
+                && agent.at > here.at
+            {
+                (here.status, here.at) = (agent.status, agent.at);
+            }
+        }
     }
 
     /// What a client's presence state says of an agent, if the client stands for one.

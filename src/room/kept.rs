@@ -105,10 +105,11 @@ pub struct Latest {
 }
 
 impl EventOrigin {
-    /// Of what `who` sent under an id of their own.
-    pub fn of(who: &PrincipalId, client_id: &str) -> Self {
-        // Hashed, so that a stranger's id costs an index no more than any other. No principal holds a NUL.
-        let hash = Sha256::new().chain_update(who.as_str()).chain_update([0]).chain_update(client_id);
+    /// Of what `who` sent under an id of their own, as an event of this kind.
+    pub fn of(who: &PrincipalId, kind: &str, client_id: &str) -> Self {
+        // Hashed, so that a stranger's id costs an index no more than any other. Neither principals nor kinds hold a NUL.
+        let hash = Sha256::new().chain_update(who.as_str()).chain_update([0]).chain_update(kind);
+        let hash = hash.chain_update([0]).chain_update(client_id);
         Self(hash.finalize().into())
     }
 
@@ -175,11 +176,11 @@ mod tests {
     #[test]
     fn origins_differ_by_who_and_by_what() {
         let (ada, bob) = (PrincipalId::user("ada").unwrap(), PrincipalId::user("bob").unwrap());
-        assert_eq!(EventOrigin::of(&ada, "1"), EventOrigin::of(&ada, "1"));
-        assert_ne!(EventOrigin::of(&ada, "1"), EventOrigin::of(&ada, "2"));
-        assert_ne!(EventOrigin::of(&ada, "1"), EventOrigin::of(&bob, "1"));
+        assert_eq!(EventOrigin::of(&ada, "k", "1"), EventOrigin::of(&ada, "k", "1"));
+        assert_ne!(EventOrigin::of(&ada, "k", "1"), EventOrigin::of(&ada, "k", "2"));
+        assert_ne!(EventOrigin::of(&ada, "k", "1"), EventOrigin::of(&bob, "k", "1"));
         let a = PrincipalId::user("a").unwrap();
-        assert_ne!(EventOrigin::of(&ada, ""), EventOrigin::of(&a, "da"));
+        assert_ne!(EventOrigin::of(&ada, "k", ""), EventOrigin::of(&a, "k", "da"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::effects::{Audience, Effects};
 use super::event::request::Subscription;
+use super::event::status::{AgentState, AgentStatus};
 use super::event::{self, Changed, Event, FEATURES, Party, Resync, SocketLimits, Welcome, moment};
 use super::id::ConnectionId;
 use super::kept::EventSeq;
@@ -79,6 +80,8 @@ pub(super) struct Listeners {
     /// It is another one since.
     changed: bool,
     authors: BTreeSet<PrincipalId>,
+    /// What was told last of each agent that is here.
+    statuses: HashMap<PrincipalId, AgentStatus>,
     /// It is time to compare.
     due: bool,
     /// What is odd about the document as it was compared last.
@@ -237,6 +240,12 @@ impl Room {
         }
         for entry in change.map_or(&[][..], |change| &change.entries) {
             if let Some((id, status)) = self.agent_in(entry.client, entry.state.as_ref()) {
+                // What is said once more, so that browsers do not forget it, is nothing new.
+                if status.state == AgentState::Offline {
+                    self.listeners.statuses.remove(&id);
+                } else if self.listeners.statuses.insert(id.clone(), status.clone()).as_ref() == Some(&status) {
+                    continue;
+                }
                 let event = self.encode(&Event::AgentStatus(Box::new(status)), Some(&self.party(&id)));
                 events.push((Audience::Everybody, event));
             }

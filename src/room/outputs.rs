@@ -8,10 +8,11 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::effects::{Audience, Effects};
-use super::event::post::{AgentOutput, CHAT_BYTES_MAX, ChatMessage, ChatRole, Done, Post};
+use super::event::post::{AgentOutput, CHAT_BYTES_MAX, ChatMessage, ChatRole, Done};
 use super::event::{Event, Fault, OutputTold, Party};
 use super::id::ConnectionId;
-use super::node::{NodeMessage, Recipient};
+use super::kept::EventOrigin;
+use super::node::{NodeId, NodeMessage, Recipient};
 use super::principal::{Principal, PrincipalId};
 use super::request::{Answer, RequestId, RequestRefusal};
 use super::room::Room;
@@ -75,10 +76,21 @@ impl Room {
         output: AgentOutput,
         effects: &mut Effects,
     ) -> Result<Option<Answer>, RequestRefusal> {
-        let AgentOutput { message, task, chunk, done } = output;
+        let AgentOutput { message, task, offset, chunk, done } = output;
         let name = (by.id.clone(), message);
         let now = self.now;
         let of_agent = self.outputs.open.keys().filter(|(agent, _)| *agent == by.id).count();
+        let so_far = self.outputs.open.get(&name).map_or("", |output| &output.text);
+        let length = so_far.encode_utf16().count();
+        if offset.is_some_and(|offset| offset != length) {
+            let fault = Fault::new("output_gap", "A piece of the text before this one was lost.").at("/data/offset");
+            let fault = fault.expected(length.to_string()).received(offset.unwrap_or_default().to_string());
+            return Err(RequestRefusal::Unfit(Box::new(fault.hint("Send the text again from there on."))));
+        }
+        if done == Done::Yes && so_far.is_empty() && chunk.is_empty() {
+            let fault = Fault::new("invalid_message", "The text is empty.").at("/data/chunk");
+            return Err(RequestRefusal::Unfit(Box::new(fault.expected("some text before it is done"))));
+        }
         let is_new = !self.outputs.open.contains_key(&name);
         if is_new && (of_agent >= OPEN_MAX || self.outputs.open.len() >= ROOM_OPEN_MAX) {
             let fault = Fault::new("too_many_outputs", format!("More than {OPEN_MAX} texts are not whole."));
@@ -107,9 +119,6 @@ impl Room {
         }
         let whole = self.outputs.open.remove(&name).expect("it was just there");
         self.tell_output(&name.1, &whole, Done::Yes, effects);
-        if whole.text.is_empty() {
-            return Ok(Some(Answer::Done));
-        }
         let message = ChatMessage {
             text: whole.text,
             role: Some(ChatRole::Assistant),
@@ -118,7 +127,9 @@ impl Room {
             attachments: Vec::new(),
             client_id: Some(name.1),
         };
-        self.post(id, by, Post::Chat(Box::new(message)), effects);
+        // A message of the same id that was not streamed is another one.
+        let origin = EventOrigin::of(&by.id, "agent.output", message.client_id.as_deref().unwrap_or_default());
+        self.keep(Some(id), Some(origin), &Event::ChatMessage(Box::new(message)), by, effects);
         Ok(None)
     }
 
@@ -156,43 +167,55 @@ impl Room {
 
     /// What a listener that has just come is told: the texts so far.
     pub(super) fn tell_outputs_so_far(&mut self, to: ConnectionId, effects: &mut Effects) {
-        for ((_, message), output) in &self.outputs.open {
+        effects.events.extend(self.outputs_so_far().map(|event| (Audience::One(to), event)));
+    }
+
+    /// The same for another node that has just opened the room.
+    pub(super) fn share_outputs_so_far(&self, node: NodeId, effects: &mut Effects) {
+        let own = self.outputs_so_far().map(|event| (Recipient::One(node), NodeMessage::Output(event)));
+        effects.shares.extend(own);
+    }
+
+    fn outputs_so_far(&self) -> impl Iterator<Item = Bytes> {
+        self.outputs.open.iter().filter(|(_, output)| output.told > 0).map(|((_, message), output)| {
             let told = &output.text[..output.told];
             let event = Event::AgentOutput(told_of(message, output, 0, told, Done::No));
-            let event = event.encode(self.name.as_ref(), self.wall(), Some(&output.by), None);
-            effects.events.push((Audience::One(to), event));
-        }
+            event.encode(self.name.as_ref(), self.wall(), Some(&output.by), None)
+        })
+    }
+
+    /// Whether some text grows here: the room is needed until it is whole or given up.
+    pub fn has_outputs(&self) -> bool {
+        self.outputs.open.values().any(|output| !output.elsewhere)
     }
 
     /// Another node tells of a text.
     pub(super) fn hear_output(&mut self, now: Instant, event: Bytes, effects: &mut Effects) {
         let Ok(Told { from, data }) = serde_json::from_slice::<Told>(&event) else { return };
         let Ok(agent) = PrincipalId::parse(&from.id) else { return };
-        let name = (agent, data.message);
+        let name = (agent, data.message.clone());
         if data.done {
             self.outputs.open.remove(&name);
         } else {
-            let by = self.party(&name.0);
-            let fits = self.outputs.open.len() < ROOM_OPEN_MAX;
-            let open = match self.outputs.open.get_mut(&name) {
-                Some(open) => Some(open),
-                // Whoever missed the beginning cannot tell it to anybody.
-                None if data.offset == 0 && fits => Some(self.outputs.open.entry(name).or_insert(Output {
-                    by,
-                    task: data.task,
-                    text: String::new(),
-                    told: 0,
-                    grown: now,
-                    elsewhere: true,
-                })),
-                None => None,
-            };
-            if let Some(open) = open.filter(|open| open.text.len() + data.chunk.len() <= CHAT_BYTES_MAX) {
-                open.text.push_str(&data.chunk);
-                (open.told, open.grown) = (open.text.len(), now);
-            }
+            self.note_output(now, name, data);
         }
         effects.events.push((Audience::Everybody, event));
+    }
+
+    fn note_output(&mut self, now: Instant, name: (PrincipalId, String), heard: OutputHeard) {
+        let by = self.party(&name.0);
+        let before = self.outputs.open.remove(&name);
+        let fits = self.outputs.open.len() < ROOM_OPEN_MAX;
+        // The beginning is also told once more, as far as it goes; whoever missed a piece cannot tell it to anybody.
+        let text = match before {
+            _ if heard.offset == 0 => heard.chunk,
+            Some(before) if before.text.encode_utf16().count() == heard.offset => before.text + &heard.chunk,
+            _ => return,
+        };
+        if fits && text.len() <= CHAT_BYTES_MAX {
+            let (told, task) = (text.len(), heard.task);
+            self.outputs.open.insert(name, Output { by, task, text, told, grown: now, elsewhere: true });
+        }
     }
 
     /// When `tell_outputs` or `sweep_outputs` has something to do.

@@ -62,8 +62,10 @@ impl Room {
     /// Somebody says something that is kept; it is answered when it is durable. The same `client_id` of the same sender is
     /// the same thing.
     pub(super) fn post(&mut self, request: RequestId, by: &Principal, post: Post, effects: &mut Effects) {
-        let origin = post.client_id().map(|client_id| EventOrigin::of(&by.id, client_id));
-        self.keep(Some(request), origin, &post.into_event(), by, effects);
+        let client_id = post.client_id().map(str::to_owned);
+        let event = post.into_event();
+        let origin = client_id.map(|client_id| EventOrigin::of(&by.id, event.kind().as_str(), &client_id));
+        self.keep(Some(request), origin, &event, by, effects);
     }
 
     /// Gives an event to the log; `request` is answered when it is there.

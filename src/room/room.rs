@@ -342,7 +342,11 @@ impl Room {
     /// Presence that changed since this was last asked.
     pub fn take_presence(&mut self, now: Instant) -> Option<PresenceChange> {
         self.show_agents(now);
-        self.presence.take_changes()
+        let changes = self.presence.take_changes();
+        if let Some(changes) = &changes {
+            self.hear_agents(changes);
+        }
+        changes
     }
 
     /// The log is on disk up to `position`: what to tell to whom.

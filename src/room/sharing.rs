@@ -288,6 +288,7 @@ impl Room {
             let round = if answers { Round::Check } else { Round::Open };
             sharing.ask(Question::Tell(Recipient::One(from), round));
             effects.shares.push((Recipient::One(from), self.everything_here()));
+            self.share_outputs_so_far(from, effects);
         }
         let sharing = self.sharing.as_mut().expect("it was just there");
         if is_new && std::mem::take(&mut sharing.returned) {

@@ -102,7 +102,7 @@ pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = 
             (Action::from(&post), post.client_id().map(str::to_owned), Ask::Post { by, post: Box::new(post) })
         }
         Err(Request::Output(output)) => {
-            (Action::Report, Some(output.message.clone()), Ask::Output { by, output: Box::new(output) })
+            (Action::Speak, Some(output.message.clone()), Ask::Output { by, output: Box::new(output) })
         }
         Err(_) => unreachable!("nothing else is said to everybody"),
     };

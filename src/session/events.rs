@@ -190,6 +190,8 @@ impl Session {
             followed = follow(&mut self.follower), if is_free => {
                 match followed {
                     Ok(Followed::Kept { json, .. } | Followed::Passing(json)) => say_json(connection, json),
+                    // All else it hears by its socket.
+                    Ok(Followed::Missed) => {}
                     Ok(Followed::Gap { after, next }) => {
                         let gap = Gap { after: after.0.to_string(), next: next.0.to_string() };
                         self.say(connection, &Event::Gap(gap), None);

@@ -124,6 +124,7 @@ impl Courier {
                     self.bring(gap.encode(Some(&self.room), Timestamp::now(), None, None)).await;
                 }
                 Some(Ok(Followed::Passing(json))) => digest.hear(&json),
+                Some(Ok(Followed::Missed)) => digest.miss(),
                 Some(Err(_)) | None => {
                     if digest.due(Duration::ZERO).is_some() {
                         self.bring_changes(&mut digest, &mut progress).await;

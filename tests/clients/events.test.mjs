@@ -43,7 +43,7 @@ function join(t, server, checks, query) {
 
 describe('events', () => {
   test('all that is said and heard fits the schema', async (t) => {
-    const server = await serve(t, { args: ['--keep-events', '10'] });
+    const server = await serve(t, { args: ['--keep-events', '10', '--max-events', '10000'] });
     const checks = await schemas(server);
     const ada = join(t, server, checks, 'name=Ada');
     await ada.hears('room.welcome');

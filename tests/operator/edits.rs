@@ -60,7 +60,7 @@ impl House {
         for n in said..said + count as u64 {
             let (kind, body) = (EventKind::parse("chat.message").unwrap(), Bytes::from(format!("said {n}")));
             let ada = PrincipalId::user("ada").unwrap();
-            let origin = (n % 2 == 0).then(|| EventOrigin::of(&ada, &n.to_string()));
+            let origin = (n % 2 == 0).then(|| EventOrigin::of(&ada, "k", &n.to_string()));
             log.append_event(NewEvent { at: SystemTime::now(), kind, origin, body }).unwrap();
         }
         let (kind, key) = (EventKind::parse("agent.status").unwrap(), LatestKey::parse("planner").unwrap());

@@ -90,6 +90,8 @@ async fn what_is_said_is_found_in_pages_both_ways() {
     assert_eq!(next["events"][0]["data"]["text"], "21");
     assert_eq!(ids(&page("after=25&wait=0").await), Vec::<u64>::new());
     assert_eq!(ids(&page("after=0&type=agent.task").await), Vec::<u64>::new());
+    let none = page("after=3&type=agent.task").await;
+    assert_eq!(none["cursor"], "25", "all were looked through");
     for wrong in ["after=x", "limit=0", "wait=61", "after=1&before=3", "type=", "odd=1"] {
         ada.get(&format!("{EVENTS}?{wrong}")).await.problem(400, "bad_query");
     }
@@ -192,6 +194,8 @@ async fn a_stream_has_everything_and_goes_on_where_it_was() {
 async fn each_role_says_what_it_may_and_strangers_hear_nothing() {
     let house = lisbon().await;
     let command = |agent: Option<&str>| json!({"type": "agent.command", "data": {"agent": agent, "action": "cancel"}});
+    let nobody = json!({"type": "agent.command", "data": {"agent": "", "action": "cancel"}});
+    person(&house, "editor").post(EVENTS, nobody).await.problem(422, "invalid_field");
     for (role, may_chat, may_command, may_stop_all) in [
         ("viewer", 403, 403, 403),
         ("commenter", 201, 403, 403),
@@ -215,4 +219,38 @@ async fn each_role_says_what_it_may_and_strangers_hear_nothing() {
     let mut stream = Stream { response, text: String::new() };
     person(&house, "owner").delete("/v1/rooms/lisbon/members/viewer").await.expect(204);
     timeout(DEADLINE, async { while stream.next().await.is_some() {} }).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn nobody_says_more_than_they_may() {
+    let house = House::open(&["--max-events", "1"]).await;
+    let ada = Caller::new(&house);
+    ada.post("/v1/rooms", json!({ "id": "lisbon" })).await.expect(201);
+    let said = async || ada.post(EVENTS, chat("x")).await;
+    for _ in 0..5 {
+        said().await.expect(201);
+    }
+    let refused = said().await;
+    assert!(refused.problem(429, "rate_limited")["retry_after_ms"].as_u64().unwrap() > 0);
+    ada.post(&format!("{EVENTS}?name=bob"), chat("x")).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_page_has_its_bounds_in_bytes() {
+    let (_house, ada) = open().await;
+    for _ in 0..40 {
+        ada.post(EVENTS, chat(&"x".repeat(32_000))).await.expect(201);
+    }
+    let page = ada.get(&format!("{EVENTS}?after=0&limit=200")).await.expect(200);
+    assert!(page.body.len() < 1_100_000);
+    let mut seen = page.json()["events"].as_array().unwrap().len();
+    let cursor = page.json()["cursor"].as_str().unwrap().to_owned();
+    assert_eq!(cursor, seen.to_string());
+    seen += ada.get(&format!("{EVENTS}?after={cursor}&limit=200")).await.expect(200).json()["events"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert_eq!(seen, 40);
+    let newest = ada.get(&format!("{EVENTS}?limit=200")).await.expect(200).json();
+    assert_eq!(newest["events"].as_array().unwrap().last().unwrap()["id"], "40");
 }

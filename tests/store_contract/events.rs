@@ -18,7 +18,7 @@ pub(crate) fn chat(body: impl Into<String>) -> NewEvent {
 
 /// The same whenever it is sent.
 fn repeated(client_id: &str, body: &str) -> NewEvent {
-    let origin = EventOrigin::of(&PrincipalId::user("ada").unwrap(), client_id);
+    let origin = EventOrigin::of(&PrincipalId::user("ada").unwrap(), "k", client_id);
     NewEvent { origin: Some(origin), ..chat(body) }
 }
 

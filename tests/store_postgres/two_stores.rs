@@ -185,7 +185,7 @@ async fn say(store: Store, who: &'static str, rooms: Vec<&'static str>) -> Vec<B
     for n in 0..200 {
         for log in &mut logs {
             let shared = n % 4 == 0;
-            let origin = shared.then(|| EventOrigin::of(&PrincipalId::user("ada").unwrap(), &n.to_string()));
+            let origin = shared.then(|| EventOrigin::of(&PrincipalId::user("ada").unwrap(), "k", &n.to_string()));
             let body = Bytes::from(if shared { n.to_string() } else { format!("{n} of {who}") });
             let kind = EventKind::parse("chat.message").unwrap();
             log.append_event(NewEvent { at: SystemTime::now(), kind, origin, body }).unwrap();

@@ -25,7 +25,7 @@ impl RoomTask {
         let draining = self.leaving.is_draining();
         let rested = now.duration_since(since) >= self.shared.options.room_idle;
         let busy = self.saving.is_holding() || !self.room().is_settled() || !self.mail.is_empty();
-        let is_used = self.room().has_guests() && !draining;
+        let is_used = (self.room().has_guests() || self.room().has_outputs()) && !draining;
         if !(draining || rested) || busy || is_used {
             return false;
         }

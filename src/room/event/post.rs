@@ -255,6 +255,11 @@ pub struct AgentOutput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub task: Option<String>,
+    /// How long the text is before this piece, in UTF-16 code units (`length` in JavaScript). With it, a piece that does not fit
+    /// is refused (`output_gap`): one before it was lost. Without it, it comes behind whatever is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 0)]
+    pub offset: Option<usize>,
     /// What comes behind what was said before; 32 KiB in all.
     #[serde(default)]
     #[schema(example = "Near the river there ")]
@@ -306,7 +311,7 @@ impl Post {
             Self::Chat(message) => message.check(by),
             Self::Task(task) => task.check(),
             Self::Command(command) => {
-                text("/agent", command.agent.as_deref(), NAME_MAX)?;
+                command.agent.as_deref().map_or(Ok(()), |agent| name("/agent", agent))?;
                 text("/task", command.task.as_deref(), NAME_MAX)
             }
             Self::Handoff(handoff) => {
@@ -448,6 +453,7 @@ mod tests {
             (chat(r#"{"text":"x","mentions":["a",""]}"#), "/mentions/1"),
             (chat(r#"{"text":"x","attachments":[{"id":"1","name":"","url":"u"}]}"#), "/attachments/0/name"),
             (task(r#"{"task":"","state":"running"}"#), "/task"),
+            (Post::Command(serde_json::from_str(r#"{"agent":"","action":"cancel"}"#).expect("a command")), "/agent"),
             (task(r#"{"task":"t","state":"running","progress":40}"#), "/progress"),
             (task(&format!(r#"{{"task":"t","state":"failed","error":"{}"}}"#, "x".repeat(501))), "/error"),
         ] {

@@ -2,6 +2,8 @@
 //! pooler, which gives the next transaction another one. The pool and the sink begin by it; nothing is asked outside of a
 //! transaction but at the start.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 
 use crate::store::PostgresOptions;
@@ -17,8 +19,12 @@ pub(in crate::store) enum Begin {
     WriteNothing,
 }
 
-/// Begins a transaction, in one round trip. The server ends each statement, and each pause of ours, that takes longer than
-/// the client would wait: after that nobody needs its locks.
+/// A writing transaction of ours pauses for no longer than this: a process that was stopped in the middle of one must not keep
+/// others from writing.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Begins a transaction, in one round trip. The server ends each statement that takes longer than the client would wait, and
+/// whose client pauses for too long: after that nobody needs its locks.
 pub(super) async fn begin<'c>(
     connection: &'c mut PgConnection,
     how: Begin,
@@ -30,9 +36,11 @@ pub(super) async fn begin<'c>(
         Begin::WriteNothing => "BEGIN READ ONLY",
     };
     // The most that the server takes is 24 days.
-    let limit = i32::try_from(options.patience.as_millis()).unwrap_or(i32::MAX);
+    let millis = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    let limit = millis(options.patience);
+    let pause = if how == Begin::Write { millis(options.patience.min(PAUSE_MAX)) } else { limit };
     let statement = format!(
-        "{begin}; SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}"
+        "{begin}; SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {pause}"
     );
     connection.begin_with(AssertSqlSafe(statement)).await
 }
