@@ -354,7 +354,7 @@ impl From<Fault> for Problem {
         let code = match code {
             "message_too_large" => Code::MessageTooLarge,
             "permission_denied" => Code::PermissionDenied,
-            "too_many_outputs" | "too_many_agents" => Code::RoomLimit,
+            "too_many_outputs" | "too_many_agents" => Code::RateLimited,
             _ => Code::InvalidField,
         };
         let mut problem = Self::new(code, message);
