@@ -8,7 +8,7 @@ use yrs::types::text::YChange;
 use yrs::{Any, IdSet, Out, ReadTxn, Snapshot, Text, TextRef, TransactionMut};
 
 use super::ranges::{Id, Ranges};
-use super::trace::TextEdit;
+use super::trace::{Runs, TextEdit};
 use crate::room::patch::text::units;
 
 /// Some elements that stand one behind the other in a text and in their author's clock.
@@ -32,6 +32,8 @@ enum State {
 pub(super) enum Place {
     /// Before this element.
     Before(Id),
+    /// Before all of them.
+    Start,
     /// Behind all of them.
     End,
 }
@@ -65,6 +67,23 @@ impl Layout {
         (layout, standing)
     }
 
+    /// A text that has been read before; nothing if it cannot have had these runs.
+    pub(super) fn of(text: &str, runs: &Runs) -> Option<Self> {
+        let mut rest = text;
+        let run = |(id, length): &(Id, u32)| {
+            let (text, behind) = split(rest, *length);
+            rest = behind;
+            (units(text) == *length).then(|| Run { id: *id, text: text.to_owned(), state: State::Shown })
+        };
+        let runs = runs.iter().map(run).collect::<Option<_>>()?;
+        rest.is_empty().then_some(Self { runs })
+    }
+
+    /// Whose each of its letters is.
+    pub(super) fn runs(&self) -> Runs {
+        self.shown().map(|run| (run.id, units(&run.text))).collect()
+    }
+
     /// The text.
     pub(super) fn string(&self) -> String {
         self.shown().map(|run| run.text.as_str()).collect()
@@ -78,15 +97,14 @@ impl Layout {
     /// What was edited to get from this text to a later one.
     pub(super) fn edits_to(&self, after: &Self) -> Vec<TextEdit> {
         let (mut old, mut new) = (self.parts(&after.ids()), after.parts(&self.ids()));
-        let (mut edits, mut at, mut left) = (Vec::new(), 0, None);
+        let (mut edits, mut left) = (Vec::new(), None);
         loop {
-            let mut edit = TextEdit { at, left, ..TextEdit::default() };
+            let mut edit = TextEdit { left, ..TextEdit::default() };
             while let Some((id, text, _)) = old.pop_front_if(|(.., stays)| !*stays) {
                 edit.removed.push((id, text.to_owned()));
             }
             while let Some((id, text, _)) = new.pop_front_if(|(.., stays)| !*stays) {
                 edit.inserted.push((id, units(text)));
-                at += units(text);
             }
             edit.right = new.front().map(|(id, ..)| *id);
             if !edit.removed.is_empty() || !edit.inserted.is_empty() {
@@ -96,7 +114,6 @@ impl Layout {
                 return edits;
             };
             let same = units(before).min(units(after));
-            at += same;
             left = Some(later(id, same - 1));
             pass(&mut old, same);
             pass(&mut new, same);
@@ -124,7 +141,7 @@ impl Layout {
     }
 
     /// Puts back what an edit has removed: before what stood behind it, behind what stood before it, or else at another
-    /// place. Says whether there was one.
+    /// place; at an end of the text if it was there. Says whether it has found a place.
     pub(super) fn put_back(&mut self, edit: &TextEdit, otherwise: Option<Place>) -> bool {
         let removed: Vec<Run> = edit
             .removed
@@ -137,8 +154,11 @@ impl Layout {
         }
         let behind = |left: Id| self.find(left).map(|(run, offset)| (run, offset + 1));
         let place = edit.right.and_then(|right| self.find(right)).or_else(|| edit.left.and_then(behind));
-        let place = place.or_else(|| match otherwise? {
+        let end = edit.right.is_none().then_some(Place::End);
+        let start = || edit.left.is_none().then_some(Place::Start);
+        let place = place.or_else(|| match otherwise.or(end).or_else(start)? {
             Place::Before(id) => self.find(id),
+            Place::Start => Some((0, 0)),
             Place::End => Some((self.runs.len(), 0)),
         });
         let Some((run, offset)) = place else { return false };
@@ -174,7 +194,7 @@ impl Layout {
     }
 
     fn ids(&self) -> Ranges {
-        self.shown().map(|run| (run.id, units(&run.text))).collect()
+        self.runs().into_iter().collect()
     }
 
     /// Its runs, cut where they are in a set and where not.

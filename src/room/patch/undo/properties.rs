@@ -282,8 +282,8 @@ fn check(turns: &[Turn]) -> Result<(), TestCaseError> {
             prop_assert!(!model.items.contains_key(path.split('/').nth(2).unwrap_or_default()), "{path} is gone");
             continue;
         };
-        // The item was gone for a time, and nobody knows any more whose what in its notes is.
-        if removes(turns) && taken.kept.iter().any(|kept| kept.pointer == *path && kept.why == Why::Changed) {
+        // What stood around a piece of text is gone, and what was left of the piece itself went with the item for a time.
+        if removes(turns) && taken.kept.iter().any(|kept| kept.pointer == *path && kept.why == Why::PlaceLost) {
             continue;
         }
         let found: BTreeSet<char> = text.chars().collect();

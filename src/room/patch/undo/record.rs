@@ -1,10 +1,12 @@
 //! Says what a patch changes, while it is being applied: begun before it is written, ended when it is. Used by `Patch`.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::layout::Layout;
-use super::trace::{TextTrace, Trace, ValueTrace, digest};
-use super::{find_text, is_legible, length};
+use super::trace::{TextTrace, Trace, ValueTrace};
+use super::{find_text, is_legible};
 use crate::room::change::Poisoned;
 use crate::room::document::Document;
 use crate::room::patch::leaves::differing;
@@ -23,42 +25,44 @@ impl Recording {
         before: &Map<String, Value>,
         after: &Map<String, Value>,
     ) -> Result<Self, Poisoned> {
-        let (mut values, mut texts) = (Vec::new(), Vec::new());
+        let (mut changed, mut strings) = (Vec::new(), HashMap::new());
         differing(before, after, &mut |pointer, before, after| {
-            let both_texts = matches!((before, after), (Some(Value::String(_)), Some(Value::String(_))));
-            let value = ValueTrace { pointer, before: before.cloned(), after: after.cloned() };
-            if both_texts { texts.push(value) } else { values.push(value) }
+            if let Some(before) = before {
+                collect_strings(before, pointer.clone(), &mut strings);
+            }
+            let (before, after) = (before.cloned(), after.cloned());
+            changed.push(ValueTrace { pointer, before, after, texts: Vec::new() });
         });
-        let bytes = texts.iter().map(|text| length(text.before.as_ref()).max(length(text.after.as_ref()))).sum();
-        if texts.is_empty() || !is_legible(document, bytes) {
-            values.append(&mut texts);
-            return Ok(Self { values, texts: Vec::new() });
-        }
-        let layouts = layouts(document, &texts)?;
-        let mut shared = Vec::new();
-        for (text, layout) in texts.into_iter().zip(layouts) {
-            match layout.filter(|layout| Some(layout.string().as_str()) == text.before.as_ref().and_then(Value::as_str))
-            {
-                Some(layout) => shared.push((text, layout)),
-                None => values.push(text),
+        let mut layouts = layouts(document, &strings)?;
+        let (mut values, mut texts) = (Vec::new(), Vec::new());
+        for mut value in changed {
+            match (&value.before, &value.after, layouts.remove(&value.pointer)) {
+                (Some(Value::String(_)), Some(Value::String(_)), Some(layout)) => texts.push((value, layout)),
+                (before, _, layout) => {
+                    let mut inside = HashMap::new();
+                    if let Some(before @ (Value::Object(_) | Value::Array(_))) = before {
+                        collect_strings(before, value.pointer.clone(), &mut inside);
+                    }
+                    let inside = inside.into_keys().filter_map(|text| layouts.remove_entry(&text));
+                    let gone = layout.map(|layout| (value.pointer.clone(), layout)).into_iter().chain(inside);
+                    value.texts = gone.map(|(pointer, layout)| (pointer, layout.runs())).collect();
+                    values.push(value);
+                }
             }
         }
-        Ok(Self { values, texts: shared })
+        Ok(Self { values, texts })
     }
 
     /// What the patch has changed, when it is written.
     pub(in crate::room::patch) fn end(self, document: &mut Document) -> Result<Trace, Poisoned> {
         let Self { mut values, texts } = self;
-        let (texts, before): (Vec<ValueTrace>, Vec<Layout>) = texts.into_iter().unzip();
+        let after = |text: &ValueTrace| text.after.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let strings = texts.iter().map(|(text, _)| (text.pointer.clone(), after(text))).collect();
+        let mut layouts = layouts(document, &strings)?;
         let mut edited = Vec::new();
-        let layouts = if texts.is_empty() { Vec::new() } else { layouts(document, &texts)? };
-        for ((text, before), layout) in texts.into_iter().zip(before).zip(layouts) {
-            let after = layout.map(|layout| (layout.string(), layout));
-            match after.filter(|(string, _)| Some(string.as_str()) == text.after.as_ref().and_then(Value::as_str)) {
-                Some((string, after)) => {
-                    let edits = before.edits_to(&after);
-                    edited.push(TextTrace { pointer: text.pointer, after: digest(&string), edits });
-                }
+        for (text, before) in texts {
+            match layouts.remove(&text.pointer) {
+                Some(after) => edited.push(TextTrace { pointer: text.pointer, edits: before.edits_to(&after) }),
                 None => values.push(text),
             }
         }
@@ -66,12 +70,32 @@ impl Recording {
     }
 }
 
-/// The texts at some pointers, where there are texts that are shared.
-fn layouts(document: &mut Document, texts: &[ValueTrace]) -> Result<Vec<Option<Layout>>, Poisoned> {
-    let mut layouts = Vec::new();
+/// All texts in a value, by JSON pointers to them.
+fn collect_strings(value: &Value, pointer: String, into: &mut HashMap<String, String>) {
+    match value {
+        Value::String(text) => drop(into.insert(pointer, text.clone())),
+        Value::Object(members) => {
+            for (key, value) in members {
+                collect_strings(value, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), into);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Those of some texts that are shared, which are to be as the document says.
+fn layouts(document: &mut Document, strings: &HashMap<String, String>) -> Result<HashMap<String, Layout>, Poisoned> {
+    let mut layouts = HashMap::new();
+    if !is_legible(document, strings.values().map(String::len).sum()) {
+        return Ok(layouts);
+    }
     document.edit(|txn| {
-        let text = |text: &ValueTrace| find_text(txn, &text.pointer).map(|found| Layout::read(txn, &found).0);
-        layouts.extend(texts.iter().map(text));
+        for (pointer, string) in strings {
+            let found = find_text(txn, pointer).map(|text| Layout::read(txn, &text).0);
+            if let Some(layout) = found.filter(|layout| layout.string() == *string) {
+                layouts.insert(pointer.clone(), layout);
+            }
+        }
     })?;
     Ok(layouts)
 }

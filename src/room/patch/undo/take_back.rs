@@ -12,7 +12,7 @@ use yrs::{Assoc, ClientID, ID, StickyIndex, TextRef, TransactionMut};
 
 use super::layout::{Layout, Place};
 use super::ranges::{Id, Ranges};
-use super::trace::{TextTrace, Trace, ValueTrace, digest};
+use super::trace::{Runs, TextTrace, Trace, ValueTrace};
 use super::{find_text, is_legible, length};
 use crate::room::change::Poisoned;
 use crate::room::document::Document;
@@ -112,7 +112,7 @@ fn open_texts(
     document: &mut Document,
     now: &Map<String, Value>,
     traces: &[Trace],
-) -> Result<HashMap<String, OpenText>, Poisoned> {
+) -> Result<BTreeMap<String, OpenText>, Poisoned> {
     let mut gone: BTreeMap<&str, Vec<Id>> = BTreeMap::new();
     for text in traces.iter().flat_map(|trace| &trace.texts) {
         let ids = text.edits.iter().filter_map(|edit| edit.removed.first());
@@ -123,7 +123,7 @@ fn open_texts(
         now.get(&root)?.pointer(rest)
     };
     let bytes = gone.keys().map(|pointer| length(value(pointer))).sum();
-    let mut open = HashMap::new();
+    let mut open = BTreeMap::new();
     if !is_legible(document, bytes) {
         return Ok(open);
     }
@@ -170,9 +170,8 @@ fn place_at(elements: &[(Option<Id>, u32)], index: u32) -> Place {
 #[derive(Default)]
 struct Plan {
     now: Value,
-    texts: HashMap<String, OpenText>,
-    /// What was set: texts in it are not those that were edited.
-    replaced: Places,
+    /// Those of its texts that are shared, and of which it is known whose each letter is.
+    texts: BTreeMap<String, OpenText>,
     /// What somebody else has changed since: what older patches did there is not the last word either.
     settled: Places,
     kept: BTreeMap<String, Why>,
@@ -186,7 +185,7 @@ impl Plan {
     }
 
     fn take_back_value(&mut self, trace: &ValueTrace) {
-        let ValueTrace { pointer, before, after } = trace;
+        let ValueTrace { pointer, before, after, texts } = trace;
         let Some((parent, key)) = split_last(pointer) else { return };
         let Some(parent) = self.now.pointer(parent) else {
             self.settled.insert(pointer);
@@ -202,8 +201,25 @@ impl Plan {
         let now = members.get(&key).cloned();
         let then = self.merged(pointer, before.as_ref(), after.as_ref(), now.as_ref());
         if then != now {
+            let is_as_before = then == *before;
             self.set(pointer, then);
-            self.replaced.insert(pointer);
+            let here =
+                self.texts.range(pointer.clone()..).map(|(text, _)| text).take_while(|text| text.starts_with(pointer));
+            let replaced: Vec<String> = here.filter(|text| is_within(text, pointer)).cloned().collect();
+            for text in replaced {
+                self.texts.remove(&text);
+            }
+            self.open(texts.iter().filter(|_| is_as_before));
+        }
+    }
+
+    /// Texts are back, and their letters are whose they were.
+    fn open<'t>(&mut self, texts: impl Iterator<Item = &'t (String, Runs)>) {
+        for (pointer, runs) in texts {
+            let text = self.now.pointer(pointer).and_then(Value::as_str);
+            if let Some(layout) = text.and_then(|text| Layout::of(text, runs)) {
+                self.texts.insert(pointer.clone(), OpenText { layout, gone: HashMap::new() });
+            }
         }
     }
 
@@ -252,19 +268,10 @@ impl Plan {
     }
 
     fn take_back_text(&mut self, trace: &TextTrace) {
-        let TextTrace { pointer, after, edits } = trace;
-        let Some(Value::String(now)) = self.now.pointer(pointer) else {
+        let TextTrace { pointer, edits } = trace;
+        let Some(text) = self.texts.get_mut(pointer) else {
             let why = if self.now.pointer(pointer).is_none() { Why::Removed } else { Why::Changed };
             return self.keep(pointer, why);
-        };
-        let is_replaced = self.replaced.has_around(pointer);
-        let Some(text) = self.texts.get_mut(pointer).filter(|_| !is_replaced) else {
-            // It was put back as a whole: then it is as it was, or nobody knows whose what in it is.
-            if digest(now) != *after {
-                return self.keep(pointer, Why::Changed);
-            }
-            let before = before_edits(now, trace);
-            return self.set(pointer, Some(before.into()));
         };
         let Some(work) = self.work.checked_sub((edits.len() + 1).saturating_mul(2 * text.layout.len())) else {
             return self.keep(pointer, Why::TooMuch);
@@ -293,18 +300,6 @@ impl Plan {
             None => drop(members.remove(&key)),
         }
     }
-}
-
-/// A text as it was before it was edited.
-fn before_edits(after: &str, trace: &TextTrace) -> String {
-    let mut units: Vec<u16> = after.encode_utf16().collect();
-    for edit in trace.edits.iter().rev() {
-        let length: u32 = edit.inserted.iter().map(|(_, length)| length).sum();
-        let (start, end) = (edit.at as usize, edit.at.saturating_add(length) as usize);
-        let removed = edit.removed.iter().flat_map(|(_, text)| text.encode_utf16());
-        units.splice(start.min(units.len())..end.min(units.len()), removed);
-    }
-    String::from_utf16_lossy(&units)
 }
 
 /// The fields of an object; none of what is not there, and nothing for what has no fields.
@@ -336,6 +331,11 @@ fn split_root(pointer: &str) -> Option<(String, &str)> {
 fn split_last(pointer: &str) -> Option<(&str, String)> {
     let (parent, last) = Pointer::parse(pointer).ok()?.split_back()?;
     Some((parent.as_str(), last.decoded().into_owned()))
+}
+
+/// Whether a place is another one or in it.
+fn is_within(pointer: &str, outer: &str) -> bool {
+    pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Places of a document.

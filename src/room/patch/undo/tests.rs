@@ -250,6 +250,22 @@ fn an_item_that_people_wrote_notes_for_stays_with_them() {
 }
 
 #[test]
+fn whose_letters_are_is_known_when_an_item_comes_back() {
+    let mut house = House::new(&lisbon());
+    house.agent(&json!([{"op": "replace", "path": "/items/a/notes", "value": "bring cash and coins"}]));
+    house.person(|txn| {
+        let Some(Out::YText(notes)) = entry(txn, "items", "a").get(txn, "notes") else { panic!("a text") };
+        notes.insert(txn, 14, " (small)");
+        notes.insert(txn, 0, "Please ");
+    });
+    house.agent(&json!([{"op": "item.remove", "id": "a"}]));
+    house.restart();
+    let taken = house.undo();
+    assert_eq!(house.json()["items"]["a"]["notes"], json!("Please bring cash (small)"));
+    assert_eq!(taken.kept, []);
+}
+
+#[test]
 fn the_last_word_is_peoples() {
     let mut house = House::new(&json!({"trip": {"title": "a"}}));
     let title = |title: &str| json!([{"op": "add", "path": "/trip/title", "value": title}]);
@@ -307,11 +323,11 @@ fn what_was_made_up_does_no_harm() {
             {"pointer": "/nowhere/at/all", "before": 1},
             {"pointer": "/trip/tags/0", "before": "a", "after": "sun"},
         ], "texts": [
-            {"pointer": "/notes", "after": "0", "edits": [
-                {"at": 4_000_000_000_u32, "inserted": [[[0, u32::MAX], u32::MAX]], "removed": [[[7, u32::MAX], long]]},
+            {"pointer": "/notes", "edits": [
+                {"inserted": [[[0, u32::MAX], u32::MAX]], "removed": [[[7, u32::MAX], long]], "left": [1, 1], "right": [1, 1]},
             ]},
-            {"pointer": "/trip", "after": "0", "edits": []},
-            {"pointer": "/items/zzz/notes", "after": "0", "edits": []},
+            {"pointer": "/trip", "edits": []},
+            {"pointer": "/items/zzz/notes", "edits": []},
         ]})
         .to_string(),
     ];

@@ -6,12 +6,8 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::ranges::Id;
-
-/// Bytes of a text's digest.
-const DIGEST: usize = 8;
 
 /// What one patch changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,6 +31,9 @@ pub(super) struct ValueTrace {
     /// What it became.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<Value>,
+    /// Shared texts that went with it: JSON pointers to them, and whose each letter was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) texts: Vec<(String, Runs)>,
 }
 
 /// A shared text that was edited.
@@ -42,8 +41,6 @@ pub(super) struct ValueTrace {
 pub(super) struct TextTrace {
     /// JSON pointer to it.
     pub(super) pointer: String,
-    /// Digest of what it became.
-    pub(super) after: String,
     /// What was edited, in order.
     pub(super) edits: Vec<TextEdit>,
 }
@@ -51,8 +48,6 @@ pub(super) struct TextTrace {
 /// One place of a text at which elements went, came or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct TextEdit {
-    /// Where in the text as it became, in UTF-16 units.
-    pub(super) at: u32,
     /// The element before it that stayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) left: Option<Id>,
@@ -62,10 +57,13 @@ pub(super) struct TextEdit {
     /// What went: the id of the first unit of each run, and its text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) removed: Vec<(Id, String)>,
-    /// What came: the id of the first unit of each run, and how many there are.
+    /// What came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) inserted: Vec<(Id, u32)>,
+    pub(super) inserted: Runs,
 }
+
+/// Elements of a text, in order: the id of the first UTF-16 unit of each run, and how many there are.
+pub(super) type Runs = Vec<(Id, u32)>;
 
 impl Trace {
     /// Whether nothing was changed.
@@ -83,11 +81,6 @@ impl Trace {
     pub fn is_within(&self, bytes: usize) -> bool {
         serde_json::to_writer(Space(bytes), self).is_ok()
     }
-}
-
-/// A short name for a text, the same for the same text alone.
-pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(DIGEST).fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"))
 }
 
 /// A value that is there is not the same as none, even if it is null.
