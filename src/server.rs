@@ -38,7 +38,7 @@ use crate::session::events::EventLimits;
 use crate::session::hocuspocus::HocuspocusLimits;
 use crate::session::upgrade::{SessionOptions, Sessions};
 use crate::store::directory::AnswerLimits;
-use crate::store::{Place, Sharing, Store, StoreConfig, StoreError};
+use crate::store::{Place, Retention, Sharing, Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
 
 /// Connections that the system may hold until they are accepted: many clients come back at once after a restart.
@@ -215,6 +215,7 @@ fn hub_options(config: &Config) -> HubOptions {
         patience: Patience { ping: config.ping, slow: config.slow_client },
         unsaved_budget: config.unsaved_budget.as_u64(),
         compaction: CompactionTriggers { rows: config.compact_rows, bytes: bytes(config.compact_bytes) },
+        retention: Retention { most: config.events.keep_events, age: config.events.keep_events_for },
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     }
 }
@@ -258,6 +259,7 @@ fn api_options(config: &Config) -> ApiOptions {
     ApiOptions {
         room_name_bytes: bytes(config.max_room_name),
         request_bytes: bytes(config.http.max_request),
+        event_bytes: bytes(config.events.max_event),
         patch_operations: config.http.max_patch_operations,
         message_bytes: bytes(config.max_message),
         document_bytes: bytes(config.max_document),

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::room::event::post::Post;
 use crate::room::id::RoomId;
 use crate::room::principal::{PrincipalId, PrincipalKind};
 use crate::room::role::{Role, Writes};
@@ -26,6 +27,12 @@ pub enum Action<'a> {
     Comment,
     /// Send messages to everybody in the room.
     Chat,
+    /// Say, as an agent, how its work goes.
+    Report,
+    /// Tell one agent what to do.
+    Command,
+    /// Tell all agents what to do.
+    CommandAll,
     /// Read the list of members.
     SeeMembers,
     /// Add a member with this role.
@@ -54,6 +61,17 @@ pub enum Action<'a> {
     Configure,
     /// Delete the room.
     DeleteRoom,
+}
+
+impl From<&Post> for Action<'static> {
+    fn from(post: &Post) -> Self {
+        match post {
+            Post::Chat(_) => Self::Chat,
+            Post::Task(_) | Post::Handoff(_) => Self::Report,
+            Post::Command(command) if command.agent.is_none() => Self::CommandAll,
+            Post::Command(_) => Self::Command,
+        }
+    }
 }
 
 /// The answer.
@@ -96,6 +114,11 @@ pub enum Denial {
     /// Whoever came by a link lets nobody else in, and a link is for no more than editing.
     #[error("a shared link is made by a member, for an editor at most")]
     LinksOnly,
+    /// People do not do this.
+    #[error(
+        "only agents say how their work goes: connect with an agent's API key (triproom key create), or with ?name=agent:… while authentication is off"
+    )]
+    AgentsOnly,
     /// The credential is for other rooms.
     #[error("this credential is for other rooms")]
     OtherRooms,
@@ -224,10 +247,11 @@ fn decide(who: &Identity, action: Action<'_>, room: &Standing<'_>) -> Result<(),
     };
     let own = &who.principal.id;
     let needs = match action {
-        Action::Read | Action::Announce | Action::SeeMembers => Role::Viewer,
+        Action::Report if own.kind() != PrincipalKind::Agent => return Err(Denial::AgentsOnly),
+        Action::Read | Action::Announce | Action::Report | Action::SeeMembers => Role::Viewer,
         Action::Comment | Action::Chat => Role::Commenter,
-        Action::Write | Action::CreateRoom => Role::Editor,
-        Action::Configure => Role::Admin,
+        Action::Write | Action::Command | Action::CreateRoom => Role::Editor,
+        Action::Configure | Action::CommandAll => Role::Admin,
         Action::DeleteRoom => Role::Owner,
         Action::IssueTicket(wanted) => wanted,
         Action::Invite(_) | Action::Share(_) if came_by_link(who) => return Err(Denial::LinksOnly),

@@ -13,6 +13,7 @@ use super::state::Api;
 use crate::access::{Action, Identity, Pass};
 use crate::hub::visit::Visit;
 use crate::room::id::RoomId;
+use crate::room::kept::EventSeq;
 use crate::room::principal::PrincipalId;
 use crate::room::request::RoomView;
 use crate::session::credentials::presented;
@@ -106,7 +107,7 @@ impl InRoom {
 
 /// Whether nobody is in a room and nobody ever wrote in it.
 pub fn is_untouched(view: &RoomView) -> bool {
-    view.present.is_empty() && view.version.is_of_nothing()
+    view.present.is_empty() && view.version.is_of_nothing() && view.last_event == EventSeq(0)
 }
 
 /// The room that a path is about.

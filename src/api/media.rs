@@ -10,6 +10,8 @@ use super::problem::Problem;
 pub const JSON: &str = "application/json";
 /// JSON Patch of RFC 6902.
 pub const JSON_PATCH: &str = "application/json-patch+json";
+/// Server-sent events.
+pub const EVENT_STREAM: &str = "text/event-stream";
 /// An update of Yjs in its first encoding.
 pub const YJS_UPDATE: &str = "application/vnd.yjs.update";
 

@@ -57,6 +57,7 @@ pub fn base() -> OpenApi {
     let tags = [
         ("rooms", "Rooms and their settings."),
         ("document", "A room's document."),
+        ("events", "What is said in a room, and what happens there."),
         ("members", "Who has which role in a room."),
         ("tickets", "Short-lived tokens for one room."),
     ];

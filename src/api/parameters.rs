@@ -7,6 +7,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
 use super::cursor::{Cursor, List};
+use super::event_query::WAIT_MAX;
 use super::idempotency::{IDEMPOTENCY_KEY, KEY_MAX};
 use super::query::{PAGE_DEFAULT, PAGE_MAX};
 use crate::room::principal::PRINCIPAL_ID_MAX;
@@ -43,6 +44,8 @@ parameters! {
     IfMatchParam = [if_match()];
     /// Read by `idempotency::once`.
     OnceParam = [idempotency_key()];
+    /// Read by `EventsWanted`.
+    EventsParams = [after(), before(), types(), limit(), wait(), last_event_id()];
     /// Read by `document::get`.
     StateVectorParam = [state_vector()];
 }
@@ -86,6 +89,36 @@ fn limit() -> Parameter {
         .maximum(Some(whole(PAGE_MAX)))
         .default(Some(PAGE_DEFAULT.into()));
     optional("limit", ParameterIn::Query, schema, "At most so many entries.", json!(20))
+}
+
+fn after() -> Parameter {
+    optional("after", ParameterIn::Query, event_number(), "The events behind this one, the oldest first.", json!(17))
+}
+
+fn before() -> Parameter {
+    optional("before", ParameterIn::Query, event_number(), "The newest events before this one.", json!(17))
+}
+
+fn event_number() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(i64::MAX))
+}
+
+fn types() -> Parameter {
+    let schema = text().pattern(Some("^[a-z][a-z.]{0,99}(,[a-z][a-z.]{0,99}){0,15}$"));
+    let description = "Only events of these types, with commas between them.";
+    optional("type", ParameterIn::Query, schema, description, json!("chat.message,agent.task"))
+}
+
+fn wait() -> Parameter {
+    let most = i64::try_from(WAIT_MAX.as_secs()).expect("a minute is short");
+    let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(most));
+    let description = "When there is nothing, wait so many seconds for something.";
+    optional("wait", ParameterIn::Query, schema, description, json!(0))
+}
+
+fn last_event_id() -> Parameter {
+    let description = "The last id that a client of server-sent events has; it comes before `after`.";
+    optional("Last-Event-ID", ParameterIn::Header, text(), description, json!("17"))
 }
 
 fn if_none_match() -> Parameter {

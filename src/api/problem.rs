@@ -12,9 +12,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::code::Code;
-use crate::access::{Denial, Refused, Stranger};
+use crate::access::{Denial, PassEnd, Refused, Stranger};
 use crate::hub::EnterError;
 use crate::hub::visit::VisitError;
+use crate::room::event::{Fault, FaultContent};
 use crate::room::patch::{PatchCode, PatchError};
 use crate::room::principal::PrincipalIdError;
 use crate::room::request::RequestRefusal;
@@ -295,7 +296,7 @@ impl From<Denial> for Problem {
         match denial {
             Denial::NoSuchRoom => Self::no_such_room(),
             Denial::Forbidden { needs } => Self::new(Code::PermissionDenied, text).expected(needs.as_str(), None),
-            Denial::LinksOnly | Denial::OtherRooms => Self::new(Code::PermissionDenied, text),
+            Denial::LinksOnly | Denial::OtherRooms | Denial::AgentsOnly => Self::new(Code::PermissionDenied, text),
             Denial::NoOwner => Self::new(Code::PermissionDenied, text)
                 .hint("Make the key with --on-behalf-of and the person who is to own its rooms."),
             Denial::OwnRole => Self::new(Code::OwnRole, text),
@@ -327,6 +328,30 @@ impl From<RequestRefusal> for Problem {
             }
             RequestRefusal::TooLarge => Self::new(Code::DocumentTooLarge, text),
             RequestRefusal::Harmful => Self::new(Code::MalformedUpdate, text),
+            RequestRefusal::Unfit(fault) => (*fault).into(),
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let FaultContent { code, message, field, expected, received, hint, .. } = fault.content().clone();
+        let code = match code {
+            "message_too_large" => Code::MessageTooLarge,
+            "permission_denied" => Code::PermissionDenied,
+            "too_many_outputs" | "too_many_agents" => Code::RoomLimit,
+            _ => Code::InvalidField,
+        };
+        let mut problem = Self::new(code, message);
+        if let Some(field) = field {
+            problem = problem.at(field);
+        }
+        if let Some(expected) = expected {
+            problem = problem.expected(expected, received);
+        }
+        match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
         }
     }
 }
@@ -366,6 +391,16 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         Self::new(Code::StoreUnavailable, "The store does not answer at present; try again.")
+    }
+}
+
+impl From<PassEnd> for Problem {
+    fn from(end: PassEnd) -> Self {
+        match end {
+            PassEnd::Expired => Self::new(Code::TokenExpired, "The credential has expired."),
+            PassEnd::Revoked => Self::new(Code::AuthFailed, "The credential was revoked."),
+            PassEnd::Removed | PassEnd::RoomDeleted => Self::no_such_room(),
+        }
     }
 }
 

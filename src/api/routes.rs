@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, event_schema, layers, members, rooms, tickets, ysweet};
+use super::{bootstrap, docs, document, event_schema, events, layers, members, rooms, tickets, ysweet};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -50,5 +50,6 @@ fn rest() -> (Router<Api>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(json)
         .routes(routes!(document::get, document::update, document::patch))
+        .routes(routes!(events::list, events::post))
         .split_for_parts()
 }

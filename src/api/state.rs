@@ -21,6 +21,8 @@ pub struct ApiOptions {
     pub room_name_bytes: usize,
     /// Bytes of a JSON body, patches included.
     pub request_bytes: usize,
+    /// Bytes of an event that is said.
+    pub event_bytes: usize,
     /// Operations of one JSON Patch.
     pub patch_operations: usize,
     /// Bytes of a Yjs update, and of a message of a socket.

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use super::announcement::Announcement;
 use super::roll::Beat;
 use crate::room::id::{ROOM_NAME_CEILING, RoomId};
+use crate::room::kept::{EventKind, EventSeq};
 use crate::room::node::{
-    Claim, Extent, Here, Incarnation, Kept, NodeClaim, NodeId, NodeMessage, NodePresence, Recipient, Round,
+    Claim, Extent, Here, Incarnation, Kept, KeptEvent, NodeClaim, NodeId, NodeMessage, NodePresence, Recipient, Round,
 };
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::region::Region;
@@ -154,6 +155,16 @@ fn put_message(out: &mut Vec<u8>, message: &NodeMessage) {
             out.push(2);
             put_byte_string(out, text);
         }
+        NodeMessage::Kept(KeptEvent { seq, kind, body }) => {
+            out.push(10);
+            put_number(out, seq.0);
+            put_text(out, Some(kind.as_str()));
+            put_byte_string(out, body);
+        }
+        NodeMessage::Output(event) => {
+            out.push(11);
+            put_byte_string(out, event);
+        }
         NodeMessage::Digest { round, incarnation, vector, version } => {
             let round = match round {
                 Round::Open => 0,
@@ -219,6 +230,12 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, message: &Bytes) -> Result<Nod
         }
         8 => NodeMessage::Stored,
         9 => NodeMessage::Returned,
+        10 => {
+            let seq = EventSeq(reader.number()?);
+            let kind = EventKind::parse(reader.text()?).map_err(|_| EnvelopeError::Name)?;
+            NodeMessage::Kept(KeptEvent { seq, kind, body: message.slice_ref(reader.byte_string()?) })
+        }
+        11 => NodeMessage::Output(message.slice_ref(reader.byte_string()?)),
         _ => return Err(Malformed::UnknownTag.into()),
     })
 }
@@ -343,6 +360,11 @@ mod tests {
             ),
             Just(Body::Room(NodeMessage::Stored)),
             Just(Body::Room(NodeMessage::Returned)),
+            (1..1_u64 << 53, "[a-z]{1,9}", bytes()).prop_map(|(seq, kind, body)| {
+                let kind = EventKind::parse(&kind).expect("a kind");
+                Body::Room(NodeMessage::Kept(KeptEvent { seq: EventSeq(seq), kind, body }))
+            }),
+            bytes().prop_map(|event| Body::Room(NodeMessage::Output(event))),
             "[a-z]{0,9}".prop_map(|text| Body::Room(NodeMessage::Text(text.into()))),
             (round, 0..9i64, bytes(), any::<[u8; version::BYTES]>()).prop_map(|(round, number, vector, version)| {
                 let incarnation = (number > 0).then_some(Incarnation(number));

@@ -170,7 +170,8 @@ fn size(news: &NodeNews) -> usize {
             let states = presence.iter().filter_map(|said| said.entry.state.as_ref()).map(bytes::Bytes::len);
             states.sum::<usize>() + 64 * (presence.len() + people.len() + claims.len())
         }
-        NodeMessage::Text(text) => text.len(),
+        NodeMessage::Text(text) | NodeMessage::Output(text) => text.len(),
+        NodeMessage::Kept(event) => event.body.len(),
         NodeMessage::Digest { vector, .. } => vector.len(),
         NodeMessage::Stored | NodeMessage::Returned => 0,
     }

@@ -1,7 +1,11 @@
-//! The options of JSON sockets: how much one may say. Part of `Config`.
+//! The options of events: how much a JSON socket may say, how much is kept. Part of `Config`.
+
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
+
+use super::duration;
 
 /// See the module.
 #[derive(Debug, Clone, Args)]
@@ -15,4 +19,10 @@ pub struct EventsConfig {
     /// Requests of one JSON socket that may be unanswered
     #[arg(long, env = "TRIPROOM_MAX_EVENT_REQUESTS", default_value_t = 16, value_name = "COUNT")]
     pub max_event_requests: usize,
+    /// Events of a room's log that are kept, the newest
+    #[arg(long, env = "TRIPROOM_KEEP_EVENTS", default_value_t = 10_000, value_name = "COUNT")]
+    pub keep_events: u64,
+    /// And no longer than this
+    #[arg(long, env = "TRIPROOM_KEEP_EVENTS_FOR", default_value = "90days", value_parser = duration, value_name = "TIME")]
+    pub keep_events_for: Duration,
 }

@@ -8,16 +8,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::mail::Mail;
 use super::{Hub, Shared};
-use crate::bus::Announcement;
+use crate::bus::{Announcement, Bus};
 use crate::room::id::RoomId;
 use crate::store::StoreError;
 
 /// Between two tries while the store fails.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long a deletion waits for other nodes that have the room open to close it, and how often it looks.
+const EVICTION: Duration = Duration::from_secs(1);
+const EVICTION_LOOK: Duration = Duration::from_millis(10);
 /// Rooms that the store is asked of at a time.
 const LOOKS: usize = 8;
 
@@ -28,7 +32,8 @@ pub(super) struct Deleting {
 }
 
 impl Hub {
-    /// Deletes a room's document for good, and returns when that is durable, however long the store takes. It goes on
+    /// Deletes a room's document for good, and returns when that is durable, however long the store takes, and other nodes
+    /// have closed it, or do not within a second. It goes on
     /// whether or not its caller waits. Of many who ask at once one does it, and all wait for it.
     pub async fn delete(&self, room: &RoomId) {
         let (done, mut waiting) = watch::channel(());
@@ -94,9 +99,17 @@ async fn delete(shared: &Shared, room: &RoomId, done: watch::Sender<()>) {
     evict(shared, room).await;
     if let Some(bus) = &shared.bus {
         bus.announce(Announcement::Deleted(room.clone()));
+        let _ = timeout(EVICTION, deserted(bus, room)).await;
     }
     shared.deleting.rooms().remove(room);
     drop(done);
+}
+
+/// Returns when no other node has the room open: from then on everybody who comes finds the next one of its name.
+async fn deserted(bus: &Bus, room: &RoomId) {
+    while bus.sit(room).await.others() > 0 {
+        tokio::time::sleep(EVICTION_LOOK).await;
+    }
 }
 
 /// Ends the room's task, if it is live.

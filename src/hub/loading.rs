@@ -8,14 +8,15 @@ use super::lane::HEAVY_BYTES;
 use super::saving::Saving;
 use crate::room::document::Document;
 use crate::room::fold;
+use crate::room::kept::EventSeq;
 use crate::store::StoredRoom;
 use crate::wire::close::CloseReason;
 
-/// Loads a room's document: what is stored and what is on its way there.
+/// Loads a room's document, what is stored and what is on its way there; and says which is its newest event.
 ///
 /// An error says how those who wait for the room are to be sent away.
-pub(super) async fn load_document(shared: &Shared, saving: &Saving) -> Result<Document, CloseReason> {
-    let StoredRoom { snapshot, rows, .. } = saving.load().await.map_err(|error| {
+pub(super) async fn load_document(shared: &Shared, saving: &Saving) -> Result<(Document, EventSeq), CloseReason> {
+    let StoredRoom { snapshot, rows, last_event, .. } = saving.load().await.map_err(|error| {
         tracing::error!(%error, "the room cannot be loaded");
         CloseReason::TryAgain
     })?;
@@ -35,5 +36,5 @@ pub(super) async fn load_document(shared: &Shared, saving: &Saving) -> Result<Do
             "rows of the log are no valid updates; they are kept and left out"
         );
     }
-    Ok(opened.document)
+    Ok((opened.document, last_event))
 }

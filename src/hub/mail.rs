@@ -5,6 +5,7 @@ use std::sync::Weak;
 
 use tokio::sync::oneshot;
 
+use super::feed::{Following, Interest};
 use super::lane::Entrance;
 use super::line::Line;
 use crate::room::client::Arrival;
@@ -18,6 +19,8 @@ use crate::room::request::{Answer, Ask};
 pub enum Mail {
     /// A connection joins; its line is where the room answers.
     Join(Line, Arrival),
+    /// The same of a JSON socket, which is told where the room's log begins for it once it was welcomed.
+    Listen(Line, Arrival, oneshot::Sender<Following>),
     /// A connection is gone. Sent once for each join, after everything else it said.
     Leave(ConnectionId),
     /// The same, of one that lost its right to be there and may get it back: by this line it is told of what it wrote.
@@ -28,6 +31,8 @@ pub enum Mail {
     Heavy(Input, Entrance),
     /// Somebody without a connection asks something; the entrance is there when it is big.
     Ask(Ask, oneshot::Sender<Answer>, Option<Entrance>),
+    /// Somebody wants to hear of the room's events from now on.
+    Follow(Interest, oneshot::Sender<Following>),
     /// What comes from other nodes; not by way of the mailbox.
     Node(NodeNews),
     /// The room is being deleted: it ends, and everybody is sent away.

@@ -4,6 +4,8 @@
 pub mod alarm;
 mod deleting;
 pub mod fanout;
+pub mod feed;
+pub mod follower;
 pub mod lane;
 mod leaving;
 pub mod line;
@@ -15,6 +17,7 @@ pub mod outbox;
 pub mod pace;
 mod pulse;
 pub mod registry;
+mod retaining;
 pub mod saving;
 mod task;
 pub mod visit;
@@ -30,7 +33,7 @@ use crate::bus::Bus;
 use crate::room::id::RoomId;
 use crate::room::region::Region;
 use crate::room::room::RoomLimits;
-use crate::store::Store;
+use crate::store::{Retention, Store};
 use crate::telemetry::Metrics;
 use crate::wire::close::CloseReason;
 use deleting::Deleting;
@@ -54,6 +57,8 @@ pub struct HubOptions {
     pub unsaved_budget: u64,
     /// When a room's log is folded.
     pub compaction: CompactionTriggers,
+    /// How much of a room's log of events is kept.
+    pub retention: Retention,
     /// Cores to use for heavy work.
     pub cores: usize,
 }
@@ -184,6 +189,12 @@ impl Hub {
     /// Whether the hub is being emptied.
     pub fn is_draining(&self) -> bool {
         self.shared.drain.borrow().is_some()
+    }
+
+    /// Returns when the hub is being emptied.
+    pub async fn drains(&self) {
+        // The sender is the hub's own.
+        let _ = self.shared.drain.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Lets nobody in any more and sends everybody away, spread over `spread`; returns when all rooms are closed with

@@ -46,18 +46,22 @@ async fn live(
 ) {
     let started = Instant::now();
     let options = &shared.options;
-    let saving = Saving::new(shared.store.clone(), room.clone(), options.unsaved_budget, options.compaction);
     // Before it is loaded: whatever is not in what was loaded is heard.
     let seat = match &shared.bus {
         Some(bus) => Some(bus.sit(room).await),
         None => None,
     };
-    let document = match load_document(shared, &saving).await {
-        Ok(document) => document,
-        Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
+    let (saving, document, last_event) = loop {
+        let saving = Saving::new(shared.store.clone(), room.clone(), options.unsaved_budget, options.compaction);
+        match load_document(shared, &saving).await {
+            // Something still waited to be written of a room that was deleted elsewhere: what was found is the next one of its name.
+            Ok(_) if saving.is_deleted() && !shared.deleting.has(room) => {}
+            Ok((document, last_event)) => break (saving, document, last_event),
+            Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
+        }
     };
     shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
-    let opened = Opened { document, saving, seat };
+    let opened = Opened { document, last_event, saving, seat };
     RoomTask::new(Arc::clone(shared), room.clone(), generation, opened, mail, drain).run().await;
 }
 
@@ -72,7 +76,7 @@ async fn turn_away(
     shared.registry.remove_failed(room, generation);
     mail.close();
     while let Some(letter) = mail.recv().await {
-        if let Mail::Join(line, _) = letter {
+        if let Mail::Join(line, _) | Mail::Listen(line, ..) = letter {
             line.close(reason);
         }
     }

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::lane::Lane;
-use crate::room::durability::LogPosition;
 use crate::room::fold::{self, FoldError};
 use crate::room::id::RoomId;
 use crate::room::input::Admission;
+use crate::room::kept::NewEvent;
 use crate::room::node::Incarnation;
-use crate::store::{AppendError, Compaction, Folded, RoomLog, Store, StoreError, StoredRoom};
+use crate::store::{AppendError, Compaction, Folded, RoomLog, Saved, Store, StoreError, StoredRoom};
 
 /// After a compaction that failed or changed nothing, the next one is not tried before this.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
@@ -35,6 +35,8 @@ pub struct Saving {
     log: RoomLog,
     /// Rows that the store refused because too much is unsaved; they come before anything newer.
     held: VecDeque<Bytes>,
+    /// Events that wait behind them, or that the store refused.
+    held_events: VecDeque<NewEvent>,
     budget: u64,
     triggers: CompactionTriggers,
     /// Rows that the last compaction left: there is no use in folding before there are clearly more.
@@ -54,6 +56,7 @@ impl Saving {
             room,
             log,
             held: VecDeque::new(),
+            held_events: VecDeque::new(),
             budget,
             triggers,
             floor: 0,
@@ -69,16 +72,33 @@ impl Saving {
         self.hand_over();
     }
 
+    /// Takes events, which come behind all rows that were taken before.
+    pub fn keep(&mut self, events: Vec<NewEvent>) {
+        self.held_events.extend(events);
+        self.hand_over();
+    }
+
     /// Tries again to hand over what is held back.
     pub fn hand_over(&mut self) {
-        if self.held.is_empty() {
-            return;
+        if !self.held.is_empty() {
+            match self.log.append(self.held.iter().cloned()) {
+                Ok(_) => self.held.clear(),
+                Err(error) => return self.refused(&error),
+            }
         }
-        match self.log.append(self.held.iter().cloned()) {
-            Ok(_) => self.held.clear(),
-            Err(AppendError::Deleted) => self.deleted = true,
-            // Too much is unsaved, or the store closes: they are handed over again.
-            Err(AppendError::OverBudget { .. } | AppendError::TooManyEvents | AppendError::Closed) => {}
+        while let Some(event) = self.held_events.front() {
+            match self.log.append_event(event.clone()) {
+                Ok(_) => _ = self.held_events.pop_front(),
+                Err(error) => return self.refused(&error),
+            }
+        }
+    }
+
+    fn refused(&mut self, error: &AppendError) {
+        match error {
+            AppendError::Deleted => self.deleted = true,
+            // Too much is unsaved, or the store closes: what is held is handed over again.
+            AppendError::OverBudget { .. } | AppendError::TooManyEvents | AppendError::Closed => {}
         }
     }
 
@@ -97,6 +117,11 @@ impl Saving {
         self.log.is_of(incarnation)
     }
 
+    /// The room is there no longer, or another one of its name is.
+    pub fn end(&self) {
+        self.log.end();
+    }
+
     /// Asks which room of the name is in the store now.
     pub fn look_for_incarnation(&self) -> impl Future<Output = Result<Option<Incarnation>, StoreError>> + use<> {
         let (store, room) = (self.store.clone(), self.room.clone());
@@ -113,14 +138,14 @@ impl Saving {
     pub fn admission(&self, bytes: usize) -> Admission {
         let unsaved = self.store.unsaved_bytes();
         let fits = unsaved == 0 || unsaved.saturating_add(bytes as u64) <= self.budget;
-        if self.held.is_empty() && fits { Admission::Open } else { Admission::ReadOnly }
+        if !self.is_holding() && fits { Admission::Open } else { Admission::ReadOnly }
     }
 
-    /// Waits for more rows to be durable, or for a compaction to end. Cancel-safe.
-    pub async fn progress(&mut self) -> Option<LogPosition> {
+    /// Waits for more to be durable, or for a compaction to end. Cancel-safe.
+    pub async fn progress(&mut self) -> Option<Saved> {
         tokio::select! {
             biased;
-            saved = self.log.changed() => Some(saved.durable),
+            saved = self.log.changed() => Some(saved),
             ended = ended(&mut self.running) => {
                 self.running = None;
                 self.compacted(ended);
@@ -139,9 +164,9 @@ impl Saving {
         self.held.iter()
     }
 
-    /// Whether rows are held back.
+    /// Whether something is held back.
     pub fn is_holding(&self) -> bool {
-        !self.held.is_empty()
+        !self.held.is_empty() || !self.held_events.is_empty()
     }
 
     /// Whether a compaction is under way.

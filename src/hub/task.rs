@@ -2,8 +2,10 @@
 //! It alone owns the room. Started by `opening`; it must never be waited for by another room.
 
 mod closing;
+mod following;
 mod looking;
 mod nodes;
+mod time;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,26 +16,31 @@ use tokio::sync::{mpsc, watch};
 
 use super::alarm::Alarm;
 use super::fanout::fan_out;
+use super::feed::Feed;
 use super::lane::Entrance;
 use super::leaving::Leaving;
+use super::line::Line;
 use super::mail::Mail;
 use super::members::Members;
 use super::pace::Pace;
 use super::registry::Generation;
+use super::retaining::Retaining;
 use super::saving::Saving;
 use super::visitors::Visitors;
 use super::{Drain, Shared};
 use crate::bus::Seat;
 use crate::room::document::Document;
-use crate::room::durability::LogPosition;
 use crate::room::effects::Effects;
 use crate::room::id::{ConnectionId, RoomId};
 use crate::room::input::{Admission, Input};
+use crate::room::kept::EventSeq;
 use crate::room::node::Recipient;
 use crate::room::request::{Answer, RequestId};
 use crate::room::room::Room;
+use crate::store::Saved;
 use crate::wire::ServerMessage;
 use crate::wire::close::CloseReason;
+use following::Welcome;
 use looking::{Found, Looking};
 use nodes::{hear, is_heavy};
 
@@ -51,7 +58,9 @@ pub(super) struct RoomTask {
     /// Away only while it works in the lane.
     room: Option<Room>,
     members: Members,
+    feed: Feed,
     saving: Saving,
+    retaining: Retaining,
     /// The room's place among the nodes, when there can be others.
     seat: Option<Seat>,
     looking: Looking,
@@ -83,6 +92,8 @@ pub(super) struct RoomTask {
 pub(super) struct Opened {
     /// Its document, just loaded.
     pub document: Document,
+    /// The newest event in its log.
+    pub last_event: EventSeq,
     /// Its side of the log.
     pub saving: Saving,
     /// Its place among the nodes.
@@ -91,7 +102,7 @@ pub(super) struct Opened {
 
 enum Event {
     Mail,
-    Durable(LogPosition),
+    Durable(Saved),
     Compacted,
     Found(Found),
     Time,
@@ -111,16 +122,19 @@ impl RoomTask {
         drain: watch::Receiver<Option<Arc<Drain>>>,
     ) -> Self {
         let now = Instant::now();
-        let Opened { document, saving, seat } = opened;
+        let Opened { document, last_event, saving, seat } = opened;
         let mut room = Room::new(now, document, shared.options.room);
         room.introduce(id.clone(), now, Timestamp::now());
+        room.remember(last_event);
         if let Some(seat) = &seat {
             room.share(now, seat.spread(), seat.others());
         }
         Self {
             room: Some(room),
             members: Members::new(now, shared.options.patience, Arc::clone(&shared.metrics)),
+            feed: Feed::default(),
             saving,
+            retaining: Retaining::new(shared.store.clone(), id.clone(), shared.options.retention, last_event),
             seat,
             looking: Looking::default(),
             mail,
@@ -158,7 +172,7 @@ impl RoomTask {
                     }
                     self.look_up();
                 }
-                Event::Durable(position) => self.durable(position),
+                Event::Durable(saved) => self.durable(&saved),
                 Event::Time => self.keep_time(),
                 Event::Drain => self.leaving.plan(&self.members),
                 Event::Found(found) => {
@@ -240,7 +254,8 @@ impl RoomTask {
     async fn take_waiting(&mut self) -> Result<(), RoomLost> {
         let now = Instant::now();
         let mut entrances = Vec::new();
-        let mut inputs = self.unpack(now, &mut entrances);
+        let mut welcomes = Vec::new();
+        let mut inputs = self.unpack(now, &mut entrances, &mut welcomes);
         while !inputs.is_empty() {
             let bytes = inputs.iter().map(update_bytes).sum();
             let admission = self.saving.admission(bytes);
@@ -262,6 +277,7 @@ impl RoomTask {
             }
         }
         drop(entrances);
+        welcomes.into_iter().for_each(Welcome::follow);
         // An expiry only ever moves later, so one that is known is good until it is reached.
         if self.expiry.is_none() {
             self.expiry = self.room().next_tick();
@@ -271,14 +287,17 @@ impl RoomTask {
     }
 
     /// Mail becomes the room's inputs; who came and who went is noted on the way.
-    fn unpack(&mut self, now: Instant, entrances: &mut Vec<Entrance>) -> VecDeque<Input> {
+    fn unpack(&mut self, now: Instant, entrances: &mut Vec<Entrance>, welcomes: &mut Vec<Welcome>) -> VecDeque<Input> {
         let mut inputs = VecDeque::with_capacity(self.waiting.len());
-        for mail in self.waiting.drain(..) {
+        for mail in std::mem::take(&mut self.waiting) {
             let input = match mail {
                 Mail::Join(line, arrival) => {
-                    self.leaving.comes(line.id());
-                    self.members.insert(now, line);
-                    self.idle_since = None;
+                    self.comes(now, line);
+                    Input::Join(arrival)
+                }
+                Mail::Listen(line, mut arrival, reply) => {
+                    self.comes(now, line);
+                    welcomes.push(self.welcome(&mut arrival, reply));
                     Input::Join(arrival)
                 }
                 Mail::Leave(id) | Mail::ShownOut(id, _) => {
@@ -305,6 +324,10 @@ impl RoomTask {
                     self.deleted = true;
                     continue;
                 }
+                Mail::Follow(interest, reply) => {
+                    self.followed(interest, reply);
+                    continue;
+                }
                 Mail::Verify => continue,
                 Mail::Drained(id) => {
                     let Some(member) = self.members.get_mut(id) else { continue };
@@ -321,6 +344,12 @@ impl RoomTask {
             inputs.push_back(input);
         }
         inputs
+    }
+
+    fn comes(&mut self, now: Instant, line: Line) {
+        self.leaving.comes(line.id());
+        self.members.insert(now, line);
+        self.idle_since = None;
     }
 
     /// Lets the room work, in the lane when it is heavy.
@@ -346,11 +375,15 @@ impl RoomTask {
     fn carry_out(&mut self, now: Instant, effects: Effects) {
         self.shared.metrics.turns.increment(1);
         // First of all whoever comes is welcomed.
-        self.members.tell_events(now, &effects.events);
+        self.tell_events(now, &effects.events);
         self.flush(now, &effects);
         if !effects.log.is_empty() {
             self.saving.append(effects.log);
         }
+        if !effects.keeps.is_empty() {
+            self.saving.keep(effects.keeps);
+        }
+        self.tell_followers(effects.kept, effects.look);
         for (from, text) in effects.texts {
             self.members.pass_on(now, from, text);
         }
@@ -373,7 +406,7 @@ impl RoomTask {
         if self.presence.rest(now).is_none() {
             changes = self.room().take_presence(now);
             let events = self.room().take_events(changes.as_ref());
-            self.members.tell_events(now, &events);
+            self.tell_events(now, &events);
             let here = self.room().take_here();
             self.share(here.map(|here| (Recipient::All, here)));
         }
@@ -437,52 +470,19 @@ impl RoomTask {
         Ok(())
     }
 
-    fn durable(&mut self, position: LogPosition) {
+    fn durable(&mut self, Saved { durable, events }: &Saved) {
         let now = Instant::now();
-        let Effects { replies, answers, shares, .. } = self.room().durable(position);
+        let Effects { replies, answers, shares, .. } = self.room().durable(*durable);
         self.share(shares);
         self.tell(now, replies, answers);
+        if !events.is_empty() {
+            let effects = self.room().committed(now, events);
+            self.carry_out(now, effects);
+            self.retaining.grown(events.len());
+        }
         self.saving.hand_over();
         let size = self.room().document().size();
         self.saving.compact_if_long(now, size, &self.shared.lane);
-    }
-
-    fn keep_time(&mut self) {
-        let now = Instant::now();
-        self.saving.hand_over();
-        let admission = self.saving.admission(0);
-        for (to, message) in self.room().tick(now, admission) {
-            self.members.send(now, to, &message);
-        }
-        self.expiry = self.room().next_tick();
-        let shares = self.room().share_due(now).shares;
-        self.share(shares);
-        self.flush(now, &Effects::default());
-        let room = self.room.as_ref().expect("the room is away only within a turn");
-        self.members.check(now, || room.state_vector());
-        self.leaving.send_away(now, &mut self.members);
-    }
-
-    /// When something is to be done though nothing happens.
-    fn deadline(&mut self) -> Instant {
-        let now = Instant::now();
-        let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
-        let leaving = self.leaving.next();
-        let closing = self.closing_time(now);
-        let sharing = self.room().next_share();
-        let (showing, hearing) = (self.room().next_showing(), self.room().next_hearing());
-        let times = [
-            showing,
-            hearing,
-            sharing,
-            self.expiry,
-            self.members.next_check(),
-            self.presence_due,
-            retry,
-            closing,
-            leaving,
-        ];
-        times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
     }
 }
 

@@ -1,27 +1,36 @@
 //! A room for those who have no connection: it is read and changed through its mailbox, as everything in it is.
 //! Used by `api`. A visit holds a lease, so the room stays while it lasts; it must never outlive its request.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::feed::{Following, Interest};
+use super::follower::Follower;
 use super::lane::HEAVY_BYTES;
 use super::mail::Mail;
 use super::registry::{Lease, RoomFailed};
 use super::{EnterError, Hub};
+use crate::room::event::post::{AgentOutput, Post};
+use crate::room::event::status::AgentStatus;
 use crate::room::id::RoomId;
+use crate::room::kept::EventSeq;
 use crate::room::patch::{Patch, Preview};
-use crate::room::principal::PrincipalId;
+use crate::room::principal::{Principal, PrincipalId};
 use crate::room::request::{Answer, Ask, RequestRefusal, RoomView};
 use crate::room::role::Writes;
 use crate::room::trip::warnings::Warning;
 use crate::room::update::CheckedUpdate;
 use crate::room::version::Version;
+use crate::store::{EventPage, EventQuery, StoreError};
 use crate::wire::lib0::Malformed;
 
 /// See the module.
 pub struct Visit {
     hub: Hub,
     lease: Lease,
+    room: RoomId,
 }
 
 /// Why a visit came to nothing.
@@ -41,7 +50,14 @@ pub enum VisitError {
 impl Hub {
     /// Visits a room, opening it when it is not live.
     pub fn visit(&self, room: &RoomId) -> Result<Visit, EnterError> {
-        Ok(Visit { hub: self.clone(), lease: self.enter(room)? })
+        Ok(Visit { hub: self.clone(), lease: self.enter(room)?, room: room.clone() })
+    }
+}
+
+impl Hub {
+    /// A follower of a room that tells it where it begins.
+    pub fn follower(&self, room: &RoomId, following: Following, after: Option<EventSeq>) -> Follower {
+        Follower::new(self.shared.store.clone(), room.clone(), following, after)
     }
 }
 
@@ -96,6 +112,44 @@ impl Visit {
             Answer::Preview(version, preview, warnings) => Ok((version, preview, warnings)),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Keeps something and tells it to everybody; done when it is durable.
+    pub async fn post(&self, by: Arc<Principal>, post: Post) -> Result<EventSeq, VisitError> {
+        match self.ask(Ask::Post { by, post: Box::new(post) }, 0).await? {
+            Answer::Kept(seq) => Ok(seq),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Tells everybody of a text that grows; when it is whole, done when it is durable as a message.
+    pub async fn output(&self, by: Arc<Principal>, output: AgentOutput) -> Result<Option<EventSeq>, VisitError> {
+        match self.ask(Ask::Output { by, output: Box::new(output) }, 0).await? {
+            Answer::Kept(seq) => Ok(Some(seq)),
+            Answer::Done => Ok(None),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Tells everybody how an agent is that has no connection; for a minute it counts as here.
+    pub async fn report(&self, by: Arc<Principal>, status: AgentStatus) -> Result<(), VisitError> {
+        match self.ask(Ask::Status { by, status: Box::new(status) }, 0).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Follows the room's events from behind `after` on; without it, those that come.
+    pub async fn follow(&self, interest: Interest, after: Option<EventSeq>) -> Result<Follower, VisitError> {
+        let (reply, following) = oneshot::channel();
+        self.send(Mail::Follow(interest, reply)).await?;
+        let following = following.await.map_err(|_| VisitError::Failed)?;
+        Ok(self.hub.follower(&self.room, following, after))
+    }
+
+    /// A page of the room's log of events.
+    pub async fn events(&self, wanted: EventQuery) -> Result<EventPage, StoreError> {
+        self.hub.shared.store.events(&self.room, wanted).await
     }
 
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {

@@ -211,6 +211,11 @@ impl Agents {
         self.known.get(&client).is_some_and(|agent| agent != principal)
     }
 
+    /// Whether an agent is here, on this node.
+    pub(super) fn has(&self, agent: &PrincipalId) -> bool {
+        self.here.contains_key(agent)
+    }
+
     fn know(&mut self, id: &PrincipalId) {
         if self.known.len() >= KNOWN_MAX
             && let Some(gone) =

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::id::ConnectionId;
+use super::journal::KeptEvent;
+use super::kept::NewEvent;
 use super::node::{NodeMessage, Recipient};
 use super::request::{Answer, RequestId};
 use crate::wire::ServerMessage;
@@ -41,6 +43,12 @@ pub struct Effects {
     pub replies: Vec<(ConnectionId, ServerMessage)>,
     /// Events for JSON sockets, each encoded.
     pub events: Vec<(Audience, Bytes)>,
+    /// Events for the log, in order, behind the rows.
+    pub keeps: Vec<NewEvent>,
+    /// Events that are in the log, for those who listen, in order.
+    pub kept: Vec<KeptEvent>,
+    /// Set when there may be events in the log that nobody here has told of.
+    pub look: bool,
     /// Answers to requests.
     pub answers: Vec<(RequestId, Answer)>,
     /// Sockets to close.

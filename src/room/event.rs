@@ -1,8 +1,9 @@
 //! The events of a trip room as JSON: the one definition of their names and fields. `Room` and the session of JSON sockets
-//! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `status` what agents say of
-//! themselves.
+//! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `post` what of it is kept,
+//! `status` what agents say of themselves.
 //! An event says what has happened and never what to draw; it must never hold a token.
 
+pub mod post;
 pub mod request;
 pub mod status;
 
@@ -15,16 +16,42 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::id::RoomId;
+use super::kept::{EventKind, EventSeq};
 use super::principal::{Principal, PrincipalId};
 use super::trip::warnings::Warning;
 use crate::wire::close::CloseReason;
+use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
 
 /// The version of the envelope.
 pub const VERSION: u8 = 1;
 /// A word of each thing that clients may rely on, as `room.welcome` lists them.
-pub const FEATURES: &[&str] =
-    &["doc.read", "doc.patch", "doc.subscribe", "agent.status", "trip.warning", "auth.refresh", "ping"];
+pub const FEATURES: &[&str] = &[
+    "doc.read",
+    "doc.patch",
+    "doc.subscribe",
+    "agent.status",
+    "agent.task",
+    "agent.output",
+    "agent.command",
+    "agent.handoff",
+    "chat.message",
+    "trip.warning",
+    "resume",
+    "auth.refresh",
+    "ping",
+];
+
+/// The names of the events that are kept.
+pub const CHAT_MESSAGE: &str = "chat.message";
+/// See there.
+pub const AGENT_TASK: &str = "agent.task";
+/// See there.
+pub const AGENT_COMMAND: &str = "agent.command";
+/// See there.
+pub const AGENT_HANDOFF: &str = "agent.handoff";
+/// All of them.
+pub const KEPT: [&str; 4] = [CHAT_MESSAGE, AGENT_TASK, AGENT_COMMAND, AGENT_HANDOFF];
 
 /// What the server says.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -58,6 +85,27 @@ pub enum Event {
     /// The latest that an agent says of itself. `from` says which.
     #[serde(rename = "agent.status")]
     AgentStatus(Box<AgentStatus>),
+    /// Somebody said something. Kept.
+    #[serde(rename = "chat.message")]
+    ChatMessage(Box<ChatMessage>),
+    /// How far a task of an agent is. Kept; the latest of each task counts.
+    #[serde(rename = "agent.task")]
+    AgentTask(Box<AgentTask>),
+    /// Somebody tells an agent, or all of them, what to do. Kept.
+    #[serde(rename = "agent.command")]
+    AgentCommand(Box<AgentCommand>),
+    /// An agent passed something on to another one. Kept.
+    #[serde(rename = "agent.handoff")]
+    AgentHandoff(Box<AgentHandoff>),
+    /// A text that an agent is writing has grown.
+    #[serde(rename = "agent.output")]
+    AgentOutput(OutputTold),
+    /// The answer to what is kept: it is durable.
+    #[serde(rename = "ack")]
+    Ack(Ack),
+    /// Kept events that the client asked for are gone from the log.
+    #[serde(rename = "room.gap")]
+    Gap(Gap),
     /// The answer to `doc.read`.
     #[serde(rename = "doc.content")]
     Content(Content),
@@ -107,6 +155,45 @@ pub struct Envelope<'a> {
     reference: Option<&'a str>,
 }
 
+/// A piece of a text that an agent is writing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OutputTold {
+    /// The text's id.
+    pub message: String,
+    /// The task that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// How long the text was before, in UTF-16 code units (`length` in JavaScript).
+    pub offset: usize,
+    /// What comes behind that.
+    pub chunk: String,
+    /// The text is whole: it comes as a `chat.message`, too, unless its agent is gone.
+    #[schema(value_type = bool)]
+    pub done: Done,
+}
+
+/// Something is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Ack {
+    /// The event's id; of one that was sent before, that one's.
+    #[schema(example = "17")]
+    pub id: String,
+    /// What its sender called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// Events that are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Gap {
+    /// Those behind this one are missing,
+    #[schema(example = "17")]
+    pub after: String,
+    /// up to this one, which is the first that there is, or will be.
+    #[schema(example = "120")]
+    pub next: String,
+}
+
 /// A person or an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Party {
@@ -143,6 +230,9 @@ pub struct Welcome {
     /// The document's version.
     #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
     pub version: String,
+    /// The kept events behind this one follow: say it (or the newest `id` since) as `?cursor=` when you come back.
+    #[schema(example = "17")]
+    pub cursor: String,
     /// What may be said on this socket.
     pub features: &'static [&'static str],
     /// How much.
@@ -456,12 +546,35 @@ impl From<CloseReason> for Closing {
 }
 
 impl Event {
+    /// Its name, as the log has it.
+    ///
+    /// # Panics
+    /// For an event that is not kept.
+    pub fn kind(&self) -> EventKind {
+        let kind = match self {
+            Self::ChatMessage(_) => CHAT_MESSAGE,
+            Self::AgentTask(_) => AGENT_TASK,
+            Self::AgentCommand(_) => AGENT_COMMAND,
+            Self::AgentHandoff(_) => AGENT_HANDOFF,
+            _ => unreachable!("nothing else is kept"),
+        };
+        EventKind::parse(kind).expect("the name of an event is short")
+    }
+
     /// The bytes of a text frame.
     pub fn encode(&self, room: Option<&RoomId>, at: Timestamp, from: Option<&Party>, reference: Option<&str>) -> Bytes {
         let room = room.map(RoomId::as_str);
         let envelope = Envelope { v: VERSION, event: self, room, at: moment(at), from, reference };
         serde_json::to_vec(&envelope).expect("an event has text keys alone").into()
     }
+}
+
+/// An event of the log as everybody hears it: with its number, and its room's name as it is now.
+pub fn tell(body: &Bytes, room: &RoomId, seq: EventSeq) -> Bytes {
+    let room = serde_json::to_string(room.as_str()).expect("a text is JSON");
+    let mut told = format!("{{\"id\":\"{}\",\"room\":{room},", seq.0).into_bytes();
+    told.extend_from_slice(body.strip_prefix(b"{").unwrap_or(body));
+    told.into()
 }
 
 /// A time as events write it, to the millisecond.

@@ -17,6 +17,11 @@ pub const KEPT_NAME_MAX: usize = 255;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct EventSeq(pub u64);
 
+impl EventSeq {
+    /// A number that no event has.
+    pub const MAX: Self = Self(i64::MAX.cast_unsigned());
+}
+
 /// How many events one log handle has been given; an event's own number there, counted from 1. The event's number in its
 /// room is known once it is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -116,6 +121,11 @@ impl EventKind {
     /// Checks a kind.
     pub fn parse(kind: &str) -> Result<Self, NoKeptName> {
         check(kind).map(|kind| Self(kind.into()))
+    }
+
+    /// Whether it is the server's own and nobody is told of it.
+    pub fn is_internal(&self) -> bool {
+        self.0.starts_with('_')
     }
 
     /// The kind as text.

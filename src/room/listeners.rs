@@ -15,6 +15,7 @@ use super::effects::{Audience, Effects};
 use super::event::request::Subscription;
 use super::event::{self, Changed, Event, FEATURES, Party, Resync, SocketLimits, Welcome, moment};
 use super::id::ConnectionId;
+use super::kept::EventSeq;
 use super::presence::PresenceChange;
 use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::role::Role;
@@ -49,6 +50,17 @@ pub struct Greeting {
     pub expires_at: Option<Timestamp>,
     /// The region of this node.
     pub region: Option<String>,
+    /// Kept events behind this one follow; those that come, if it is left open.
+    pub cursor: Option<EventSeq>,
+}
+
+/// Whether anybody hears of the room's events without a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ears {
+    /// Somebody does.
+    Some,
+    /// Nobody does.
+    None,
 }
 
 /// See the module. Owned by `Room`.
@@ -102,6 +114,48 @@ impl Room {
         self.agent_comes(connection, principal);
         let is_agent = principal.id.kind() == PrincipalKind::Agent;
         let by_default = if is_agent { AGENTS_HEAR_EVERY } else { PEOPLE_HEAR_EVERY };
+        self.listen_from_now(connection, by_default);
+        let mut members = self.people();
+        members.insert(principal.id.clone(), Party::from(&**principal));
+        let Greeting { role, limits, heartbeat, expires_at, region, cursor } = greeting;
+        let welcome = Welcome {
+            me: Party::from(&**principal),
+            role: role.as_str(),
+            consumer: if is_agent { "agent" } else { "person" },
+            members: members.into_values().collect(),
+            agents: self.agents_now(),
+            version: self.version().to_string(),
+            cursor: cursor.unwrap_or_else(|| self.last_event()).0.to_string(),
+            features: FEATURES,
+            limits: *limits,
+            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+            expires_at: expires_at.map(moment),
+            region: region.clone(),
+            server_version: env!("CARGO_PKG_VERSION"),
+        };
+        self.tell_one(connection, &Event::Welcome(Box::new(welcome)), effects);
+        self.tell_outputs_so_far(connection, effects);
+        if let Some(view) = self.listeners.compared.clone()
+            && !self.listeners.warnings.current().is_empty()
+        {
+            self.tell_one(connection, &self.warnings(&view), effects);
+        }
+    }
+
+    /// Somebody hears of the room's events without a socket, or nobody does any more. However many they are, they hear the
+    /// same.
+    pub fn hear_headless(&mut self, ears: Ears) {
+        match ears {
+            Ears::Some if !self.listeners.all.contains_key(&ConnectionId::HEADLESS) => {
+                let interval = PEOPLE_HEAR_EVERY;
+                self.listen_from_now(ConnectionId::HEADLESS, interval);
+            }
+            Ears::Some => {}
+            Ears::None => self.listener_goes(ConnectionId::HEADLESS),
+        }
+    }
+
+    fn listen_from_now(&mut self, connection: ConnectionId, by_default: Duration) {
         let (interval, told, news) = (Some(by_default), None, News::default());
         if self.listeners.all.is_empty() {
             self.listeners.people = self.people();
@@ -111,29 +165,6 @@ impl Room {
         let listener = Listener { pointers: Vec::new(), interval, by_default, told, news };
         self.listeners.all.insert(connection, listener);
         self.listeners.moved = true;
-        let mut members = self.people();
-        members.insert(principal.id.clone(), Party::from(&**principal));
-        let Greeting { role, limits, heartbeat, expires_at, region } = greeting;
-        let welcome = Welcome {
-            me: Party::from(&**principal),
-            role: role.as_str(),
-            consumer: if is_agent { "agent" } else { "person" },
-            members: members.into_values().collect(),
-            agents: self.agents_now(),
-            version: self.version().to_string(),
-            features: FEATURES,
-            limits: *limits,
-            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
-            expires_at: expires_at.map(moment),
-            region: region.clone(),
-            server_version: env!("CARGO_PKG_VERSION"),
-        };
-        self.tell_one(connection, &Event::Welcome(Box::new(welcome)), effects);
-        if let Some(view) = self.listeners.compared.clone()
-            && !self.listeners.warnings.current().is_empty()
-        {
-            self.tell_one(connection, &self.warnings(&view), effects);
-        }
     }
 
     /// A connection is gone, perhaps a listener.

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::id::ConnectionId;
+pub use super::journal::KeptEvent;
 use super::principal::PrincipalId;
 use super::request::Present;
 use super::version::Version;
@@ -34,6 +35,10 @@ pub enum NodeMessage {
     Here(Here),
     /// A stateless text for all who speak a protocol that has such a thing.
     Text(Bytes),
+    /// An event that is in the room's log now.
+    Kept(KeptEvent),
+    /// A piece of a text that an agent is writing, as JSON sockets hear it.
+    Output(Bytes),
     /// A client that remembers the clocks of everybody has come: each node asks its clients to raise theirs.
     Returned,
     /// "This is what I have."
@@ -141,11 +146,21 @@ pub enum NodeNews {
 
 /// Where the numbers begin of the connections that stand for other nodes. Those of sockets never get there.
 const NODES: u64 = 1 << 63;
+/// And of those that stand for agents without a connection.
+const GUESTS: u64 = 1 << 62;
 
 impl ConnectionId {
     /// The connection that stands for another node.
     pub(super) fn of_node(number: u64) -> Self {
         Self(NODES | number)
+    }
+
+    /// What stands for all who hear of the room's events without a socket.
+    pub const HEADLESS: Self = Self(GUESTS);
+
+    /// The connection that stands for an agent that has none.
+    pub(super) fn of_guest(number: u64) -> Self {
+        Self(GUESTS | number.max(1))
     }
 
     /// Whether it stands for another node.

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::durability::LogPosition;
-use super::event::AgentNow;
+use super::event::post::{AgentOutput, Post};
+use super::event::status::AgentStatus;
+use super::event::{AgentNow, Fault};
+use super::kept::EventSeq;
 use super::patch::{Patch, PatchError, Preview};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
@@ -58,6 +61,27 @@ pub enum Ask {
         /// Only if the document is this one.
         if_match: Option<Version>,
     },
+    /// To keep something and tell it to everybody.
+    Post {
+        /// Who says it.
+        by: Arc<Principal>,
+        /// What.
+        post: Box<Post>,
+    },
+    /// To tell everybody of a text that grows.
+    Output {
+        /// The agent that writes it.
+        by: Arc<Principal>,
+        /// What is new of it.
+        output: Box<AgentOutput>,
+    },
+    /// To tell everybody how an agent is that has no connection.
+    Status {
+        /// The agent.
+        by: Arc<Principal>,
+        /// How it is.
+        status: Box<AgentStatus>,
+    },
     /// To say what a patch would do, and do nothing.
     Preview {
         /// What its author may write.
@@ -78,6 +102,10 @@ pub enum Answer {
     Saved(Version),
     /// See [`Ask::Preview`]; the document's version, and the warnings that would be new.
     Preview(Version, Box<Preview>, Vec<Warning>),
+    /// It is in the log under this number, and durable.
+    Kept(EventSeq),
+    /// It is done, and nothing of it is kept.
+    Done,
     /// It was not done, and nothing has changed.
     Refused(RequestRefusal),
 }
@@ -93,6 +121,8 @@ pub struct RoomView {
     pub present: Vec<Present>,
     /// The agents that are here, and the latest that each says of itself, in the order of their ids.
     pub agents: Vec<AgentNow>,
+    /// The newest event of its log.
+    pub last_event: EventSeq,
 }
 
 impl RoomView {
@@ -129,6 +159,9 @@ pub enum RequestRefusal {
     /// An operation of the patch cannot be done.
     #[error(transparent)]
     Patch(Box<PatchError>),
+    /// What was said does not fit with what was said before.
+    #[error("{}", .0.content().message)]
+    Unfit(Box<Fault>),
     /// The document cannot be given as JSON.
     #[error(transparent)]
     Unreadable(#[from] ViewError),
@@ -172,6 +205,12 @@ impl Requests {
         self.open.front().is_some_and(
             |request| matches!(&request.ask, Ask::Patch { patch, .. } | Ask::Preview { patch, .. } if patch.is_heavy()),
         )
+    }
+
+    /// Whether the next one does not touch the document.
+    pub fn next_is_light(&self) -> bool {
+        let ask = self.open.front().map(|request| &request.ask);
+        matches!(ask, Some(Ask::Post { .. } | Ask::Output { .. } | Ask::Status { .. }))
     }
 
     /// A change was made, the last row of which is at `position`.

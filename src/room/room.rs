@@ -16,9 +16,13 @@ use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
 use super::event::moment;
+use super::guests::Guests;
 use super::id::{ConnectionId, RoomId};
 use super::input::{Admission, Input, UpdateKind};
+use super::kept::EventSeq;
 use super::listeners::Listeners;
+use super::outputs::Outputs;
+use super::posting::Posting;
 use super::presence::{Presence, PresenceChange, Whose};
 use super::principal::Principal;
 use super::questions::{Question, Questions};
@@ -67,6 +71,9 @@ pub struct Room {
     pub(super) sharing: Option<Box<Sharing>>,
     pub(super) agents: Agents,
     pub(super) listeners: Listeners,
+    pub(super) guests: Guests,
+    pub(super) outputs: Outputs,
+    pub(super) posting: Posting,
     /// As events name it.
     pub(super) name: Option<RoomId>,
     /// The time of the last turn,
@@ -97,6 +104,9 @@ impl Room {
             sharing: None,
             agents: Agents::default(),
             listeners: Listeners::default(),
+            guests: Guests::default(),
+            outputs: Outputs::default(),
+            posting: Posting::new(EventSeq(0)),
             name: None,
             now,
             clocks: (now, Timestamp::UNIX_EPOCH),
@@ -164,7 +174,7 @@ impl Room {
         effects
     }
 
-    fn welcome(&mut self, arrival: &Arrival, effects: &mut Effects) {
+    pub(super) fn welcome(&mut self, arrival: &Arrival, effects: &mut Effects) {
         // Hocuspocus says who is here before anything else; y-websocket when the document was sent.
         if arrival.receipt == Receipt::Status && !self.presence.is_empty() {
             let everyone = ServerMessage::Presence(self.presence.everyone(None));
@@ -221,12 +231,15 @@ impl Room {
         }
     }
 
-    fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
+    pub(super) fn take(&mut self, now: Instant, input: Input, effects: &mut Effects) {
         match input {
             Input::Leave(connection) => {
                 if let Some(client) = self.clients.remove(&connection) {
                     self.count_people(&client.principal.id);
                     self.agent_goes(connection, &client.principal.id);
+                    if !self.agents.has(&client.principal.id) {
+                        self.forget_outputs(&client.principal.id, effects);
+                    }
                     self.listener_goes(connection);
                 }
                 self.questions.forget(connection);
@@ -411,7 +424,7 @@ impl Room {
 
     /// Whether all of them are durable.
     pub fn is_settled(&self) -> bool {
-        self.durability.is_settled()
+        self.durability.is_settled() && self.posting.is_settled()
     }
 
     /// How many clients are present.

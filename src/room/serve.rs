@@ -28,7 +28,7 @@ impl Room {
 
     /// Whether `serve` may take long enough to be kept away from other rooms' tasks.
     pub fn serve_is_heavy(&self) -> bool {
-        self.document().size() > SMALL_DOCUMENT || self.requests.next_is_heavy()
+        self.document().size() > SMALL_DOCUMENT && !self.requests.next_is_light() || self.requests.next_is_heavy()
     }
 
     /// Does one request. Apart from `turn` because it may be dear.
@@ -45,7 +45,17 @@ impl Room {
         let answer = match request.ask {
             Ask::View => Ok(Some(Answer::View(self.look()))),
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
-            Ask::Apply { .. } | Ask::Patch { .. } if admission == Admission::ReadOnly => Err(RequestRefusal::ReadOnly),
+            Ask::Apply { .. } | Ask::Patch { .. } | Ask::Post { .. } | Ask::Output { .. }
+                if admission == Admission::ReadOnly =>
+            {
+                Err(RequestRefusal::ReadOnly)
+            }
+            Ask::Post { by, post } => {
+                self.post(request.id, &by, *post, &mut effects);
+                Ok(None)
+            }
+            Ask::Output { by, output } => self.output_grows(request.id, &by, *output, &mut effects),
+            Ask::Status { by, status } => self.guest_says(&by, *status, &mut effects).map(Some),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
             Ask::Preview { writes, patch } => self.preview(writes, &patch).map(Some),
             Ask::Patch { by, writes, patch, if_match } => {
@@ -73,7 +83,8 @@ impl Room {
     fn look(&mut self) -> RoomView {
         let document = self.view();
         let version = self.version();
-        RoomView { version, document, present: self.who_is_here(), agents: self.agents_now() }
+        let (present, agents, last_event) = (self.who_is_here(), self.agents_now(), self.last_event());
+        RoomView { version, document, present, agents, last_event }
     }
 
     /// Everybody who is here, whatever they say of themselves, by way of whichever node.
@@ -182,7 +193,7 @@ impl Room {
     /// The change is made; its author hears of it when it is durable.
     fn save(&mut self, id: RequestId) -> Option<Answer> {
         let version = self.version();
-        if self.is_settled() {
+        if self.durability.is_settled() {
             return Some(Answer::Saved(version));
         }
         self.requests.save(self.appended(), id, version);

@@ -250,6 +250,8 @@ impl Room {
         match news {
             NodeNews::Said { from, message } => self.hear_said(now, from, message, effects),
             NodeNews::Gone(node) => {
+                // What it put into the log and could not say.
+                effects.look = true;
                 self.people_move();
                 let sharing = self.sharing.as_mut().expect("it was just there");
                 sharing.introduced(node);
@@ -257,8 +259,14 @@ impl Room {
                     self.presence.leave(now, gone.connection);
                 }
             }
-            NodeNews::Missed(node) => self.ask_nodes(Question::Tell(Recipient::One(node), Round::Open)),
-            NodeNews::Parted => self.reunite(now, effects),
+            NodeNews::Missed(node) => {
+                effects.look = true;
+                self.ask_nodes(Question::Tell(Recipient::One(node), Round::Open));
+            }
+            NodeNews::Parted => {
+                effects.look = true;
+                self.reunite(now, effects);
+            }
         }
         self.rest_alone();
     }
@@ -290,6 +298,8 @@ impl Room {
             NodeMessage::Stored => effects.fetch = true,
             NodeMessage::Returned => self.ask_here(effects),
             NodeMessage::Text(text) => effects.texts.push((connection, text)),
+            NodeMessage::Kept(event) => self.hear_kept(now, event, effects),
+            NodeMessage::Output(event) => self.hear_output(now, event, effects),
             NodeMessage::Here(here) => self.hear_here(now, from, here),
             NodeMessage::Digest { round, vector, version, .. } => {
                 sharing.ask(Question::Compare { from, round, vector, version });
@@ -403,7 +413,7 @@ impl Room {
     fn tell_what_lacks(&mut self, to: Recipient, vector: &[u8], effects: &mut Effects) {
         let orphans = self.document.orphans().map(|orphan| orphan.raw.clone());
         let updates: Vec<Bytes> = std::iter::once(self.document.difference(vector)).chain(orphans).collect();
-        if self.is_settled() {
+        if self.durability.is_settled() {
             effects.shares.push((to, saved(updates)));
         } else {
             for update in &updates {

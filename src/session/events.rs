@@ -21,20 +21,22 @@ use jiff::Timestamp;
 use super::connection::{Connection, Event as Happening, Form};
 use super::door::Door;
 use super::seat::{Seat, while_here};
-use crate::access::{Identity, Refused, Token};
+use crate::access::{Action, Identity, Refused, Token};
+use crate::hub::follower::{Followed, Follower, RoomClosed};
 use crate::hub::mail::Mail;
 use crate::hub::members::KEEP_ALIVE;
 use crate::hub::registry::RoomFailed;
 use crate::room::client::Receipt;
 use crate::room::event::request::{self, POINTERS_MAX, Request, Subscription};
-use crate::room::event::{Event, Expiry, Fault, NewRole, SocketLimits, moment};
+use crate::room::event::{Event, Expiry, Fault, Gap, NewRole, SocketLimits, moment};
 use crate::room::id::RoomId;
 use crate::room::input::Input;
+use crate::room::kept::EventSeq;
 use crate::room::listeners::Greeting;
 use crate::room::principal::PrincipalKind;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
-use asking::{Answer, ask};
+use asking::{Reply, ask, denied, say};
 
 /// So long before its end a client is told that its token ends.
 const EXPIRING: Duration = Duration::from_mins(5);
@@ -61,7 +63,15 @@ pub struct EventLimits {
 }
 
 /// Serves one client until it goes or has to go; then the room is told, and the client is.
-pub async fn serve(mut connection: Connection, door: Box<Door>, room: RoomId, limits: EventLimits) -> CloseReason {
+///
+/// `after` is the event behind which kept ones are to follow; without it, those that come.
+pub async fn serve(
+    mut connection: Connection,
+    door: Box<Door>,
+    room: RoomId,
+    after: Option<EventSeq>,
+    limits: EventLimits,
+) -> CloseReason {
     connection.speak(Form::Text);
     let admitted = connection.during(Box::pin(door.admit(&room, None, Receipt::Events))).await;
     let seat = match admitted {
@@ -73,7 +83,7 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, room: RoomId, li
         }
     };
     let mut session = Session::new(door, seat, limits);
-    let conversation = AssertUnwindSafe(session.converse(&mut connection));
+    let conversation = AssertUnwindSafe(session.converse(&mut connection, after));
     let reason = conversation.catch_unwind().await.unwrap_or(CloseReason::ServerError);
     session.say(&connection, &Event::Closing(reason.into()), None);
     session.seat.leave().await;
@@ -93,7 +103,9 @@ struct Session {
     rate: DefaultDirectRateLimiter,
     warnings: u32,
     /// What the room is asked.
-    answers: FuturesUnordered<Pending<Answer>>,
+    answers: FuturesUnordered<Pending<Reply>>,
+    /// What is kept and is to be told.
+    follower: Option<Follower>,
     /// The newer token that is looked at, and the `ref` of who sent it.
     renewal: Option<Pending<Renewal>>,
     /// When the client is to be told that its token ends.
@@ -120,6 +132,7 @@ impl Session {
             rate: RateLimiter::direct(quota),
             warnings: 0,
             answers: FuturesUnordered::new(),
+            follower: None,
             renewal: None,
             expiring: None,
         };
@@ -127,16 +140,20 @@ impl Session {
         session
     }
 
-    async fn converse(&mut self, connection: &mut Connection) -> CloseReason {
+    async fn converse(&mut self, connection: &mut Connection, after: Option<EventSeq>) -> CloseReason {
         let greeting = Greeting {
             role: self.seat.pass().role(),
             limits: self.limits,
             heartbeat: KEEP_ALIVE,
             expires_at: self.expires_at(),
             region: self.door.hub.region().map(|region| region.as_str().to_owned()),
+            cursor: after,
         };
-        if let Err(RoomFailed) = self.seat.take_as_listener(Arc::clone(connection.outbox()), greeting).await {
-            return CloseReason::TryAgain;
+        let outbox = Arc::clone(connection.outbox());
+        match connection.during(self.seat.take_as_listener(outbox, greeting)).await {
+            Ok(Ok(follower)) => self.follower = Some(follower),
+            Ok(Err(RoomFailed)) => return CloseReason::TryAgain,
+            Err(reason) => return reason,
         }
         loop {
             if let Err(reason) = self.step(connection).await {
@@ -158,10 +175,23 @@ impl Session {
                 self.say(connection, &Event::MemberRole(NewRole { role }), None);
                 return tell(&self.seat, connection, permit).await;
             }
-            () = tokio::time::sleep(FULL), if !is_free && !self.answers.is_empty() => return Ok(()),
+            () = tokio::time::sleep(FULL), if !is_free => return Ok(()),
             Some(answer) = self.answers.next(), if is_free && !self.answers.is_empty() => {
-                let Answer { reference, event } = answer;
-                self.say(connection, &event, reference.as_deref());
+                let Reply { reference, event } = answer;
+                if let Some(event) = event {
+                    self.say(connection, &event, reference.as_deref());
+                }
+                return Ok(());
+            }
+            followed = follow(&mut self.follower), if is_free => {
+                match followed {
+                    Ok(Followed::Kept { json, .. } | Followed::Passing(json)) => say_json(connection, json),
+                    Ok(Followed::Gap { after, next }) => {
+                        let gap = Gap { after: after.0.to_string(), next: next.0.to_string() };
+                        self.say(connection, &Event::Gap(gap), None);
+                    }
+                    Err(RoomClosed) => self.follower = None,
+                }
                 return Ok(());
             }
             (reference, identity) = wait(&mut self.renewal) => {
@@ -228,7 +258,7 @@ impl Session {
         let from = self.seat.id();
         match request {
             Request::Status(status) => {
-                self.may_report()?;
+                self.seat.pass().may(Action::Report).allowed().map_err(denied)?;
                 Ok(Some(Mail::Said(Input::Status { from, status })))
             }
             Request::Subscribe(wanted) => {
@@ -253,26 +283,28 @@ impl Session {
                 Ok(None)
             }
             Request::Read(_) | Request::Patch(_) => {
-                if self.answers.len() >= self.limits.requests {
-                    return Err(busy("Too many requests are unanswered.").into());
-                }
+                self.may_ask()?;
                 let asked = ask(&self.door.hub, self.seat.pass(), request, self.limits)?;
                 let reference = reference.map(str::to_owned);
-                self.answers.push(Box::pin(async move { Answer { reference, event: asked.await } }));
+                self.answers.push(Box::pin(async move { Reply { reference, event: Some(asked.await) } }));
                 Ok(None)
+            }
+            said => {
+                self.may_ask()?;
+                let (mail, answered) = say(self.seat.pass(), said)?;
+                let reference = reference.map(str::to_owned);
+                self.answers.push(Box::pin(async move { Reply { reference, event: answered.await } }));
+                Ok(Some(mail))
             }
         }
     }
 
-    /// Whether the client may say how an agent is.
-    fn may_report(&self) -> Result<(), Fault> {
-        if self.seat.pass().principal().id.kind() == PrincipalKind::Agent {
+    /// Whether there may be one more request without an answer.
+    fn may_ask(&self) -> Result<(), Fault> {
+        if self.answers.len() < self.limits.requests {
             return Ok(());
         }
-        let fault = Fault::new("permission_denied", "Only agents have a status.");
-        let hint =
-            "Connect with an agent's API key (triproom key create), or with ?name=agent:… while authentication is off.";
-        Err(fault.hint(hint))
+        Err(busy("Too many requests are unanswered."))
     }
 
     /// A newer token was looked at.
@@ -307,8 +339,7 @@ impl Session {
 
     fn say(&self, connection: &Connection, event: &Event, reference: Option<&str>) {
         let json = event.encode(Some(self.seat.pass().room()), Timestamp::now(), None, reference);
-        let frame = Protocol::Events.frame(&ServerMessage::Event(json)).expect("it has events");
-        connection.outbox().control(Instant::now(), &frame);
+        say_json(connection, json);
     }
 
     fn plan_expiring(&mut self) {
@@ -323,6 +354,19 @@ impl Session {
 
     fn expiry(&self) -> Expiry {
         Expiry { expires_at: self.expires_at().map(moment) }
+    }
+}
+
+fn say_json(connection: &Connection, json: Bytes) {
+    let frame = Protocol::Events.frame(&ServerMessage::Event(json)).expect("it has events");
+    connection.outbox().control(Instant::now(), &frame);
+}
+
+/// What comes next of what is kept. Cancel-safe.
+async fn follow(follower: &mut Option<Follower>) -> Result<Followed, RoomClosed> {
+    match follower {
+        Some(follower) => follower.next().await,
+        None => std::future::pending().await,
     }
 }
 

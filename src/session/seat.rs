@@ -8,9 +8,11 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::select_all;
+use tokio::sync::oneshot;
 
 use crate::access::{Credential, Pass, PassChange, PassEnd};
 use crate::hub::Hub;
+use crate::hub::follower::Follower;
 use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::line::Line;
 use crate::hub::mail::Mail;
@@ -60,28 +62,27 @@ impl Seat {
 
     /// Tells the room that the client is here, and how it is spoken to.
     pub async fn take(&self, protocol: Protocol, outbox: Arc<Outbox>) -> Result<(), RoomFailed> {
-        self.arrive(protocol, outbox, None).await
+        self.send(Mail::Join(Line::new(self.id, protocol, outbox), self.arrival(None))).await
     }
 
-    /// The same for a JSON socket, with what it is told first.
-    pub async fn take_as_listener(&self, outbox: Arc<Outbox>, greeting: Greeting) -> Result<(), RoomFailed> {
-        self.arrive(Protocol::Events, outbox, Some(Box::new(greeting))).await
+    /// The same for a JSON socket, with what it is told first. Returns when it was told, with what follows of the log.
+    pub async fn take_as_listener(&self, outbox: Arc<Outbox>, greeting: Greeting) -> Result<Follower, RoomFailed> {
+        let after = greeting.cursor;
+        let (reply, following) = oneshot::channel();
+        let line = Line::new(self.id, Protocol::Events, outbox);
+        self.send(Mail::Listen(line, self.arrival(Some(Box::new(greeting))), reply)).await?;
+        let following = following.await.map_err(|_| RoomFailed)?;
+        Ok(self.hub.follower(self.pass.room(), following, after))
     }
 
-    async fn arrive(
-        &self,
-        protocol: Protocol,
-        outbox: Arc<Outbox>,
-        greeting: Option<Box<Greeting>>,
-    ) -> Result<(), RoomFailed> {
-        let arrival = Arrival {
+    fn arrival(&self, greeting: Option<Box<Greeting>>) -> Arrival {
+        Arrival {
             connection: self.id,
             principal: Arc::new(self.pass.principal().clone()),
             writes: self.pass.writes(),
             receipt: self.receipt,
             greeting,
-        };
-        self.send(Mail::Join(Line::new(self.id, protocol, outbox), arrival)).await
+        }
     }
 
     /// Tells the room that the client is gone. A room that failed needs not be told.

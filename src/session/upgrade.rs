@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use bytes::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -25,6 +25,7 @@ use super::{events, yjs};
 use crate::access::{Access, Stranger};
 use crate::hub::{Counted, Hub};
 use crate::room::id::RoomId;
+use crate::room::kept::EventSeq;
 use crate::wire::close::CloseReason;
 use crate::wire::room_path::decode_room_name;
 
@@ -87,7 +88,8 @@ enum Purpose {
     /// A Hocuspocus client.
     Hocuspocus,
     /// A JSON socket in its room.
-    Events(RoomId),
+    /// with the event behind which kept ones are to follow.
+    Events(RoomId, Option<EventSeq>),
     /// The client is told why not: it would see no HTTP status, but it sees a close code.
     Refuse(CloseReason),
 }
@@ -110,7 +112,7 @@ impl Sessions {
     /// Answers a request to open a JSON socket; `room` is what names the room, as it came.
     pub fn open_events(&self, room: &str, request: &mut Request<Body>) -> Result<Response<Body>, UpgradeError> {
         let purpose = match RoomId::parse(&decode_room_name(room), self.options.room_name_bytes) {
-            Ok(room) => Purpose::Events(room),
+            Ok(room) => Purpose::Events(room, cursor(request.uri())),
             Err(_) => Purpose::Refuse(CloseReason::BadRoomName),
         };
         self.open(purpose, request)
@@ -138,7 +140,7 @@ impl Sessions {
             presence_bytes: self.options.presence_bytes,
             ids: Arc::clone(&self.ids),
         };
-        let room = if let Purpose::Yjs(room) | Purpose::Events(room) = &purpose { room.as_str() } else { "" };
+        let room = if let Purpose::Yjs(room) | Purpose::Events(room, _) = &purpose { room.as_str() } else { "" };
         let span = tracing::info_span!("connection", id = self.ids.fetch_add(1, Ordering::Relaxed), room);
         let session = serve(purpose, upgrade, counted, Box::new(door), self.options);
         tokio::spawn(session.instrument(span));
@@ -155,7 +157,7 @@ async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box
         Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
         // Boxed, because a y-websocket connection should not be as big as one that carries many documents.
         Purpose::Hocuspocus => Box::pin(hocuspocus::serve(connection, door, options.hocuspocus)).await,
-        Purpose::Events(room) => Box::pin(events::serve(connection, door, room, options.events)).await,
+        Purpose::Events(room, after) => Box::pin(events::serve(connection, door, room, after, options.events)).await,
         Purpose::Refuse(reason) => {
             connection.finish(reason).await;
             reason
@@ -163,6 +165,13 @@ async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box
     };
     tracing::debug!(reason = reason.label(), "disconnected");
     counted.closed(reason);
+}
+
+/// `?cursor=`: the newest kept event that the client knows. What is none is as if it knew one that nobody does.
+fn cursor(uri: &Uri) -> Option<EventSeq> {
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let (_, cursor) = query.find(|(key, _)| key == "cursor")?;
+    Some(cursor.parse().map_or(EventSeq::MAX, EventSeq))
 }
 
 /// Takes the socket out of hyper; whatever hyper read beyond the request comes along.

@@ -30,7 +30,7 @@ pub(super) fn announce(batch: &Batch, committed: &Committed) {
     let mut all: HashMap<*const Progress, Announcement<'_>> = HashMap::new();
     for row in &batch.rows {
         let handle = all.entry(Arc::as_ptr(&row.progress));
-        handle.or_insert_with(|| Announcement::new(&row.progress, &row.room)).durable = Some(row.position);
+        handle.or_insert_with(|| Announcement::new(&row.progress, row.life.room())).durable = Some(row.position);
     }
     for (event, numbered) in batch.news.events.iter().zip(&committed.events) {
         let handle = all.entry(Arc::as_ptr(&event.progress));

@@ -2,7 +2,7 @@
 //! Room logs append to it, the writer takes batches from it and settles them, loading reads it. One short lock, never
 //! held over an await. It must never forget anything before the writer settled it, and it knows no database.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -26,7 +26,8 @@ use crate::room::kept::{EventPosition, NewEvent};
 pub(super) struct QueuedRow {
     pub(super) sequence: Sequence,
     pub(super) data: Bytes,
-    pub(super) room: RoomId,
+    /// Of the room that it was said in: another one of its name gets nothing of it.
+    pub(super) life: Arc<Life>,
     pub(super) progress: Arc<Progress>,
     pub(super) position: LogPosition,
 }
@@ -117,18 +118,15 @@ impl Ledger {
         match id {
             // Deleted here meanwhile: what was read is of the old room.
             _ if life.has_ended() => return,
-            Some(id) if !life.is_of(id) => return self.lives.end_this(life),
+            Some(id) if !life.is_of(id) => return self.end(life),
             // Its first rows may have come just after it was read.
             None if life.id().is_some() => return,
             _ => {}
         }
         let mut state = self.lock();
         if let Some(account) = state.rooms.get_mut(room) {
-            (account.committed, account.bytes) = (sequences, bytes);
-            if account.queued == 0 {
-                // It may be of a room that was deleted by somebody else.
-                account.id = id;
-            }
+            // It may have been of a room that was deleted by somebody else.
+            (account.id, account.committed, account.bytes) = (id, sequences, bytes);
         } else if !sequences.is_empty() {
             let account = Account { id, committed: sequences, bytes, queued: 0 };
             state.rooms.insert(room.clone(), account);
@@ -149,7 +147,7 @@ impl Ledger {
     /// Queues `rows`, the first of which is the one after `position` of its handle.
     pub(super) fn append(
         &self,
-        life: &Life,
+        life: &Arc<Life>,
         rows: Vec<Bytes>,
         progress: &Arc<Progress>,
         position: LogPosition,
@@ -171,14 +169,8 @@ impl Ledger {
         for (position, data) in (position.0 + 1..).zip(rows) {
             let sequence = Sequence(state.next);
             state.next += 1;
-            let progress = Arc::clone(progress);
-            state.queue.push_back(QueuedRow {
-                sequence,
-                data,
-                room: room.clone(),
-                progress,
-                position: LogPosition(position),
-            });
+            let (life, progress) = (Arc::clone(life), Arc::clone(progress));
+            state.queue.push_back(QueuedRow { sequence, data, life, progress, position: LogPosition(position) });
         }
         drop(guard);
         self.work.notify_one();
@@ -268,15 +260,12 @@ impl Ledger {
     /// The ids of the batch's rooms, as far as they are known.
     pub(super) fn known_ids(&self, batch: &Batch) -> HashMap<RoomId, Option<i64>> {
         let mut ids = HashMap::new();
-        for room in batch.rooms() {
-            if !ids.contains_key(room) {
-                ids.insert(room.clone(), None);
-            }
-        }
         let state = self.lock();
-        for (room, id) in &mut ids {
-            let booked = state.rooms.get(room).and_then(|account| account.id);
-            *id = booked.or_else(|| self.lives.current(room).id());
+        for life in batch.lives() {
+            if !ids.contains_key(life.room()) {
+                let booked = || state.rooms.get(life.room()).and_then(|account| account.id);
+                ids.insert(life.room().clone(), life.id().or_else(booked));
+            }
         }
         ids
     }
@@ -285,32 +274,33 @@ impl Ledger {
     /// were deleted by somebody else: their lives end, and what they said is not durable.
     pub(super) fn settle(&self, batch: &Batch, committed: &Committed) {
         let ids = &committed.ids;
-        let mut groups: HashMap<&RoomId, (Vec<Sequence>, u64)> = HashMap::with_capacity(ids.len());
+        let mut groups: HashMap<&RoomId, (&Life, Vec<Sequence>, u64)> = HashMap::with_capacity(ids.len());
         let mut freed = batch.news.bytes();
         for row in &batch.rows {
-            let (sequences, bytes) = groups.entry(&row.room).or_default();
+            let (_, sequences, bytes) = groups.entry(row.life.room()).or_insert_with(|| (&row.life, Vec::new(), 0));
             sequences.push(row.sequence);
             *bytes += row.data.len() as u64;
             freed += row.data.len() as u64 + ROW_OVERHEAD;
         }
-        let rooms: HashSet<&RoomId> = groups.keys().copied().chain(batch.news.rooms()).collect();
-        let gone = rooms.into_iter().filter(|room| !ids.contains_key(*room));
+        let lives: HashMap<&RoomId, &Arc<Life>> = batch.lives().map(|life| (life.room(), life)).collect();
         let mut state = self.lock();
-        for (room, (sequences, bytes)) in groups {
-            let account = state.rooms.get_mut(room).expect("a room with queued rows has an account");
-            account.id = ids.get(room).copied();
-            account.queued -= sequences.len();
-            account.bytes += bytes;
-            account.committed.extend_from_slice(&sequences);
-        }
-        for (room, id) in ids {
-            self.lives.current(room).is_of(*id);
+        for (room, (life, sequences, bytes)) in groups {
+            // The account of a room that ended meanwhile is gone, or another one's.
+            if let Some(account) = state.rooms.get_mut(room).filter(|_| !life.has_ended()) {
+                account.id = ids.get(room).copied();
+                account.queued -= sequences.len();
+                account.bytes += bytes;
+                account.committed.extend_from_slice(&sequences);
+            }
         }
         state.unsaved -= freed;
         state.in_flight = None;
         drop(state);
-        for room in gone {
-            self.deleted(room);
+        for (room, life) in lives {
+            match ids.get(room) {
+                Some(id) => _ = life.is_of(*id),
+                None => self.end(life),
+            }
         }
         // After the account is right.
         announce(batch, committed);
@@ -328,19 +318,27 @@ impl Ledger {
         }
     }
 
-    /// The room was deleted from the file: ends its life and forgets its rows, those that wait too. The writer calls this
-    /// between two batches.
+    /// The room was deleted from the file. The writer calls this between two batches.
     pub(super) fn deleted(&self, room: &RoomId) {
+        debug_assert!(self.lock().in_flight.is_none(), "a batch in flight may hold rows of the room");
+        self.end(&self.lives.current(room));
+    }
+
+    /// The room of this life is gone: forgets its rows, those that wait too. A later one of its name is another room.
+    pub(super) fn end(&self, life: &Life) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        debug_assert!(state.in_flight.is_none(), "a batch in flight may hold rows of the room");
-        self.lives.end(room);
+        if life.has_ended() {
+            return;
+        }
+        self.lives.end(life);
+        let room = life.room();
         let mut dropped = Vec::new();
         let queued = state.rooms.remove(room).map_or(0, |account| account.queued);
         if queued > 0 {
             let mut freed = 0;
             state.queue.retain(|row| {
-                let stays = row.room != *room;
+                let stays = !row.life.has_ended();
                 if !stays {
                     freed += row.data.len() as u64 + ROW_OVERHEAD;
                     dropped.push(Arc::clone(&row.progress));
@@ -368,7 +366,7 @@ impl Ledger {
         let mut unsaved = Vec::with_capacity(account.queued);
         if account.queued > 0 {
             let in_flight = state.in_flight.iter().flat_map(|batch| &batch.rows);
-            let rows = in_flight.chain(&state.queue).filter(|row| row.room == *room);
+            let rows = in_flight.chain(&state.queue).filter(|row| row.life.room() == room && !row.life.has_ended());
             unsaved.extend(rows.map(|row| (row.sequence, row.data.clone())));
         }
         RoomView { settled, committed: account.committed.clone(), unsaved }
@@ -432,8 +430,8 @@ impl Batch {
         self.rows.len() + self.news.len()
     }
 
-    /// The rooms that it is of, some more than once.
-    pub(super) fn rooms(&self) -> impl Iterator<Item = &RoomId> {
-        self.rows.iter().map(|row| &row.room).chain(self.news.rooms())
+    /// The lives that it is of, some more than once; of each name one.
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Arc<Life>> {
+        self.rows.iter().map(|row| &row.life).chain(self.news.lives())
     }
 }

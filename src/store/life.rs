@@ -1,6 +1,6 @@
 //! The lives of rooms: each deletion ends one, and a room of the same name afterwards is another.
-//! Room logs and compactions hold the life in which they began, so that neither writes into the next one; the ledger ends
-//! lives. It must never remember a room that nobody holds.
+//! Room logs, compactions and what waits to be written hold the life in which they began, so that nothing of it gets into the
+//! next one; the ledger ends lives. It must never remember a room that nobody holds.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,9 +33,7 @@ impl Life {
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
-}
 
-impl Life {
     /// The room's number in the database, as far as it is known.
     pub(super) fn id(&self) -> Option<i64> {
         self.id.get().copied()
@@ -64,16 +62,8 @@ impl Lives {
         life
     }
 
-    /// Ends the present life of `room`.
-    pub(super) fn end(&self, room: &RoomId) {
-        let life = self.lock().remove(room);
-        if let Some(life) = life.and_then(|life| life.upgrade()) {
-            life.ended.store(true, Ordering::Release);
-        }
-    }
-
     /// Ends this life, and no later one.
-    pub(super) fn end_this(&self, life: &Life) {
+    pub(super) fn end(&self, life: &Life) {
         let mut rooms = self.lock();
         life.ended.store(true, Ordering::Release);
         if rooms.get(&life.room).is_some_and(|present| std::ptr::eq(present.as_ptr(), life)) {
@@ -109,9 +99,10 @@ mod tests {
         let lives = Arc::new(Lives::default());
         let (first, same, other) = (lives.current(&room("r")), lives.current(&room("r")), lives.current(&room("s")));
         assert!(Arc::ptr_eq(&first, &same));
-        lives.end(&room("r"));
+        lives.end(&first);
         assert!(first.has_ended() && same.has_ended() && !other.has_ended());
         let second = lives.current(&room("r"));
+        lives.end(&same);
         drop((first, same));
         assert!(!second.has_ended());
         assert!(Arc::ptr_eq(&second, &lives.current(&room("r"))), "the first one's end left the second alone");
@@ -123,7 +114,7 @@ mod tests {
         let held = lives.current(&room("r"));
         drop(lives.current(&room("r")));
         drop(lives.current(&room("s")));
-        lives.end(&room("never held"));
+        lives.end(&lives.current(&room("ended")));
         assert_eq!(lives.lock().len(), 1);
         drop(held);
         assert_eq!(lives.lock().len(), 0);

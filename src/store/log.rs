@@ -110,6 +110,11 @@ impl RoomLog {
         self.life.has_ended()
     }
 
+    /// The room was deleted by somebody else, who may have made another one of its name: nothing more of this one is written.
+    pub fn end(&self) {
+        self.ledger.end(&self.life);
+    }
+
     /// Which room of its name it is, as far as that is known.
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.life.id().map(Incarnation)

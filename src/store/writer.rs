@@ -148,7 +148,7 @@ impl Writer {
     async fn compact(&mut self, job: CompactionJob) -> Result<(), GaveUp> {
         let CompactionJob { write, reply } = job;
         if write.life.has_ended() {
-            // Deletions end lives here and nowhere else, so it will not end before the commit either.
+            // When it ends in spite of this before the commit, the database has another room, or none, and says so.
             let _ = reply.send(Ok(Compaction::Lost));
             return Ok(());
         }

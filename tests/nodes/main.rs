@@ -11,6 +11,7 @@ mod client;
 mod database;
 mod failing;
 mod house;
+mod kept;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../server/listener.rs"]
 mod listener;

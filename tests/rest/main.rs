@@ -14,6 +14,7 @@ mod conditions;
 mod description;
 mod document;
 mod door;
+mod events;
 mod examples;
 mod http;
 mod idempotency;

@@ -8,6 +8,7 @@ mod drain;
 mod events;
 mod hocuspocus;
 mod house;
+mod kept;
 mod listener;
 mod races;
 mod rooms;

@@ -248,6 +248,47 @@ fn event(body: &'static str) -> NewEvent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_room_that_the_other_deleted_does_not_hold_up_the_next_one_of_its_name() {
+    let (database, one, other) = two().await;
+    write(&one, "s", "a").await;
+    write(&one, "r", "old").await;
+    let (mut operator, mut watcher) = (database.connect().await, database.connect().await);
+    let mut old = one.log(&room("r"));
+    one.load(&room("r")).await.unwrap();
+    // Its writer is held up with rows of the old room in flight and behind.
+    let mut held = sqlx::Connection::begin(&mut operator).await.unwrap();
+    sqlx::query("SELECT id FROM rooms WHERE name = 's' FOR UPDATE").execute(&mut *held).await.unwrap();
+    let mut elsewhere = one.log(&room("s"));
+    append(&mut elsewhere, "b");
+    append(&mut old, "in flight, maybe");
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    append(&mut old, "behind");
+    other.delete_room(&room("r")).await.unwrap();
+    write(&other, "r", "new").await;
+    old.end();
+
+    let mut new = one.log(&room("r"));
+    assert_eq!(text(&one.load(&room("r")).await.unwrap()), "new");
+    append(&mut new, ", too");
+    held.rollback().await.unwrap();
+    durable(&mut new).await;
+    assert!(old.has_ended() && !new.has_ended());
+    for store in [&one, &other] {
+        let stored = store.load(&room("r")).await.unwrap();
+        let mut rows: Vec<&[u8]> = stored.rows.iter().map(|row| &row.data[..]).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [&b", too"[..], b"new"]);
+    }
+    assert_eq!(one.unsaved_bytes(), 0);
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_in_a_room_that_the_other_deletes_are_not_kept() {
     let (database, one, other) = two().await;
     write(&one, "s", "a").await;

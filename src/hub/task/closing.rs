@@ -25,7 +25,8 @@ impl RoomTask {
         let draining = self.leaving.is_draining();
         let rested = now.duration_since(since) >= self.shared.options.room_idle;
         let busy = self.saving.is_holding() || !self.room().is_settled() || !self.mail.is_empty();
-        if !(draining || rested) || busy {
+        let is_used = self.room().has_guests() && !draining;
+        if !(draining || rested) || busy || is_used {
             return false;
         }
         draining || !self.saving.compact_before_closing(now, &self.shared.lane)
@@ -51,7 +52,7 @@ impl Drop for RoomTask {
         self.mail.close();
         let rest = std::iter::from_fn(|| self.mail.try_recv().ok());
         for mail in self.waiting.drain(..).chain(rest) {
-            if let Mail::Join(line, _) = mail {
+            if let Mail::Join(line, _) | Mail::Listen(line, ..) = mail {
                 line.close(CloseReason::TryAgain);
             }
         }

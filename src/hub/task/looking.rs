@@ -143,6 +143,10 @@ impl RoomTask {
             }
             None => self.deleted = self.looking.own.is_some(),
         }
+        if self.deleted {
+            // What still waits to be written must not hold up another room of this name.
+            self.saving.end();
+        }
         self.waiting.extend(doubts.into_iter().filter(|mail| match mail {
             Mail::Node(NodeNews::Said { message: NodeMessage::Digest { incarnation, .. }, .. }) => {
                 incarnation.is_none() || *incarnation == stored

@@ -65,7 +65,7 @@ impl RoomTask {
     pub(super) async fn rebuild(&mut self) -> Result<(), RoomLost> {
         self.shared.metrics.rebuilds.increment(1);
         tracing::warn!("an update broke the document in memory; it is loaded anew without it");
-        let document = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
+        let (document, _) = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
         self.room().replace_document(document);
         Ok(())
     }

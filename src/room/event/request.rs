@@ -7,8 +7,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::Fault;
+use super::post::{AgentCommand, AgentHandoff, AgentOutput, AgentTask, ChatMessage, Post};
 use super::status::AgentStatus;
+use super::{AGENT_COMMAND, AGENT_HANDOFF, AGENT_TASK, CHAT_MESSAGE, Fault};
 
 /// The most characters of a request's `ref`.
 pub const REFERENCE_MAX: usize = 200;
@@ -31,6 +32,21 @@ pub enum Request {
     /// What an agent says of itself. It is told to everybody and not answered.
     #[serde(rename = "agent.status")]
     Status(Box<AgentStatus>),
+    /// Something for everybody, kept. The answer is `ack` when it is durable. Commenters and up.
+    #[serde(rename = "chat.message")]
+    Chat(Box<ChatMessage>),
+    /// How far a task is, kept. The answer is `ack`. Agents only.
+    #[serde(rename = "agent.task")]
+    Task(Box<AgentTask>),
+    /// What an agent is to do, or all of them, kept. The answer is `ack`. Editors and up; to all agents, admins.
+    #[serde(rename = "agent.command")]
+    Command(Box<AgentCommand>),
+    /// Something for another agent, kept. The answer is `ack`. Agents only.
+    #[serde(rename = "agent.handoff")]
+    Handoff(Box<AgentHandoff>),
+    /// A piece of a text. It is answered when it is the last one: `ack`, when the message is durable. Agents only.
+    #[serde(rename = "agent.output")]
+    Output(AgentOutput),
     /// A newer token of the same principal. The answer is `auth.refreshed`.
     #[serde(rename = "auth.refresh")]
     Refresh(Refresh),
@@ -42,7 +58,19 @@ pub enum Request {
 /// The one request that may be long.
 pub const PATCH: &str = "doc.patch";
 /// The names of all requests.
-pub const TYPES: [&str; 6] = ["doc.read", PATCH, "doc.subscribe", "agent.status", "auth.refresh", "ping"];
+pub const TYPES: [&str; 11] = [
+    "doc.read",
+    PATCH,
+    "doc.subscribe",
+    "agent.status",
+    CHAT_MESSAGE,
+    AGENT_TASK,
+    AGENT_COMMAND,
+    AGENT_HANDOFF,
+    "agent.output",
+    "auth.refresh",
+    "ping",
+];
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, ToSchema)]
@@ -79,6 +107,19 @@ pub enum DryRun {
     No,
     /// It is not, and what it would do is said.
     Yes,
+}
+
+impl Request {
+    /// What of it is kept, if it is.
+    pub fn post(self) -> Result<Post, Self> {
+        match self {
+            Self::Chat(message) => Ok(Post::Chat(message)),
+            Self::Task(task) => Ok(Post::Task(task)),
+            Self::Command(command) => Ok(Post::Command(command)),
+            Self::Handoff(handoff) => Ok(Post::Handoff(handoff)),
+            other => Err(other),
+        }
+    }
 }
 
 impl From<bool> for DryRun {
@@ -171,6 +212,15 @@ fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<
             let status: Box<AgentStatus> = read_data(data)?;
             status.check().map_err(|fault| fault.below("/data"))?;
             Ok(Request::Status(status))
+        }
+        CHAT_MESSAGE => read_data(data).map(Request::Chat),
+        AGENT_TASK => read_data(data).map(Request::Task),
+        AGENT_COMMAND => read_data(data).map(Request::Command),
+        AGENT_HANDOFF => read_data(data).map(Request::Handoff),
+        "agent.output" => {
+            let output: AgentOutput = read_data(data)?;
+            output.check().map_err(|fault| fault.below("/data"))?;
+            Ok(Request::Output(output))
         }
         "auth.refresh" => read_data(data).map(Request::Refresh),
         "ping" => Ok(Request::Ping),

@@ -3,30 +3,33 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use json_patch::jsonptr::Pointer;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 
 use crate::access::{Action, Denial, Pass};
 use crate::hub::lane::HEAVY_BYTES;
+use crate::hub::mail::Mail;
 use crate::hub::visit::{Visit, VisitError};
 use crate::hub::{EnterError, Hub};
 use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
-use crate::room::event::{Added, Content, Difference, Event, Fault, Patched, Previewed, SocketLimits};
+use crate::room::event::{Ack, Added, Content, Difference, Event, Fault, Patched, Previewed, SocketLimits};
 use crate::room::patch::{Context, Patch, PatchError, Preview, ValueChange};
-use crate::room::request::RequestRefusal;
+use crate::room::request::{Answer, Ask, RequestRefusal};
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
 
 /// When to try again what cannot be done at the moment.
 const LATER: Duration = Duration::from_secs(1);
 
-/// What is said in answer.
-pub(super) struct Answer {
+/// What is said in answer, if anything is.
+pub(super) struct Reply {
     pub reference: Option<String>,
-    pub event: Event,
+    pub event: Option<Event>,
 }
 
 /// Begins to ask. What is wrong already is said at once.
@@ -76,6 +79,35 @@ enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
     Preview(Patch, Option<Version>),
+}
+
+/// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
+pub(super) fn say(
+    pass: &Pass,
+    request: Request,
+) -> Result<(Mail, impl Future<Output = Option<Event>> + Send + use<>), Fault> {
+    let by = Arc::new(pass.principal().clone());
+    let (action, client_id, ask) = match request.post() {
+        Ok(mut post) => {
+            post.check(by.id.kind()).map_err(|fault| fault.below("/data"))?;
+            (Action::from(&post), post.client_id().map(str::to_owned), Ask::Post { by, post: Box::new(post) })
+        }
+        Err(Request::Output(output)) => {
+            (Action::Report, Some(output.message.clone()), Ask::Output { by, output: Box::new(output) })
+        }
+        Err(_) => unreachable!("nothing else is said to everybody"),
+    };
+    pass.may(action).allowed().map_err(denied)?;
+    let (reply, answer) = oneshot::channel();
+    let answered = async move {
+        match answer.await {
+            Ok(Answer::Kept(seq)) => Some(Event::Ack(Ack { id: seq.0.to_string(), client_id })),
+            Ok(Answer::Refused(refusal)) => Some(Event::Error(refused(refusal))),
+            Ok(_) => None,
+            Err(_) => Some(Event::Error(failed(VisitError::Failed))),
+        }
+    };
+    Ok((Mail::Ask(ask, reply, None), answered))
 }
 
 /// In whose name operations are done, and what their new ids are made of.
@@ -139,12 +171,12 @@ fn closed(error: EnterError) -> Fault {
     Fault::new("try_again", format!("{error}.")).retry_after(LATER)
 }
 
-fn denied(denial: Denial) -> Fault {
+pub(super) fn denied(denial: Denial) -> Fault {
     let fault = Fault::new("permission_denied", format!("This is not allowed: {denial}."));
     if let Denial::Forbidden { needs } = denial { fault.expected(format!("the role {needs}")) } else { fault }
 }
 
-fn failed(error: VisitError) -> Fault {
+pub(super) fn failed(error: VisitError) -> Fault {
     match error {
         VisitError::Refused(refusal) => refused(refusal),
         VisitError::Malformed(_) | VisitError::Failed => {
@@ -166,6 +198,7 @@ fn refused(refusal: RequestRefusal) -> Fault {
         RequestRefusal::Unreadable(_) => unreadable(),
         RequestRefusal::TooLarge => Fault::new("document_too_large", message),
         RequestRefusal::Harmful => Fault::new("malformed_update", message),
+        RequestRefusal::Unfit(fault) => *fault,
     }
 }
 

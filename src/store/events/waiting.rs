@@ -113,10 +113,9 @@ impl News {
         self.events.len() + self.latest.len()
     }
 
-    /// The rooms that they are of, some more than once.
-    pub(in crate::store) fn rooms(&self) -> impl Iterator<Item = &RoomId> {
-        let lives = self.events.iter().map(|event| &event.life).chain(self.latest.iter().map(|latest| &latest.life));
-        lives.map(|life| life.room())
+    /// The lives that they are of, some more than once.
+    pub(in crate::store) fn lives(&self) -> impl Iterator<Item = &Arc<Life>> {
+        self.events.iter().map(|event| &event.life).chain(self.latest.iter().map(|latest| &latest.life))
     }
 
     /// What they take from the budget.

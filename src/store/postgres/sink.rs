@@ -184,7 +184,7 @@ async fn insert_rows(
     ids: &HashMap<RoomId, i64>,
     pooler: Pooler,
 ) -> Result<(), StoreError> {
-    let rows = rows.iter().filter_map(|row| Some(SealedRow::new(row, *ids.get(&row.room)?)));
+    let rows = rows.iter().filter_map(|row| Some(SealedRow::new(row, *ids.get(row.life.room())?)));
     let (mut rooms, mut sequences, mut checksums, mut data) = (vec![], vec![], vec![], vec![]);
     for SealedRow { row, room, checksum } in rows {
         rooms.push(room);

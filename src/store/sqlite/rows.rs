@@ -36,7 +36,7 @@ pub(super) async fn commit_batch(
 ) -> Result<Committed, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let ids = room_ids(&mut transaction, known).await?;
-    let rows: Vec<SealedRow<'_>> = batch.rows.iter().map(|row| SealedRow::new(row, ids[&row.room])).collect();
+    let rows: Vec<SealedRow<'_>> = batch.rows.iter().map(|row| SealedRow::new(row, ids[row.life.room()])).collect();
     if attempt == Attempt::First || !already_there(&mut transaction, &rows).await? {
         insert(&mut transaction, &rows).await?;
     }

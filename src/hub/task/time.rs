@@ -1,0 +1,49 @@
+//! When a room's task has something to do though nothing happens, and what it does then. Part of `task`.
+
+use std::time::{Duration, Instant};
+
+use super::{RETRY, RoomTask};
+use crate::room::effects::Effects;
+
+impl RoomTask {
+    pub(super) fn keep_time(&mut self) {
+        let now = Instant::now();
+        self.saving.hand_over();
+        let admission = self.saving.admission(0);
+        for (to, message) in self.room().tick(now, admission) {
+            self.members.send(now, to, &message);
+        }
+        self.expiry = self.room().next_tick();
+        let shares = self.room().share_due(now).shares;
+        self.share(shares);
+        let spoken = self.room().speak_due(now);
+        self.carry_out(now, spoken);
+        self.flush(now, &Effects::default());
+        let room = self.room.as_ref().expect("the room is away only within a turn");
+        self.members.check(now, || room.state_vector());
+        self.leaving.send_away(now, &mut self.members);
+    }
+
+    /// When something is to be done though nothing happens.
+    pub(super) fn deadline(&mut self) -> Instant {
+        let now = Instant::now();
+        let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
+        let leaving = self.leaving.next();
+        let closing = self.closing_time(now);
+        let sharing = self.room().next_share();
+        let (showing, hearing) = (self.room().next_showing(), self.room().next_hearing());
+        let times = [
+            self.room().next_speaking(),
+            showing,
+            hearing,
+            sharing,
+            self.expiry,
+            self.members.next_check(),
+            self.presence_due,
+            retry,
+            closing,
+            leaving,
+        ];
+        times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
+    }
+}

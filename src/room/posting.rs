@@ -1,0 +1,130 @@
+//! What a room keeps beside its document: takes what is said, hands it to the log, and tells everybody, in the order of the
+//! log, when it is there. The part of `Room` that does so.
+//! It must never tell of anything that is not durable, nor answer for it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::effects::Effects;
+use super::event::post::Post;
+use super::event::{Event, Party};
+use super::journal::{Journal, KeptEvent};
+use super::kept::{CommittedEvent, EventKind, EventOrigin, EventPosition, EventSeq, EventStanding, NewEvent};
+use super::node::{NodeMessage, Recipient};
+use super::principal::Principal;
+use super::request::{Answer, RequestId};
+use super::room::Room;
+
+/// See the module. Owned by `Room`.
+pub(super) struct Posting {
+    /// What was given to the log and is not known to be there, in the order of its positions.
+    given: VecDeque<Given>,
+    /// The position of the last of them.
+    position: EventPosition,
+    journal: Journal,
+}
+
+struct Given {
+    kind: EventKind,
+    body: Bytes,
+    /// Who waits for it.
+    request: Option<RequestId>,
+}
+
+impl Posting {
+    /// Of a room in whose log `last` is the newest event.
+    pub fn new(last: EventSeq) -> Self {
+        Self { given: VecDeque::new(), position: EventPosition(0), journal: Journal::new(last) }
+    }
+
+    /// Whether all that was given to the log is there.
+    pub fn is_settled(&self) -> bool {
+        self.given.is_empty()
+    }
+}
+
+/// The same moment as the store counts it.
+fn system_time(at: Timestamp) -> SystemTime {
+    let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+impl Room {
+    /// Says which is the newest event in the log of the room that opens.
+    pub fn remember(&mut self, last: EventSeq) {
+        self.posting = Posting::new(last);
+    }
+
+    /// Somebody says something that is kept; it is answered when it is durable. The same `client_id` of the same sender is
+    /// the same thing.
+    pub(super) fn post(&mut self, request: RequestId, by: &Principal, post: Post, effects: &mut Effects) {
+        let origin = post.client_id().map(|client_id| EventOrigin::of(&by.id, client_id));
+        self.keep(Some(request), origin, &post.into_event(), by, effects);
+    }
+
+    /// Gives an event to the log; `request` is answered when it is there.
+    pub(super) fn keep(
+        &mut self,
+        request: Option<RequestId>,
+        origin: Option<EventOrigin>,
+        event: &Event,
+        by: &Principal,
+        effects: &mut Effects,
+    ) {
+        let wall = self.wall();
+        let body = event.encode(None, wall, Some(&Party::from(by)), None);
+        let kind = event.kind();
+        self.posting.position.0 += 1;
+        self.posting.given.push_back(Given { kind: kind.clone(), body: body.clone(), request });
+        effects.keeps.push(NewEvent { at: system_time(wall), kind, origin, body });
+    }
+
+    /// Events are in the log: those who said them are answered, everybody is told.
+    pub fn committed(&mut self, now: Instant, events: &[CommittedEvent]) -> Effects {
+        let mut effects = Effects::default();
+        self.note_time(now);
+        for CommittedEvent { seq, standing, .. } in events {
+            let given = self.posting.given.pop_front().expect("each event of the log was given to it");
+            effects.answers.extend(given.request.map(|request| (request, Answer::Kept(*seq))));
+            if *standing == EventStanding::New {
+                let event = KeptEvent { seq: *seq, kind: given.kind, body: given.body };
+                if self.sharing.is_some() {
+                    effects.shares.push((Recipient::All, NodeMessage::Kept(event.clone())));
+                }
+                self.posting.journal.hear(now, event);
+            }
+        }
+        effects.kept = self.posting.journal.due(now);
+        effects
+    }
+
+    /// Another node says that an event is in the log.
+    pub(super) fn hear_kept(&mut self, now: Instant, event: KeptEvent, effects: &mut Effects) {
+        self.posting.journal.hear(now, event);
+        effects.kept.extend(self.posting.journal.due(now));
+    }
+
+    /// The newest event that was told of.
+    pub fn last_event(&self) -> EventSeq {
+        self.posting.journal.told()
+    }
+
+    /// Time passes: what waited for others that did not come is told, texts that grew are, and guests leave.
+    pub fn speak_due(&mut self, now: Instant) -> Effects {
+        let mut effects = Effects::default();
+        self.note_time(now);
+        effects.kept = self.posting.journal.due(now);
+        self.tell_outputs(now, &mut effects);
+        self.sweep_outputs(now, &mut effects);
+        self.show_guests_out(now, &mut effects);
+        effects
+    }
+
+    /// When `speak_due` has something to do.
+    pub fn next_speaking(&self) -> Option<Instant> {
+        [self.posting.journal.next_due(), self.next_output(), self.next_guest()].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,72 @@
+//! The log of events of a room on several nodes: one order for all, and nothing missed or doubled by whoever goes from one node
+//! to another, or whose node dies.
+
+use serde_json::{Value, json};
+
+use super::house::House;
+use super::listener::Listener;
+
+const MANY: &[&str] = &["--max-events", "10000", "--max-event-requests", "1000"];
+
+fn id(event: &Value) -> u64 {
+    event["id"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn everybody_hears_all_of_it_in_one_order_by_whatever_node() {
+    let house = House::open(3, MANY).await;
+    let mut speakers = Vec::new();
+    for (node, name) in ["ada", "bob"].into_iter().enumerate() {
+        speakers.push(Listener::join(house.nodes[node].address, "lisbon", &format!("name={name}")).await.0);
+    }
+    let (mut cleo, _) = Listener::join(house.nodes[2].address, "lisbon", "name=cleo").await;
+    for number in 0..100 {
+        for speaker in &mut speakers {
+            speaker.say("chat.message", json!({"text": number.to_string(), "client_id": number.to_string()})).await;
+        }
+    }
+    for listener in speakers.iter_mut().chain([&mut cleo]) {
+        for number in 1..=200 {
+            assert_eq!(id(&listener.until("chat.message", |_| true).await), number);
+        }
+    }
+    // The same again by another node is nothing new.
+    let (mut ada, _) = Listener::join(house.nodes[2].address, "lisbon", "name=ada").await;
+    let me = ada.ask("chat.message", json!({"text": "x"}), "ack").await;
+    assert_eq!(me["data"]["id"], "201");
+}
+
+#[tokio::test]
+async fn whoever_comes_back_by_another_node_after_a_kill_misses_nothing_that_was_acknowledged() {
+    let mut house = House::open(2, MANY).await;
+    let (mut bob, _) = Listener::join(house.nodes[1].address, "lisbon", "name=bob").await;
+    let (mut ada, _) = Listener::join(house.nodes[0].address, "lisbon", "name=ada").await;
+    let mut acknowledged = 0;
+    for number in 1..=40 {
+        let text = json!({"text": number.to_string(), "client_id": number.to_string()});
+        if number <= 30 {
+            acknowledged = id(&ada.ask("chat.message", text, "ack").await["data"]);
+        } else {
+            ada.say("chat.message", text).await;
+        }
+    }
+    house.nodes.remove(0).kill().await;
+    let (mut back, welcome) = Listener::join(house.nodes[0].address, "lisbon", "name=ada&cursor=10").await;
+    assert_eq!(welcome["cursor"], "10");
+    for number in 11..=acknowledged {
+        let event = back.until("chat.message", |_| true).await;
+        assert_eq!((id(&event), &event["data"]["text"]), (number, &json!(number.to_string())));
+    }
+    // Those who stayed hear what the dead node could not say any more, before what is new.
+    back.ask("chat.message", json!({"text": "again"}), "ack").await;
+    let mut last = 0;
+    loop {
+        let event = bob.until("chat.message", |_| true).await;
+        assert_eq!(id(&event), last + 1);
+        last += 1;
+        if event["data"]["text"] == "again" {
+            break;
+        }
+    }
+    assert!(last > acknowledged);
+}
