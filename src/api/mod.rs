@@ -35,6 +35,7 @@ mod schema;
 mod state;
 mod tickets;
 mod trip_schema;
+mod undo;
 mod ysweet;
 
 pub use layers::method_not_allowed;

@@ -20,6 +20,7 @@ pub mod registry;
 mod retaining;
 pub mod saving;
 mod task;
+pub mod undoing;
 pub mod visit;
 mod visitors;
 

@@ -29,6 +29,7 @@ pub const VERSION: u8 = 1;
 pub const FEATURES: &[&str] = &[
     "doc.read",
     "doc.patch",
+    "doc.undo",
     "doc.subscribe",
     "agent.status",
     "agent.task",
@@ -50,7 +51,11 @@ pub const AGENT_TASK: &str = "agent.task";
 pub const AGENT_COMMAND: &str = "agent.command";
 /// See there.
 pub const AGENT_HANDOFF: &str = "agent.handoff";
-/// All of them.
+/// See there.
+pub const DOC_EDITED: &str = "doc.edited";
+/// See there.
+pub const DOC_UNDONE: &str = "doc.undone";
+/// Those of them that clients say.
 pub const KEPT: [&str; 4] = [CHAT_MESSAGE, AGENT_TASK, AGENT_COMMAND, AGENT_HANDOFF];
 
 /// What the server says.
@@ -121,6 +126,12 @@ pub enum Event {
     /// The answer to `doc.patch`: nothing was changed, and why.
     #[serde(rename = "doc.rejected")]
     Rejected(Fault),
+    /// An agent's patch has changed something. Kept.
+    #[serde(rename = "doc.edited")]
+    Edited(Edited),
+    /// What an agent did was taken back: the answer to `doc.undo` when it is durable, and, kept, what everybody is told.
+    #[serde(rename = "doc.undone")]
+    Undone(Box<Undone>),
     /// All that is odd about the trip now: the latest set, which replaces the one before it.
     #[serde(rename = "trip.warning")]
     Warnings(Warnings),
@@ -351,6 +362,60 @@ pub struct Patched {
     pub added: Vec<Added>,
 }
 
+/// What an agent's patch has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Edited {
+    /// The run of the agent that it is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "plan-day-3")]
+    pub run: Option<String>,
+    /// What was done, in short: the names of the operations.
+    #[schema(example = "item.add ×2, note.append")]
+    pub summary: String,
+    /// JSON pointers to what was changed, added or removed; at most 200.
+    #[schema(example = json!(["/items/item-7k2m9qv4t1ab", "/notes"]))]
+    pub pointers: Vec<String>,
+    /// There are more than `pointers` can name.
+    pub more: bool,
+    /// Whether it is kept what was there before, so that `doc.undo` can take it back.
+    pub undoable: bool,
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Undone {
+    /// The document's version right after it.
+    pub version: String,
+    /// Whose changes.
+    #[schema(example = "agent:planner")]
+    pub agent: String,
+    /// In which run; without it, those outside of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "plan-day-3")]
+    pub run: Option<String>,
+    /// How many patches there were to take back: none when it was done before.
+    pub edits: usize,
+    /// JSON pointers to what was set back; at most 200.
+    #[schema(example = json!(["/items/item-7k2m9qv4t1ab"]))]
+    pub undone: Vec<String>,
+    /// What was not; at most 200.
+    pub kept: Vec<NotUndone>,
+    /// There are more of either.
+    pub more: bool,
+}
+
+/// Something that is not taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NotUndone {
+    /// JSON pointer to it.
+    #[schema(example = "/items/ab12/title")]
+    pub pointer: String,
+    /// Why: somebody has `changed` or `removed` it since; its id is `taken`; a text's `place_lost`; it is `too_much` at once;
+    /// the patch was `too_large` to be kept.
+    #[schema(example = "changed")]
+    pub why: &'static str,
+}
+
 /// Something that an operation has added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Added {
@@ -556,6 +621,8 @@ impl Event {
             Self::AgentTask(_) => AGENT_TASK,
             Self::AgentCommand(_) => AGENT_COMMAND,
             Self::AgentHandoff(_) => AGENT_HANDOFF,
+            Self::Edited(_) => DOC_EDITED,
+            Self::Undone(_) => DOC_UNDONE,
             _ => unreachable!("nothing else is kept"),
         };
         EventKind::parse(kind).expect("the name of an event is short")

@@ -30,6 +30,7 @@ use super::request::Requests;
 use super::role::Writes;
 use super::sharing::Sharing;
 use super::taking::{Said, Unwritten};
+use super::undoing::Undoing;
 use super::version::Version;
 use super::view::{DocumentView, ViewLimits};
 use super::writers::Writers;
@@ -74,6 +75,7 @@ pub struct Room {
     pub(super) guests: Guests,
     pub(super) outputs: Outputs,
     pub(super) posting: Posting,
+    pub(super) undoing: Undoing,
     /// As events name it.
     pub(super) name: Option<RoomId>,
     /// The time of the last turn,
@@ -107,6 +109,7 @@ impl Room {
             guests: Guests::default(),
             outputs: Outputs::default(),
             posting: Posting::new(EventSeq(0)),
+            undoing: Undoing::default(),
             name: None,
             now,
             clocks: (now, Timestamp::UNIX_EPOCH),

@@ -282,7 +282,7 @@ impl Session {
                 }));
                 Ok(None)
             }
-            Request::Read(_) | Request::Patch(_) => {
+            Request::Read(_) | Request::Patch(_) | Request::Undo(_) => {
                 self.may_ask()?;
                 let asked = ask(&self.door.hub, self.seat.pass(), request, self.limits)?;
                 let reference = reference.map(str::to_owned);

@@ -14,4 +14,5 @@ mod races;
 mod rooms;
 mod saving;
 mod slow;
+mod undo;
 mod unopened;

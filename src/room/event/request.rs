@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 use super::post::{AgentCommand, AgentHandoff, AgentOutput, AgentTask, ChatMessage, Post};
 use super::status::AgentStatus;
 use super::{AGENT_COMMAND, AGENT_HANDOFF, AGENT_TASK, CHAT_MESSAGE, Fault};
+use crate::room::principal::PrincipalId;
+use crate::room::run::{AgentRun, RunId};
 
 /// The most characters of a request's `ref`.
 pub const REFERENCE_MAX: usize = 200;
@@ -26,6 +28,9 @@ pub enum Request {
     /// Change the document. The answer is `doc.patched` when it is durable, or `doc.rejected`.
     #[serde(rename = "doc.patch")]
     Patch(PatchRequest),
+    /// Take back what an agent did. The answer is `doc.undone` when it is durable. Editors and up.
+    #[serde(rename = "doc.undo")]
+    Undo(UndoRequest),
     /// Hear of changes of the document otherwise than by default. There is no answer.
     #[serde(rename = "doc.subscribe")]
     Subscribe(Subscription),
@@ -58,9 +63,10 @@ pub enum Request {
 /// The one request that may be long.
 pub const PATCH: &str = "doc.patch";
 /// The names of all requests.
-pub const TYPES: [&str; 11] = [
+pub const TYPES: [&str; 12] = [
     "doc.read",
     PATCH,
+    "doc.undo",
     "doc.subscribe",
     "agent.status",
     CHAT_MESSAGE,
@@ -96,6 +102,46 @@ pub struct PatchRequest {
     #[serde(default)]
     #[schema(value_type = bool)]
     pub dry_run: DryRun,
+    /// The agent's name for the work that this is part of, by which all of it can be taken back: at most 100 characters.
+    #[serde(default)]
+    #[schema(example = "plan-day-3", max_length = 100)]
+    pub run: Option<String>,
+}
+
+/// What to take back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndoRequest {
+    /// The id of the agent that did it.
+    #[schema(example = "agent:planner", max_length = 255)]
+    pub agent: String,
+    /// In which of its runs; without it, what it did outside of any.
+    #[serde(default)]
+    #[schema(example = "plan-day-3", max_length = 100)]
+    pub run: Option<String>,
+}
+
+impl PatchRequest {
+    /// The run that it is part of.
+    pub fn run(&self) -> Result<Option<RunId>, Fault> {
+        run(self.run.as_deref())
+    }
+}
+
+impl UndoRequest {
+    /// What is meant.
+    pub fn read(&self) -> Result<AgentRun, Fault> {
+        let agent = PrincipalId::parse(&self.agent).map_err(|error| {
+            let fault = Fault::new("invalid_message", format!("This is nobody: {error}.")).at("/agent");
+            fault.expected("an agent's id, as in `from` of its events")
+        })?;
+        Ok(AgentRun { agent, run: run(self.run.as_deref())? })
+    }
+}
+
+fn run(name: Option<&str>) -> Result<Option<RunId>, Fault> {
+    let fault = |error| Fault::new("invalid_message", format!("This is no run: {error}.")).at("/run");
+    name.map(|name| RunId::parse(name).map_err(fault)).transpose()
 }
 
 /// Whether a change is made.
@@ -207,6 +253,7 @@ fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<
     match kind {
         "doc.read" => read_data(data).map(Request::Read),
         PATCH => read_data(data).map(Request::Patch),
+        "doc.undo" => read_data(data).map(Request::Undo),
         "doc.subscribe" => read_data(data).map(Request::Subscribe),
         "agent.status" => {
             let status: Box<AgentStatus> = read_data(data)?;
@@ -285,7 +332,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics(text in r#"[\[\]{}":,a-z0-9.\\ ]{0,80}"#, kind in 0usize..6, data in "[\\[\\]{}\":,a-z0-9.]{0,40}") {
+        fn nothing_panics(text in r#"[\[\]{}":,a-z0-9.\\ ]{0,80}"#, kind in 0usize..TYPES.len(), data in "[\\[\\]{}\":,a-z0-9.]{0,40}") {
             read(&text);
             read(&format!(r#"{{"type":"{}","data":{data}}}"#, TYPES[kind]));
         }

@@ -32,6 +32,7 @@ use serde_json::{Map, Value};
 use super::change::Poisoned;
 use super::document::Document;
 use super::role::Writes;
+use super::run::RunId;
 use super::trip::{self, Rule};
 use super::view::{Entries, Reading, Roots, ViewError, ViewLimits};
 use operation::Operation;
@@ -52,6 +53,7 @@ type Json = Map<String, Value>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     operations: Vec<Operation>,
+    run: Option<RunId>,
 }
 
 /// Why a patch was not applied. But for the last, the document is as it was.
@@ -72,6 +74,30 @@ pub enum PatchFailure {
 }
 
 impl Patch {
+    /// The same as part of a run of its author, an agent.
+    #[must_use]
+    pub fn in_run(self, run: Option<RunId>) -> Self {
+        Self { run, ..self }
+    }
+
+    /// The run that it is part of.
+    pub fn run(&self) -> Option<&RunId> {
+        self.run.as_ref()
+    }
+
+    /// What it does, in short: the names of its operations and how many there are of each.
+    pub fn summary(&self) -> String {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for operation in &self.operations {
+            match counts.iter_mut().find(|(name, _)| *name == operation.name()) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((operation.name(), 1)),
+            }
+        }
+        let part = |(name, count)| if count == 1 { String::from(name) } else { format!("{name} ×{count}") };
+        counts.into_iter().map(part).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether to apply it may take long enough to be kept away from other rooms' tasks, even in a small document.
     pub fn is_heavy(&self) -> bool {
         self.operations.len() > FEW_OPERATIONS || self.operations.iter().any(Operation::copies)

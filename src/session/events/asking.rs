@@ -20,6 +20,7 @@ use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
 use crate::room::event::{Ack, Added, Content, Difference, Event, Fault, Patched, Previewed, SocketLimits};
 use crate::room::patch::{Context, Patch, PatchError, Preview, ValueChange};
 use crate::room::request::{Answer, Ask, RequestRefusal};
+use crate::room::run::AgentRun;
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
 
@@ -42,18 +43,24 @@ pub(super) fn ask(
     let visit = hub.visit(pass.room()).map_err(|error| Event::Error(closed(error)))?;
     let asked = match request {
         Request::Read(Read { pointer }) => Asked::Read(pointer),
-        Request::Patch(PatchRequest { operations, if_version, dry_run }) => {
+        Request::Undo(undo) => {
+            pass.may(Action::Write).allowed().map_err(denied)?;
+            Asked::Undo(undo.read().map_err(|fault| fault.below("/data"))?)
+        }
+        Request::Patch(patch) => {
+            let run = patch.run().map_err(|fault| rejected(fault.below("/data")))?;
+            let PatchRequest { operations, if_version, dry_run, .. } = patch;
             pass.may(Action::Comment).allowed().map_err(|denial| rejected(denied(denial)))?;
             let json = serde_json::to_vec(&operations).expect("it was JSON");
             let patch = Patch::parse_operations(&json, limits.patch_operations, &context(pass));
-            let patch = patch.map_err(|error| rejected(unfit(*error)))?;
+            let patch = patch.map_err(|error| rejected(unfit(*error)))?.in_run(run);
             let wanted = if_version.map(|version| version.parse::<Version>().map_err(|_| rejected(no_version())));
             let wanted = wanted.transpose()?;
             if dry_run == DryRun::Yes { Asked::Preview(patch, wanted) } else { Asked::Patch(patch, wanted) }
         }
         _ => unreachable!("nothing else is asked of the room"),
     };
-    let (hub, by, writes) = (hub.clone(), pass.principal().id.clone(), pass.writes());
+    let (hub, by, writes) = (hub.clone(), Arc::new(pass.principal().clone()), pass.writes());
     Ok(async move {
         match asked {
             Asked::Read(pointer) => read(&hub, &visit, pointer).await.unwrap_or_else(Event::Error),
@@ -64,6 +71,10 @@ pub(super) fn ask(
                     Err(error) => Event::Rejected(failed(error)),
                 }
             }
+            Asked::Undo(run) => match visit.undo(by, run).await {
+                Ok(undone) => Event::Undone(undone),
+                Err(error) => Event::Error(failed(error)),
+            },
             Asked::Preview(patch, wanted) => match visit.preview(writes, patch).await {
                 Ok((version, ..)) if wanted.is_some_and(|wanted| wanted != version) => {
                     Event::Rejected(refused(RequestRefusal::OtherVersion(version)))
@@ -79,6 +90,7 @@ enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
     Preview(Patch, Option<Version>),
+    Undo(AgentRun),
 }
 
 /// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.

@@ -58,11 +58,14 @@ pub enum Why {
     PlaceLost,
     /// It would be too much work.
     TooMuch,
+    /// The patch changed more than is kept of one.
+    TooLarge,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Changed, Self::Removed, Self::Taken, Self::PlaceLost, Self::TooMuch];
+    pub const ALL: [Self; 6] =
+        [Self::Changed, Self::Removed, Self::Taken, Self::PlaceLost, Self::TooMuch, Self::TooLarge];
 
     /// A word for programs.
     pub fn as_str(self) -> &'static str {
@@ -72,6 +75,7 @@ impl Why {
             Self::Taken => "taken",
             Self::PlaceLost => "place_lost",
             Self::TooMuch => "too_much",
+            Self::TooLarge => "too_large",
         }
     }
 }
