@@ -96,12 +96,20 @@ fn whole(query: &mut Query, name: &'static str, range: std::ops::RangeInclusive<
 fn kinds(query: &mut Query) -> Result<Vec<EventKind>, Problem> {
     let Some(text) = query.take("type")? else { return Ok(Vec::new()) };
     let kinds: Result<Vec<_>, _> = text.split(',').map(EventKind::parse).collect();
-    let kinds = kinds.ok().filter(|kinds| kinds.len() <= TYPES_MAX && !kinds.iter().any(EventKind::is_internal));
+    let kinds = kinds.ok().filter(|kinds| kinds.len() <= TYPES_MAX && kinds.iter().all(is_type));
     kinds.ok_or_else(|| {
         Problem::new(Code::BadQuery, "The query parameter type is wrong.")
             .at("type")
             .expected(format!("at most {TYPES_MAX} types of events with commas between them"), Some(shortened(&text)))
     })
+}
+
+/// Whether it has the form of an event's type: words with dots between them.
+fn is_type(kind: &EventKind) -> bool {
+    let name = kind.as_str();
+    name.len() <= 100
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '.')
 }
 
 #[cfg(test)]
@@ -127,8 +135,17 @@ mod tests {
             (EventSpan::After(EventSeq(3)), Duration::from_secs(20), 7)
         );
         assert!(some.wants("agent.task") && !some.wants("agent.command"));
-        for text in ["after=x", "before=-1", "after=1&before=2", "limit=0", "wait=61", "type=", "type=_x", "type=a,,b"]
-        {
+        for text in [
+            "after=x",
+            "before=-1",
+            "after=1&before=2",
+            "limit=0",
+            "wait=61",
+            "type=",
+            "type=0.5",
+            "type=_x",
+            "type=a,,b",
+        ] {
             assert_eq!(wanted(text, None).expect_err(text).code(), Code::BadQuery);
         }
     }

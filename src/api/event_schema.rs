@@ -17,13 +17,31 @@ pub fn schema() -> Value {
     Envelope::schemas(&mut used);
     Request::schemas(&mut used);
     used.push((Request::name().into_owned(), Request::schema()));
-    let definitions: Map<String, Value> = used.into_iter().map(|(name, schema)| (name, plain(&schema))).collect();
+    let mut definitions: Map<String, Value> = used.into_iter().map(|(name, schema)| (name, plain(&schema))).collect();
+    allow_no_data(&mut definitions);
     let mut root = plain(&Envelope::schema());
     let members = root.as_object_mut().expect("a schema is an object");
     members.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     members.insert("title".to_owned(), json!("Events of a trip room"));
     members.insert("$defs".to_owned(), definitions.into());
     root
+}
+
+/// Requests whose data may be empty may have none.
+fn allow_no_data(definitions: &mut Map<String, Value>) {
+    let needs = |definitions: &Map<String, Value>, variant: &Value| {
+        let target = variant["properties"]["data"]["$ref"].as_str().and_then(|target| target.strip_prefix("#/$defs/"));
+        target.is_none_or(|name| definitions[name].get("required").is_some())
+    };
+    let mut request = definitions[&*Request::name()].clone();
+    for variant in request["oneOf"].as_array_mut().expect("there are several requests") {
+        if !needs(definitions, variant)
+            && let Some(required) = variant["required"].as_array_mut()
+        {
+            required.retain(|member| member != "data");
+        }
+    }
+    definitions.insert(Request::name().into_owned(), request);
 }
 
 fn plain(schema: &RefOr<Schema>) -> Value {

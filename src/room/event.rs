@@ -141,6 +141,9 @@ pub enum Event {
     /// The answer to `ping`.
     #[serde(rename = "pong")]
     Pong,
+    /// Nothing else was said for a while.
+    #[serde(rename = "heartbeat")]
+    Heartbeat,
 }
 
 /// An event on its way: the form of every text frame that the server sends.
@@ -149,15 +152,19 @@ pub struct Envelope<'a> {
     /// The version of this form.
     #[schema(example = 1)]
     v: u8,
+    /// The number of an event that is kept, as text: it rises by one in its room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "17", pattern = "^[1-9][0-9]*$")]
+    id: Option<&'a str>,
     #[serde(flatten)]
     event: &'a Event,
     /// The room; it may be missing in `room.closing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "lisbon-2026")]
     room: Option<&'a str>,
-    /// When, by the server's clock: RFC 3339, in UTC.
+    /// When, by the server's clock: RFC 3339, in UTC. Missing in `heartbeat` alone.
     #[schema(example = "2026-05-01T09:30:00.123Z")]
-    at: String,
+    at: Option<String>,
     /// Who said or did it; missing when it was the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a Party>,
@@ -631,7 +638,8 @@ impl Event {
     /// The bytes of a text frame.
     pub fn encode(&self, room: Option<&RoomId>, at: Timestamp, from: Option<&Party>, reference: Option<&str>) -> Bytes {
         let room = room.map(RoomId::as_str);
-        let envelope = Envelope { v: VERSION, event: self, room, at: moment(at), from, reference };
+        // The number is added when the log has given it: see `tell`.
+        let envelope = Envelope { v: VERSION, id: None, event: self, room, at: Some(moment(at)), from, reference };
         serde_json::to_vec(&envelope).expect("an event has text keys alone").into()
     }
 }

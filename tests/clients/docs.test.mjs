@@ -1,8 +1,8 @@
 // What the documentation shows, run as it stands.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { describe, test } from 'node:test';
@@ -13,6 +13,7 @@ import { current } from './harness/flavours.mjs';
 import { serve, serveSuite } from './harness/server.mjs';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
+const EVENTS = fileURLToPath(new URL('../../docs/events.md', import.meta.url));
 const MODULES = fileURLToPath(new URL('node_modules', import.meta.url));
 
 /** Runs a copy of an example beside the packages that it tells its reader to install. */
@@ -20,7 +21,21 @@ function run(t, example, ...args) {
   const folder = mkdtempSync(path(tmpdir(), 'triproom-example-'));
   copyFileSync(path(EXAMPLES, example), path(folder, example));
   symlinkSync(MODULES, path(folder, 'node_modules'));
-  const child = spawn(process.execPath, [example, ...args], { cwd: folder });
+  return watch(t, folder, process.execPath, example, ...args);
+}
+
+/** The same for Python. */
+function runPython(t, example, ...args) {
+  const folder = mkdtempSync(path(tmpdir(), 'triproom-example-'));
+  copyFileSync(path(EXAMPLES, example), path(folder, example));
+  execFileSync('python3', ['-m', 'venv', path(folder, 'venv')]);
+  const pip = ['install', '--quiet', '--disable-pip-version-check', '-r', path(EXAMPLES, 'requirements.txt')];
+  execFileSync(path(folder, 'venv/bin/pip'), pip);
+  return watch(t, folder, path(folder, 'venv/bin/python'), example, ...args);
+}
+
+function watch(t, folder, program, ...args) {
+  const child = spawn(program, args, { cwd: folder });
   const run = { out: '', errors: '' };
   child.stdout.on('data', (text) => { run.out += text; tick(); });
   child.stderr.on('data', (text) => { run.errors += text; tick(); });
@@ -63,5 +78,43 @@ describe('documentation', () => {
     reader.doc.getMap('trip').set('title', 'Porto');
     await until('the agent to hear of it', () => example.out.includes('changed /trip/title'), why);
     assert.equal(titles().length, 3);
+  });
+
+  test('examples/agent.py plans a day, streams what it finds, hears what people say, and comes back', async (t) => {
+    const server = await serve(t);
+    const events = `${server.url}/v1/rooms/faro/events`;
+    const reader = await joined(t, current, server, 'faro');
+    const example = runPython(t, 'agent.py', server.url.replace('http', 'ws'), 'faro');
+    const why = { detail: () => example.out + example.errors };
+    await until('the plan', () => example.out.includes('done'), why);
+    await until('the items', () => reader.doc.getMap('items').size === 3, why);
+    const said = (await (await fetch(`${events}?type=chat.message`)).json()).events;
+    assert.ok(said[0].data.text.startsWith('1. Breakfast'));
+    const say = (text) => fetch(events, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ type: 'chat.message', data: { text } }),
+    });
+    await say('Well done');
+    await until('it to hear that', () => example.out.includes('Well done'), why);
+    await server.kill();
+    await server.start();
+    await say('while it was away');
+    await until('it to be back and to hear what it missed', () => example.out.includes('while it was away'), why);
+    assert.equal(example.out.split('Well done').length, 2, 'and nothing twice');
+    assert.equal(example.errors.split('\n').filter((line) => line && !line.includes('Errno')).join('\n'), '');
+  });
+
+  test('what docs/events.md shows in a shell works', async (t) => {
+    const server = await serve(t);
+    const reader = await joined(t, current, server, 'lisbon');
+    const blocks = readFileSync(EVENTS, 'utf8').split('```sh\n').slice(1).map((block) => block.split('\n```')[0]);
+    assert.ok(blocks.length > 0);
+    for (const block of blocks) {
+      const env = { ...process.env, URL: server.url, KEY: '' };
+      // While authentication is off, a name stands where a key would.
+      const command = block.replace('/events ', '/events?name=agent:Curl ').replace('curl', 'curl -sSf');
+      execFileSync('bash', ['-euo', 'pipefail', '-c', command], { env });
+    }
+    const shown = () => [...reader.awareness.getStates().values()].find((state) => state?.agent);
+    await until('the agent to be shown', () => shown()?.agent.status.state === 'thinking');
   });
 });

@@ -6,6 +6,7 @@ mod client;
 mod counted;
 mod drain;
 mod events;
+mod example;
 mod hocuspocus;
 mod house;
 mod kept;
