@@ -13,7 +13,7 @@ use super::parameters::RoomParam;
 use super::problem::Problem;
 use super::query::Query;
 use crate::access::Action;
-use crate::room::event::Undone;
+use crate::room::event::edits::Undone;
 use crate::room::event::request::UndoRequest;
 
 problems!(UndoProblems: ANY, CHANGE, IN_ROOM, BODY, FIELDS, &[Code::NoJson, Code::DocumentTooLarge, Code::ReadOnly]);

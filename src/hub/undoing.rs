@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::lane::HEAVY_BYTES;
 use super::visit::{Visit, VisitError};
-use crate::room::event::{Fault, Undone};
+use crate::room::event::Fault;
+use crate::room::event::edits::Undone;
 use crate::room::kept::{EventSeq, StoredEvent};
 use crate::room::principal::Principal;
 use crate::room::request::{Answer, Ask, RequestRefusal};

@@ -1,8 +1,9 @@
 //! The events of a trip room as JSON: the one definition of their names and fields. `Room` and the session of JSON sockets
 //! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `post` what of it is kept,
-//! `status` what agents say of themselves.
+//! `status` what agents say of themselves, `edits` what they change or would.
 //! An event says what has happened and never what to draw; it must never hold a token.
 
+pub mod edits;
 pub mod post;
 pub mod request;
 pub mod status;
@@ -20,6 +21,7 @@ use super::kept::{EventKind, EventSeq};
 use super::principal::{Principal, PrincipalId};
 use super::trip::warnings::Warning;
 use crate::wire::close::CloseReason;
+use edits::{Edited, SuggestionDecided, SuggestionMade, Undone};
 use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
 
@@ -30,6 +32,7 @@ pub const FEATURES: &[&str] = &[
     "doc.read",
     "doc.patch",
     "doc.undo",
+    "suggestion.made",
     "doc.subscribe",
     "agent.status",
     "agent.task",
@@ -55,6 +58,12 @@ pub const AGENT_HANDOFF: &str = "agent.handoff";
 pub const DOC_EDITED: &str = "doc.edited";
 /// See there.
 pub const DOC_UNDONE: &str = "doc.undone";
+/// See there.
+pub const SUGGESTION_MADE: &str = "suggestion.made";
+/// See there.
+pub const SUGGESTION_ACCEPTED: &str = "suggestion.accepted";
+/// See there.
+pub const SUGGESTION_REJECTED: &str = "suggestion.rejected";
 /// Those of them that clients say.
 pub const KEPT: [&str; 4] = [CHAT_MESSAGE, AGENT_TASK, AGENT_COMMAND, AGENT_HANDOFF];
 
@@ -132,6 +141,15 @@ pub enum Event {
     /// What an agent did was taken back: the answer to `doc.undo` when it is durable, and, kept, what everybody is told.
     #[serde(rename = "doc.undone")]
     Undone(Box<Undone>),
+    /// Somebody puts a change forward; it is not made. Kept.
+    #[serde(rename = "suggestion.made")]
+    SuggestionMade(Box<SuggestionMade>),
+    /// The change was made as it was put forward, by `from`. Kept.
+    #[serde(rename = "suggestion.accepted")]
+    SuggestionAccepted(SuggestionDecided),
+    /// The change will not be made. Kept.
+    #[serde(rename = "suggestion.rejected")]
+    SuggestionRejected(SuggestionDecided),
     /// All that is odd about the trip now: the latest set, which replaces the one before it.
     #[serde(rename = "trip.warning")]
     Warnings(Warnings),
@@ -369,60 +387,6 @@ pub struct Patched {
     pub added: Vec<Added>,
 }
 
-/// What an agent's patch has changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Edited {
-    /// The run of the agent that it is part of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "plan-day-3")]
-    pub run: Option<String>,
-    /// What was done, in short: the names of the operations.
-    #[schema(example = "item.add ×2, note.append")]
-    pub summary: String,
-    /// JSON pointers to what was changed, added or removed; at most 200.
-    #[schema(example = json!(["/items/item-7k2m9qv4t1ab", "/notes"]))]
-    pub pointers: Vec<String>,
-    /// There are more than `pointers` can name.
-    pub more: bool,
-    /// Whether it is kept what was there before, so that `doc.undo` can take it back.
-    pub undoable: bool,
-}
-
-/// What was taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Undone {
-    /// The document's version right after it.
-    pub version: String,
-    /// Whose changes.
-    #[schema(example = "agent:planner")]
-    pub agent: String,
-    /// In which run; without it, those outside of any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "plan-day-3")]
-    pub run: Option<String>,
-    /// How many patches there were to take back: none when it was done before.
-    pub edits: usize,
-    /// JSON pointers to what was set back; at most 200.
-    #[schema(example = json!(["/items/item-7k2m9qv4t1ab"]))]
-    pub undone: Vec<String>,
-    /// What was not; at most 200.
-    pub kept: Vec<NotUndone>,
-    /// There are more of either.
-    pub more: bool,
-}
-
-/// Something that is not taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct NotUndone {
-    /// JSON pointer to it.
-    #[schema(example = "/items/ab12/title")]
-    pub pointer: String,
-    /// Why: somebody has `changed` or `removed` it since; its id is `taken`; a text's `place_lost`; it is `too_much` at once;
-    /// the patch was `too_large` to be kept.
-    #[schema(example = "changed")]
-    pub why: &'static str,
-}
-
 /// Something that an operation has added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Added {
@@ -630,6 +594,9 @@ impl Event {
             Self::AgentHandoff(_) => AGENT_HANDOFF,
             Self::Edited(_) => DOC_EDITED,
             Self::Undone(_) => DOC_UNDONE,
+            Self::SuggestionMade(_) => SUGGESTION_MADE,
+            Self::SuggestionAccepted(_) => SUGGESTION_ACCEPTED,
+            Self::SuggestionRejected(_) => SUGGESTION_REJECTED,
             _ => unreachable!("nothing else is kept"),
         };
         EventKind::parse(kind).expect("the name of an event is short")

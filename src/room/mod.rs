@@ -44,6 +44,7 @@ mod scan;
 mod serve;
 mod sharing;
 pub mod state;
+pub mod suggesting;
 mod taking;
 pub mod trip;
 pub mod undoing;

@@ -6,16 +6,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::durability::LogPosition;
+use super::event::edits::Undone;
 use super::event::post::{AgentOutput, Post};
 use super::event::status::AgentStatus;
-use super::event::{AgentNow, Fault, Undone};
+use super::event::{AgentNow, Fault};
 use super::kept::EventSeq;
 use super::patch::{Patch, PatchError, PatchFailure, Preview};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
 use super::run::AgentRun;
+use super::suggesting::{Decision, Suggestion};
 use super::trip::warnings::Warning;
 use super::undoing::Record;
 use super::update::CheckedUpdate;
@@ -71,6 +74,24 @@ pub enum Ask {
         run: AgentRun,
         /// What the log has of it, in order.
         records: Vec<(EventSeq, Record)>,
+    },
+    /// To put a change forward.
+    Suggest {
+        /// Who does.
+        by: Arc<Principal>,
+        /// The change.
+        patch: Box<Patch>,
+        /// What it was made of.
+        operations: Value,
+    },
+    /// To decide on a suggestion.
+    Decide {
+        /// Who does, and may write everything.
+        by: Arc<Principal>,
+        /// Which one.
+        suggestion: Box<Suggestion>,
+        /// How.
+        decision: Decision,
     },
     /// To keep something and tell it to everybody.
     Post {
@@ -227,7 +248,10 @@ impl Requests {
     /// Whether the next one is dear by itself, whatever the document is like.
     pub fn next_is_heavy(&self) -> bool {
         self.open.front().is_some_and(|request| match &request.ask {
-            Ask::Patch { patch, .. } | Ask::Preview { patch, .. } => patch.is_heavy(),
+            Ask::Patch { patch, .. }
+            | Ask::Preview { patch, .. }
+            | Ask::Suggest { patch, .. }
+            | Ask::Decide { decision: Decision::Accept(patch), .. } => patch.is_heavy(),
             Ask::Undo { records, .. } => records.len() > 1,
             _ => false,
         })

@@ -29,6 +29,7 @@ use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
 use super::sharing::Sharing;
+use super::suggesting::Decided;
 use super::taking::{Said, Unwritten};
 use super::undoing::Undoing;
 use super::version::Version;
@@ -76,6 +77,7 @@ pub struct Room {
     pub(super) outputs: Outputs,
     pub(super) posting: Posting,
     pub(super) undoing: Undoing,
+    pub(super) decided: Decided,
     /// As events name it.
     pub(super) name: Option<RoomId>,
     /// The time of the last turn,
@@ -110,6 +112,7 @@ impl Room {
             outputs: Outputs::default(),
             posting: Posting::new(EventSeq(0)),
             undoing: Undoing::default(),
+            decided: Decided::default(),
             name: None,
             now,
             clocks: (now, Timestamp::UNIX_EPOCH),

@@ -46,7 +46,13 @@ impl Room {
         let answer = match request.ask {
             Ask::View => Ok(Some(Answer::View(self.look()))),
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
-            Ask::Apply { .. } | Ask::Patch { .. } | Ask::Undo { .. } | Ask::Post { .. } | Ask::Output { .. }
+            Ask::Apply { .. }
+            | Ask::Patch { .. }
+            | Ask::Undo { .. }
+            | Ask::Suggest { .. }
+            | Ask::Decide { .. }
+            | Ask::Post { .. }
+            | Ask::Output { .. }
                 if admission == Admission::ReadOnly =>
             {
                 Err(RequestRefusal::ReadOnly)
@@ -61,6 +67,10 @@ impl Room {
             Ask::Preview { writes, patch } => self.preview(writes, &patch).map(Some),
             Ask::Patch { by, writes, patch, if_match } => {
                 self.patch(request.id, (&by, writes), &patch, if_match, &mut effects)
+            }
+            Ask::Suggest { by, patch, operations } => self.suggest(request.id, &by, &patch, operations, &mut effects),
+            Ask::Decide { by, suggestion, decision } => {
+                self.decide(request.id, &by, &suggestion, &decision, &mut effects)
             }
             Ask::Undo { by, run, records } => self.undo(request.id, &by, &run, records, &mut effects),
         };

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::effects::Effects;
-use super::event::{Edited, Event, NotUndone, Undone};
+use super::event::Event;
+use super::event::edits::{Edited, NotUndone, Undone};
 use super::kept::{EventKind, EventSeq};
 use super::patch::{Kept, Patch, PatchFailure, TakenBack, Trace, Why, take_back};
 use super::principal::Principal;

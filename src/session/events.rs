@@ -4,6 +4,7 @@
 //! before it reads on.
 
 mod asking;
+mod deciding;
 
 use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
@@ -37,6 +38,7 @@ use crate::room::principal::PrincipalKind;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
 use asking::{Reply, ask, denied, say};
+use deciding::decide;
 
 /// So long before its end a client is told that its token ends.
 const EXPIRING: Duration = Duration::from_mins(5);
@@ -282,7 +284,14 @@ impl Session {
                 }));
                 Ok(None)
             }
-            Request::Read(_) | Request::Patch(_) | Request::Undo(_) => {
+            Request::Undo(_) | Request::Accept(_) | Request::Reject(_) => {
+                self.may_ask()?;
+                let decided = decide(&self.door.hub, self.seat.pass(), &request, self.limits)?;
+                let reference = reference.map(str::to_owned);
+                self.answers.push(Box::pin(async move { Reply { reference, event: Some(decided.await) } }));
+                Ok(None)
+            }
+            Request::Read(_) | Request::Patch(_) => {
                 self.may_ask()?;
                 let asked = ask(&self.door.hub, self.seat.pass(), request, self.limits)?;
                 let reference = reference.map(str::to_owned);

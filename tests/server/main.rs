@@ -15,5 +15,6 @@ mod races;
 mod rooms;
 mod saving;
 mod slow;
+mod suggestions;
 mod undo;
 mod unopened;

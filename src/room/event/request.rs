@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::post::{AgentCommand, AgentHandoff, AgentOutput, AgentTask, ChatMessage, Post};
 use super::status::AgentStatus;
 use super::{AGENT_COMMAND, AGENT_HANDOFF, AGENT_TASK, CHAT_MESSAGE, Fault};
+use crate::room::kept::EventSeq;
 use crate::room::principal::PrincipalId;
 use crate::room::run::{AgentRun, RunId};
 
@@ -31,6 +32,12 @@ pub enum Request {
     /// Take back what an agent did. The answer is `doc.undone` when it is durable. Editors and up.
     #[serde(rename = "doc.undo")]
     Undo(UndoRequest),
+    /// Make a change that was put forward. The answer is `ack` when it is durable. Editors and up.
+    #[serde(rename = "suggestion.accept")]
+    Accept(Decide),
+    /// Have it not made. The answer is `ack`. Editors and up.
+    #[serde(rename = "suggestion.reject")]
+    Reject(Decide),
     /// Hear of changes of the document otherwise than by default. There is no answer.
     #[serde(rename = "doc.subscribe")]
     Subscribe(Subscription),
@@ -63,10 +70,12 @@ pub enum Request {
 /// The one request that may be long.
 pub const PATCH: &str = "doc.patch";
 /// The names of all requests.
-pub const TYPES: [&str; 12] = [
+pub const TYPES: [&str; 14] = [
     "doc.read",
     PATCH,
     "doc.undo",
+    "suggestion.accept",
+    "suggestion.reject",
     "doc.subscribe",
     "agent.status",
     CHAT_MESSAGE,
@@ -102,6 +111,10 @@ pub struct PatchRequest {
     #[serde(default)]
     #[schema(value_type = bool)]
     pub dry_run: DryRun,
+    /// Only put it forward: somebody accepts or rejects it later. The answer is `ack` when it is durable.
+    #[serde(default)]
+    #[schema(value_type = bool)]
+    pub suggest: Suggest,
     /// The agent's name for the work that this is part of, by which all of it can be taken back: at most 100 characters.
     #[serde(default)]
     #[schema(example = "plan-day-3", max_length = 100)]
@@ -171,6 +184,40 @@ impl Request {
 impl From<bool> for DryRun {
     fn from(is_dry: bool) -> Self {
         if is_dry { Self::Yes } else { Self::No }
+    }
+}
+
+/// Whether a change is only put forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum Suggest {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, and not made.
+    Yes,
+}
+
+impl From<bool> for Suggest {
+    fn from(is_suggestion: bool) -> Self {
+        if is_suggestion { Self::Yes } else { Self::No }
+    }
+}
+
+/// A suggestion that somebody decides on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decide {
+    /// The id of its `suggestion.made`.
+    #[schema(example = "17")]
+    pub id: String,
+}
+
+impl Decide {
+    /// Which one.
+    pub fn read(&self) -> Result<EventSeq, Fault> {
+        let fault = || Fault::new("invalid_message", "This is no event's id.").at("/id").expected("a number as text");
+        self.id.parse().map(EventSeq).ok().filter(|seq| *seq <= EventSeq::MAX).ok_or_else(fault)
     }
 }
 
@@ -254,6 +301,8 @@ fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<
         "doc.read" => read_data(data).map(Request::Read),
         PATCH => read_data(data).map(Request::Patch),
         "doc.undo" => read_data(data).map(Request::Undo),
+        "suggestion.accept" => read_data(data).map(Request::Accept),
+        "suggestion.reject" => read_data(data).map(Request::Reject),
         "doc.subscribe" => read_data(data).map(Request::Subscribe),
         "agent.status" => {
             let status: Box<AgentStatus> = read_data(data)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use json_patch::jsonptr::Pointer;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
@@ -16,11 +17,11 @@ use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::mail::Mail;
 use crate::hub::visit::{Visit, VisitError};
 use crate::hub::{EnterError, Hub};
-use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
+use crate::room::event::request::{DryRun, PatchRequest, Read, Request, Suggest};
 use crate::room::event::{Ack, Added, Content, Difference, Event, Fault, Patched, Previewed, SocketLimits};
 use crate::room::patch::{Context, Patch, PatchError, Preview, ValueChange};
 use crate::room::request::{Answer, Ask, RequestRefusal};
-use crate::room::run::AgentRun;
+use crate::room::suggesting::SUGGESTION_BYTES_MAX;
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
 
@@ -43,20 +44,23 @@ pub(super) fn ask(
     let visit = hub.visit(pass.room()).map_err(|error| Event::Error(closed(error)))?;
     let asked = match request {
         Request::Read(Read { pointer }) => Asked::Read(pointer),
-        Request::Undo(undo) => {
-            pass.may(Action::Write).allowed().map_err(denied)?;
-            Asked::Undo(undo.read().map_err(|fault| fault.below("/data"))?)
-        }
         Request::Patch(patch) => {
             let run = patch.run().map_err(|fault| rejected(fault.below("/data")))?;
-            let PatchRequest { operations, if_version, dry_run, .. } = patch;
+            let PatchRequest { operations, if_version, dry_run, suggest, .. } = patch;
             pass.may(Action::Comment).allowed().map_err(|denial| rejected(denied(denial)))?;
             let json = serde_json::to_vec(&operations).expect("it was JSON");
             let patch = Patch::parse_operations(&json, limits.patch_operations, &context(pass));
             let patch = patch.map_err(|error| rejected(unfit(*error)))?.in_run(run);
             let wanted = if_version.map(|version| version.parse::<Version>().map_err(|_| rejected(no_version())));
             let wanted = wanted.transpose()?;
-            if dry_run == DryRun::Yes { Asked::Preview(patch, wanted) } else { Asked::Patch(patch, wanted) }
+            if suggest == Suggest::Yes && dry_run == DryRun::No {
+                fits(json.len()).map_err(rejected)?;
+                Asked::Suggest(patch, operations)
+            } else if dry_run == DryRun::Yes {
+                Asked::Preview(patch, wanted)
+            } else {
+                Asked::Patch(patch, wanted)
+            }
         }
         _ => unreachable!("nothing else is asked of the room"),
     };
@@ -71,9 +75,9 @@ pub(super) fn ask(
                     Err(error) => Event::Rejected(failed(error)),
                 }
             }
-            Asked::Undo(run) => match visit.undo(by, run).await {
-                Ok(undone) => Event::Undone(undone),
-                Err(error) => Event::Error(failed(error)),
+            Asked::Suggest(patch, operations) => match visit.suggest(by, patch, operations).await {
+                Ok(seq) => Event::Ack(Ack { id: seq.0.to_string(), client_id: None }),
+                Err(error) => Event::Rejected(failed(error)),
             },
             Asked::Preview(patch, wanted) => match visit.preview(writes, patch).await {
                 Ok((version, ..)) if wanted.is_some_and(|wanted| wanted != version) => {
@@ -90,7 +94,17 @@ enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
     Preview(Patch, Option<Version>),
-    Undo(AgentRun),
+    Suggest(Patch, Value),
+}
+
+/// What is put forward is kept, so it is short.
+fn fits(bytes: usize) -> Result<(), Fault> {
+    if bytes <= SUGGESTION_BYTES_MAX {
+        return Ok(());
+    }
+    let fault = Fault::new("message_too_large", "The suggestion is too long.").at("/data/operations");
+    let fault = fault.expected(format!("at most {SUGGESTION_BYTES_MAX} bytes of JSON")).received(bytes.to_string());
+    Err(fault.hint("Suggest it in several pieces."))
 }
 
 /// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
@@ -123,7 +137,7 @@ pub(super) fn say(
 }
 
 /// In whose name operations are done, and what their new ids are made of.
-fn context(pass: &Pass) -> Context {
+pub(super) fn context(pass: &Pass) -> Context {
     let mut seed = [0; 16];
     getrandom::fill(&mut seed).expect("the system has randomness");
     Context { by: pass.principal().id.clone(), at: Timestamp::now(), seed }
@@ -179,7 +193,7 @@ fn rejected(fault: Fault) -> Event {
     Event::Rejected(fault)
 }
 
-fn closed(error: EnterError) -> Fault {
+pub(super) fn closed(error: EnterError) -> Fault {
     Fault::new("try_again", format!("{error}.")).retry_after(LATER)
 }
 
