@@ -13,6 +13,7 @@ use crate::room::patch::{Context, Patch};
 use crate::room::principal::Principal;
 use crate::room::request::{Answer, Ask, RequestRefusal};
 use crate::room::suggesting::{Decision, Suggestion};
+use crate::room::version::Version;
 use crate::store::{EventQuery, EventSpan};
 
 /// Decisions are read so many at a time.
@@ -30,8 +31,14 @@ pub enum Wish {
 
 impl Visit {
     /// Puts a change forward; done when that is durable. `operations` is what `patch` was made of.
-    pub async fn suggest(&self, by: Arc<Principal>, patch: Patch, operations: Value) -> Result<EventSeq, VisitError> {
-        self.kept(Ask::Suggest { by, patch: Box::new(patch), operations }).await
+    pub async fn suggest(
+        &self,
+        by: Arc<Principal>,
+        patch: Patch,
+        operations: Value,
+        if_match: Option<Version>,
+    ) -> Result<EventSeq, VisitError> {
+        self.kept(Ask::Suggest { by, patch: Box::new(patch), operations, if_match }).await
     }
 
     /// Decides on a suggestion; done when that is durable, and with it what it changed. Whether the caller may write everything

@@ -83,6 +83,8 @@ pub enum Ask {
         patch: Box<Patch>,
         /// What it was made of.
         operations: Value,
+        /// Only if the document is this one.
+        if_match: Option<Version>,
     },
     /// To decide on a suggestion.
     Decide {

@@ -68,7 +68,9 @@ impl Room {
             Ask::Patch { by, writes, patch, if_match } => {
                 self.patch(request.id, (&by, writes), &patch, if_match, &mut effects)
             }
-            Ask::Suggest { by, patch, operations } => self.suggest(request.id, &by, &patch, operations, &mut effects),
+            Ask::Suggest { by, patch, operations, if_match } => self
+                .expect_version(if_match)
+                .and_then(|()| self.suggest(request.id, &by, &patch, operations, &mut effects)),
             Ask::Decide { by, suggestion, decision } => {
                 self.decide(request.id, &by, &suggestion, &decision, &mut effects)
             }
@@ -159,12 +161,7 @@ impl Room {
         if_match: Option<Version>,
         effects: &mut Effects,
     ) -> Result<Option<Answer>, RequestRefusal> {
-        if let Some(wanted) = if_match {
-            let version = self.version();
-            if version != wanted {
-                return Err(RequestRefusal::OtherVersion(version));
-            }
-        }
+        self.expect_version(if_match)?;
         let (document, limits) = (&mut self.document, &self.view_limits);
         // What people do, they take back in their editors.
         let applied = match by.id.kind() {
@@ -183,6 +180,12 @@ impl Room {
         }
         let version = self.version();
         Ok(self.save(id, Answer::Saved(version)))
+    }
+
+    fn expect_version(&mut self, wanted: Option<Version>) -> Result<(), RequestRefusal> {
+        let Some(wanted) = wanted else { return Ok(()) };
+        let version = self.version();
+        if wanted == version { Ok(()) } else { Err(RequestRefusal::OtherVersion(version)) }
     }
 
     /// The server has written in somebody's name: it goes to the log and to everybody.

@@ -58,6 +58,8 @@ async fn what_cannot_be_done_is_not_put_forward_and_what_no_longer_can_stays_ope
     let (mut ada, _) = Listener::join(house.address, "lisbon", "name=ada").await;
     let missing = json!({"operations": [{"op": "item.remove", "id": "none"}], "suggest": true});
     assert_eq!(agent.ask("doc.patch", missing, "doc.rejected").await["data"]["code"], "not_found");
+    let stale = json!({"operations": [], "suggest": true, "if_version": "0".repeat(32)});
+    assert_eq!(agent.ask("doc.patch", stale, "doc.rejected").await["data"]["code"], "version_mismatch");
     let long = json!({"operations": [{"op": "note.append", "text": "x".repeat(70_000)}], "suggest": true});
     assert_eq!(agent.ask("doc.patch", long, "doc.rejected").await["data"]["code"], "message_too_large");
     let add = json!([{"op": "item.add", "id": "fado", "item": {"kind": "event", "title": "Fado"}}]);

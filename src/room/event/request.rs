@@ -117,7 +117,12 @@ pub struct PatchRequest {
     pub suggest: Suggest,
     /// The agent's name for the work that this is part of, by which all of it can be taken back: at most 100 characters.
     #[serde(default)]
-    #[schema(example = "plan-day-3", max_length = 100)]
+    #[schema(
+        example = "plan-day-3",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     pub run: Option<String>,
 }
 
@@ -126,11 +131,21 @@ pub struct PatchRequest {
 #[serde(deny_unknown_fields)]
 pub struct UndoRequest {
     /// The id of the agent that did it.
-    #[schema(example = "agent:planner", max_length = 255)]
+    #[schema(
+        example = "agent:planner",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     pub agent: String,
     /// In which of its runs; without it, what it did outside of any.
     #[serde(default)]
-    #[schema(example = "plan-day-3", max_length = 100)]
+    #[schema(
+        example = "plan-day-3",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     pub run: Option<String>,
 }
 

@@ -55,7 +55,7 @@ pub(super) fn ask(
             let wanted = wanted.transpose()?;
             if suggest == Suggest::Yes && dry_run == DryRun::No {
                 fits(json.len()).map_err(rejected)?;
-                Asked::Suggest(patch, operations)
+                Asked::Suggest(patch, operations, wanted)
             } else if dry_run == DryRun::Yes {
                 Asked::Preview(patch, wanted)
             } else {
@@ -75,7 +75,7 @@ pub(super) fn ask(
                     Err(error) => Event::Rejected(failed(error)),
                 }
             }
-            Asked::Suggest(patch, operations) => match visit.suggest(by, patch, operations).await {
+            Asked::Suggest(patch, operations, wanted) => match visit.suggest(by, patch, operations, wanted).await {
                 Ok(seq) => Event::Ack(Ack { id: seq.0.to_string(), client_id: None }),
                 Err(error) => Event::Rejected(failed(error)),
             },
@@ -94,7 +94,7 @@ enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
     Preview(Patch, Option<Version>),
-    Suggest(Patch, Value),
+    Suggest(Patch, Value, Option<Version>),
 }
 
 /// What is put forward is kept, so it is short.

@@ -33,7 +33,8 @@ impl Recording {
             let (before, after) = (before.cloned(), after.cloned());
             changed.push(ValueTrace { pointer, before, after, texts: Vec::new() });
         });
-        let mut layouts = layouts(document, &strings)?;
+        let is_legible = is_legible(document, strings.values().map(String::len).sum());
+        let mut layouts = if is_legible { layouts(document, &strings)? } else { HashMap::new() };
         let (mut values, mut texts) = (Vec::new(), Vec::new());
         for mut value in changed {
             match (&value.before, &value.after, layouts.remove(&value.pointer)) {
@@ -86,7 +87,7 @@ fn collect_strings(value: &Value, pointer: String, into: &mut HashMap<String, St
 /// Those of some texts that are shared, which are to be as the document says.
 fn layouts(document: &mut Document, strings: &HashMap<String, String>) -> Result<HashMap<String, Layout>, Poisoned> {
     let mut layouts = HashMap::new();
-    if !is_legible(document, strings.values().map(String::len).sum()) {
+    if strings.is_empty() {
         return Ok(layouts);
     }
     document.edit(|txn| {
