@@ -40,6 +40,7 @@ use crate::session::upgrade::{SessionOptions, Sessions};
 use crate::store::directory::AnswerLimits;
 use crate::store::{Place, Retention, Sharing, Store, StoreConfig, StoreError};
 use crate::telemetry::Metrics;
+use crate::webhooks::{self, WebhookOptions};
 
 /// Connections that the system may hold until they are accepted: many clients come back at once after a restart.
 const BACKLOG: i32 = 4096;
@@ -90,6 +91,8 @@ pub struct Server {
     bus: Option<Bus>,
     /// What follows the other nodes.
     following: Option<JoinSet<()>>,
+    /// What posts to webhooks.
+    posting: JoinSet<()>,
     routes: Router,
 }
 
@@ -148,12 +151,13 @@ impl Server {
         let access = Access::open(config.access.options()?, store.directory(), bus.clone()).await?;
         let follow = |bus| neighbors::follow(bus, access.clone(), hub.clone(), store.clone());
         let following = bus.as_ref().map(follow);
+        let posting = webhooks::start(&hub, &store, webhook_options(&config)).map_err(AccessError::from)?;
         let sessions = Sessions::new(hub.clone(), access.clone(), session_options(&config));
         let api = Api::new(hub.clone(), access, store.directory(), api_options(&config));
         let unsaved_budget = config.unsaved_budget.as_u64();
         let nodes = bus.clone().map(|bus| Nodes { bus, without: config.nodes.without_redis });
         let health = Health { hub: hub.clone(), store: store.clone(), nodes, unsaved_budget, metrics };
-        Ok(Self { listener, config, hub, store, bus, following, routes: routes(sessions, api, health) })
+        Ok(Self { listener, config, hub, store, bus, following, posting, routes: routes(sessions, api, health) })
     }
 
     /// Where it listens.
@@ -169,7 +173,7 @@ impl Server {
     /// Serves until `shutdown` is done, then drains: nobody is let in, everybody is told to come back, everything is
     /// saved.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, config, hub, store, bus, following, routes } = self;
+        let Self { listener, config, hub, store, bus, following, posting, routes } = self;
         tokio::select! {
             () = accept(&listener, routes, http_options(&config)) => {}
             () = shutdown => {}
@@ -178,7 +182,7 @@ impl Server {
         tracing::info!(connections = hub.connections(), rooms = hub.rooms(), "draining");
         let drained = timeout(config.drain, async {
             hub.drain(config.drain / 2).await;
-            drop(following);
+            drop((following, posting));
             if let Some(bus) = bus {
                 bus.close().await;
             }
@@ -245,6 +249,16 @@ fn session_options(config: &Config) -> SessionOptions {
     }
 }
 
+fn webhook_options(config: &Config) -> WebhookOptions {
+    let events = &config.events;
+    WebhookOptions {
+        urls: events.webhook.clone(),
+        secret: events.webhook_secret.clone(),
+        timeout: events.webhook_timeout,
+        digest: events.webhook_digest,
+    }
+}
+
 fn http_options(config: &Config) -> HttpOptions {
     HttpOptions {
         connections: config.max_connections.saturating_add(config.http.max_http_connections),
@@ -264,6 +278,7 @@ fn api_options(config: &Config) -> ApiOptions {
         message_bytes: bytes(config.max_message),
         document_bytes: bytes(config.max_document),
         presence_bytes: bytes(config.max_presence),
+        mcp_answer_bytes: bytes(config.http.max_mcp_answer),
         body_timeout: config.http.body_timeout,
         bodies_bytes: bytes(config.http.max_bodies),
         json_bodies_bytes: bytes(config.http.max_json_bodies),

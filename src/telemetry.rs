@@ -122,10 +122,14 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()
 }
 
+/// What tells of every request that it comes and goes.
+const CHATTY: &str = "rmcp=warn";
+
 /// A bare level is meant for this server: its libraries would write down what comes over sockets, tokens included.
 fn own_logs(filter: &str) -> String {
     match filter.parse::<LevelFilter>() {
-        Ok(level) if level > LevelFilter::INFO => format!("info,triproom={level}"),
+        Ok(level) if level > LevelFilter::INFO => format!("info,triproom={level},{CHATTY}"),
+        Ok(LevelFilter::INFO) => format!("info,{CHATTY}"),
         _ => filter.to_owned(),
     }
 }

@@ -1,10 +1,15 @@
 //! How this server asks others: a client that follows nobody's redirects, and answers that are read up to a bound.
-//! Key sets and the webhook use it. What is asked for must never decide where to ask.
+//! Key sets and webhooks use it. What is asked for must never decide where to ask.
 
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
+use sha2::Sha256;
+
+/// What the signature of what is posted is in.
+pub const SIGNATURE: &str = "x-triproom-signature";
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +32,7 @@ pub enum AskError {
 }
 
 /// A client. Whoever asks says how long the exchange may take.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
+pub fn client() -> Result<Client, reqwest::Error> {
     // Whoever was first wins, and everybody here would choose the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().redirect(Policy::none()).user_agent("triproom").build()
@@ -43,6 +48,16 @@ pub(super) async fn body(mut response: Response, most: usize) -> Result<Vec<u8>,
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// `t` is when it was posted, in seconds since 1970, so that an old one can be told; `v1` is the HMAC-SHA-256 over that, a dot and
+/// the body.
+pub fn signature(secret: &[u8], now: u64, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(format!("{now}.").as_bytes());
+    mac.update(body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={now},v1={hex}")
 }
 
 /// An error with what caused it; never the address, which may hold a secret.

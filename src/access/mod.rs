@@ -6,7 +6,7 @@ pub mod api_key;
 mod change;
 mod claims;
 mod failures;
-mod http;
+pub mod http;
 mod identify;
 pub mod identity;
 mod issue;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::may::Denial;
+use crate::room::event::Fault;
 use crate::store::StoreError;
 
 /// A refusal.
@@ -103,6 +104,13 @@ impl From<Denial> for Refused {
             Denial::NoSuchRoom => Self::NoSuchRoom,
             other => Self::Forbidden(other),
         }
+    }
+}
+
+impl From<Denial> for Fault {
+    fn from(denial: Denial) -> Self {
+        let fault = Self::new("permission_denied", format!("This is not allowed: {denial}."));
+        if let Denial::Forbidden { needs } = denial { fault.expected(format!("the role {needs}")) } else { fault }
     }
 }
 

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use hmac::{Hmac, KeyInit, Mac};
 use quick_cache::sync::Cache;
 use reqwest::{Client, StatusCode, header};
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::failures::Effort;
-use super::http::{self, AskError};
+use super::http::{self, AskError, SIGNATURE, signature};
 use super::options::WebhookOptions;
 use super::{BadToken, Credential, Grant, Identity, Refused, Token};
 use crate::room::id::RoomId;
@@ -30,8 +29,6 @@ const AT_ONCE: usize = 64;
 const REMEMBERED: usize = 10_000;
 /// Whoever is let in is asked about again no sooner than this.
 const BREATH: Duration = Duration::from_secs(1);
-/// What the signature of a question is in.
-const SIGNATURE: &str = "x-triproom-signature";
 
 /// What the webhook is asked, to be asked again later. Cheap to clone, and never shown.
 #[derive(Clone)]
@@ -118,7 +115,7 @@ impl Webhook {
             .client
             .post(self.options.url.clone())
             .header(header::CONTENT_TYPE, "application/json")
-            .header(SIGNATURE, signature(self.options.secret.bytes(), now, &body));
+            .header(SIGNATURE, signature(self.options.secret.bytes(), now, body.as_bytes()));
         let response = request.body(body).send().await?;
         if response.status() != StatusCode::OK {
             return Err(AskError::Status(response.status()));
@@ -149,15 +146,6 @@ impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Question").field("room", &self.0.room).finish_non_exhaustive()
     }
-}
-
-/// `t` is when the question was asked, in seconds since 1970, so that an old one can be told; `v1` is the HMAC-SHA-256 over
-/// that, a dot and the body.
-fn signature(secret: &[u8], now: u64, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
-    mac.update(format!("{now}.{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={now},v1={hex}")
 }
 
 fn read(body: &[u8], question: Question) -> Result<Identity, AskError> {

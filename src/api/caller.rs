@@ -58,13 +58,16 @@ impl FromRequestParts<Api> for InRoom {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let Caller(who) = Caller::from_request_parts(parts, api).await?;
-        let room = room(parts.uri.path(), api.options().room_name_bytes)?;
-        let pass = api.access().enter(&who, &room).await?;
-        Ok(Self { pass, api: api.clone() })
+        Self::enter(api, &who, &room(parts.uri.path(), api.options().room_name_bytes)?).await
     }
 }
 
 impl InRoom {
+    /// Lets somebody in.
+    pub async fn enter(api: &Api, who: &Arc<Identity>, room: &RoomId) -> Result<Self, Problem> {
+        Ok(Self { pass: api.access().enter(who, room).await?, api: api.clone() })
+    }
+
     /// Refuses what the caller may not do.
     pub fn allow(&self, action: Action<'_>) -> Result<(), Problem> {
         Ok(self.pass.may(action).allowed()?)
@@ -114,8 +117,12 @@ pub fn is_untouched(view: &RoomView) -> bool {
 fn room(path: &str, most: usize) -> Result<RoomId, Problem> {
     let rest = ROOMS.iter().find_map(|below| path.strip_prefix(below));
     let name = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    RoomId::parse(&decode_room_name(name), most)
-        .map_err(|error| Problem::new(Code::BadRoomName, format!("This is no room: {error}.")))
+    room_named(&decode_room_name(name), most)
+}
+
+/// The room of this name, which has at most `most` bytes.
+pub fn room_named(name: &str, most: usize) -> Result<RoomId, Problem> {
+    RoomId::parse(name, most).map_err(|error| Problem::new(Code::BadRoomName, format!("This is no room: {error}.")))
 }
 
 /// The principal that a path below a room's members is about.

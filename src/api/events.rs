@@ -106,6 +106,13 @@ pub async fn list(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<
     Ok((vary, Json(shown(&room, &wanted, page))).into_response())
 }
 
+/// A page of the log, without waiting.
+pub async fn page(room: &InRoom, wanted: &EventsWanted) -> Result<EventsPage, Problem> {
+    room.allow(Action::Read)?;
+    let page = room.find().await?.events(wanted.query()).await?;
+    Ok(shown(room, wanted, page))
+}
+
 /// Returns when there may be something of what is wanted, or it is time to answer.
 async fn wait(room: &InRoom, visit: &Visit, wanted: &EventsWanted, after: EventSeq) -> Result<(), Problem> {
     let mut follower = visit.follow(Interest::Kept, Some(after)).await?;

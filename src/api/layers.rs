@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
@@ -27,6 +27,12 @@ use crate::access::Access;
 const WORTH_PACKING: u16 = 1024;
 /// Browsers remember for so long what they may ask.
 const PREFLIGHT: Duration = Duration::from_mins(10);
+/// What clients of MCP say about a request beside its body.
+const MCP: [HeaderName; 3] = [
+    HeaderName::from_static("mcp-protocol-version"),
+    HeaderName::from_static("mcp-method"),
+    HeaderName::from_static("mcp-name"),
+];
 /// What an answer may load or run if a browser is made to show it: nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -119,17 +125,18 @@ pub async fn weaken(mut response: Response) -> Response {
 /// Lets pages of the allowed origins read the answers.
 pub fn cors(access: Access) -> CorsLayer {
     let allowed = move |_: &HeaderValue, request: &Parts| access.origins().check(&request.headers).is_ok();
+    let own = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::ACCEPT,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        IDEMPOTENCY_KEY,
+    ];
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allowed))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::ACCEPT,
-            header::IF_MATCH,
-            header::IF_NONE_MATCH,
-            IDEMPOTENCY_KEY,
-        ])
+        .allow_headers(own.into_iter().chain(MCP).collect::<Vec<_>>())
         .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, REPLAYED, header::WWW_AUTHENTICATE])
         .max_age(PREFLIGHT)
 }

@@ -1,4 +1,4 @@
-//! The HTTP side, one file a resource: health, metrics, the planner page, and REST below `/v1`, which `routes` puts
+//! The HTTP side, one file a resource: health, metrics, the planner page, REST below `/v1`, and `mcp`; which `routes` puts
 //! together with its description. Every error is a `Problem`. Called by `server.rs`.
 
 mod address;
@@ -20,6 +20,7 @@ pub mod health;
 mod idempotency;
 mod in_flight;
 mod layers;
+mod mcp;
 mod media;
 mod members;
 mod new_room;

@@ -230,6 +230,21 @@ impl Problem {
     }
 }
 
+impl From<Problem> for Fault {
+    /// The same for whoever does not get answers of HTTP.
+    fn from(problem: Problem) -> Self {
+        let Content { code, detail, field, expected, received, hint, retryable, retry_after_ms, .. } = *problem.0;
+        let mut fault = Self::new(code, detail);
+        if retryable {
+            fault = fault.retry_after(retry_after_ms.map_or(RETRY_AFTER, Duration::from_millis));
+        }
+        fault = field.into_iter().fold(fault, Self::at);
+        fault = expected.into_iter().fold(fault, Self::expected);
+        fault = received.into_iter().fold(fault, Self::received);
+        hint.into_iter().fold(fault, Self::hint)
+    }
+}
+
 fn whole_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,6 +21,13 @@ pub const PAGE_MAX: usize = 200;
 /// A request's query parameters, less those that a handler has taken.
 pub struct Query(Vec<(String, String)>);
 
+impl FromIterator<(String, String)> for Query {
+    /// What could stand in a query, from wherever it comes.
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(parameters: T) -> Self {
+        Self(parameters.into_iter().collect())
+    }
+}
+
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {

@@ -118,15 +118,19 @@ pub async fn list(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Page { after, limit } = query.page(List::Rooms)?;
+    let json = listed(&api, &who, query.page(List::Rooms)?).await?;
+    Ok(ETag::of(&json).answer_json(&headers, || json))
+}
+
+/// A part of the list of somebody's rooms, as JSON.
+pub async fn listed(api: &Api, who: &Identity, Page { after, limit }: Page) -> Result<Vec<u8>, Problem> {
     let after = after.map(|cursor| RoomId::parse(cursor.key(), usize::MAX)).transpose();
     let after = after.map_err(|_| Problem::new(Code::BadCursor, "The cursor is not one that this list gave."))?;
-    let rooms = api.access().rooms(&who, after.as_ref(), limit + 1).await?;
+    let rooms = api.access().rooms(who, after.as_ref(), limit + 1).await?;
     let page = PageOf::cut(rooms.iter().map(RoomEntryView::from).collect(), limit, |last| {
         Cursor::new(List::Rooms, last.id.to_owned())
     });
-    let json = serde_json::to_vec(&page).expect("a list is JSON");
-    Ok(ETag::of(&json).answer_json(&headers, || json))
+    Ok(serde_json::to_vec(&page).expect("a list is JSON"))
 }
 
 /// Make a room

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, event_schema, events, layers, members, rooms, tickets, undo, ysweet};
+use super::{bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, tickets, undo, ysweet};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -20,6 +20,7 @@ pub fn router(api: Api) -> Router {
     let cors = layers::cors(api.access().clone());
     let rest = rest
         .merge(ysweet::routes())
+        .merge(mcp::routes(&api))
         .method_not_allowed_fallback(layers::method_not_allowed)
         .layer(from_fn_with_state(api.clone(), layers::finish))
         .layer(from_fn_with_state(api.clone(), layers::origin))

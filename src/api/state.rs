@@ -31,6 +31,8 @@ pub struct ApiOptions {
     pub document_bytes: usize,
     /// Bytes of one presence state.
     pub presence_bytes: usize,
+    /// Bytes of a document, or of a part of one, that a tool of MCP answers.
+    pub mcp_answer_bytes: usize,
     /// How long a body may take to come.
     pub body_timeout: Duration,
     /// Bytes of all bodies that are held at the same time.

@@ -14,13 +14,12 @@ use serde_json::{Value, json};
 
 use super::address::{self, Scheme};
 use super::body;
-use super::caller::{Caller, InRoom};
+use super::caller::{Caller, InRoom, room_named};
 use super::code::Code;
 use super::problem::Problem;
 use super::state::Api;
 use super::{new_room, rooms};
 use crate::access::{Action, Purpose, Refused, TicketRequest};
-use crate::room::id::RoomId;
 use crate::room::role::{Role, Writes};
 use crate::store::directory::RoomSettings;
 
@@ -52,8 +51,7 @@ struct NewDocument {
 async fn create(State(api): State<Api>, Caller(who): Caller, request: Request) -> Result<Json<Value>, Problem> {
     let wish: NewDocument = body::json_or_nothing(request, api.options().request_bytes).await?;
     let name = wish.doc_id.unwrap_or_else(new_room::random_name);
-    let room = RoomId::parse(&name, api.options().room_name_bytes)
-        .map_err(|error| Problem::new(Code::BadRoomName, format!("This is no room: {error}.")))?;
+    let room = room_named(&name, api.options().room_name_bytes)?;
     match rooms::make(&api, &who, &room, RoomSettings::default(), None).await {
         Ok(_) => {}
         Err(problem) if problem.code() == Code::RoomExists => {

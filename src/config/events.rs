@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
+use reqwest::Url;
 
+use super::access::secret;
 use super::duration;
+use crate::access::options::Secret;
 
 /// See the module.
 #[derive(Debug, Clone, Args)]
@@ -25,4 +28,16 @@ pub struct EventsConfig {
     /// And no longer than this
     #[arg(long, env = "TRIPROOM_KEEP_EVENTS_FOR", default_value = "90days", value_parser = duration, value_name = "TIME")]
     pub keep_events_for: Duration,
+    /// Address that is posted what happens in rooms; may be given several times
+    #[arg(long, env = "TRIPROOM_WEBHOOK", value_delimiter = ' ', value_name = "URL")]
+    pub webhook: Vec<Url>,
+    /// Secret that signs what is posted there
+    #[arg(long, env = "TRIPROOM_WEBHOOK_SECRET", hide_env_values = true, value_parser = secret, value_name = "SECRET")]
+    pub webhook_secret: Option<Secret>,
+    /// How long its answer may take
+    #[arg(long, env = "TRIPROOM_WEBHOOK_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub webhook_timeout: Duration,
+    /// How long changes of the document are gathered before they are posted
+    #[arg(long, env = "TRIPROOM_WEBHOOK_DIGEST", default_value = "5s", value_parser = duration, value_name = "TIME")]
+    pub webhook_digest: Duration,
 }

@@ -46,6 +46,9 @@ pub struct HttpConfig {
     /// Values in the JSON of one document, members of objects and elements of lists included
     #[arg(long, env = "TRIPROOM_MAX_JSON_VALUES", default_value_t = 1_000_000, value_name = "COUNT")]
     pub max_json_values: usize,
+    /// Bytes of a document, or of a part of one, that a tool of MCP answers; models are told to read a part of it
+    #[arg(long, env = "TRIPROOM_MAX_MCP_ANSWER", default_value = "256KiB", value_name = "SIZE")]
+    pub max_mcp_answer: ByteSize,
     /// How long a change over REST may take to be saved before its caller is told that this is open
     #[arg(long, env = "TRIPROOM_REQUEST_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub request_timeout: Duration,

@@ -94,7 +94,7 @@ impl Follower {
             if let Some(ready) = self.ready.pop_front() {
                 if let Followed::Kept { seq, kind, .. } = &ready {
                     self.after = *seq;
-                    if kind.is_internal() {
+                    if !kind.is_told() {
                         continue;
                     }
                 }
@@ -111,7 +111,7 @@ impl Follower {
                     Ok(News::Kept { seq, .. }) if seq <= self.after => {}
                     Ok(News::Kept { seq, kind, json }) if seq.0 == self.after.0 + 1 => {
                         self.after = seq;
-                        if !kind.is_internal() {
+                        if kind.is_told() {
                             return Ok(Followed::Kept { seq, kind, json });
                         }
                     }

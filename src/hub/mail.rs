@@ -5,6 +5,7 @@ use std::sync::Weak;
 
 use tokio::sync::oneshot;
 
+use super::Standing;
 use super::feed::{Following, Interest};
 use super::lane::Entrance;
 use super::line::Line;
@@ -33,6 +34,8 @@ pub enum Mail {
     Ask(Ask, oneshot::Sender<Answer>, Option<Entrance>),
     /// Somebody wants to hear of the room's events from now on.
     Follow(Interest, oneshot::Sender<Following>),
+    /// Somebody wants to know whether this node is the first of those that have the room open.
+    Standing(oneshot::Sender<Standing>),
     /// What comes from other nodes; not by way of the mailbox.
     Node(NodeNews),
     /// The room is being deleted: it ends, and everybody is sent away.

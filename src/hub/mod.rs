@@ -29,9 +29,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::bus::Bus;
+use crate::room::event::Fault;
 use crate::room::id::RoomId;
 use crate::room::region::Region;
 use crate::room::room::RoomLimits;
@@ -40,6 +41,7 @@ use crate::telemetry::Metrics;
 use crate::wire::close::CloseReason;
 use deleting::Deleting;
 use lane::Lane;
+use mail::Mail;
 use members::Patience;
 use registry::{Lease, Limits, Registry};
 use saving::CompactionTriggers;
@@ -82,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) drain: watch::Sender<Option<Arc<Drain>>>,
     connections: AtomicUsize,
+    /// Rooms that open.
+    openings: broadcast::Sender<RoomId>,
 }
 
 /// How connections are sent away: not all at once, because old clients come back without jitter.
@@ -113,6 +117,24 @@ pub enum EnterError {
     Deleting,
 }
 
+/// Openings that may wait for whoever follows them.
+const OPENINGS: usize = 4_096;
+
+/// What a node is to a room that several have open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The one that does what only one is to do.
+    First,
+    /// One of the others.
+    Other,
+}
+
+impl From<EnterError> for Fault {
+    fn from(error: EnterError) -> Self {
+        Self::new("try_again", format!("{error}.")).later()
+    }
+}
+
 /// Counts one socket for as long as it is held.
 pub struct Counted(Arc<Shared>);
 
@@ -129,6 +151,7 @@ impl Hub {
             metrics: Arc::new(metrics),
             drain: watch::Sender::new(None),
             connections: AtomicUsize::new(0),
+            openings: broadcast::channel(OPENINGS).0,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -186,6 +209,20 @@ impl Hub {
     /// The region of this node, when it says where it is.
     pub fn region(&self) -> Option<&Region> {
         self.shared.bus.as_ref().and_then(Bus::region)
+    }
+
+    /// The rooms that open from now on.
+    pub fn openings(&self) -> broadcast::Receiver<RoomId> {
+        self.shared.openings.subscribe()
+    }
+
+    /// Whether this node is the first of those that have a room open. Of a room that is closed here it is.
+    pub async fn standing(&self, room: &RoomId) -> Standing {
+        let Some(mailbox) = self.shared.registry.mailbox(room) else { return Standing::First };
+        let (reply, standing) = oneshot::channel();
+        // A room that failed at this moment is closed.
+        let _ = mailbox.send(Mail::Standing(reply)).await;
+        standing.await.unwrap_or(Standing::First)
     }
 
     /// Whether the hub is being emptied.

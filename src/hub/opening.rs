@@ -60,6 +60,8 @@ async fn live(
             Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
         }
     };
+    // Nobody may be listening.
+    let _ = shared.openings.send(room.clone());
     shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
     let opened = Opened { document, last_event, saving, seat };
     RoomTask::new(Arc::clone(shared), room.clone(), generation, opened, mail, drain).run().await;

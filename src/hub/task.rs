@@ -328,6 +328,10 @@ impl RoomTask {
                     self.followed(interest, reply);
                     continue;
                 }
+                Mail::Standing(reply) => {
+                    self.say_standing(reply);
+                    continue;
+                }
                 Mail::Verify => continue,
                 Mail::Drained(id) => {
                     let Some(member) = self.members.get_mut(id) else { continue };

@@ -1,5 +1,5 @@
 //! A room for those who have no connection: it is read and changed through its mailbox, as everything in it is.
-//! Used by `api`. A visit holds a lease, so the room stays while it lasts; it must never outlive its request.
+//! Used by `api` and `session`. A visit holds a lease, so the room stays while it lasts; it must never outlive its request.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::lane::{HEAVY_BYTES, Lane};
 use super::mail::Mail;
 use super::registry::{Lease, RoomFailed};
 use super::{EnterError, Hub};
+use crate::room::event::Fault;
 use crate::room::event::post::{AgentOutput, Post};
 use crate::room::event::status::AgentStatus;
 use crate::room::id::RoomId;
@@ -152,6 +153,11 @@ impl Visit {
         self.hub.shared.store.events(&self.room, wanted).await
     }
 
+    /// Returns when all that was written so far is durable, with the document's version.
+    pub async fn settled(&self) -> Result<Version, VisitError> {
+        self.change(Ask::Settled, 0).await
+    }
+
     async fn change(&self, ask: Ask, bytes: usize) -> Result<Version, VisitError> {
         match self.ask(ask, bytes).await? {
             Answer::Saved(version) => Ok(version),
@@ -176,6 +182,15 @@ impl Visit {
 
     async fn send(&self, mail: Mail) -> Result<(), VisitError> {
         self.lease.send(mail).await.map_err(|RoomFailed| VisitError::Failed)
+    }
+}
+
+impl From<VisitError> for Fault {
+    fn from(error: VisitError) -> Self {
+        match error {
+            VisitError::Refused(refusal) => refusal.into(),
+            VisitError::Malformed(_) | VisitError::Failed => Self::new("try_again", format!("{error}.")).later(),
+        }
     }
 }
 

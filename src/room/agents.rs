@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
+use super::effects::Effects;
 use super::event::status::{AgentState, AgentStatus};
-use super::event::{AgentNow, Party};
+use super::event::{AgentNow, Event, Party};
 use super::id::ConnectionId;
 use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::room::Room;
@@ -26,6 +27,8 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 const CLOCKS_SINCE: i64 = 1_767_225_600_000;
 /// The most agents that are remembered after they went.
 const KNOWN_MAX: usize = 4_096;
+/// Of an agent's states so many are kept: at most one in this time.
+const KEEP_EVERY: Duration = Duration::from_secs(5);
 /// Clients forget whoever was silent for 30 s.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
 /// Agents are drawn in one of these.
@@ -51,6 +54,10 @@ struct Here {
     status: AgentStatus,
     /// When it said so.
     at: String,
+    /// The last of its statuses that was kept, and when.
+    kept: Option<(Instant, AgentState)>,
+    /// When it said something last.
+    said: Instant,
 }
 
 /// The presence state of an agent. Browsers draw `user`, as of any client.
@@ -80,7 +87,7 @@ impl Room {
         if principal.id.kind() != PrincipalKind::Agent {
             return;
         }
-        let at = self.moment();
+        let (at, now) = (self.moment(), self.now);
         let client = client_of(&principal.id);
         self.agents.know(&principal.id);
         let here = self.agents.here.entry(principal.id.clone()).or_insert_with(|| Here {
@@ -89,6 +96,8 @@ impl Room {
             connections: SmallVec::new(),
             status: AgentStatus::of(AgentState::Idle),
             at,
+            kept: None,
+            said: now,
         });
         here.connections.push(connection);
         here.principal = Arc::clone(principal);
@@ -97,10 +106,10 @@ impl Room {
 
     /// An agent says how it is.
     pub(super) fn agent_says(&mut self, from: ConnectionId, status: AgentStatus) {
-        let at = self.moment();
+        let (at, now) = (self.moment(), self.now);
         let Some(id) = self.clients.get(&from).map(|client| client.principal.id.clone()) else { return };
         if let Some(here) = self.agents.here.get_mut(&id) {
-            (here.status, here.at) = (status, at);
+            (here.status, here.at, here.said) = (status, at, now);
             self.agents.untold.insert(id);
         }
     }
@@ -139,6 +148,26 @@ impl Room {
             let speaker = *agent.connections.first().expect("an agent is here by a connection");
             self.presence.put(now, speaker, (agent.client, least), agent.state());
         }
+    }
+
+    /// Keeps the statuses of agents that are otherwise than before, not too many.
+    pub(super) fn keep_timeline(&mut self, now: Instant, effects: &mut Effects) {
+        let due = self.agents.here.values_mut().filter(|here| here.timeline_due().is_some_and(|due| due <= now));
+        let statuses: Vec<_> = due
+            .map(|here| {
+                here.kept = Some((now, here.status.state));
+                (Arc::clone(&here.principal), here.status.clone())
+            })
+            .collect();
+        for (principal, status) in statuses {
+            self.keep(None, None, &Event::AgentStatus(Box::new(status)), &principal, effects);
+        }
+    }
+
+    /// When `keep_timeline` has something to do.
+    pub(super) fn next_timeline(&self) -> Option<Instant> {
+        let now = self.now;
+        self.agents.here.values().filter_map(|here| Some(here.timeline_due()?.max(now))).min()
     }
 
     /// When `show_agents` has something to do.
@@ -234,6 +263,15 @@ fn least_clock(at: Timestamp) -> u64 {
 }
 
 impl Here {
+    /// When its status may be kept, if it is another state than the last that was. That an agent is here and has nothing to
+    /// do is not worth keeping.
+    fn timeline_due(&self) -> Option<Instant> {
+        match self.kept {
+            None => (self.status.state != AgentState::Idle).then_some(self.said),
+            Some((at, state)) => (state != self.status.state).then_some(at + KEEP_EVERY),
+        }
+    }
+
     fn state(&self) -> Bytes {
         let id = self.principal.id.as_str();
         let name = self.principal.name.as_deref().unwrap_or_else(|| id.split_once(':').map_or(id, |(_, name)| name));

@@ -4,11 +4,10 @@
 //! An event says what has happened and never what to draw; it must never hold a token.
 
 pub mod edits;
+mod fault;
 pub mod post;
 pub mod request;
 pub mod status;
-
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -24,6 +23,9 @@ use crate::wire::close::CloseReason;
 use edits::{Edited, SuggestionDecided, SuggestionMade, Undone};
 use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
+
+pub use edits::Difference;
+pub use fault::{Fault, FaultContent};
 
 /// The version of the envelope.
 pub const VERSION: u8 = 1;
@@ -64,7 +66,9 @@ pub const SUGGESTION_MADE: &str = "suggestion.made";
 pub const SUGGESTION_ACCEPTED: &str = "suggestion.accepted";
 /// See there.
 pub const SUGGESTION_REJECTED: &str = "suggestion.rejected";
-/// Those of them that clients say.
+/// What of this is kept is a timeline: everybody has heard it, and more, when it was so.
+pub const AGENT_STATUS: &str = "agent.status";
+/// Those that clients say.
 pub const KEPT: [&str; 4] = [CHAT_MESSAGE, AGENT_TASK, AGENT_COMMAND, AGENT_HANDOFF];
 
 /// What the server says.
@@ -411,18 +415,6 @@ pub struct Previewed {
     pub warnings: Vec<Warning>,
 }
 
-/// A value that would be another one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Difference {
-    /// JSON pointer to it.
-    #[schema(example = "/items/ab12/day")]
-    pub pointer: String,
-    /// What is there, as JSON, the beginning of it if it is long; null when it would be new.
-    pub before: Option<String>,
-    /// What would be there; null when it would be removed.
-    pub after: Option<String>,
-}
-
 /// What is odd about the trip.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Warnings {
@@ -431,130 +423,6 @@ pub struct Warnings {
     /// All of it, the most severe first: each with `code`, `severity`, `pointers`, `text` and `suggestion`.
     #[schema(value_type = Vec<Object>)]
     pub warnings: Vec<Warning>,
-}
-
-/// What cannot be done, why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(transparent)]
-pub struct Fault(Box<FaultContent>);
-
-/// See there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FaultContent {
-    /// A word for programs: one of `docs/events.md`.
-    #[schema(example = "invalid_message")]
-    pub code: &'static str,
-    /// A sentence for people and models.
-    pub message: String,
-    /// Whether the same may succeed later.
-    pub retryable: bool,
-    /// When, at the earliest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-    /// What is wrong: a JSON pointer into the frame, or into the document.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// What would be right.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<String>,
-    /// What is there instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub received: Option<String>,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The document's version, when another one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What the document has where a patch found it otherwise than it thought: JSON, the beginning of it if it is long.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current: Option<String>,
-}
-
-impl Fault {
-    /// A fault that trying again does not mend.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(FaultContent {
-            code,
-            message: message.into(),
-            retryable: false,
-            retry_after_ms: None,
-            field: None,
-            expected: None,
-            received: None,
-            hint: None,
-            version: None,
-            current: None,
-        }))
-    }
-
-    /// The same may succeed after this time.
-    #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
-        (self.0.retryable, self.0.retry_after_ms) =
-            (true, u64::try_from(wait.as_millis()).ok().map(|wait| wait.max(1)));
-        self
-    }
-
-    /// What is wrong.
-    #[must_use]
-    pub fn at(mut self, field: impl Into<String>) -> Self {
-        self.0.field = Some(field.into());
-        self
-    }
-
-    /// The same where what the field begins with is part of something bigger.
-    #[must_use]
-    pub fn below(mut self, prefix: &str) -> Self {
-        self.0.field = self.0.field.map(|field| format!("{prefix}{field}"));
-        self
-    }
-
-    /// What would be right.
-    #[must_use]
-    pub fn expected(mut self, expected: impl Into<String>) -> Self {
-        self.0.expected = Some(expected.into());
-        self
-    }
-
-    /// What is there instead.
-    #[must_use]
-    pub fn received(mut self, received: impl Into<String>) -> Self {
-        self.0.received = Some(received.into());
-        self
-    }
-
-    /// What to do.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
-        self
-    }
-
-    /// The document's version, when another one was asked for.
-    #[must_use]
-    pub fn version(mut self, version: &impl ToString) -> Self {
-        self.0.version = Some(version.to_string());
-        self
-    }
-
-    /// What the document has.
-    #[must_use]
-    pub fn current(mut self, current: Option<String>) -> Self {
-        self.0.current = current;
-        self
-    }
-
-    /// What it says.
-    pub fn content(&self) -> &FaultContent {
-        &self.0
-    }
-}
-
-impl From<Fault> for Event {
-    fn from(fault: Fault) -> Self {
-        Self::Error(fault)
-    }
 }
 
 impl From<&Principal> for Party {
@@ -597,6 +465,7 @@ impl Event {
             Self::SuggestionMade(_) => SUGGESTION_MADE,
             Self::SuggestionAccepted(_) => SUGGESTION_ACCEPTED,
             Self::SuggestionRejected(_) => SUGGESTION_REJECTED,
+            Self::AgentStatus(_) => AGENT_STATUS,
             _ => unreachable!("nothing else is kept"),
         };
         EventKind::parse(kind).expect("the name of an event is short")

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::event::AGENT_STATUS;
 use super::principal::PrincipalId;
 
 /// The most bytes of an event's kind, and of a latest value's key.
@@ -133,6 +134,11 @@ impl EventKind {
     /// Whether it is the server's own and nobody is told of it.
     pub fn is_internal(&self) -> bool {
         self.0.starts_with('_')
+    }
+
+    /// Whether those who listen hear of it from the log: some have heard of it already, when it was so.
+    pub fn is_told(&self) -> bool {
+        !self.is_internal() && *self.0 != *AGENT_STATUS
     }
 
     /// The kind as text.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::effects::Effects;
 use super::event::post::Post;
 use super::event::{Event, Party};
+use super::input::Admission;
 use super::journal::{Journal, KeptEvent};
 use super::kept::{CommittedEvent, EventKind, EventOrigin, EventPosition, EventSeq, EventStanding, NewEvent};
 use super::node::{NodeMessage, Recipient};
@@ -125,18 +126,22 @@ impl Room {
     }
 
     /// Time passes: what waited for others that did not come is told, texts that grew are, and guests leave.
-    pub fn speak_due(&mut self, now: Instant) -> Effects {
+    pub fn speak_due(&mut self, now: Instant, admission: Admission) -> Effects {
         let mut effects = Effects::default();
         self.note_time(now);
         effects.kept = self.posting.journal.due(now);
         self.tell_outputs(now, &mut effects);
         self.sweep_outputs(now, &mut effects);
         self.show_guests_out(now, &mut effects);
+        if admission == Admission::Open {
+            self.keep_timeline(now, &mut effects);
+        }
         effects
     }
 
     /// When `speak_due` has something to do.
     pub fn next_speaking(&self) -> Option<Instant> {
-        [self.posting.journal.next_due(), self.next_output(), self.next_guest()].into_iter().flatten().min()
+        let times = [self.posting.journal.next_due(), self.next_output(), self.next_guest(), self.next_timeline()];
+        times.into_iter().flatten().min()
     }
 }

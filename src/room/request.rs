@@ -95,6 +95,8 @@ pub enum Ask {
         /// How.
         decision: Decision,
     },
+    /// To say when all that was written so far is durable.
+    Settled,
     /// To keep something and tell it to everybody.
     Post {
         /// Who says it.

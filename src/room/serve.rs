@@ -61,6 +61,7 @@ impl Room {
                 self.post(request.id, &by, *post, &mut effects);
                 Ok(None)
             }
+            Ask::Settled => Ok(self.save(request.id)),
             Ask::Output { by, output } => self.output_grows(request.id, &by, *output, &mut effects),
             Ask::Status { by, status } => self.guest_says(&by, *status, &mut effects).map(Some),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
@@ -149,8 +150,7 @@ impl Room {
         if let Some(client) = client.filter(|id| effects.log.len() > logged && !self.is_written_by_who_is_here(*id)) {
             self.writers.wrote(client, by);
         }
-        let version = self.version();
-        Ok(self.save(id, Answer::Saved(version)))
+        Ok(self.save(id))
     }
 
     fn patch(
@@ -178,8 +178,7 @@ impl Room {
         if let Some(trace) = trace {
             self.record_edit(by, patch, trace, effects);
         }
-        let version = self.version();
-        Ok(self.save(id, Answer::Saved(version)))
+        Ok(self.save(id))
     }
 
     fn expect_version(&mut self, wanted: Option<Version>) -> Result<(), RequestRefusal> {
@@ -210,7 +209,13 @@ impl Room {
     }
 
     /// The change is made; its author hears of it when it is durable.
-    pub(super) fn save(&mut self, id: RequestId, answer: Answer) -> Option<Answer> {
+    fn save(&mut self, id: RequestId) -> Option<Answer> {
+        let version = self.version();
+        self.answer_durable(id, Answer::Saved(version))
+    }
+
+    /// Gives an answer when all that was written so far is durable.
+    pub(super) fn answer_durable(&mut self, id: RequestId, answer: Answer) -> Option<Answer> {
         if self.durability.is_settled() {
             return Some(answer);
         }

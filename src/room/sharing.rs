@@ -320,6 +320,11 @@ impl Room {
         self.ask_here(effects);
     }
 
+    /// The other nodes that have the room open, as far as this one knows.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.sharing.iter().flat_map(|sharing| sharing.nodes.keys().copied())
+    }
+
     fn ask_nodes(&mut self, question: Question) {
         if let Some(sharing) = &mut self.sharing {
             sharing.ask(question);

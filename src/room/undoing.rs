@@ -125,7 +125,7 @@ impl Room {
             self.keep_record(kind.clone(), &Record::TakenBack(up_to.0), effects);
             self.undoing.note(kind, up_to);
         }
-        Ok(self.save(request, Answer::Undone(undone)))
+        Ok(self.answer_durable(request, Answer::Undone(undone)))
     }
 
     fn keep_record(&mut self, kind: EventKind, record: &Record, effects: &mut Effects) {

@@ -3,9 +3,6 @@
 //! It must never let anything of a client reach a room before the client was shown in, and never wait for one answer
 //! before it reads on.
 
-mod asking;
-mod deciding;
-
 use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -19,7 +16,9 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 
+use super::asking::{Fields, ask, say};
 use super::connection::{Connection, Event as Happening, Form};
+use super::deciding::decide;
 use super::door::Door;
 use super::seat::{Seat, while_here};
 use crate::access::{Action, Identity, Refused, Token};
@@ -37,8 +36,6 @@ use crate::room::listeners::Greeting;
 use crate::room::principal::PrincipalKind;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
-use asking::{Reply, ask, denied, say};
-use deciding::decide;
 
 /// So long before its end a client is told that its token ends.
 const EXPIRING: Duration = Duration::from_mins(5);
@@ -96,6 +93,12 @@ pub async fn serve(
 
 /// A newer token that was looked at, and the `ref` of who sent it.
 type Renewal = (Option<String>, Result<Arc<Identity>, Refused>);
+/// What is said in answer, if anything is.
+struct Reply {
+    reference: Option<String>,
+    event: Option<Event>,
+}
+
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 struct Session {
@@ -260,7 +263,7 @@ impl Session {
         let from = self.seat.id();
         match request {
             Request::Status(status) => {
-                self.seat.pass().may(Action::Report).allowed().map_err(denied)?;
+                self.seat.pass().may(Action::Report).allowed().map_err(Fault::from)?;
                 Ok(Some(Mail::Said(Input::Status { from, status })))
             }
             Request::Subscribe(wanted) => {
@@ -293,7 +296,8 @@ impl Session {
             }
             Request::Read(_) | Request::Patch(_) => {
                 self.may_ask()?;
-                let asked = ask(&self.door.hub, self.seat.pass(), request, self.limits)?;
+                let most = self.limits.patch_operations;
+                let asked = ask(&self.door.hub, self.seat.pass(), request, most, Fields::InFrame)?;
                 let reference = reference.map(str::to_owned);
                 self.answers.push(Box::pin(async move { Reply { reference, event: Some(asked.await) } }));
                 Ok(None)

@@ -3,8 +3,10 @@
 //! has a file that turns messages into a room's mail.
 //! A session never touches a document and never says anything to its client but through its outbox.
 
+pub mod asking;
 pub mod connection;
 pub mod credentials;
+mod deciding;
 pub mod door;
 pub mod events;
 pub mod hocuspocus;

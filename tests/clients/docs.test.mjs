@@ -80,6 +80,18 @@ describe('documentation', () => {
     assert.equal(titles().length, 3);
   });
 
+  test('examples/mcp.mjs reads the trip, adds to it, and says what is odd about it', async (t) => {
+    const reader = await joined(t, current, server, 'madrid');
+    reader.doc.getMap('trip').set('end_date', '2026-04-01');
+    const example = run(t, 'mcp.mjs', server.url, 'madrid');
+    const why = { detail: () => example.out + example.errors };
+    await until('the warning', () => example.out.includes('\nwarning '), why);
+    const [added] = /item-\S+/.exec(example.out);
+    await until('the dinner', () => reader.doc.getMap('items').get(added)?.get('title') === 'Dinner by the river', why);
+    assert.match(example.out, /tools .*read_trip/);
+    assert.equal(example.errors, '');
+  });
+
   test('examples/agent.py plans a day, streams what it finds, hears what people say, and comes back', async (t) => {
     const server = await serve(t);
     const events = `${server.url}/v1/rooms/faro/events`;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::house::House;
 use super::listener::Listener;
+use super::receiver::{Receiver, SECRET, texts};
 
 const MANY: &[&str] = &["--max-events", "10000", "--max-event-requests", "1000"];
 
@@ -69,4 +70,29 @@ async fn whoever_comes_back_by_another_node_after_a_kill_misses_nothing_that_was
         }
     }
     assert!(last > acknowledged);
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_by_one_node_and_by_another_when_that_one_is_dead() {
+    let (receiver, address) = Receiver::open().await;
+    let url = format!("http://{address}/events");
+    let options = ["--webhook", &url, "--webhook-secret", SECRET, "--webhook-digest", "50ms"];
+    let mut house = House::open(2, &options).await;
+    let mut speakers = Vec::new();
+    for node in 0..2 {
+        speakers.push(Listener::join(house.nodes[node].address, "lisbon", "name=ada").await.0);
+    }
+    for number in 0..20 {
+        for speaker in &mut speakers {
+            speaker.ask("chat.message", json!({"text": number.to_string()}), "ack").await;
+        }
+    }
+    receiver.until("all is posted", |receiver| receiver.taken("chat.message").len() >= 40).await;
+    let ids: Vec<u64> = receiver.taken("chat.message").iter().map(id).collect();
+    assert_eq!(ids, (1..=40).collect::<Vec<_>>(), "each once and in order");
+    house.nodes.remove(0).kill().await;
+    speakers[1].ask("chat.message", json!({"text": "later"}), "ack").await;
+    receiver
+        .until("the other one posts it", |receiver| texts(&receiver.taken("chat.message")).contains(&"later"))
+        .await;
 }

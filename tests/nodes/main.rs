@@ -20,6 +20,9 @@ mod options;
 mod postgres;
 mod proxy;
 #[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../server/receiver.rs"]
+mod receiver;
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/redis.rs"]
 mod redis;
 mod rights;

@@ -120,6 +120,9 @@ async fn agents_speak_over_http_and_are_here_for_a_while() {
     let once = json!({"type": "chat.message", "data": {"text": "x", "client_id": "c"}});
     let first = ada.post(planner, once.clone()).await.expect(201).json();
     assert_eq!(ada.post(planner, once).await.expect(201).json(), first);
+    let timeline = ada.get(&format!("{EVENTS}?type=agent.status")).await.expect(200).json();
+    assert_eq!(timeline["events"].as_array().unwrap().len(), 1, "states are kept, and not too many");
+    assert_eq!(timeline["events"][0]["data"]["state"], "thinking");
     // People are told what is wrong.
     let status = json!({"type": "agent.status", "data": {"state": "active"}});
     ada.post(EVENTS, status).await.problem(403, "permission_denied");

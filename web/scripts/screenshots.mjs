@@ -4,7 +4,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { barred, comeIn, enter, newTrip, startAccessServer, tokenOf } from '../tests/access.mjs';
-import { WEB, add, card, launch, light, person, saved, seed, seedTrip, startServer, tripUrl } from '../tests/harness.mjs';
+import { agentIn, openPanel } from '../tests/agent.mjs';
+import { WEB, WEEK, add, card, launch, light, person, saved, seed, seedTrip, startServer, tripUrl } from '../tests/harness.mjs';
 
 const only = process.argv[2] ?? '';
 const out = join(WEB, 'screenshots');
@@ -59,6 +60,78 @@ async function company() {
   await leo.goto(url);
   await leo.locator('.notes .cm-line').first().click();
 }
+
+/** The same trip with agents at work, and with what does not add up. */
+const busy = { room: 'lisbon with agents', url: tripUrl(server.url, 'lisbon with agents'), planner: null };
+
+async function agentsAtWork() {
+  const fado = { title: 'Fado at Mesa de Frades', kind: 'event', ...on(MON, '20:00', '22:00') };
+  const surf = { title: 'Second surf lesson', kind: 'activity', day: '2026-05-12' };
+  const hostel = { title: 'Lost Inn', kind: 'accommodation', day: null, price: '35', currency: 'USD' };
+  const ben = await person(browser, 'Ben Okri');
+  await seed(ben, server.url, busy.room, (doc) => {
+    const items = ITEMS.map((item) => (item.title === 'Dinner at Ramiro' ? { ...item, ...on(MON, '19:30', '21:00') } : item));
+    seedTrip(doc, { ...WEEK, currency: 'EUR' }, [...items, fado, surf, hostel]);
+  });
+  await ben.goto(busy.url);
+  await saved(ben);
+  const [planner, scout, budget] = await Promise.all(['Planner', 'Scout', 'Budget watcher'].map((name) => agentIn(browser, server, busy.room, name)));
+  busy.planner = planner;
+  await openPanel(ben, 'Chat');
+  for (const words of ['I would love one evening with music.', 'And https://www.cervejariaramiro.com/en/ looks great.']) {
+    await ben.getByLabel('Message to everybody').fill(words);
+    await ben.keyboard.press('Enter');
+  }
+  await ben.locator('[data-test=unsent]').first().waitFor({ state: 'detached' });
+  const sintra = { task: 'sintra', kind: 'task', title: 'Plan Wednesday in Sintra', state: 'completed' };
+  await planner.ask('agent.task', { ...sintra, result: 'Three stops, all within a walk from the station.' });
+  const hotels = { task: 'hotels', kind: 'tool', title: 'Search hotels near Rossio', state: 'failed' };
+  await scout.ask('agent.task', { ...hotels, error: 'The hotel service did not answer three times in a row.' });
+  await planner.ask('agent.task', { task: 'fado', kind: 'task', title: 'Find a fado house that has a table on Monday', state: 'running', progress: 0.35 });
+  await planner.say('agent.output', { message: 'fado-1', task: 'fado', chunk: 'I looked at five houses in Alfama and Mouraria. Two still have a table for four on Monday:\n\n• Maria da Mouraria, 20:00\n• Mesa de Frades, 21:' });
+  await planner.status('executing', { progress: 0.35, message: 'Comparing five fado houses in Alfama and Mouraria', step: '2', steps: 5 });
+  await scout.status('error', { message: 'The hotel service does not answer.' });
+  await budget.status('completed', { message: 'All prices are in the budget' });
+}
+
+let prices = 0;
+const newPrice = () => (9 + ++prices / 100).toFixed(2);
+
+async function openBusy(page) {
+  await page.goto(busy.url);
+  await saved(page);
+  await page.locator('[data-test=warning]').first().waitFor();
+}
+
+const WITH_AGENTS = {
+  async agents(page) {
+    await openBusy(page);
+    await openPanel(page, 'Agents');
+    await busy.planner.patch({ op: 'item.update', id: 'item-7', item: { price: newPrice() } });
+    await page.getByText('Editing Day 3').waitFor();
+  },
+  async chat(page) {
+    await openBusy(page);
+    await openPanel(page, 'Chat');
+    await page.locator('[data-test=writing]').waitFor();
+    await page.locator('[data-test=task]').first().waitFor();
+  },
+  async warnings(page) {
+    await openBusy(page);
+    await openPanel(page, 'Warnings');
+  },
+  async changed(page) {
+    await openBusy(page);
+    await busy.planner.patch({ op: 'item.update', id: 'item-4', item: { price: newPrice() } });
+    await page.locator('[data-test=changed]').waitFor();
+    await page.locator('.card[data-id=item-4]').scrollIntoViewIfNeeded();
+  },
+  async odditem(page) {
+    await openBusy(page);
+    await card(page, 'Fado at Mesa de Frades').locator('.card-face').click();
+    await page.locator('.details .cm-content').waitFor();
+  },
+};
 
 const SCREENS = {
   async start(page) {
@@ -270,6 +343,8 @@ async function draw(screens, name) {
 
 await company();
 await draw(SCREENS, 'Ana Lima');
+await agentsAtWork();
+await draw(WITH_AGENTS, 'Ana Lima');
 await guardedCompany();
 await draw(SIGNED_IN, null);
 await browser.close();

@@ -17,6 +17,8 @@ import './styles/board.css';
 import './styles/card.css';
 import './styles/panel.css';
 import './styles/people.css';
+import './styles/agents.css';
+import './styles/chat.css';
 import './styles/pages.css';
 
 interface Place {

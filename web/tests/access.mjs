@@ -1,7 +1,8 @@
 // What tests of a server that asks who people are stand on: people with tokens, trips with members, links.
 
+import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { WEEK, person, saved, startServer, tripUrl } from './harness.mjs';
+import { WEEK, binary, person, saved, startServer, tripUrl } from './harness.mjs';
 
 export const MON = WEEK.start_date;
 
@@ -53,6 +54,10 @@ export async function newTrip(server, members = {}, settings = {}) {
 }
 
 export const nameOf = (id) => (id === 'ada' ? 'Ada Lovelace' : id[0].toUpperCase() + id.slice(1));
+
+/** An API key with which an agent comes into every room. */
+export const keyFor = (server, agent, role = 'editor') =>
+  execFileSync(binary(), ['key', 'create', '--agent', agent, '--rooms', '*', '--role', role, '--data', server.data], { encoding: 'utf8' }).match(/trk_\S+/)[0];
 
 /** Opens the trip on this page with somebody's token. */
 export async function comeIn(page, trip, id) {

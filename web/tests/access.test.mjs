@@ -153,7 +153,10 @@ test('a ticket that runs out is renewed without a word, to me or to the others',
   const ada = await enter(browser, trip, 'ada');
   const ben = await person(browser, null);
   const sockets = [];
-  ben.on('websocket', (socket) => sockets.push(new URL(socket.url()).searchParams.get('token')));
+  ben.on('websocket', (socket) => {
+    const { pathname, searchParams } = new URL(socket.url());
+    if (pathname.startsWith('/yjs/')) sockets.push(searchParams.get('token'));
+  });
   const seen = [];
   await ben.exposeFunction('sawLight', (state) => seen.push(state));
   await ben.addInitScript(() =>

@@ -37,7 +37,7 @@ export function launch() {
 /** A server on its own folder, with these options; `start` starts it again on the same folder and port. */
 export async function startServer(...options) {
   const data = mkdtempSync(join(tmpdir(), 'triproom-test-'));
-  const server = { url: '', process: null, port: 0 };
+  const server = { url: '', process: null, port: 0, data };
   server.start = async () => {
     server.process = spawn(binary(), ['serve', '--port', String(server.port), '--data', data, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],

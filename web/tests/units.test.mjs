@@ -224,3 +224,40 @@ test('marks of an earlier visit keep the light honest until the server has every
   first.clear();
   assert.equal(store.size, 0);
 });
+
+test('a pointer names an item by its id, whatever the id holds, or the root that it points into', async () => {
+  const { itemIn, itemPointer, wholeThing } = await source('trip/pointer.ts');
+  for (const id of ['a1', 'a/b', 'a~b', '~1', '/']) {
+    assert.equal(itemIn(itemPointer(id)), id);
+    assert.equal(itemIn(`${itemPointer(id)}/day`), id);
+    assert.equal(wholeThing(`${itemPointer(id)}/place/name`), itemPointer(id));
+  }
+  assert.equal(itemIn('/items'), null);
+  assert.equal(itemIn('/notes'), null);
+  assert.equal(wholeThing('/budget/categories/food'), '/budget');
+  assert.equal(wholeThing('/items'), '/items');
+});
+
+test('what the server says of a trip is put into this page’s words', async () => {
+  const { plainWords } = await source('trip/plain-words.ts');
+  assert.equal(
+    plainWords('“Fado” begins at 2026-05-04 20:00+01:00, before “Dinner” ends at 2026-05-04 21:00+01:00.'),
+    '“Fado” begins at 20:00 on 4 May, before “Dinner” ends at 21:00 on 4 May.',
+  );
+  assert.equal(
+    plainWords('“A” begins at 2026-05-04 20:00+01:00, before “B” arrives at 2026-05-04 21:00+02:00.'),
+    '“A” begins at 20:00 (UTC+01:00) on 4 May, before “B” arrives at 21:00 (UTC+02:00) on 4 May.',
+  );
+  assert.equal(plainWords('“Surf” is on 2026-05-12, after the trip ends on 2026-05-08.'), '“Surf” is on 12 May, after the trip ends on 8 May.');
+  assert.equal(plainWords('Choose a day of the trip, or change /trip/end_date.'), 'Choose a day of the trip, or change the trip’s last day.');
+  assert.equal(plainWords('A note about 2026-99-99.'), 'A note about 2026-99-99.');
+});
+
+test('events are read leniently: what is missing or strange is empty', async () => {
+  const { eventFrom } = await source('room/event.ts');
+  const event = eventFrom({ v: 1, id: '17', type: 'chat.message', at: '2026-05-01T09:30:00.000Z', from: { kind: 'agent', id: 'agent:planner' }, data: { text: 'Hello' } });
+  assert.deepEqual(event, { type: 'chat.message', id: 17, at: Date.parse('2026-05-01T09:30:00Z'), from: { id: 'agent:planner', name: 'planner', agent: true }, data: { text: 'Hello' } });
+  for (const value of [null, 7, 'text', [], {}, { type: 3 }]) assert.equal(eventFrom(value), null);
+  const bare = eventFrom({ type: 'x', id: 'y', from: 'z', data: null });
+  assert.deepEqual([bare.id, bare.from, bare.data], [null, null, {}]);
+});

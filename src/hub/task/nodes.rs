@@ -4,11 +4,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
+use super::super::Standing;
 use super::super::lane::HEAVY_BYTES;
 use super::super::loading::load_document;
 use super::super::mail::Mail;
 use super::{RoomLost, RoomTask};
-use crate::bus::Seat;
+use crate::bus::{Bus, Seat};
 use crate::room::input::Input;
 use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews, Recipient};
 
@@ -59,6 +62,14 @@ impl RoomTask {
             }
             seat.say(to, message);
         }
+    }
+
+    /// Says whether this node is the first of those that have the room open.
+    pub(super) fn say_standing(&mut self, reply: oneshot::Sender<Standing>) {
+        let own = self.shared.bus.as_ref().map(Bus::node);
+        let is_first = own.is_none_or(|own| self.room().nodes().all(|other| own < other));
+        // Who has gone away needs no answer.
+        let _ = reply.send(if is_first { Standing::First } else { Standing::Other });
     }
 
     /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.

@@ -16,7 +16,7 @@ impl RoomTask {
         self.expiry = self.room().next_tick();
         let shares = self.room().share_due(now).shares;
         self.share(shares);
-        let spoken = self.room().speak_due(now);
+        let spoken = self.room().speak_due(now, admission);
         self.carry_out(now, spoken);
         self.flush(now, &Effects::default());
         let room = self.room.as_ref().expect("the room is away only within a turn");

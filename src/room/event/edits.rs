@@ -5,7 +5,6 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Difference;
 use crate::room::patch::ValueChange;
 
 /// What an agent's patch has changed.
@@ -60,6 +59,18 @@ pub struct NotUndone {
     /// the patch was `too_large` to be kept.
     #[schema(example = "changed")]
     pub why: &'static str,
+}
+
+/// A value that would be another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Difference {
+    /// JSON pointer to it.
+    #[schema(example = "/items/ab12/day")]
+    pub pointer: String,
+    /// What is there, as JSON, the beginning of it if it is long; null when it would be new.
+    pub before: Option<String>,
+    /// What would be there; null when it would be removed.
+    pub after: Option<String>,
 }
 
 /// A change that is put forward.

@@ -30,6 +30,13 @@ export function yjsAddress(room: string, told: string | null): { server: string;
   return { server: location.protocol === 'https:' ? server.replace(/^ws:/, 'wss:') : server, path: told.slice(at + 5) };
 }
 
+/** Where a room's JSON socket is: as the server says, else beside this page; over TLS as above. */
+export function eventsAddress(room: string, told: string | null): string {
+  const here = `${location.origin.replace(/^http/, 'ws')}/v1/rooms/${encodeURIComponent(room)}/socket`;
+  if (!told || !/^wss?:/.test(told)) return here;
+  return location.protocol === 'https:' ? told.replace(/^ws:/, 'wss:') : told;
+}
+
 /** Readable, then unguessable: the title's words and 60 random bits. */
 export function newRoomId(title: string): string {
   const words = title

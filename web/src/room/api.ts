@@ -1,6 +1,7 @@
 // The server's REST as this page uses it: typed answers, one kind of failure. Called by the pass and the start page.
 // A token goes into the Authorization header and nowhere else. Nothing is kept here, and nothing tried twice.
 
+import { eventFrom, idFrom, type RoomEvent } from './event';
 import { roleFrom, type Member, type Principal, type Role, type Standing } from './role';
 
 /** A way in for a short while, or for a guest. */
@@ -16,8 +17,9 @@ export interface Entrance {
   /** Null where nobody is asked who they are: everybody may do everything. */
   standing: Standing | null;
   ticket: Ticket | null;
-  /** Where the socket is, as the server calls itself. */
+  /** Where the document's socket is, and that of events, as the server calls itself. */
   socket: string | null;
+  events: string | null;
 }
 
 /** The server said no, or nothing. */
@@ -64,7 +66,7 @@ export const roomWantsToken = (room: string): Promise<boolean | null> => wantsTo
 
 export async function bootstrap(room: string, token: string): Promise<Entrance> {
   const { body, clockAhead } = await call('GET', roomPath(room), token);
-  if (body['settings'] === null) return { standing: null, ticket: null, socket: null };
+  if (body['settings'] === null) return { standing: null, ticket: null, socket: null, events: null };
   const first = memberPageFrom(body['members']);
   return {
     standing: {
@@ -75,6 +77,7 @@ export async function bootstrap(room: string, token: string): Promise<Entrance> 
     },
     ticket: body['ticket'] ? ticketFrom(fields(body['ticket']), clockAhead) : null,
     socket: text(fields(body['sockets'])['yjs']),
+    events: text(fields(body['sockets'])['events']),
   };
 }
 
@@ -116,19 +119,35 @@ export async function removeMember(room: string, token: string, principal: strin
   await call('DELETE', `${roomPath(room)}/members/${encodeURIComponent(principal)}`, token);
 }
 
+/** Part of a room's log. */
+export interface EventPage {
+  events: RoomEvent[];
+  /** What is before this one, if anything, is not in it. */
+  oldest: number;
+  more: boolean;
+}
+
+/** The newest events of these types before this one, at most so many. */
+export async function eventsBefore(room: string, token: string | null, before: number, types: readonly string[], limit: number): Promise<EventPage> {
+  const { body } = await call('GET', `${roomPath(room)}/events?before=${before}&type=${types.join(',')}&limit=${limit}`, token);
+  const events = (Array.isArray(body['events']) ? body['events'] : []).map(eventFrom).filter((event) => event !== null);
+  const oldest = idFrom(body['cursor']) ?? before;
+  return { events, oldest, more: oldest < before && oldest > (idFrom(body['first']) ?? oldest) };
+}
+
 interface Answer {
   body: Record<string, unknown>;
   /** How far the server's clock is ahead of this device's, in ms. */
   clockAhead: number;
 }
 
-async function call(method: string, path: string, token: string, body?: object, headers?: Record<string, string>): Promise<Answer> {
+async function call(method: string, path: string, token: string | null, body?: object, headers?: Record<string, string>): Promise<Answer> {
   let answer: Response;
   let content: Record<string, unknown>;
   try {
     answer = await fetch(path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }), ...headers },
+      headers: { ...(token !== null && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }), ...headers },
       signal: AbortSignal.timeout(PATIENCE_MS),
       ...(body && { body: JSON.stringify(body) }),
     });

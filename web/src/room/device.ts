@@ -1,4 +1,4 @@
-// What this device remembers between visits: who I am, the theme, the open panel, recent trips.
+// What this device remembers between visits: who I am, the theme, the open panel, recent trips, how far I have read.
 // Used by the pages. Storage may be full or forbidden: then nothing is remembered and nothing breaks.
 
 export interface RecentTrip {
@@ -44,4 +44,15 @@ export function rememberTrip(trip: RecentTrip): void {
 
 export function forgetTrip(room: string): void {
   remember('recent', JSON.stringify(recentTrips().filter((trip) => trip.room !== room)));
+  remember(readKey(room), null);
 }
+
+/** The newest event of a trip's log that I have read; null on a first visit. */
+export function recallRead(room: string): number | null {
+  const kept = Number(recall(readKey(room)) ?? NaN);
+  return Number.isNaN(kept) ? null : kept;
+}
+
+export const rememberRead = (room: string, id: number): void => remember(readKey(room), String(id));
+
+const readKey = (room: string) => `read.${encodeURIComponent(room)}`;

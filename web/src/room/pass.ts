@@ -17,9 +17,10 @@ export interface Bar {
   reason: string;
 }
 
-/** A way to the room's socket: where it is when the server says so, and the ticket for it when one is needed. */
+/** A way to the room's sockets: where they are when the server says so, and the ticket for them when one is needed. */
 export interface Line {
   socket: string | null;
+  events: string | null;
   ticket: string | null;
   role: Role | null;
 }
@@ -52,6 +53,7 @@ export class Pass {
   readonly #listeners = new Set<() => void>();
   #ticket: Ticket | null = null;
   #socket: string | null = null;
+  #events: string | null = null;
   #asking: Promise<Ticket | null> | null = null;
   #asked = 0;
   #resting: Promise<void> | null = null;
@@ -84,7 +86,15 @@ export class Pass {
   }
 
   get mayEdit(): boolean {
-    return !this.standing || atLeast(this.standing.role, 'editor');
+    return this.#may('editor');
+  }
+
+  get mayComment(): boolean {
+    return this.#may('commenter');
+  }
+
+  get mayLookAfter(): boolean {
+    return this.#may('admin');
   }
 
   /** What the newest ticket is good for. */
@@ -125,8 +135,8 @@ export class Pass {
     const held = this.#ticket;
     const usable = held && held.ticket !== used && held.expires > Date.now();
     const ticket = usable ? held : await this.#answer();
-    if (ticket) return { socket: this.#socket, ticket: ticket.ticket, role: ticket.role };
-    return this.token !== null || this.bar ? null : { socket: null, ticket: null, role: null };
+    if (ticket) return { socket: this.#socket, events: this.#events, ticket: ticket.ticket, role: ticket.role };
+    return this.token !== null || this.bar ? null : { socket: null, events: null, ticket: null, role: null };
   }
 
   /** Stops waiting for a server that did not answer: perhaps it does now. */
@@ -196,6 +206,7 @@ export class Pass {
       this.away = false;
       this.#restAtLeast = 0;
       this.#socket = entrance.socket;
+      this.#events = entrance.events;
       this.#hold(ticket);
       this.#take(entrance.standing);
       return ticket;
@@ -273,6 +284,10 @@ export class Pass {
       const timer = setTimeout(done, Math.max(wait, this.#restAtLeast));
       this.#wakeUp = done;
     }));
+  }
+
+  #may(least: Role): boolean {
+    return !this.standing || atLeast(this.standing.role, least);
   }
 
   #setMembers(change: (members: Member[]) => Member[]): void {

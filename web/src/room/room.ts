@@ -1,4 +1,5 @@
-// One open trip: the document, its copy on this device, its socket, who is here, undo, the save light.
+// One open trip: the document, its copy on this device, its socket, who is here, undo, the save light; and beside them
+// the event line with what is heard on it.
 // Opened and closed by the trip page; every view reads the document through it.
 // It never keeps the trip's content anywhere but in the document, and writes nothing that its pass does not allow.
 
@@ -9,11 +10,15 @@ import { writeUpdate } from 'y-protocols/sync';
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { yjsAddress } from './address';
+import { Agents } from './agents';
 import { openDeviceCopy } from './device-copy';
+import { EventLine } from './event-line';
 import type { Line, Pass } from './pass';
 import { People } from './people';
 import { atLeast } from './role';
 import { SaveLight } from './save-light';
+import { Talk } from './talk';
+import { TripWarnings } from './trip-warnings';
 import { UnsavedMarks } from './unsaved';
 
 /** Marks this tab's own edits, so that undo takes back nobody else's. */
@@ -43,6 +48,10 @@ export class Room {
   readonly people: People;
   readonly undo: Y.UndoManager;
   readonly light: SaveLight;
+  readonly events: EventLine;
+  readonly agents: Agents;
+  readonly talk: Talk;
+  readonly warnings: TripWarnings;
   /** Settles when the copy on this device is in the document. */
   readonly loaded: Promise<void>;
   refusal: Refusal | null = null;
@@ -67,6 +76,12 @@ export class Room {
     const roots = ['trip', 'budget', 'destinations', 'items', 'comments'].map((name) => this.doc.getMap(name));
     this.undo = new Y.UndoManager([...roots, this.notes], { trackedOrigins: new Set([MINE]) });
     this.people.nameMe(me, pass.memberId);
+
+    this.events = new EventLine(id, me, pass);
+    this.agents = new Agents(this.events);
+    this.talk = new Talk(this.events, pass);
+    this.warnings = new TripWarnings(this.events);
+    this.events.on('member.role', () => pass.recheck());
 
     this.#device = openDeviceCopy(id, this.doc);
     const { server, path } = yjsAddress(id, null);
@@ -117,6 +132,9 @@ export class Room {
   close(): void {
     this.#closed = true;
     for (const end of this.#ends) end();
+    this.events.close();
+    this.agents.close();
+    this.warnings.close();
     this.people.awareness.setLocalState(null);
     this.#provider.destroy();
     void this.#device.destroy();
@@ -195,6 +213,8 @@ export class Room {
     provider.on('sync', (synced) => {
       gotTheirs = synced;
       if (synced) this.#turnedAway = false;
+      // The trip first; who works on it can wait until it is there.
+      if (synced) this.events.start();
       exchanged();
     });
     provider.on('connection-close', (event) => {

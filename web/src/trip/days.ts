@@ -72,7 +72,17 @@ export function onDay(value: unknown, from: string | null, to: string): unknown 
 
 const CLOCK = { hour: TWELVE_HOURS ? 'numeric' : '2-digit', minute: '2-digit' } as const;
 const clockFormat = new Intl.DateTimeFormat(LOCALE, CLOCK);
+const dayFormat = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long' });
 const momentFormat = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long', ...CLOCK });
+
+/** A moment's clock time on this device. */
+export const clockWords = (at: number): string => clockFormat.format(at);
+
+/** The day of a moment on this device: "Today", or its date. */
+export function dayWords(at: number, now = Date.now()): string {
+  const day = new Date(at);
+  return day.toDateString() === new Date(now).toDateString() ? 'Today' : dayFormat.format(day);
+}
 
 /** A moment (ms since 1970) in this device's time: "today, 14:05", or with its day. */
 export function momentWords(at: number, now = Date.now()): string {

@@ -3,7 +3,8 @@
 import { UNPLANNED } from '../trip/plan';
 import { usePlan, useRoom } from './hooks';
 import { Icon } from './icon';
-import { PANELS, type PanelId } from './panel';
+import type { PanelId } from './panel';
+import { Count, PanelButtons } from './panel-buttons';
 import { placeOf } from './drop-target';
 
 export function BottomBar({ open, onOpen }: { open: PanelId | null; onOpen: (id: PanelId | null) => void }) {
@@ -11,16 +12,14 @@ export function BottomBar({ open, onOpen }: { open: PanelId | null; onOpen: (id:
   const waiting = usePlan(room).get(UNPLANNED)!.length;
   return (
     <nav class="bottom-bar" aria-label="More">
-      <button data-day="" onClick={() => placeOf(null)?.scrollIntoView({ block: 'start' })}>
-        <Icon name="inbox" size={20} />
-        <span>Unplanned{waiting > 0 && ` (${waiting})`}</span>
+      <button class="bar-button" aria-label={`Unplanned${waiting > 0 ? `, ${waiting}` : ''}`} data-day="" onClick={() => placeOf(null)?.scrollIntoView({ block: 'start' })}>
+        <span class="badged">
+          <Icon name="inbox" size={20} />
+          {waiting > 0 && <Count count={waiting} look="quiet" />}
+        </span>
+        <span>Unplanned</span>
       </button>
-      {Object.entries(PANELS).map(([id, { name, icon }]) => (
-        <button key={id} aria-pressed={open === id} onClick={() => onOpen(open === id ? null : (id as PanelId))}>
-          <Icon name={icon} size={20} />
-          <span>{name}</span>
-        </button>
-      ))}
+      <PanelButtons look="bar" open={open} onOpen={onOpen} />
     </nav>
   );
 }

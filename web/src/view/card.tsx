@@ -1,16 +1,22 @@
-// One item as a card: what, when, where, how much, and who is looking at it. Opens in place, to edit or to read.
-// Drawn a thousand times, so it listens only to its own item and its own watchers.
+// One item as a card: what, when, where, how much, who is looking at it, which agent has just changed it and what does not
+// add up about it. Opens in place, to edit or to read.
+// Drawn a thousand times, so it listens only to what is about its own item.
 
 import { useEffect, useRef } from 'preact/hooks';
+import type { TripWarning } from '../room/trip-warnings';
 import { itemOf, removeItem } from '../trip/plan';
 import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf, type Booking } from '../trip/item';
+import { plainWords } from '../trip/plain-words';
+import { itemPointer } from '../trip/pointer';
 import { CardDetails, CardTitle } from './card-details';
 import { CardFacts, CardHeading } from './card-facts';
+import { ChangedMark } from './changed-mark';
 import { Face } from './face';
-import { useMap, usePeopleAt, useRoom } from './hooks';
+import { useChangedBy, useMap, usePeopleAt, useRoom, useWarningsAt } from './hooks';
 import { Icon, type IconName } from './icon';
 import { memo } from './memo';
 import { notify } from './notice';
+import { WarningWords } from './warnings-panel';
 
 /** Planned is the rule and needs no mark; a struck title says cancelled. */
 const BOOKING_MARK: Partial<Record<Booking, IconName>> = { reserved: 'clock', booked: 'check', completed: 'check' };
@@ -32,6 +38,8 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
   const room = useRoom();
   useMap(item);
   const watchers = usePeopleAt(room, `/items/${id}`);
+  const changedBy = useChangedBy(room, itemPointer(id));
+  const warnings = useWarningsAt(room, id);
   const title = titleOf(item);
   const kind = kindOf(item);
   const booking = bookingOf(item);
@@ -61,7 +69,8 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
       class={`card ${open ? 'card-open' : ''} ${booking === 'cancelled' ? 'card-cancelled' : ''}`}
       data-id={id}
       data-watched={watchers.length > 0 || undefined}
-      style={watchers[0] && { '--watcher': watchers[0].color }}
+      data-changed={changedBy !== null || undefined}
+      style={{ ...(watchers[0] && { '--watcher': watchers[0].color }), ...(changedBy && { '--changer': changedBy.color }) }}
       onKeyDown={(event) => {
         if (open && event.key === 'Escape') onToggle(id);
       }}
@@ -80,6 +89,7 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
                 <span class="card-title" dir="auto">
                   {title}
                 </span>
+                {warnings.length > 0 && <WarningMark warnings={warnings} />}
                 {BOOKING_MARK[booking] && (
                   <span class={`booking booking-${booking}`} title={BOOKING_WORDS[booking]}>
                     <Icon name={BOOKING_MARK[booking]} size={14} />
@@ -122,8 +132,26 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
           ))}
         </div>
       )}
+      {changedBy && <ChangedMark by={changedBy} what="changed this" />}
+      {open && warnings.length > 0 && (
+        <div class="card-warnings">
+          {warnings.map((warning) => (
+            <WarningWords key={warning.key} warning={warning} />
+          ))}
+        </div>
+      )}
       {open && mayEdit && <CardDetails id={id} item={item} onClose={() => onToggle(id)} onRemove={remove} />}
       {open && !mayEdit && <CardFacts item={item} />}
     </li>
+  );
+}
+
+function WarningMark({ warnings }: { warnings: TripWarning[] }) {
+  const words = warnings.map((warning) => plainWords(warning.text)).join(' ');
+  return (
+    <span class="card-warning" title={words} data-test="warning">
+      <Icon name="warning" size={14} />
+      <span class="sr-only">Warning: {words}</span>
+    </span>
   );
 }

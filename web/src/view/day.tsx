@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { dayAndMonth, longDay, today, weekday } from '../trip/days';
 import { AddItem } from './add-item';
 import { Card } from './card';
+import { useRoom, useWarnings } from './hooks';
 import { Icon } from './icon';
 import { memo } from './memo';
 
@@ -35,6 +36,9 @@ export const Day = memo(function Day({ day, number, ids, mayEdit, openId, onTogg
   const drawn = useBatches(ids.length);
   const name = day ? longDay(day) : 'Unplanned';
   const isToday = day === today();
+  const room = useRoom();
+  useWarnings(room);
+  const odd = ids.some((id) => room.warnings.at(id).length > 0);
   return (
     <section
       class={`day ${day ? '' : 'day-unplanned'} ${isToday ? 'day-today' : ''} ${number === 0 ? 'day-outside' : ''}`}
@@ -46,12 +50,14 @@ export const Day = memo(function Day({ day, number, ids, mayEdit, openId, onTogg
           <>
             <span class="day-name">{weekday(day)}</span>
             <span>{dayAndMonth(day)}</span>
+            {odd && <OddMark />}
             <span class="day-note">{isToday ? 'Today' : number ? `Day ${number}` : 'Outside the trip'}</span>
           </>
         ) : (
           <>
             <Icon name="inbox" />
             <span>Unplanned</span>
+            {odd && <OddMark />}
             <span class="day-note">{ids.length || ''}</span>
           </>
         )}
@@ -66,3 +72,12 @@ export const Day = memo(function Day({ day, number, ids, mayEdit, openId, onTogg
     </section>
   );
 });
+
+function OddMark() {
+  return (
+    <span class="day-odd" title="Something here does not add up">
+      <Icon name="warning" size={14} />
+      <span class="sr-only">Something here does not add up</span>
+    </span>
+  );
+}

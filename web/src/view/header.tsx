@@ -1,4 +1,4 @@
-// The header: the trip's name and dates, the light, who is here, undo, notes, share. One line when wide, two when narrow.
+// The header: the trip's name and dates, the light, who is here, undo, the panels, share. One line when wide, two when narrow.
 // What somebody may not change is only shown, and what they may not do is not there.
 
 import type { ComponentChildren } from 'preact';
@@ -13,6 +13,8 @@ import { Icon } from './icon';
 import { Logo } from './logo';
 import { MeForm } from './me';
 import { announce } from './notice';
+import type { PanelId } from './panel';
+import { PanelButtons } from './panel-buttons';
 import { People } from './people-list';
 import { Popover } from './popover';
 import { Share } from './share';
@@ -23,14 +25,14 @@ interface Props {
   ready: boolean;
   /** A sheet lies over the page: nothing here can be reached. */
   covered: boolean;
-  notesOpen: boolean;
-  onNotes: () => void;
+  panel: PanelId | null;
+  onPanel: (id: PanelId | null) => void;
   onRename: (name: string) => void;
   /** The lines below it. */
   children: ComponentChildren;
 }
 
-export function Header({ ready, covered, notesOpen, onNotes, onRename, children }: Props) {
+export function Header({ ready, covered, panel, onPanel, onRename, children }: Props) {
   const room = useRoom();
   useMap(room.trip);
   const mayEdit = useMayEdit(room);
@@ -76,10 +78,7 @@ export function Header({ ready, covered, notesOpen, onNotes, onRename, children 
         </div>
         <div class="header-tools">
           {mayEdit && <UndoButtons />}
-          <button class="button-icon only-wide" aria-pressed={notesOpen} onClick={onNotes} title="Notes">
-            <Icon name="notes" size={18} />
-            <span class="sr-only">Notes</span>
-          </button>
+          <PanelButtons look="header" open={panel} onOpen={onPanel} />
           <Share title={field('title')} />
         </div>
       </div>

@@ -7,7 +7,10 @@ import type * as Y from 'yjs';
 import type { Room } from '../room/room';
 import type { Pass } from '../room/pass';
 import type { Light } from '../room/save-light';
+import type { Agent } from '../room/agents';
 import type { Person } from '../room/people';
+import type { Talk } from '../room/talk';
+import type { TripWarning } from '../room/trip-warnings';
 import { readPlan, type Plan } from '../trip/plan';
 
 const useRedraw = (): (() => void) => useReducer((count: number) => count + 1, 0)[1] as () => void;
@@ -99,6 +102,37 @@ export function usePeopleAt(room: Room, pointer: string): Person[] {
   const redraw = useRedraw();
   useLayoutEffect(() => room.people.subscribe(pointer, redraw), [room, pointer]);
   return room.people.at(pointer);
+}
+
+export function useAgents(room: Room): Agent[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.agents.subscribe('', redraw), [room]);
+  return room.agents.all;
+}
+
+/** The agent that changed what is at this pointer a moment ago. */
+export function useChangedBy(room: Room, pointer: string): Person | null {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.agents.subscribe(pointer, redraw), [room, pointer]);
+  return room.agents.at(pointer);
+}
+
+export function useTalk(room: Room): Talk {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.talk.subscribe(redraw), [room]);
+  return room.talk;
+}
+
+export function useWarnings(room: Room): TripWarning[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.warnings.subscribe('', redraw), [room]);
+  return room.warnings.all;
+}
+
+export function useWarningsAt(room: Room, item: string): TripWarning[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.warnings.subscribe(item, redraw), [room, item]);
+  return room.warnings.at(item);
 }
 
 /** Draws again when there is more or less to undo. */

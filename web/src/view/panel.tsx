@@ -3,13 +3,23 @@
 
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { AgentsPanel } from './agents-panel';
+import { ChatPanel } from './chat-panel';
 import { Icon, type IconName } from './icon';
 import { NotesPanel } from './notes-panel';
+import { WarningsPanel } from './warnings-panel';
 
-export const PANELS = { notes: { name: 'Notes', icon: 'notes', View: NotesPanel } } as const satisfies Record<
-  string,
-  { name: string; icon: IconName; View: ComponentType }
->;
+export interface PanelProps {
+  /** Goes to the plan: what lies over it closes. */
+  onLeave: () => void;
+}
+
+export const PANELS = {
+  notes: { name: 'Notes', icon: 'notes', View: NotesPanel },
+  chat: { name: 'Chat', icon: 'comment', View: ChatPanel },
+  agents: { name: 'Agents', icon: 'agent', View: AgentsPanel },
+  warnings: { name: 'Warnings', icon: 'warning', View: WarningsPanel },
+} as const satisfies Record<string, { name: string; icon: IconName; View: ComponentType<PanelProps> }>;
 
 export type PanelId = keyof typeof PANELS;
 
@@ -34,9 +44,12 @@ export function Panel({ id, ready, sheet, onClose }: Props) {
   useEffect(() => {
     if (!sheet) return;
     const opener = document.activeElement as HTMLElement | null;
-    closer.current?.focus();
     return () => opener?.focus();
   }, [sheet]);
+  // Also when another panel takes this one's place.
+  useEffect(() => {
+    if (sheet) closer.current?.focus();
+  }, [sheet, id]);
 
   return (
     <>
@@ -55,7 +68,7 @@ export function Panel({ id, ready, sheet, onClose }: Props) {
             <span class="sr-only">Close {name}</span>
           </button>
         </header>
-        {ready && <View />}
+        {ready && <View onLeave={() => sheet && onClose()} />}
       </aside>
     </>
   );

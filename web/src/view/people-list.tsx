@@ -10,6 +10,8 @@ import { Popover } from './popover';
 
 const MOST_FACES = 4;
 const MOST_FACES_NARROW = 2;
+/** Where the header's one line, or its second, is short. */
+const LITTLE_ROOM = '(max-width: 399px), (min-width: 720px) and (max-width: 899px)';
 
 /** Everybody else who is here; I have my own button beside them. */
 export function People() {
@@ -29,7 +31,7 @@ export function People() {
 }
 
 function Faces({ others }: { others: Person[] }) {
-  const most = useMedia('(max-width: 399px)') ? MOST_FACES_NARROW : MOST_FACES;
+  const most = useMedia(LITTLE_ROOM) ? MOST_FACES_NARROW : MOST_FACES;
   const shown = others.slice(0, others.length > most ? most - 1 : most);
   return (
     <>

@@ -105,8 +105,8 @@ function Trip({ onRename, onReopen }: { onRename: (name: string) => void; onReop
       <Header
         ready={ready}
         covered={covered}
-        notesOpen={panel === 'notes'}
-        onNotes={() => show(panel === 'notes' ? null : 'notes')}
+        panel={panel}
+        onPanel={show}
         onRename={onRename}
       >
         <AwayLine />

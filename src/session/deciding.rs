@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::asking::{closed, context, denied, failed};
+use super::asking::context;
 use crate::access::{Action, Pass};
 use crate::hub::Hub;
 use crate::hub::suggesting::Wish;
@@ -24,7 +24,7 @@ pub(super) fn decide(
     request: &Request,
     limits: SocketLimits,
 ) -> Result<impl Future<Output = Event> + Send + use<>, Fault> {
-    pass.may(Action::Write).allowed().map_err(denied)?;
+    pass.may(Action::Write).allowed()?;
     let below = |fault: Fault| fault.below("/data");
     let wanted = match request {
         Request::Undo(undo) => Wanted::Undo(undo.read().map_err(below)?),
@@ -34,7 +34,7 @@ pub(super) fn decide(
         Request::Reject(which) => Wanted::Decide(which.read().map_err(below)?, Wish::Reject),
         _ => unreachable!("nothing else is decided"),
     };
-    let visit = hub.visit(pass.room()).map_err(closed)?;
+    let visit = hub.visit(pass.room())?;
     let by = Arc::new(pass.principal().clone());
     Ok(async move {
         let done = match wanted {
@@ -44,6 +44,6 @@ pub(super) fn decide(
                 .await
                 .map(|seq| Event::Ack(Ack { id: seq.0.to_string(), client_id: None })),
         };
-        done.unwrap_or_else(|error| Event::Error(failed(error)))
+        done.unwrap_or_else(|error| Event::Error(error.into()))
     })
 }
