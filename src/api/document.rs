@@ -1,6 +1,8 @@
 //! A room's document: read as JSON or as a Yjs update, changed by a Yjs update or by JSON Patch. A change is answered when
 //! it is durable. The room's own task reads and writes it; nothing here touches a document.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +19,7 @@ use super::describe::{ANY, BODY, CHANGE, IN_ROOM, ONCE, problems};
 use super::etag::{ETag, IfMatch};
 use super::idempotency::Once;
 use super::media::{self, JSON, JSON_PATCH, YJS_UPDATE};
-use super::parameters::{IfMatchParam, OnceParam, ReadParams, RoomParam, StateVectorParam};
+use super::parameters::{IfMatchParam, OnceParam, ReadParams, RoomParam, RunParam, StateVectorParam};
 use super::problem::Problem;
 use super::query::{Query, shortened};
 use super::{body, patch_schema};
@@ -25,6 +27,7 @@ use crate::access::Action;
 use crate::hub::visit::Visit;
 use crate::room::patch::Patch;
 use crate::room::role::Writes;
+use crate::room::run::RunId;
 use crate::room::version::Version;
 use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
 
@@ -124,7 +127,7 @@ pub async fn update(room: InRoom, once: Once, query: Query, request: Request) ->
 /// fields is checked; commenters write below `/comments` alone.
 #[utoipa::path(
     patch, path = "/v1/rooms/{room}/document", operation_id = "patchDocument", tag = "document",
-    params(RoomParam, IfMatchParam),
+    params(RoomParam, IfMatchParam, RunParam),
     request_body(content = patch_schema::JsonPatch, content_type = "application/json-patch+json"),
     responses(
         (status = 200, description = "It is durable.", body = Saved,
@@ -132,7 +135,8 @@ pub async fn update(room: InRoom, once: Once, query: Query, request: Request) ->
         PatchProblems,
     ),
 )]
-pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Response, Problem> {
+pub async fn patch(room: InRoom, mut query: Query, request: Request) -> Result<Response, Problem> {
+    let run = run(&mut query)?;
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
@@ -141,10 +145,10 @@ pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Respo
     let if_match = IfMatch::read(&parts.headers)?;
     let options = room.api().options();
     let patch = body::bytes(&parts.headers, body, options.request_bytes).await?;
-    let patch = Patch::parse(&patch, options.patch_operations)?;
+    let patch = Patch::parse(&patch, options.patch_operations)?.in_run(run);
     let visit = room.find().await?;
     let wanted = wanted(&visit, if_match).await?;
-    let by = room.pass.principal().id.clone();
+    let by = Arc::new(room.pass.principal().clone());
     Ok(saved(visit.patch(by, writes, patch, wanted).await?))
 }
 
@@ -152,6 +156,16 @@ pub async fn patch(room: InRoom, query: Query, request: Request) -> Result<Respo
 fn writes(room: &InRoom) -> Result<Writes, Problem> {
     room.allow(Action::Comment)?;
     Ok(room.pass.writes())
+}
+
+/// The run that a patch is part of.
+fn run(query: &mut Query) -> Result<Option<RunId>, Problem> {
+    let Some(name) = query.take("run")? else { return Ok(None) };
+    RunId::parse(&name).map(Some).map_err(|error| {
+        Problem::new(Code::BadQuery, "The query parameter run is wrong.")
+            .at("run")
+            .expected(error.to_string(), Some(shortened(&name)))
+    })
 }
 
 /// The one version that `If-Match` asks for. Of several, the document's own, if it is among them.

@@ -37,6 +37,7 @@ mod schema;
 mod state;
 mod tickets;
 mod trip_schema;
+mod undo;
 mod ysweet;
 
 pub use layers::method_not_allowed;

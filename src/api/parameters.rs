@@ -11,6 +11,7 @@ use super::event_query::WAIT_MAX;
 use super::idempotency::{IDEMPOTENCY_KEY, KEY_MAX};
 use super::query::{PAGE_DEFAULT, PAGE_MAX};
 use crate::room::principal::PRINCIPAL_ID_MAX;
+use crate::room::run::RUN_MAX;
 
 /// What a room's name is made of.
 pub const ROOM_PATTERN: &str = r"^[^\u0000]+$";
@@ -42,6 +43,8 @@ parameters! {
     ReadParams = [if_none_match()];
     /// Read by `IfMatch`.
     IfMatchParam = [if_match()];
+    /// Read by `document::patch`.
+    RunParam = [run()];
     /// Read by `idempotency::once`.
     OnceParam = [idempotency_key()];
     /// Read by `EventsWanted`.
@@ -107,6 +110,12 @@ fn types() -> Parameter {
     let schema = text().pattern(Some("^[a-z][a-z.]{0,99}(,[a-z][a-z.]{0,99}){0,15}$"));
     let description = "Only events of these types, with commas between them.";
     optional("type", ParameterIn::Query, schema, description, json!("chat.message,agent.task"))
+}
+
+fn run() -> Parameter {
+    let schema = text().min_length(Some(1)).max_length(Some(RUN_MAX)).pattern(Some(PRINCIPAL_PATTERN));
+    let description = "The agent's name for the work that this is part of, by which all of it can be taken back.";
+    optional("run", ParameterIn::Query, schema, description, json!("plan-day-3"))
 }
 
 fn wait() -> Parameter {

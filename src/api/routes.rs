@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, tickets, ysweet};
+use super::{bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, tickets, undo, ysweet};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -46,6 +46,7 @@ fn rest() -> (Router<Api>, OpenApi) {
         .routes(routes!(members::list, members::add))
         .routes(routes!(members::change, members::remove))
         .routes(routes!(tickets::issue))
+        .routes(routes!(undo::undo))
         .layer(from_fn(layers::json_answers));
     // The document comes in several forms; its routes choose by themselves.
     OpenApiRouter::with_openapi(openapi::base())

@@ -19,7 +19,9 @@ mod pulse;
 pub mod registry;
 mod retaining;
 pub mod saving;
+pub mod suggesting;
 mod task;
+pub mod undoing;
 pub mod visit;
 mod visitors;
 

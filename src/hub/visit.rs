@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::feed::{Following, Interest};
 use super::follower::Follower;
-use super::lane::HEAVY_BYTES;
+use super::lane::{HEAVY_BYTES, Lane};
 use super::mail::Mail;
 use super::registry::{Lease, RoomFailed};
 use super::{EnterError, Hub};
@@ -95,7 +95,7 @@ impl Visit {
     /// after it.
     pub async fn patch(
         &self,
-        by: PrincipalId,
+        by: Arc<Principal>,
         writes: Writes,
         patch: Patch,
         if_match: Option<Version>,
@@ -165,7 +165,12 @@ impl Visit {
         }
     }
 
-    async fn ask(&self, ask: Ask, bytes: usize) -> Result<Answer, VisitError> {
+    /// How heavy work is done.
+    pub(super) fn lane(&self) -> &Lane {
+        self.hub.lane()
+    }
+
+    pub(super) async fn ask(&self, ask: Ask, bytes: usize) -> Result<Answer, VisitError> {
         let entrance = if bytes > HEAVY_BYTES { Some(self.hub.lane().enter(self.lease.turn()).await) } else { None };
         let (reply, answer) = oneshot::channel();
         self.send(Mail::Ask(ask, reply, entrance)).await?;
@@ -190,7 +195,7 @@ impl From<VisitError> for Fault {
 }
 
 /// A room answers what it was asked.
-fn unexpected(answer: &Answer) -> VisitError {
+pub(super) fn unexpected(answer: &Answer) -> VisitError {
     tracing::error!(?answer, "an answer to another question");
     VisitError::Failed
 }

@@ -1,8 +1,9 @@
 //! The events of a trip room as JSON: the one definition of their names and fields. `Room` and the session of JSON sockets
 //! make them; the schema at `/v1/schema` is made of them. `request` is what clients say, `post` what of it is kept,
-//! `status` what agents say of themselves.
+//! `status` what agents say of themselves, `edits` what they change or would.
 //! An event says what has happened and never what to draw; it must never hold a token.
 
+pub mod edits;
 mod fault;
 pub mod post;
 pub mod request;
@@ -19,9 +20,11 @@ use super::kept::{EventKind, EventSeq};
 use super::principal::{Principal, PrincipalId};
 use super::trip::warnings::Warning;
 use crate::wire::close::CloseReason;
+use edits::{Edited, SuggestionDecided, SuggestionMade, Undone};
 use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
 
+pub use edits::Difference;
 pub use fault::{Fault, FaultContent};
 
 /// The version of the envelope.
@@ -30,6 +33,8 @@ pub const VERSION: u8 = 1;
 pub const FEATURES: &[&str] = &[
     "doc.read",
     "doc.patch",
+    "doc.undo",
+    "suggestion.made",
     "doc.subscribe",
     "agent.status",
     "agent.task",
@@ -51,6 +56,16 @@ pub const AGENT_TASK: &str = "agent.task";
 pub const AGENT_COMMAND: &str = "agent.command";
 /// See there.
 pub const AGENT_HANDOFF: &str = "agent.handoff";
+/// See there.
+pub const DOC_EDITED: &str = "doc.edited";
+/// See there.
+pub const DOC_UNDONE: &str = "doc.undone";
+/// See there.
+pub const SUGGESTION_MADE: &str = "suggestion.made";
+/// See there.
+pub const SUGGESTION_ACCEPTED: &str = "suggestion.accepted";
+/// See there.
+pub const SUGGESTION_REJECTED: &str = "suggestion.rejected";
 /// What of this is kept is a timeline: everybody has heard it, and more, when it was so.
 pub const AGENT_STATUS: &str = "agent.status";
 /// Those that clients say.
@@ -124,6 +139,21 @@ pub enum Event {
     /// The answer to `doc.patch`: nothing was changed, and why.
     #[serde(rename = "doc.rejected")]
     Rejected(Fault),
+    /// An agent's patch has changed something. Kept.
+    #[serde(rename = "doc.edited")]
+    Edited(Edited),
+    /// What an agent did was taken back: the answer to `doc.undo` when it is durable, and, kept, what everybody is told.
+    #[serde(rename = "doc.undone")]
+    Undone(Box<Undone>),
+    /// Somebody puts a change forward; it is not made. Kept.
+    #[serde(rename = "suggestion.made")]
+    SuggestionMade(Box<SuggestionMade>),
+    /// The change was made as it was put forward, by `from`. Kept.
+    #[serde(rename = "suggestion.accepted")]
+    SuggestionAccepted(SuggestionDecided),
+    /// The change will not be made. Kept.
+    #[serde(rename = "suggestion.rejected")]
+    SuggestionRejected(SuggestionDecided),
     /// All that is odd about the trip now: the latest set, which replaces the one before it.
     #[serde(rename = "trip.warning")]
     Warnings(Warnings),
@@ -385,18 +415,6 @@ pub struct Previewed {
     pub warnings: Vec<Warning>,
 }
 
-/// A value that would be another one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Difference {
-    /// JSON pointer to it.
-    #[schema(example = "/items/ab12/day")]
-    pub pointer: String,
-    /// What is there, as JSON, the beginning of it if it is long; null when it would be new.
-    pub before: Option<String>,
-    /// What would be there; null when it would be removed.
-    pub after: Option<String>,
-}
-
 /// What is odd about the trip.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Warnings {
@@ -442,6 +460,11 @@ impl Event {
             Self::AgentTask(_) => AGENT_TASK,
             Self::AgentCommand(_) => AGENT_COMMAND,
             Self::AgentHandoff(_) => AGENT_HANDOFF,
+            Self::Edited(_) => DOC_EDITED,
+            Self::Undone(_) => DOC_UNDONE,
+            Self::SuggestionMade(_) => SUGGESTION_MADE,
+            Self::SuggestionAccepted(_) => SUGGESTION_ACCEPTED,
+            Self::SuggestionRejected(_) => SUGGESTION_REJECTED,
             Self::AgentStatus(_) => AGENT_STATUS,
             _ => unreachable!("nothing else is kept"),
         };

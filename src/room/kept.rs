@@ -113,6 +113,13 @@ impl EventOrigin {
         Self(hash.finalize().into())
     }
 
+    /// Of what somebody decides on a suggestion: there is one decision, whoever makes it.
+    pub fn of_decision(suggestion: EventSeq) -> Self {
+        // Nobody's id is empty, so nobody sends this.
+        let hash = Sha256::new().chain_update([0]).chain_update(b"suggestion").chain_update(suggestion.0.to_le_bytes());
+        Self(hash.finalize().into())
+    }
+
     /// As it is kept.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

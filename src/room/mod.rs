@@ -39,12 +39,15 @@ pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
 mod roots;
+pub mod run;
 mod scan;
 mod serve;
 mod sharing;
 pub mod state;
+pub mod suggesting;
 mod taking;
 pub mod trip;
+pub mod undoing;
 pub mod update;
 pub mod verdict;
 pub mod version;

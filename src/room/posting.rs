@@ -77,12 +77,24 @@ impl Room {
         by: &Principal,
         effects: &mut Effects,
     ) {
-        let wall = self.wall();
-        let body = event.encode(None, wall, Some(&Party::from(by)), None);
-        let kind = event.kind();
+        let body = event.encode(None, self.wall(), Some(&Party::from(by)), None);
+        let event = NewEvent { at: system_time(self.wall()), kind: event.kind(), origin, body };
+        self.give(request, event, effects);
+    }
+
+    /// Gives the log something of the server's own, of which nobody is told.
+    pub(super) fn keep_internal(&mut self, kind: EventKind, body: Bytes, effects: &mut Effects) {
+        debug_assert!(kind.is_internal(), "others are told of");
+        let event = NewEvent { at: system_time(self.wall()), kind, origin: None, body };
+        self.give(None, event, effects);
+    }
+
+    fn give(&mut self, request: Option<RequestId>, event: NewEvent, effects: &mut Effects) {
         self.posting.position.0 += 1;
-        self.posting.given.push_back(Given { kind: kind.clone(), body: body.clone(), request });
-        effects.keeps.push(NewEvent { at: system_time(wall), kind, origin, body });
+        // That there is something is all that others are told of what is the server's own.
+        let body = if event.kind.is_internal() { Bytes::new() } else { event.body.clone() };
+        self.posting.given.push_back(Given { kind: event.kind.clone(), body, request });
+        effects.keeps.push(event);
     }
 
     /// Events are in the log: those who said them are answered, everybody is told.

@@ -6,16 +6,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::durability::LogPosition;
+use super::event::edits::Undone;
 use super::event::post::{AgentOutput, Post};
 use super::event::status::AgentStatus;
 use super::event::{AgentNow, Fault};
 use super::kept::EventSeq;
-use super::patch::{Patch, PatchError, Preview};
+use super::patch::{Patch, PatchError, PatchFailure, Preview};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
+use super::run::AgentRun;
+use super::suggesting::{Decision, Suggestion};
 use super::trip::warnings::Warning;
+use super::undoing::Record;
 use super::update::CheckedUpdate;
 use super::version::Version;
 use super::view::{DocumentView, ViewError};
@@ -53,13 +58,42 @@ pub enum Ask {
     /// To take a patch.
     Patch {
         /// Its author.
-        by: PrincipalId,
+        by: Arc<Principal>,
         /// What its author may write.
         writes: Writes,
         /// The patch.
         patch: Box<Patch>,
         /// Only if the document is this one.
         if_match: Option<Version>,
+    },
+    /// To take back what an agent did in a run.
+    Undo {
+        /// Who wants it, and may write everything.
+        by: Arc<Principal>,
+        /// Which run.
+        run: AgentRun,
+        /// What the log has of it, in order.
+        records: Vec<(EventSeq, Record)>,
+    },
+    /// To put a change forward.
+    Suggest {
+        /// Who does.
+        by: Arc<Principal>,
+        /// The change.
+        patch: Box<Patch>,
+        /// What it was made of.
+        operations: Value,
+        /// Only if the document is this one.
+        if_match: Option<Version>,
+    },
+    /// To decide on a suggestion.
+    Decide {
+        /// Who does, and may write everything.
+        by: Arc<Principal>,
+        /// Which one.
+        suggestion: Box<Suggestion>,
+        /// How.
+        decision: Decision,
     },
     /// To say when all that was written so far is durable.
     Settled,
@@ -104,6 +138,8 @@ pub enum Answer {
     Saved(Version),
     /// See [`Ask::Preview`]; the document's version, and the warnings that would be new.
     Preview(Version, Box<Preview>, Vec<Warning>),
+    /// See [`Ask::Undo`]; it is durable.
+    Undone(Box<Undone>),
     /// It is in the log under this number, and durable.
     Kept(EventSeq),
     /// It is done, and nothing of it is kept.
@@ -175,6 +211,17 @@ pub enum RequestRefusal {
     Harmful,
 }
 
+impl From<PatchFailure> for RequestRefusal {
+    fn from(failure: PatchFailure) -> Self {
+        match failure {
+            PatchFailure::Refused(error) => Self::Patch(error),
+            PatchFailure::Unreadable(error) => error.into(),
+            PatchFailure::DocumentTooLarge => Self::TooLarge,
+            PatchFailure::Poisoned(_) => Self::Harmful,
+        }
+    }
+}
+
 impl From<CloseReason> for RequestRefusal {
     fn from(reason: CloseReason) -> Self {
         if reason == CloseReason::TooLarge { Self::TooLarge } else { Self::Harmful }
@@ -186,7 +233,7 @@ impl From<CloseReason> for RequestRefusal {
 pub(super) struct Requests {
     open: VecDeque<Request>,
     /// Changes that were made and are not durable.
-    unsaved: VecDeque<(LogPosition, RequestId, Version)>,
+    unsaved: VecDeque<(LogPosition, RequestId, Answer)>,
 }
 
 impl Requests {
@@ -204,9 +251,14 @@ impl Requests {
 
     /// Whether the next one is dear by itself, whatever the document is like.
     pub fn next_is_heavy(&self) -> bool {
-        self.open.front().is_some_and(
-            |request| matches!(&request.ask, Ask::Patch { patch, .. } | Ask::Preview { patch, .. } if patch.is_heavy()),
-        )
+        self.open.front().is_some_and(|request| match &request.ask {
+            Ask::Patch { patch, .. }
+            | Ask::Preview { patch, .. }
+            | Ask::Suggest { patch, .. }
+            | Ask::Decide { decision: Decision::Accept(patch), .. } => patch.is_heavy(),
+            Ask::Undo { records, .. } => records.len() > 1,
+            _ => false,
+        })
     }
 
     /// Whether the next one does not touch the document.
@@ -215,16 +267,16 @@ impl Requests {
         matches!(ask, Some(Ask::Post { .. } | Ask::Output { .. } | Ask::Status { .. }))
     }
 
-    /// A change was made, the last row of which is at `position`.
-    pub fn save(&mut self, position: LogPosition, id: RequestId, version: Version) {
-        self.unsaved.push_back((position, id, version));
+    /// A change was made, the last row of which is at `position`; then it is answered.
+    pub fn save(&mut self, position: LogPosition, id: RequestId, answer: Answer) {
+        self.unsaved.push_back((position, id, answer));
     }
 
     /// The log is on disk up to `position`.
     pub fn reached(&mut self, position: LogPosition) -> Vec<(RequestId, Answer)> {
         let mut answers = Vec::new();
-        while let Some((_, id, version)) = self.unsaved.pop_front_if(|(at, ..)| *at <= position) {
-            answers.push((id, Answer::Saved(version)));
+        while let Some((_, id, answer)) = self.unsaved.pop_front_if(|(at, ..)| *at <= position) {
+            answers.push((id, answer));
         }
         answers
     }

@@ -29,7 +29,9 @@ use super::questions::{Question, Questions};
 use super::request::Requests;
 use super::role::Writes;
 use super::sharing::Sharing;
+use super::suggesting::Decided;
 use super::taking::{Said, Unwritten};
+use super::undoing::Undoing;
 use super::version::Version;
 use super::view::{DocumentView, ViewLimits};
 use super::writers::Writers;
@@ -74,6 +76,8 @@ pub struct Room {
     pub(super) guests: Guests,
     pub(super) outputs: Outputs,
     pub(super) posting: Posting,
+    pub(super) undoing: Undoing,
+    pub(super) decided: Decided,
     /// As events name it.
     pub(super) name: Option<RoomId>,
     /// The time of the last turn,
@@ -107,6 +111,8 @@ impl Room {
             guests: Guests::default(),
             outputs: Outputs::default(),
             posting: Posting::new(EventSeq(0)),
+            undoing: Undoing::default(),
+            decided: Decided::default(),
             name: None,
             now,
             clocks: (now, Timestamp::UNIX_EPOCH),

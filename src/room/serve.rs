@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use smallvec::smallvec;
 
 use super::effects::{Effects, Fanout};
 use super::input::{Admission, UpdateKind};
 use super::patch::{Patch, PatchFailure};
-use super::principal::PrincipalId;
+use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::request::{Answer, Ask, Present, RequestId, RequestRefusal, RoomView};
 use super::role::Writes;
 use super::room::{Room, SMALL_DOCUMENT};
@@ -45,7 +46,13 @@ impl Room {
         let answer = match request.ask {
             Ask::View => Ok(Some(Answer::View(self.look()))),
             Ask::State(known) => Ok(Some(Answer::State(self.state(&known)))),
-            Ask::Apply { .. } | Ask::Patch { .. } | Ask::Post { .. } | Ask::Output { .. }
+            Ask::Apply { .. }
+            | Ask::Patch { .. }
+            | Ask::Undo { .. }
+            | Ask::Suggest { .. }
+            | Ask::Decide { .. }
+            | Ask::Post { .. }
+            | Ask::Output { .. }
                 if admission == Admission::ReadOnly =>
             {
                 Err(RequestRefusal::ReadOnly)
@@ -62,6 +69,13 @@ impl Room {
             Ask::Patch { by, writes, patch, if_match } => {
                 self.patch(request.id, (&by, writes), &patch, if_match, &mut effects)
             }
+            Ask::Suggest { by, patch, operations, if_match } => self
+                .expect_version(if_match)
+                .and_then(|()| self.suggest(request.id, &by, &patch, operations, &mut effects)),
+            Ask::Decide { by, suggestion, decision } => {
+                self.decide(request.id, &by, &suggestion, &decision, &mut effects)
+            }
+            Ask::Undo { by, run, records } => self.undo(request.id, &by, &run, records, &mut effects),
         };
         match answer {
             Ok(Some(answer)) => effects.answers.push((request.id, answer)),
@@ -142,47 +156,50 @@ impl Room {
     fn patch(
         &mut self,
         id: RequestId,
-        (by, writes): (&PrincipalId, Writes),
+        (by, writes): (&Principal, Writes),
         patch: &Patch,
         if_match: Option<Version>,
         effects: &mut Effects,
     ) -> Result<Option<Answer>, RequestRefusal> {
-        if let Some(wanted) = if_match {
-            let version = self.version();
-            if version != wanted {
-                return Err(RequestRefusal::OtherVersion(version));
-            }
+        self.expect_version(if_match)?;
+        let (document, limits) = (&mut self.document, &self.view_limits);
+        // What people do, they take back in their editors.
+        let applied = match by.id.kind() {
+            PrincipalKind::User => patch.apply(document, writes, limits).map(|update| (update, None)),
+            PrincipalKind::Agent => patch.apply_traced(document, writes, limits).map(Option::unzip),
+        };
+        let (update, trace) = applied.map_err(|failure| {
+            effects.document_lost |= matches!(failure, PatchFailure::Poisoned(_));
+            RequestRefusal::from(failure)
+        })?;
+        if let Some(update) = update {
+            self.written(&by.id, update, effects);
         }
-        match patch.apply(&mut self.document, writes, &self.view_limits) {
-            Ok(None) => {}
-            Ok(Some(update)) => {
-                self.changed();
-                self.note_author(Some(by));
-                self.append();
-                self.tell_later(&update);
-                effects.log.push(update.clone());
-                effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
-            }
-            Err(PatchFailure::Refused(error)) => return Err(RequestRefusal::Patch(error)),
-            Err(PatchFailure::Unreadable(error)) => return Err(error.into()),
-            Err(PatchFailure::DocumentTooLarge) => return Err(RequestRefusal::TooLarge),
-            Err(PatchFailure::Poisoned(_)) => {
-                effects.document_lost = true;
-                return Err(RequestRefusal::Harmful);
-            }
+        if let Some(trace) = trace {
+            self.record_edit(by, patch, trace, effects);
         }
         Ok(self.save(id))
     }
 
+    fn expect_version(&mut self, wanted: Option<Version>) -> Result<(), RequestRefusal> {
+        let Some(wanted) = wanted else { return Ok(()) };
+        let version = self.version();
+        if wanted == version { Ok(()) } else { Err(RequestRefusal::OtherVersion(version)) }
+    }
+
+    /// The server has written in somebody's name: it goes to the log and to everybody.
+    pub(super) fn written(&mut self, by: &PrincipalId, update: Bytes, effects: &mut Effects) {
+        self.changed();
+        self.note_author(Some(by));
+        self.append();
+        self.tell_later(&update);
+        effects.log.push(update.clone());
+        effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
+    }
+
     /// What a patch would change, and of what it would make the trip warn.
     fn preview(&mut self, writes: Writes, patch: &Patch) -> Result<Answer, RequestRefusal> {
-        let preview =
-            patch.preview(&mut self.document, writes, &self.view_limits).map_err(|failure| match failure {
-                PatchFailure::Refused(error) => RequestRefusal::Patch(error),
-                PatchFailure::Unreadable(error) => error.into(),
-                PatchFailure::DocumentTooLarge => RequestRefusal::TooLarge,
-                PatchFailure::Poisoned(_) => RequestRefusal::Harmful,
-            })?;
+        let preview = patch.preview(&mut self.document, writes, &self.view_limits).map_err(RequestRefusal::from)?;
         let view = self.view()?;
         let before: Map<String, Value> = serde_json::from_slice(&view.json).unwrap_or_default();
         let mut after = before.clone();
@@ -194,10 +211,15 @@ impl Room {
     /// The change is made; its author hears of it when it is durable.
     fn save(&mut self, id: RequestId) -> Option<Answer> {
         let version = self.version();
+        self.answer_durable(id, Answer::Saved(version))
+    }
+
+    /// Gives an answer when all that was written so far is durable.
+    pub(super) fn answer_durable(&mut self, id: RequestId, answer: Answer) -> Option<Answer> {
         if self.durability.is_settled() {
-            return Some(Answer::Saved(version));
+            return Some(answer);
         }
-        self.requests.save(self.appended(), id, version);
+        self.requests.save(self.appended(), id, answer);
         None
     }
 

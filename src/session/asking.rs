@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use json_patch::jsonptr::Pointer;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
@@ -16,10 +17,11 @@ use crate::hub::Hub;
 use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::mail::Mail;
 use crate::hub::visit::{Visit, VisitError};
-use crate::room::event::request::{DryRun, PatchRequest, Read, Request};
+use crate::room::event::request::{DryRun, PatchRequest, Read, Request, Suggest};
 use crate::room::event::{Ack, Added, Content, Difference, Event, Fault, Patched, Previewed};
 use crate::room::patch::{Context, Patch, Preview, ValueChange};
 use crate::room::request::{Answer, Ask, RequestRefusal};
+use crate::room::suggesting::SUGGESTION_BYTES_MAX;
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
 
@@ -53,19 +55,28 @@ pub fn ask(
     let visit = hub.visit(pass.room()).map_err(Fault::from)?;
     let asked = match request {
         Request::Read(Read { pointer }) => Asked::Read(pointer),
-        Request::Patch(PatchRequest { operations, if_version, dry_run }) => {
+        Request::Patch(patch) => {
+            let run = patch.run().map_err(|fault| rejected(fields.name(fault)))?;
+            let PatchRequest { operations, if_version, dry_run, suggest, .. } = patch;
             pass.may(Action::Comment).allowed().map_err(rejected)?;
             let json = serde_json::to_vec(&operations).expect("it was JSON");
             let patch = Patch::parse_operations(&json, operations_max, &context(pass));
-            let patch = patch.map_err(|error| rejected(*error))?;
+            let patch = patch.map_err(|error| rejected(*error))?.in_run(run);
             let no_version = |_| rejected(fields.name(no_version()));
             let wanted = if_version.map(|version| version.parse::<Version>().map_err(no_version));
             let wanted = wanted.transpose()?;
-            if dry_run == DryRun::Yes { Asked::Preview(patch, wanted) } else { Asked::Patch(patch, wanted) }
+            if suggest == Suggest::Yes && dry_run == DryRun::No {
+                fits(json.len()).map_err(|fault| rejected(fields.name(fault)))?;
+                Asked::Suggest(patch, operations, wanted)
+            } else if dry_run == DryRun::Yes {
+                Asked::Preview(patch, wanted)
+            } else {
+                Asked::Patch(patch, wanted)
+            }
         }
         _ => unreachable!("nothing else is asked of the room"),
     };
-    let (hub, by, writes) = (hub.clone(), pass.principal().id.clone(), pass.writes());
+    let (hub, by, writes) = (hub.clone(), Arc::new(pass.principal().clone()), pass.writes());
     Ok(async move {
         match asked {
             Asked::Read(pointer) => read(&hub, &visit, pointer, fields).await.unwrap_or_else(Event::Error),
@@ -76,6 +87,10 @@ pub fn ask(
                     Err(error) => rejected(failed(error, fields)),
                 }
             }
+            Asked::Suggest(patch, operations, wanted) => match visit.suggest(by, patch, operations, wanted).await {
+                Ok(seq) => Event::Ack(Ack { id: seq.0.to_string(), client_id: None }),
+                Err(error) => rejected(failed(error, fields)),
+            },
             Asked::Preview(patch, wanted) => match visit.preview(writes, patch).await {
                 Ok((version, ..)) if wanted.is_some_and(|wanted| wanted != version) => {
                     rejected(failed(RequestRefusal::OtherVersion(version).into(), fields))
@@ -91,6 +106,17 @@ enum Asked {
     Read(String),
     Patch(Patch, Option<Version>),
     Preview(Patch, Option<Version>),
+    Suggest(Patch, Value, Option<Version>),
+}
+
+/// What is put forward is kept, so it is short.
+fn fits(bytes: usize) -> Result<(), Fault> {
+    if bytes <= SUGGESTION_BYTES_MAX {
+        return Ok(());
+    }
+    let fault = Fault::new("message_too_large", "The suggestion is too long.").at("/operations");
+    let fault = fault.expected(format!("at most {SUGGESTION_BYTES_MAX} bytes of JSON")).received(bytes.to_string());
+    Err(fault.hint("Suggest it in several pieces."))
 }
 
 /// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
@@ -120,7 +146,7 @@ pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = 
 }
 
 /// In whose name operations are done, and what their new ids are made of.
-fn context(pass: &Pass) -> Context {
+pub(super) fn context(pass: &Pass) -> Context {
     let mut seed = [0; 16];
     getrandom::fill(&mut seed).expect("the system has randomness");
     Context { by: pass.principal().id.clone(), at: Timestamp::now(), seed }

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use super::asking::{Fields, ask, say};
 use super::connection::{Connection, Event as Happening, Form};
+use super::deciding::decide;
 use super::door::Door;
 use super::seat::{Seat, while_here};
 use crate::access::{Action, Identity, Refused, Token};
@@ -286,6 +287,13 @@ impl Session {
                     let identity = door.identify(&room, Some(token)).await;
                     (reference, identity)
                 }));
+                Ok(None)
+            }
+            Request::Undo(_) | Request::Accept(_) | Request::Reject(_) => {
+                self.may_ask()?;
+                let decided = decide(&self.door.hub, self.seat.pass(), &request, self.limits)?;
+                let reference = reference.map(str::to_owned);
+                self.answers.push(Box::pin(async move { Reply { reference, event: Some(decided.await) } }));
                 Ok(None)
             }
             Request::Read(_) | Request::Patch(_) => {

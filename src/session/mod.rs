@@ -6,6 +6,7 @@
 pub mod asking;
 pub mod connection;
 pub mod credentials;
+mod deciding;
 pub mod door;
 pub mod events;
 pub mod hocuspocus;

@@ -47,3 +47,28 @@ async fn what_an_agent_writes_on_one_node_is_told_on_the_other() {
     let title = bob.ask("doc.read", json!({"pointer": "/items/a/title"}), "doc.content").await;
     assert_eq!(title["data"]["value"], "x");
 }
+
+#[tokio::test]
+async fn what_an_agent_did_on_one_node_is_taken_back_on_the_other_once() {
+    let house = House::open(2, &[]).await;
+    let (mut bob, _) = Listener::join(house.nodes[1].address, "lisbon", "name=bob").await;
+    let (mut agent, _) = Listener::join(house.nodes[0].address, "lisbon", PLANNER).await;
+    let start = json!({"operations": [{"op": "note.append", "text": "We fly. We sing."}]});
+    bob.ask("doc.patch", start, "doc.patched").await;
+    agent.until("doc.changed", |event| event["data"]["pointers"] == json!(["/notes"])).await;
+    let quiet = json!({"operations": [{"op": "replace", "path": "/notes", "value": "We fly."}], "run": "quiet"});
+    agent.ask("doc.patch", quiet, "doc.patched").await;
+    bob.until("doc.edited", |event| event["data"]["run"] == "quiet").await;
+    bob.until("doc.changed", |event| event["data"]["by"] == json!(["agent:Planner"])).await;
+    let wanted = json!({"agent": "agent:Planner", "run": "quiet"});
+    let undone = bob.ask("doc.undo", wanted.clone(), "doc.undone").await;
+    assert_eq!((&undone["data"]["edits"], &undone["data"]["undone"]), (&json!(1), &json!(["/notes"])));
+    agent.until("doc.undone", |event| event["data"]["run"] == "quiet").await;
+    let (mut cleo, _) = Listener::join(house.nodes[0].address, "lisbon", "name=cleo").await;
+    let again = cleo.ask("doc.undo", wanted, "doc.undone").await;
+    assert_eq!(again["data"]["edits"], 0, "the other node reads the same log");
+    for listener in [&mut bob, &mut cleo] {
+        let notes = listener.ask("doc.read", json!({"pointer": "/notes"}), "doc.content").await;
+        assert_eq!(notes["data"]["value"], "We fly. We sing.");
+    }
+}

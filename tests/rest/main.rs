@@ -25,3 +25,4 @@ mod roles;
 mod rooms;
 mod slow;
 mod tickets;
+mod undo;

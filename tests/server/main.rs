@@ -16,5 +16,7 @@ mod receiver;
 mod rooms;
 mod saving;
 mod slow;
+mod suggestions;
+mod undo;
 mod unopened;
 mod webhooks;

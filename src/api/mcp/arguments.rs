@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::room::event::Fault;
-use crate::room::event::request::DryRun;
 
 /// Characters of a wrong value that are shown.
 const SHOWN: usize = 200;
@@ -50,12 +49,12 @@ impl Arguments {
         }
     }
 
-    /// Takes out whether to try only.
-    pub fn dry_run(&mut self) -> Result<DryRun, Fault> {
-        match self.take("dry_run") {
-            None => Ok(DryRun::No),
-            Some(Value::Bool(is_dry)) => Ok(is_dry.into()),
-            Some(other) => Err(wrong("dry_run", "true or false", &other.to_string())),
+    /// Takes out whether something is so.
+    pub fn flag<T: From<bool>>(&mut self, name: &str) -> Result<T, Fault> {
+        match self.take(name) {
+            None => Ok(false.into()),
+            Some(Value::Bool(is_so)) => Ok(is_so.into()),
+            Some(other) => Err(wrong(name, "true or false", &other.to_string())),
         }
     }
 

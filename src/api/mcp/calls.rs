@@ -157,6 +157,7 @@ impl Rooms {
         match self.ask(room, Request::Patch(request)).await? {
             Event::Patched(patched) => Ok(structured(&patched)),
             Event::Previewed(previewed) => Ok(structured(&previewed)),
+            Event::Ack(suggested) => Ok(structured(&suggested)),
             other => unreachable!("{other:?} is no answer to a patch"),
         }
     }
@@ -232,7 +233,9 @@ fn by(room: &InRoom) -> Arc<Principal> {
 }
 
 fn patch(operations: Value, arguments: &mut Arguments) -> Result<PatchRequest, Fault> {
-    Ok(PatchRequest { operations, if_version: arguments.text("if_version")?, dry_run: arguments.dry_run()? })
+    let (if_version, run) = (arguments.text("if_version")?, arguments.text("run")?);
+    let (dry_run, suggest) = (arguments.flag("dry_run")?, arguments.flag("suggest")?);
+    Ok(PatchRequest { operations, if_version, dry_run, suggest, run })
 }
 
 /// The fault of an operation that the caller wrote as arguments: an example is one of these, too.

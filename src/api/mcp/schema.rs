@@ -9,6 +9,7 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::api::query::PAGE_MAX;
 use crate::api::trip_schema;
 use crate::room::patch::VERBS;
+use crate::room::run::RUN_MAX;
 use crate::room::trip::{BUDGET_CATEGORIES, Field, ITEM, Null, Record, Rule, TRIP};
 
 /// Whether a field may be cleared.
@@ -178,6 +179,11 @@ fn changing(members: Value, required: &[&str]) -> JsonObject {
     members.insert("if_version".to_owned(), json!({"type": "string", "description": if_version}));
     let dry_run = "Change nothing, and say what would change and which warnings would be new.";
     members.insert("dry_run".to_owned(), json!({"type": "boolean", "description": dry_run}));
+    let suggest = "Only put the change forward: a person accepts or rejects it. The answer is the suggestion's id.";
+    members.insert("suggest".to_owned(), json!({"type": "boolean", "description": suggest}));
+    let run = "Your own name for the piece of work that this is part of, the same for all of it: a person can take it all \
+        back at once.";
+    members.insert("run".to_owned(), json!({"type": "string", "maxLength": RUN_MAX, "description": run}));
     let required: Vec<_> = ["room"].into_iter().chain(required.iter().copied()).collect();
     object(members.into(), &required)
 }
@@ -272,7 +278,8 @@ mod tests {
             let Work::In(RoomWork::Verb(verb)) = work else { continue };
             verbs += 1;
             let usage = VERBS.iter().find(|usage| usage.name == verb).expect("a verb");
-            let own: BTreeSet<_> = usage.members.iter().copied().chain(["room", "if_version", "dry_run"]).collect();
+            let own: BTreeSet<_> =
+                usage.members.iter().copied().chain(["room", "if_version", "dry_run", "suggest", "run"]).collect();
             assert_eq!(members, own, "{verb}");
         }
         assert_eq!(verbs, 8);

@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 use super::post::{AgentCommand, AgentHandoff, AgentOutput, AgentTask, ChatMessage, Post};
 use super::status::AgentStatus;
 use super::{AGENT_COMMAND, AGENT_HANDOFF, AGENT_TASK, CHAT_MESSAGE, Fault};
+use crate::room::kept::EventSeq;
+use crate::room::principal::PrincipalId;
+use crate::room::run::{AgentRun, RunId};
 
 /// The most characters of a request's `ref`.
 pub const REFERENCE_MAX: usize = 200;
@@ -26,6 +29,15 @@ pub enum Request {
     /// Change the document. The answer is `doc.patched` when it is durable, or `doc.rejected`.
     #[serde(rename = "doc.patch")]
     Patch(PatchRequest),
+    /// Take back what an agent did. The answer is `doc.undone` when it is durable. Editors and up.
+    #[serde(rename = "doc.undo")]
+    Undo(UndoRequest),
+    /// Make a change that was put forward. The answer is `ack` when it is durable. Editors and up.
+    #[serde(rename = "suggestion.accept")]
+    Accept(Decide),
+    /// Have it not made. The answer is `ack`. Editors and up.
+    #[serde(rename = "suggestion.reject")]
+    Reject(Decide),
     /// Hear of changes of the document otherwise than by default. There is no answer.
     #[serde(rename = "doc.subscribe")]
     Subscribe(Subscription),
@@ -58,9 +70,12 @@ pub enum Request {
 /// The one request that may be long.
 pub const PATCH: &str = "doc.patch";
 /// The names of all requests.
-pub const TYPES: [&str; 11] = [
+pub const TYPES: [&str; 14] = [
     "doc.read",
     PATCH,
+    "doc.undo",
+    "suggestion.accept",
+    "suggestion.reject",
     "doc.subscribe",
     "agent.status",
     CHAT_MESSAGE,
@@ -96,6 +111,65 @@ pub struct PatchRequest {
     #[serde(default)]
     #[schema(value_type = bool)]
     pub dry_run: DryRun,
+    /// Only put it forward: somebody accepts or rejects it later. The answer is `ack` when it is durable.
+    #[serde(default)]
+    #[schema(value_type = bool)]
+    pub suggest: Suggest,
+    /// The agent's name for the work that this is part of, by which all of it can be taken back: at most 100 characters.
+    #[serde(default)]
+    #[schema(
+        example = "plan-day-3",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
+    pub run: Option<String>,
+}
+
+/// What to take back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndoRequest {
+    /// The id of the agent that did it.
+    #[schema(
+        example = "agent:planner",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
+    pub agent: String,
+    /// In which of its runs; without it, what it did outside of any.
+    #[serde(default)]
+    #[schema(
+        example = "plan-day-3",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
+    pub run: Option<String>,
+}
+
+impl PatchRequest {
+    /// The run that it is part of.
+    pub fn run(&self) -> Result<Option<RunId>, Fault> {
+        run(self.run.as_deref())
+    }
+}
+
+impl UndoRequest {
+    /// What is meant.
+    pub fn read(&self) -> Result<AgentRun, Fault> {
+        let agent = PrincipalId::parse(&self.agent).map_err(|error| {
+            let fault = Fault::new("invalid_message", format!("This is nobody: {error}.")).at("/agent");
+            fault.expected("an agent's id, as in `from` of its events")
+        })?;
+        Ok(AgentRun { agent, run: run(self.run.as_deref())? })
+    }
+}
+
+fn run(name: Option<&str>) -> Result<Option<RunId>, Fault> {
+    let fault = |error| Fault::new("invalid_message", format!("This is no run: {error}.")).at("/run");
+    name.map(|name| RunId::parse(name).map_err(fault)).transpose()
 }
 
 /// Whether a change is made.
@@ -125,6 +199,40 @@ impl Request {
 impl From<bool> for DryRun {
     fn from(is_dry: bool) -> Self {
         if is_dry { Self::Yes } else { Self::No }
+    }
+}
+
+/// Whether a change is only put forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum Suggest {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, and not made.
+    Yes,
+}
+
+impl From<bool> for Suggest {
+    fn from(is_suggestion: bool) -> Self {
+        if is_suggestion { Self::Yes } else { Self::No }
+    }
+}
+
+/// A suggestion that somebody decides on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decide {
+    /// The id of its `suggestion.made`.
+    #[schema(example = "17")]
+    pub id: String,
+}
+
+impl Decide {
+    /// Which one.
+    pub fn read(&self) -> Result<EventSeq, Fault> {
+        let fault = || Fault::new("invalid_message", "This is no event's id.").at("/id").expected("a number as text");
+        self.id.parse().map(EventSeq).ok().filter(|seq| *seq <= EventSeq::MAX).ok_or_else(fault)
     }
 }
 
@@ -207,6 +315,9 @@ fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<
     match kind {
         "doc.read" => read_data(data).map(Request::Read),
         PATCH => read_data(data).map(Request::Patch),
+        "doc.undo" => read_data(data).map(Request::Undo),
+        "suggestion.accept" => read_data(data).map(Request::Accept),
+        "suggestion.reject" => read_data(data).map(Request::Reject),
         "doc.subscribe" => read_data(data).map(Request::Subscribe),
         "agent.status" => {
             let status: Box<AgentStatus> = read_data(data)?;
@@ -285,7 +396,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics(text in r#"[\[\]{}":,a-z0-9.\\ ]{0,80}"#, kind in 0usize..6, data in "[\\[\\]{}\":,a-z0-9.]{0,40}") {
+        fn nothing_panics(text in r#"[\[\]{}":,a-z0-9.\\ ]{0,80}"#, kind in 0usize..TYPES.len(), data in "[\\[\\]{}\":,a-z0-9.]{0,40}") {
             read(&text);
             read(&format!(r#"{{"type":"{}","data":{data}}}"#, TYPES[kind]));
         }

@@ -6,6 +6,7 @@
 
 mod error;
 mod excerpt;
+mod leaves;
 mod list;
 mod operation;
 mod parse;
@@ -18,17 +19,20 @@ mod rfc;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod verb;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use json_patch::jsonptr::Pointer;
 use serde_json::{Map, Value};
 
 use super::change::Poisoned;
 use super::document::Document;
 use super::role::Writes;
+use super::run::RunId;
 use super::trip::{self, Rule};
 use super::view::{Entries, Reading, Roots, ViewError, ViewLimits};
 use operation::Operation;
@@ -36,15 +40,20 @@ use operation::Operation;
 pub use error::{Current, PatchCode, PatchError};
 pub use excerpt::{EXCERPT_BYTES_MAX, Excerpt};
 pub use preview::{CHANGES_MAX, Preview, ValueChange};
+pub use undo::{Kept, TakenBack, Trace, Why, take_back};
 pub use verb::{Context, Usage, VERBS};
 
 /// A patch of more operations than this, or one that copies, may take long whatever the document's size.
 const FEW_OPERATIONS: usize = 64;
 
+/// Roots by their names.
+type Json = Map<String, Value>;
+
 /// A list of operations, each of which is well-formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     operations: Vec<Operation>,
+    run: Option<RunId>,
 }
 
 /// Why a patch was not applied. But for the last, the document is as it was.
@@ -65,6 +74,30 @@ pub enum PatchFailure {
 }
 
 impl Patch {
+    /// The same as part of a run of its author, an agent.
+    #[must_use]
+    pub fn in_run(self, run: Option<RunId>) -> Self {
+        Self { run, ..self }
+    }
+
+    /// The run that it is part of.
+    pub fn run(&self) -> Option<&RunId> {
+        self.run.as_ref()
+    }
+
+    /// What it does, in short: the names of its operations and how many there are of each.
+    pub fn summary(&self) -> String {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for operation in &self.operations {
+            match counts.iter_mut().find(|(name, _)| *name == operation.name()) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((operation.name(), 1)),
+            }
+        }
+        let part = |(name, count)| if count == 1 { String::from(name) } else { format!("{name} ×{count}") };
+        counts.into_iter().map(part).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether to apply it may take long enough to be kept away from other rooms' tasks, even in a small document.
     pub fn is_heavy(&self) -> bool {
         self.operations.len() > FEW_OPERATIONS || self.operations.iter().any(Operation::copies)
@@ -86,23 +119,36 @@ impl Patch {
         writes: Writes,
         limits: &ViewLimits,
     ) -> Result<Option<Bytes>, PatchFailure> {
+        let (before, after) = self.readings(document, writes, limits)?;
+        write_difference(document, before, after)
+    }
+
+    /// The same, and what was changed, for `take_back`.
+    pub fn apply_traced(
+        &self,
+        document: &mut Document,
+        writes: Writes,
+        limits: &ViewLimits,
+    ) -> Result<Option<(Bytes, Trace)>, PatchFailure> {
+        let (before, after) = self.readings(document, writes, limits)?;
+        let recording = undo::Recording::begin(document, &before, &after)?;
+        let Some(update) = write_difference(document, before, after)? else { return Ok(None) };
+        Ok(Some((update, recording.end(document)?)))
+    }
+
+    /// The roots that it touches, as they are and as they are to be.
+    fn readings(&self, document: &Document, writes: Writes, limits: &ViewLimits) -> Result<(Json, Json), PatchFailure> {
         let before = read(document, self.roots().as_ref(), limits)?;
-        let after = match self.plan(&before, writes, limits) {
-            Ok(after) => after,
-            Err(error) if before.partial.is_empty() || !self.is_verb(error.index) => return Err(error.into()),
+        match self.plan(&before, writes, limits) {
+            Ok(after) => Ok((before.json, after)),
+            Err(error) if before.partial.is_empty() || !self.is_verb(error.index) => Err(error.into()),
             // An agent that is wrong about an id is told which ones there are.
             Err(error) => {
                 let whole = read(document, self.whole_roots().as_ref(), limits);
                 let explained = whole.ok().and_then(|whole| self.plan(&whole, writes, limits).err());
-                return Err(explained.unwrap_or(error).into());
+                Err(explained.unwrap_or(error).into())
             }
-        };
-        let difference = fitting(document, before.json, after)?;
-        if difference.is_empty() {
-            return Ok(None);
         }
-        let size = document.size();
-        Ok(document.edit(|txn| difference.write(txn, size))?)
     }
 
     /// What `apply` would do, or why it would not. The document stays as it is; its estimates of its size may get better.
@@ -125,20 +171,8 @@ impl Patch {
 
     /// What it reads or writes of which roots; nothing when it names the whole document. Of an item, only that item.
     fn roots(&self) -> Option<BTreeMap<String, Entries>> {
-        let mut roots = BTreeMap::new();
-        for operation in &self.operations {
-            for pointer in operation.touched() {
-                let mut tokens = pointer.tokens().map(|token| token.decoded().into_owned());
-                let root = tokens.next()?;
-                let entry = tokens.next().filter(|_| is_by_id(&root));
-                match (entry, roots.entry(root).or_insert_with(|| Entries::Named(BTreeSet::new()))) {
-                    (Some(entry), Entries::Named(entries)) => drop(entries.insert(entry)),
-                    (None, entries) => *entries = Entries::All,
-                    (Some(_), Entries::All) => {}
-                }
-            }
-        }
-        Some(roots)
+        let touched: Vec<_> = self.operations.iter().flat_map(Operation::touched).collect();
+        named(touched.iter().map(|pointer| &**pointer))
     }
 
     /// The same roots, none of them in part.
@@ -155,12 +189,34 @@ fn read(
     document.read(roots.map_or(Roots::All, Roots::Named), limits)
 }
 
+/// What of which roots some pointers lead to; nothing when one leads to the whole document.
+fn named<'p>(pointers: impl Iterator<Item = &'p Pointer>) -> Option<BTreeMap<String, Entries>> {
+    let mut roots = BTreeMap::new();
+    for pointer in pointers {
+        let mut tokens = pointer.tokens().map(|token| token.decoded().into_owned());
+        let root = tokens.next()?;
+        let entry = tokens.next().filter(|_| is_by_id(&root));
+        match (entry, roots.entry(root).or_insert_with(|| Entries::Named(BTreeSet::new()))) {
+            (Some(entry), Entries::Named(entries)) => drop(entries.insert(entry)),
+            (None, entries) => *entries = Entries::All,
+            (Some(_), Entries::All) => {}
+        }
+    }
+    Some(roots)
+}
+
+/// Makes the document say `after`, which says `before`.
+fn write_difference(document: &mut Document, before: Json, after: Json) -> Result<Option<Bytes>, PatchFailure> {
+    let difference = fitting(document, before, after)?;
+    if difference.is_empty() {
+        return Ok(None);
+    }
+    let size = document.size();
+    Ok(document.edit(|txn| difference.write(txn, size))?)
+}
+
 /// What is to be written, if the document has space for it.
-fn fitting(
-    document: &mut Document,
-    before: Map<String, Value>,
-    after: Map<String, Value>,
-) -> Result<write::Difference, PatchFailure> {
+fn fitting(document: &mut Document, before: Json, after: Json) -> Result<write::Difference, PatchFailure> {
     let difference = write::Difference::new(before, after);
     if difference.is_empty() || document.has_space(difference.bytes()) {
         return Ok(difference);

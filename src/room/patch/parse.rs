@@ -64,7 +64,7 @@ impl Patch {
         };
         let read = |(at, members): (usize, OperationMembers)| operation(members, at, language);
         let operations = operations.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { operations })
+        Ok(Self { operations, run: None })
     }
 }
 

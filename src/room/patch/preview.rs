@@ -1,10 +1,10 @@
 //! What a patch would change, without doing it. Made by `Patch::preview` from what is and what would be; whoever asked
 //! shows it, and computes from the roots what else would follow.
 
-use json_patch::jsonptr::PointerBuf;
 use serde_json::{Map, Value};
 
 use super::excerpt::Excerpt;
+use super::leaves::differing;
 
 /// So many changes are told one by one.
 pub const CHANGES_MAX: usize = 100;
@@ -33,50 +33,17 @@ pub struct ValueChange {
 
 impl Preview {
     pub(super) fn new(before: &Map<String, Value>, after: &Map<String, Value>) -> Self {
-        let mut changes = Changes { path: Vec::new(), told: Vec::new(), left_out: 0 };
-        changes.members(before, after);
+        let (mut changes, mut left_out) = (Vec::new(), 0);
+        differing(before, after, &mut |pointer, before, after| {
+            if changes.len() == CHANGES_MAX {
+                left_out += 1;
+                return;
+            }
+            changes.push(ValueChange { pointer, before: before.map(Excerpt::of), after: after.map(Excerpt::of) });
+        });
         let touched = after.iter().filter(|(name, root)| before.get(*name) != Some(root));
         let roots = touched.map(|(name, root)| (name.clone(), root.clone())).collect();
-        Self { changes: changes.told, left_out: changes.left_out, roots }
-    }
-}
-
-struct Changes<'v> {
-    path: Vec<&'v str>,
-    told: Vec<ValueChange>,
-    left_out: usize,
-}
-
-impl<'v> Changes<'v> {
-    fn members(&mut self, before: &'v Map<String, Value>, after: &'v Map<String, Value>) {
-        let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
-        // Both are in the order of their keys.
-        loop {
-            let key = match (old.peek(), new.peek()) {
-                (None, None) => return,
-                (Some((key, _)), None) | (None, Some((key, _))) => key.as_str(),
-                (Some((old, _)), Some((new, _))) => old.min(new).as_str(),
-            };
-            let is_next = |entry: &(&'v String, &'v Value)| entry.0 == key;
-            let (was, is) = (old.next_if(is_next), new.next_if(is_next));
-            self.path.push(key);
-            self.value(was.map(|(_, value)| value), is.map(|(_, value)| value));
-            self.path.pop();
-        }
-    }
-
-    /// Objects change field by field, everything else as a whole.
-    fn value(&mut self, before: Option<&'v Value>, after: Option<&'v Value>) {
-        match (before, after) {
-            (Some(Value::Object(before)), Some(Value::Object(after))) => self.members(before, after),
-            _ if before == after => {}
-            _ if self.told.len() == CHANGES_MAX => self.left_out += 1,
-            _ => {
-                let pointer = PointerBuf::from_tokens(self.path.iter().copied()).to_string();
-                let (before, after) = (before.map(Excerpt::of), after.map(Excerpt::of));
-                self.told.push(ValueChange { pointer, before, after });
-            }
-        }
+        Self { changes, left_out, roots }
     }
 }
 

@@ -28,7 +28,7 @@ const HUNKS_MAX: usize = 256;
 /// So many elements, words and lines are compared for one patch to find out where something changed.
 const COMPARED_MAX: usize = 200_000;
 /// Reading a text with embedded values costs the product of its length and the marks in it, at most this.
-const MARKED_MAX: usize = 20_000_000;
+pub(super) const MARKED_MAX: usize = 20_000_000;
 /// What a block takes beside its content, from above.
 const BLOCK_OVERHEAD: usize = 48;
 
@@ -70,8 +70,7 @@ impl Difference {
 
     /// Writes it into a document of `size` bytes.
     pub(super) fn write(&self, txn: &mut TransactionMut<'_>, size: usize) {
-        let mut writer =
-            Writer { txn, walks: WALK_MAX / (size / BLOCK_BYTES + 1), compared: COMPARED_MAX, marks: None };
+        let mut writer = Writer { txn, walks: walks(size), compared: COMPARED_MAX, marks: None };
         let removed = self.before.iter().filter(|(name, _)| !self.after.contains_key(*name));
         for (name, before) in removed {
             let empty = match before {
@@ -392,13 +391,8 @@ impl Writer<'_, '_> {
     }
 
     fn marks(&mut self) -> usize {
-        if self.marks.is_none() {
-            let state = self.txn.encode_state_as_update_v1(&StateVector::default());
-            let mut marks = 0;
-            let read = scan(&state, |block| marks += usize::from(block.reference == MARK));
-            self.marks = Some(if read.is_ok() { marks } else { usize::MAX });
-        }
-        self.marks.unwrap_or(usize::MAX)
+        let txn = &*self.txn;
+        *self.marks.get_or_insert_with(|| marks(&txn.encode_state_as_update_v1(&StateVector::default())))
     }
 
     /// Looks for what changed, with as much effort as is left.
@@ -409,6 +403,18 @@ impl Writer<'_, '_> {
         self.compared = effort.compared;
         found
     }
+}
+
+/// How many marks an encoded document has.
+pub(super) fn marks(state: &[u8]) -> usize {
+    let mut marks = 0;
+    let read = scan(state, |block| marks += usize::from(block.reference == MARK));
+    if read.is_ok() { marks } else { usize::MAX }
+}
+
+/// How often a list may be walked over for one change of a document of `size` bytes.
+pub(super) fn walks(size: usize) -> usize {
+    WALK_MAX / (size / BLOCK_BYTES + 1)
 }
 
 /// Whether a plain value is changed rather than exchanged: then its type in the document stays.
