@@ -59,7 +59,8 @@ async fn what_an_agent_did_on_one_node_is_taken_back_on_the_other_once() {
     let quiet = json!({"operations": [{"op": "replace", "path": "/notes", "value": "We fly."}], "run": "quiet"});
     agent.ask("doc.patch", quiet, "doc.patched").await;
     bob.until("doc.edited", |event| event["data"]["run"] == "quiet").await;
-    bob.until("doc.changed", |event| event["data"]["by"] == json!(["agent:Planner"])).await;
+    let notes = json!({"pointer": "/notes"});
+    while bob.ask("doc.read", notes.clone(), "doc.content").await["data"]["value"] != "We fly." {}
     let wanted = json!({"agent": "agent:Planner", "run": "quiet"});
     let undone = bob.ask("doc.undo", wanted.clone(), "doc.undone").await;
     assert_eq!((&undone["data"]["edits"], &undone["data"]["undone"]), (&json!(1), &json!(["/notes"])));
