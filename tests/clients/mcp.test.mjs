@@ -158,16 +158,18 @@ describe('MCP', onlyHere, () => {
     const { id } = await done(planner, 'say', { room, text: 'Three hotels', client_id: 'c1' });
     assert.equal((await done(planner, 'say', { room, text: 'Three hotels', client_id: 'c1' })).id, id, 'it is one message');
     const heard = await done(planner, 'recent_activity', { room });
-    assert.deepEqual(heard.events.map(({ type }) => type), ['agent.task', 'chat.message']);
-    assert.deepEqual(heard.events[1].data, { text: 'Three hotels', role: 'assistant', client_id: 'c1' });
-    assert.equal(heard.events[1].from.id, 'agent:Planner');
+    // The timeline of its states is kept beside, when there is time.
+    const said = ({ events }) => events.filter(({ type }) => type !== 'agent.status');
+    assert.deepEqual(said(heard).map(({ type }) => type), ['agent.task', 'chat.message']);
+    assert.deepEqual(said(heard)[1].data, { text: 'Three hotels', role: 'assistant', client_id: 'c1' });
+    assert.equal(said(heard)[1].from.id, 'agent:Planner');
 
     const command = { type: 'agent.command', data: { agent: 'agent:Planner', action: 'cancel' } };
     await someone.must('POST', `${of(room)}/events`, command);
     const since = await done(planner, 'recent_activity', { room, after: heard.cursor, type: 'agent.command' });
     assert.deepEqual(since.events.map(({ data }) => data.action), ['cancel']);
     const { contents } = await planner.readResource({ uri: `activity://${encodeURIComponent(room)}` });
-    assert.equal(JSON.parse(contents[0].text).events.length, 3);
+    assert.equal(said(JSON.parse(contents[0].text)).length, 3);
 
     const percent = await refused(planner, 'set_status', { room, state: 'thinking', progress: 40 });
     assert.equal(percent.field, '/progress');
