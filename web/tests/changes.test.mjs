@@ -35,7 +35,7 @@ test('a suggestion waits, with what it would change, until somebody who may deci
   const { trip, ada, castle, suggest } = await withPlanner({ cleo: 'commenter' });
   await suggest({ op: 'item.add', item: { kind: 'event', title: 'Fado', day: '2026-05-05' } });
   await hears(ada, 'planner suggests: Add “Fado” to Day 2');
-  await suggest({ op: 'item.update', id: castle, item: { price: '15', currency: 'EUR' } });
+  await suggest({ op: 'item.update', id: castle, item: { price: '15', currency: 'EUR', start: `${MON}T10:00:00+01:00` } });
   await ada.getByRole('button', { name: 'Chat, 2 to decide' }).waitFor();
   assert.equal(await card(ada, 'Fado').count(), 0);
 
@@ -60,7 +60,7 @@ test('a suggestion waits, with what it would change, until somebody who may deci
   await card(ada, 'Castle').locator('[data-test=suggested]').waitFor();
   await card(ada, 'Castle').locator('.card-face').click();
   const atItem = ada.locator('.card-suggestions [data-test=suggestion]');
-  assert.deepEqual(await atItem.locator('.would li').allTextContents(), ['Price then 15', 'Currency then EUR']);
+  assert.deepEqual(await atItem.locator('.would li').allTextContents(), ['Starts 10:00', 'Price 15', 'Currency EUR']);
   await atItem.getByRole('button', { name: /^Reject/ }).click();
   await ada.locator('[data-test=suggestion]').first().waitFor({ state: 'detached' });
   await ada.locator('[data-test=decided]').getByText(/You rejected what planner suggested: Change “Castle”/).waitFor();

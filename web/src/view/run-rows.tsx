@@ -30,14 +30,10 @@ export function RunRow({ run }: { run: Run }) {
         <p class="run-what">
           <bdi>{from.name}</bdi> changed {countWords(things.length, more)}
         </p>
-        {names.length > 0 && !undone && (
-          <p class="task-state" dir="auto">
-            {names.slice(0, NAMED).join(', ')}
-            {rest > 0 && ` and ${rest} more`}
-          </p>
-        )}
-        <p class="task-state">
-          {undone && 'Taken back · '}
+        <p class="task-state" dir="auto">
+          {undone ? 'Taken back' : names.slice(0, NAMED).join(', ')}
+          {!undone && names.length > 0 && rest > 0 && ` and ${rest} more`}
+          {(undone || names.length > 0) && ' · '}
           <time>{clockWords(at)}</time>
         </p>
       </div>

@@ -1,16 +1,16 @@
 // Words for changes: what a suggestion would do, value by value, and what an agent's run was about. Used by the views of
 // both. What it does not know it names as the document does.
 
-import { failureWords } from './agent-words';
-import { EventFailure } from '../room/event-line';
 import { fields, text, type Fields } from '../room/event';
+import { EventFailure } from '../room/event-line';
 import type { Room } from '../room/room';
 import type { Difference, Suggestion } from '../room/suggestions';
-import { dayAndMonth, isDay, longDay } from '../trip/days';
-import { BOOKING_WORDS, KIND_WORDS, titleOf, type Booking, type Kind } from '../trip/item';
+import { clock, dayAndMonth, isDay, longDay, spokenClock } from '../trip/days';
+import { BOOKING_WORDS, KIND_WORDS, moneyText, titleOf, type Booking, type Kind } from '../trip/item';
 import { itemOf, tripDays } from '../trip/plan';
 import { plainWords } from '../trip/plain-words';
 import { itemIn } from '../trip/pointer';
+import { failureWords } from './agent-words';
 
 /** What the document calls itself, and people do not. */
 const UNSAID = ['rank', 'id', 'by', 'created_at', 'updated_at'];
@@ -85,7 +85,8 @@ function operationWords(room: Room, suggestion: Suggestion, operation: Fields): 
       return 'Change the trip’s details';
     default: {
       const pointer = text(operation['path']);
-      return `Change ${thingWords(room, pointer) ?? 'something'}`;
+      const about = itemIn(pointer);
+      return `Change ${about === null ? thingWords(room, pointer) : `“${titleIn(room, suggestion, about)}”`}`;
     }
   }
 }
@@ -123,35 +124,48 @@ function oneDifference(room: Room, suggestion: Suggestion, { pointer, before, af
   const item = itemIn(pointer);
   if (root === 'items' && item !== null && path.length === 0) {
     // An item that is new or gone: each of its fields by itself would say less than all together.
-    const name = titleIn(room, suggestion, item);
+    const name = nameItem ? titleIn(room, suggestion, item) : before === null ? 'New' : 'Item';
     return [{ key: pointer, name, before: before === null ? '' : factsOf(room, was), after: after === null ? '' : factsOf(room, is) }];
   }
   const field = path[0] ?? (root === 'items' ? '' : id || root);
   if (UNSAID.includes(field)) return [];
   const known = FIELD_WORDS[field] ?? field.replace(/_/g, ' ');
   const name = item !== null && nameItem ? `${titleIn(room, suggestion, item)}, ${lowerFirst(known)}` : known;
-  const words = [valueWords(room, field, was), valueWords(room, field, is)] as const;
+  const about = item === null ? undefined : itemOf(room, item);
+  const currency = (about && text(about.get('currency'))) || tripCurrency(room);
+  const words = [valueWords(room, field, was, currency), valueWords(room, field, is, currency)] as const;
   const [old, next] = field === 'notes' ? whatDiffers(...words) : words;
-  return [{ key: pointer, name, before: old, after: next }];
+  // Only where the date is another one it is worth a word.
+  const sameDate = MOMENT.test(text(is)) && (was === undefined || text(was).slice(0, 10) === text(is).slice(0, 10));
+  return [{ key: pointer, name, before: sameDate ? spokenClock(clock(was)) : old, after: sameDate ? spokenClock(clock(is)) : next }];
 }
 
 /** A whole item in a line. */
 function factsOf(room: Room, value: unknown): string {
+  if (typeof value === 'string') return value;
   const item = fields(value);
-  const order = ['day', 'start', 'end', 'place', 'price', 'currency', 'url', 'notes'];
-  const facts = order.map((field) => valueWords(room, field, item[field])).filter(Boolean);
-  return facts.length > 0 ? facts.join(', ') : typeof value === 'string' ? value : 'Unplanned';
+  const currency = text(item['currency']) || tripCurrency(room);
+  const facts = ['kind', 'day', 'start', 'end', 'place', 'price', 'url', 'notes'].map((field) =>
+    MOMENT.test(text(item[field])) ? spokenClock(clock(item[field])) : valueWords(room, field, item[field], currency),
+  );
+  return facts.filter(Boolean).join(', ');
 }
 
-function valueWords(room: Room, field: string, value: unknown): string {
+function valueWords(room: Room, field: string, value: unknown, currency: string): string {
   if (field === 'day') return value === undefined ? '' : dayWords(room, value);
   if (value === null || value === undefined) return '';
   if (field === 'kind') return KIND_WORDS[value as Kind] ?? String(value);
   if (field === 'booking_status') return BOOKING_WORDS[value as Booking] ?? String(value);
-  if (typeof value === 'string') return isDay(value) ? dayAndMonth(value) : /^\d{4}-\d\d-\d\dT/.test(value) ? plainWords(value) : value;
+  if (MONEY.includes(field) && typeof value !== 'object') return moneyText(String(value), currency);
+  if (typeof value === 'string') return isDay(value) ? dayAndMonth(value) : MOMENT.test(value) ? plainWords(value) : value;
   if (typeof value !== 'object') return String(value);
   return text(fields(value)['name']) || text(fields(value)['text']) || JSON.stringify(value);
 }
+
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
+const MONEY = ['price', 'planned', 'spent', 'total'];
+
+const tripCurrency = (room: Room): string => text(room.trip.get('currency'));
 
 /** "Day 3", or the date when the trip has no such day. */
 function dayWords(room: Room, day: unknown): string {
@@ -167,8 +181,9 @@ export function whatDiffers(before: string, after: string): [string, string] {
   while (start < least && before[start] === after[start]) start++;
   let end = 0;
   while (end < least - start && before.at(-1 - end) === after.at(-1 - end)) end++;
-  // From a word's beginning on, so that it can be read.
-  start = Math.max(before.lastIndexOf(' ', start), before.lastIndexOf('\n', start)) + 1 || (start && 0);
+  // Whole words, so that it can be read.
+  while (start > 0 && /\S/.test(before[start - 1]!) && /\S/.test(after[start] ?? before[start] ?? ' ')) start--;
+  while (end > 0 && /\S/.test(before.at(-end)!)) end--;
   const cut = (words: string) => words.slice(start, words.length - end).trim();
   return [cut(before), cut(after)];
 }

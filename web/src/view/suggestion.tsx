@@ -36,22 +36,22 @@ export function SuggestionRow({ suggestion }: { suggestion: Suggestion }) {
   const room = useRoom();
   const mayEdit = useMayEdit(room);
   const root = useRef<HTMLLIElement>(null);
-  useHandOver(root, '.chat, .card', '.suggestion button', '.chat-scroll', '.card-edit-title button');
+  useHandOver(root, '.chat, .card', '.proposal button', '.chat-scroll', '.card-edit-title button');
   const { from, at } = suggestion;
   const headline = headlineOf(room, suggestion);
   const today = dayWords(at) === 'Today';
   return (
-    <li ref={root} class="suggestion" data-test="suggestion" data-id={suggestion.id}>
+    <li ref={root} class="proposal" data-test="suggestion" data-id={suggestion.id}>
       <Face person={{ key: from.id, name: from.name, color: colorOf(from.name), agent: from.agent, me: false }} />
       <div class="said-main">
         <p class="said-top">
           <strong dir="auto">{from.name}</strong> <span class="said-time">suggests, {today ? clockWords(at) : dayWords(at)}</span>
         </p>
-        <p class="suggestion-what" dir="auto">
+        <p class="proposal-what" dir="auto">
           {headline}
         </p>
         <Differences suggestion={suggestion} />
-        {mayEdit ? <Ways suggestion={suggestion} headline={headline} /> : <p class="quiet suggestion-note">Those who can edit the trip decide.</p>}
+        {mayEdit ? <Ways suggestion={suggestion} headline={headline} /> : <p class="quiet proposal-note">Those who can edit the trip decide.</p>}
       </div>
     </li>
   );
@@ -67,12 +67,12 @@ function Differences({ suggestion }: { suggestion: Suggestion }) {
     <>
       <DifferenceList all={rest > 1 ? all.slice(0, FEW) : all} />
       {rest > 1 && (
-        <details class="suggestion-note">
+        <details class="proposal-note">
           <summary>{rest} more</summary>
           <DifferenceList all={all.slice(FEW)} />
         </details>
       )}
-      {suggestion.leftOut > 0 && <p class="quiet suggestion-note">And {suggestion.leftOut} more that are too many to show.</p>}
+      {suggestion.leftOut > 0 && <p class="quiet proposal-note">And {suggestion.leftOut} more that are too many to show.</p>}
     </>
   );
 }
@@ -86,16 +86,16 @@ function DifferenceList({ all }: { all: WouldBe[] }) {
           <bdi class="would-name">{name}</bdi>{' '}
           <span class="would-values">
             {before && (
-              <del dir="auto">
-                <span class="sr-only">now </span>
-                {before}
-              </del>
+              <>
+                <del dir="auto">
+                  <span class="sr-only">now </span>
+                  {before}
+                </del>
+                <Icon name="arrow" size={14} />
+                <span class="sr-only"> then </span>
+              </>
             )}
-            <Icon name="arrow" size={14} />
-            <ins dir="auto">
-              <span class="sr-only">then </span>
-              {after || (before ? 'nothing' : 'new')}
-            </ins>
+            <ins dir="auto">{after || 'nothing'}</ins>
           </span>
         </li>
       ))}
@@ -119,7 +119,7 @@ function Ways({ suggestion, headline }: { suggestion: Suggestion; headline: stri
     }
   };
   return (
-    <div class="suggestion-ways">
+    <div class="proposal-ways">
       <button class="button-main" aria-disabled={busy} aria-label={`Accept: ${headline}`} onClick={() => void decide('accept')}>
         Accept
       </button>
