@@ -110,6 +110,17 @@ test('what an agent did in a run is taken back at once, and what somebody change
   assert.deepEqual([...ada.errors, ...cleo.errors], []);
 });
 
+test('what was said is not lost behind a long run', async () => {
+  const { ada, planner, castle, inRun } = await withPlanner();
+  await planner.ask('chat.message', { text: 'I begin' });
+  for (let price = 1; price <= 60; price++) await inRun('long', { op: 'item.update', id: castle, item: { price: String(price) } });
+  await ada.reload();
+  await openPanel(ada, 'Chat');
+  await ada.locator('[data-test=run]').getByText('planner changed 1 thing').waitFor();
+  await ada.locator('[data-test=said]').getByText('I begin').waitFor();
+  assert.equal(await ada.locator('[data-test=run]').count(), 1);
+});
+
 test('suggestions and runs break no rule of the accessibility checker, light or dark, wide or narrow', async () => {
   const { trip, castle, suggest, inRun } = await withPlanner({ ben: 'editor', cleo: 'commenter' });
   const long = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'.repeat(2);

@@ -102,6 +102,9 @@ const TYPES = [
   'suggestion.rejected',
 ] as const;
 const PAGE = 50;
+/** A run of an agent may be hundreds of events and is one row: what was said before it should be seen, too. */
+const ROWS_AT_LEAST = 10;
+const PAGES_AT_ONCE = 8;
 
 export class Talk {
   /** What I have typed and not said, kept while the panel is closed. */
@@ -212,10 +215,15 @@ export class Talk {
     this.loading = true;
     this.#changed();
     try {
-      const { events, oldest, more } = await eventsBefore(this.pass.room, this.pass.token, this.#oldest, TYPES, PAGE);
-      for (const event of events) this.#take(event);
-      this.#oldest = oldest;
-      this.more = more;
+      const rows = this.entries.length;
+      for (let page = 0; page < PAGES_AT_ONCE; page++) {
+        const { events, oldest, more } = await eventsBefore(this.pass.room, this.pass.token, this.#oldest, TYPES, PAGE);
+        for (const event of events) this.#take(event);
+        this.#oldest = oldest;
+        this.more = more;
+        this.#entries = null;
+        if (!more || this.entries.length - rows >= ROWS_AT_LEAST) break;
+      }
     } catch (failure) {
       if (!(failure instanceof ApiFailure)) throw failure;
       this.more = true; // The button stays, to try again.

@@ -45,11 +45,15 @@ const THINGS: Record<string, string> = {
   trip: 'the trip’s details',
 };
 
+/** Whose fields, of what is no item. */
+const WHOSE: Record<string, string> = { budget: 'Budget', comments: 'Comment', destinations: 'Destination', trip: 'Trip' };
+const LISTS = ['comments', 'destinations'];
+
 /** A value before and after, as people read it. */
 export interface WouldBe {
   key: string;
   name: string;
-  /** Empty: there was nothing, or it is gone. */
+  /** Empty: there is nothing. */
   before: string;
   after: string;
 }
@@ -102,11 +106,12 @@ function titleIn(room: Room, { changes }: Suggestion, id: string): string {
 /** What would be otherwise, without what people never see. */
 export function differencesOf(room: Room, suggestion: Suggestion): WouldBe[] {
   const appended = suggestion.operations.filter(({ op }) => op === 'note.append').map((operation) => text(operation['text']));
-  const items = new Set(suggestion.items);
+  // Where the headline does not say it, each line says which item it is about.
+  const nameItems = suggestion.operations.length > 1 || suggestion.items.length > 1;
   const all = [...suggestion.changes].sort(byFields).flatMap((change) => {
     // The end of long notes is not among what is told of them; the operation has it.
     if (change.pointer === '/notes' && appended.length > 0) return [{ key: change.pointer, name: 'Notes', before: '', after: appended.join('\n') }];
-    return oneDifference(room, suggestion, change, items.size > 1);
+    return oneDifference(room, suggestion, change, nameItems);
   });
   return all.filter(({ before, after }) => before !== after);
 }
@@ -124,13 +129,15 @@ function oneDifference(room: Room, suggestion: Suggestion, { pointer, before, af
   const item = itemIn(pointer);
   if (root === 'items' && item !== null && path.length === 0) {
     // An item that is new or gone: each of its fields by itself would say less than all together.
-    const name = nameItem ? titleIn(room, suggestion, item) : before === null ? 'New' : 'Item';
-    return [{ key: pointer, name, before: before === null ? '' : factsOf(room, was), after: after === null ? '' : factsOf(room, is) }];
+    const name = nameItem ? titleIn(room, suggestion, item) : before === null ? 'New' : 'Now';
+    return [{ key: pointer, name, before: before === null ? '' : factsOf(room, was), after: after === null ? 'removed' : factsOf(room, is) }];
   }
   const field = path[0] ?? (root === 'items' ? '' : id || root);
   if (UNSAID.includes(field)) return [];
   const known = FIELD_WORDS[field] ?? field.replace(/_/g, ' ');
-  const name = item !== null && nameItem ? `${titleIn(room, suggestion, item)}, ${lowerFirst(known)}` : known;
+  const whose = item === null ? WHOSE[root] : nameItem ? titleIn(room, suggestion, item) : undefined;
+  // What a list holds goes by an id that says nothing.
+  const name = LISTS.includes(root) && path.length === 0 ? whose! : whose ? `${whose}, ${lowerFirst(known)}` : known;
   const about = item === null ? undefined : itemOf(room, item);
   const currency = (about && text(about.get('currency'))) || tripCurrency(room);
   const words = [valueWords(room, field, was, currency), valueWords(room, field, is, currency)] as const;
