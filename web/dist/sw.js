@@ -2,8 +2,8 @@
 // Built by vite.config.ts, which fills in the version and the file list. Pages ask the network first and
 // fall back fast; hashed files come from the copy. It never touches sockets, health, metrics or the API.
 
-const VERSION = 'triproom-0977afd7a23b1264';
-const FILES = ["/assets/editor-s0UqpoOo.js","/assets/index-DhlRZ-k1.js","/assets/index-Drb_L8oQ.css","/icon.svg","/manifest.webmanifest"];
+const VERSION = 'triproom-97b9e9b7c1751ea2';
+const FILES = ["/assets/editor-CNC52ue-.js","/assets/index-9O5L39gQ.js","/assets/index-gS-bVw6g.css","/icon.svg","/manifest.webmanifest"];
 const SHELL = '/';
 /** A train's wifi that answers nothing must not hold the page longer than this. */
 const PATIENCE_MS = 2000;

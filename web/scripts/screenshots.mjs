@@ -91,6 +91,10 @@ async function agentsAtWork() {
   await planner.say('agent.output', { message: 'fado-1', task: 'fado', chunk: 'I looked at five houses in Alfama and Mouraria. Two still have a table for four on Monday:\n\n• Maria da Mouraria, 20:00\n• Mesa de Frades, 21:' });
   await planner.status('executing', { progress: 0.35, message: 'Comparing five fado houses in Alfama and Mouraria', step: '2', steps: 5 });
   await scout.status('error', { message: 'The hotel service does not answer.' });
+  const evening = [{ op: 'item.add', item: { kind: 'meal', title: 'Petiscos at Zé da Mouraria', day: '2026-05-07' } }, { op: 'note.append', text: 'Tables are held for 15 minutes.' }];
+  await planner.ask('doc.patch', { operations: evening, run: 'evening' });
+  await planner.ask('doc.patch', { operations: [{ op: 'item.update', id: 'item-2', item: { price: '120', start: `${MON}T20:00:00+01:00` } }], suggest: true });
+  await scout.ask('doc.patch', { operations: [{ op: 'item.add', item: { kind: 'accommodation', title: 'Hotel Avenida', day: MON, price: '390', currency: 'EUR' } }], suggest: true });
   await budget.status('completed', { message: 'All prices are in the budget' });
 }
 
@@ -115,6 +119,11 @@ const WITH_AGENTS = {
     await openPanel(page, 'Chat');
     await page.locator('[data-test=writing]').waitFor();
     await page.locator('[data-test=task]').first().waitFor();
+  },
+  async suggesteditem(page) {
+    await openBusy(page);
+    await card(page, 'Dinner at Ramiro').locator('.card-face').click();
+    await page.locator('.card-suggestions').waitFor();
   },
   async warnings(page) {
     await openBusy(page);

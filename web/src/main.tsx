@@ -18,6 +18,7 @@ import './styles/card.css';
 import './styles/panel.css';
 import './styles/people.css';
 import './styles/agents.css';
+import './styles/changes.css';
 import './styles/chat.css';
 import './styles/pages.css';
 

@@ -261,3 +261,12 @@ test('events are read leniently: what is missing or strange is empty', async () 
   const bare = eventFrom({ type: 'x', id: 'y', from: 'z', data: null });
   assert.deepEqual([bare.id, bare.from, bare.data], [null, null, {}]);
 });
+
+test('of two long texts only the words that differ are shown', async () => {
+  const { whatDiffers } = await source('view/suggestion-words.ts');
+  assert.deepEqual(whatDiffers('Bring cash.', 'Bring cash.\nBring water.'), ['', 'Bring water.']);
+  assert.deepEqual(whatDiffers('See the castle at nine', 'See the castles at nine'), ['castle', 'castles']);
+  assert.deepEqual(whatDiffers('One cat now', 'One cut now'), ['cat', 'cut']);
+  assert.deepEqual(whatDiffers('Keep this, not that', 'Keep this'), ['this, not that', 'this']);
+  assert.deepEqual(whatDiffers('Same', 'Same'), ['', '']);
+});

@@ -17,6 +17,7 @@ import type { Line, Pass } from './pass';
 import { People } from './people';
 import { atLeast } from './role';
 import { SaveLight } from './save-light';
+import { Suggestions } from './suggestions';
 import { Talk } from './talk';
 import { TripWarnings } from './trip-warnings';
 import { UnsavedMarks } from './unsaved';
@@ -51,6 +52,7 @@ export class Room {
   readonly events: EventLine;
   readonly agents: Agents;
   readonly talk: Talk;
+  readonly suggestions: Suggestions;
   readonly warnings: TripWarnings;
   /** Settles when the copy on this device is in the document. */
   readonly loaded: Promise<void>;
@@ -80,6 +82,7 @@ export class Room {
     this.events = new EventLine(id, me, pass);
     this.agents = new Agents(this.events);
     this.talk = new Talk(this.events, pass);
+    this.suggestions = new Suggestions(this.events, pass);
     this.warnings = new TripWarnings(this.events);
     this.events.on('member.role', () => pass.recheck());
 

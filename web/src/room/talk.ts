@@ -1,4 +1,5 @@
-// What is said in the room and what its agents do, in order: chat, tasks, text on its way, who asked whom for what.
+// What is said in the room and what its agents do, in order: chat, tasks, text on its way, who asked whom for what, what
+// agents changed and what of it was taken back.
 // Owned by the room, which lets it hear the event line; what was before comes page by page from the event log.
 // It is a log: nothing in it is ever changed here, and what the server has not taken is kept apart.
 
@@ -7,6 +8,7 @@ import { fields, idFrom, list, share, text, type Party, type RoomEvent } from '.
 import { EventFailure, type EventLine } from './event-line';
 import { recallRead, rememberRead } from './device';
 import type { Pass } from './pass';
+import { Runs, undoneFrom, type Run, type Undone } from './runs';
 import { Topics } from './topics';
 
 export interface Attachment {
@@ -51,7 +53,19 @@ export interface Deed {
   reason: string;
 }
 
-export type Entry = Message | Task | Deed;
+/** Somebody has decided on a suggestion. */
+export interface Decided {
+  is: 'decided';
+  key: string;
+  at: number;
+  from: Party;
+  /** The suggestion's id, and who made it. */
+  suggestion: string;
+  by: string;
+  accepted: boolean;
+}
+
+export type Entry = Message | Task | Deed | Run | Undone | Decided;
 
 /** Text that an agent is still writing. */
 export interface Writing {
@@ -77,8 +91,20 @@ interface Placed {
 }
 
 /** What there is to read; the log holds other things, too. */
-const TYPES = ['chat.message', 'agent.task', 'agent.command', 'agent.handoff'] as const;
+const TYPES = [
+  'chat.message',
+  'agent.task',
+  'agent.command',
+  'agent.handoff',
+  'doc.edited',
+  'doc.undone',
+  'suggestion.accepted',
+  'suggestion.rejected',
+] as const;
 const PAGE = 50;
+/** A run of an agent may be hundreds of events and is one row: what was said before it should be seen, too. */
+const ROWS_AT_LEAST = 10;
+const PAGES_AT_ONCE = 8;
 
 export class Talk {
   /** What I have typed and not said, kept while the panel is closed. */
@@ -88,6 +114,7 @@ export class Talk {
   loading = false;
 
   readonly #placed = new Map<string, Placed>();
+  readonly #runs = new Runs();
   readonly #writing = new Map<string, Writing>();
   #unsent: Unsent[] = [];
   #entries: Entry[] | null = null;
@@ -116,7 +143,7 @@ export class Talk {
 
   /** In order; the same list as long as nothing changes. */
   get entries(): Entry[] {
-    return (this.#entries ??= [...this.#placed.values()].sort((a, b) => a.id - b.id).map(({ entry }) => entry));
+    return (this.#entries ??= [...this.#placed.values(), ...this.#runs.placed].sort((a, b) => a.id - b.id).map(({ entry }) => entry));
   }
 
   /** The task of an agent, by the id that the agent gave it. */
@@ -158,6 +185,12 @@ export class Talk {
     return this.#topics.subscribe('', listener);
   }
 
+  /** Takes back what an agent did in a run. Settles when that is durable, with what became of it. */
+  async undo({ from, run, key }: Run): Promise<Undone> {
+    const data = await this.line.ask('doc.undo', { agent: from.id, ...(run !== null && { run }) });
+    return undoneFrom({ data, at: Date.now() }, key, from);
+  }
+
   say(words: string): void {
     const unsent = { id: crypto.randomUUID?.() ?? `${Date.now()}.${Math.random()}`, text: words, failure: '' };
     this.#unsent = [...this.#unsent, unsent];
@@ -182,10 +215,15 @@ export class Talk {
     this.loading = true;
     this.#changed();
     try {
-      const { events, oldest, more } = await eventsBefore(this.pass.room, this.pass.token, this.#oldest, TYPES, PAGE);
-      for (const event of events) this.#take(event);
-      this.#oldest = oldest;
-      this.more = more;
+      const rows = this.entries.length;
+      for (let page = 0; page < PAGES_AT_ONCE; page++) {
+        const { events, oldest, more } = await eventsBefore(this.pass.room, this.pass.token, this.#oldest, TYPES, PAGE);
+        for (const event of events) this.#take(event);
+        this.#oldest = oldest;
+        this.more = more;
+        this.#entries = null;
+        if (!more || this.entries.length - rows >= ROWS_AT_LEAST) break;
+      }
     } catch (failure) {
       if (!(failure instanceof ApiFailure)) throw failure;
       this.more = true; // The button stays, to try again.
@@ -218,6 +256,7 @@ export class Talk {
   /** Some of what I missed is not kept any more: what I have has a hole, so it is read anew. */
   #restart(): void {
     this.#placed.clear();
+    this.#runs.clear();
     this.#readFrom(this.#newest);
   }
 
@@ -245,11 +284,25 @@ export class Talk {
     this.#newest = Math.max(this.#newest, id);
     if (!TYPES.some((known) => known === type)) return false;
     if (type === 'agent.task') return this.#takeTask(event, id, from);
+    if (type === 'doc.edited') this.#runs.edited(event);
+    if (type === 'doc.undone') this.#runs.undone(event);
     const key = String(id);
     if (this.#placed.has(key)) return false;
-    const entry = type === 'chat.message' ? this.#message(event, key, from) : deedFrom(event, key, from);
-    this.#placed.set(key, { id, newest: id, entry });
+    const entry = this.#entry(event, key, from);
+    if (entry) this.#placed.set(key, { id, newest: id, entry });
     return true;
+  }
+
+  /** What is a row by itself. */
+  #entry(event: RoomEvent, key: string, from: Party): Entry | null {
+    const { type, data, at } = event;
+    if (type === 'chat.message') return this.#message(event, key, from);
+    if (type === 'doc.edited') return null;
+    if (type === 'doc.undone') return undoneFrom(event, key, from);
+    if (type === 'suggestion.accepted' || type === 'suggestion.rejected') {
+      return { is: 'decided', key, at, from, suggestion: text(data['id']), by: text(data['suggested_by']), accepted: type === 'suggestion.accepted' };
+    }
+    return deedFrom(event, key, from);
   }
 
   #message({ data, at }: RoomEvent, key: string, from: Party): Message {

@@ -72,10 +72,12 @@ export function timeSpan(item: Item): string {
   return `${sameHalf ? start.slice(0, -2) : start}–${end}`;
 }
 
-export function priceText(item: Item, tripCurrency: string): string {
-  const price = text(item, 'price').trim();
+export const priceText = (item: Item, tripCurrency: string): string => moneyText(text(item, 'price'), text(item, 'currency') || tripCurrency);
+
+/** "€140"; what is no number stays as it was written. */
+export function moneyText(written: string, currency: string): string {
+  const price = written.trim();
   if (!price || !Number.isFinite(Number(price))) return price;
-  const currency = text(item, 'currency') || tripCurrency;
   try {
     const whole = Number.isInteger(Number(price));
     return new Intl.NumberFormat('en-GB', {

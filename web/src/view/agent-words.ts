@@ -51,7 +51,7 @@ export function stepWords({ step, steps, eta }: Agent): string {
 const WHY: Record<string, string> = {
   unreachable: 'The server does not answer just now. Try again in a moment.',
   permission_denied: 'That is not yours to do any more.',
-  unknown_type: 'This server cannot stop agents.',
+  unknown_type: 'This server cannot do that.',
 };
 
 export function failureWords(failure: unknown): string {

@@ -9,6 +9,7 @@ import { dayOf, text, titleOf } from '../trip/item';
 import { itemOf } from '../trip/plan';
 import { itemPointer } from '../trip/pointer';
 import { announce } from './notice';
+import { headlineOf } from './suggestion-words';
 
 const EVERY_MS = 3000;
 const MOST_AT_ONCE = 3;
@@ -75,6 +76,10 @@ function hearEvents(room: Room, say: (about: string, sentence: () => string) => 
     room.events.on('chat.message', ({ from, id, data }) => {
       const words = typeof data['text'] === 'string' ? data['text'] : '';
       if (from && !first && !room.talk.isMine({ from })) say(`said ${id}`, () => `${from.name}: ${shorten(words)}`);
+    }),
+    room.events.on('suggestion.made', ({ from, id }) => {
+      const made = room.suggestions.get(String(id));
+      if (from && made && !first && !room.talk.isMine({ from })) say(`suggested ${id}`, () => `${from.name} suggests: ${headlineOf(room, made)}`);
     }),
     room.events.on('agent.status', ({ from, data }) => {
       const outcome = OUTCOMES[String(data['state'])];

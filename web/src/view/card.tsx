@@ -1,8 +1,9 @@
-// One item as a card: what, when, where, how much, who is looking at it, which agent has just changed it and what does not
-// add up about it. Opens in place, to edit or to read.
+// One item as a card: what, when, where, how much, who is looking at it, which agent has just changed it, what is suggested
+// for it and what does not add up about it. Opens in place, to edit or to read.
 // Drawn a thousand times, so it listens only to what is about its own item.
 
 import { useEffect, useRef } from 'preact/hooks';
+import type { Suggestion } from '../room/suggestions';
 import type { TripWarning } from '../room/trip-warnings';
 import { itemOf, removeItem } from '../trip/plan';
 import { BOOKING_WORDS, KIND_WORDS, bookingOf, iconOf, kindOf, placeName, priceText, timeSpan, titleOf, type Booking } from '../trip/item';
@@ -12,10 +13,12 @@ import { CardDetails, CardTitle } from './card-details';
 import { CardFacts, CardHeading } from './card-facts';
 import { ChangedMark } from './changed-mark';
 import { Face } from './face';
-import { useChangedBy, useMap, usePeopleAt, useRoom, useWarningsAt } from './hooks';
+import { useChangedBy, useMap, usePeopleAt, useRoom, useSuggestionsAt, useWarningsAt } from './hooks';
 import { Icon, type IconName } from './icon';
 import { memo } from './memo';
 import { notify } from './notice';
+import { SuggestionRow } from './suggestion';
+import { headlineOf } from './suggestion-words';
 import { WarningWords } from './warnings-panel';
 
 /** Planned is the rule and needs no mark; a struck title says cancelled. */
@@ -40,6 +43,7 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
   const watchers = usePeopleAt(room, `/items/${id}`);
   const changedBy = useChangedBy(room, itemPointer(id));
   const warnings = useWarningsAt(room, id);
+  const suggestions = useSuggestionsAt(room, id);
   const title = titleOf(item);
   const kind = kindOf(item);
   const booking = bookingOf(item);
@@ -90,6 +94,7 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
                   {title}
                 </span>
                 {warnings.length > 0 && <WarningMark warnings={warnings} />}
+                {suggestions.length > 0 && <SuggestionMark suggestions={suggestions} />}
                 {BOOKING_MARK[booking] && (
                   <span class={`booking booking-${booking}`} title={BOOKING_WORDS[booking]}>
                     <Icon name={BOOKING_MARK[booking]} size={14} />
@@ -140,6 +145,13 @@ function LiveCard({ id, item, open, mayEdit, onToggle, onGripKey }: Props & { it
           ))}
         </div>
       )}
+      {open && suggestions.length > 0 && (
+        <ul class="card-suggestions" aria-label="Suggestions for this item">
+          {suggestions.map((suggestion) => (
+            <SuggestionRow key={suggestion.id} suggestion={suggestion} />
+          ))}
+        </ul>
+      )}
       {open && mayEdit && <CardDetails id={id} item={item} onClose={() => onToggle(id)} onRemove={remove} />}
       {open && !mayEdit && <CardFacts item={item} />}
     </li>
@@ -152,6 +164,17 @@ function WarningMark({ warnings }: { warnings: TripWarning[] }) {
     <span class="card-warning" title={words} data-test="warning">
       <Icon name="warning" size={14} />
       <span class="sr-only">Warning: {words}</span>
+    </span>
+  );
+}
+
+function SuggestionMark({ suggestions }: { suggestions: Suggestion[] }) {
+  const room = useRoom();
+  const words = suggestions.map((suggestion) => `${suggestion.from.name} suggests: ${headlineOf(room, suggestion)}`).join('. ');
+  return (
+    <span class="card-suggested" title={words} data-test="suggested">
+      <Icon name="idea" size={14} />
+      <span class="sr-only">{words}</span>
     </span>
   );
 }

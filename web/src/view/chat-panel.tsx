@@ -1,5 +1,5 @@
-// What people and agents say to each other and what agents do, in one stream; below it, for those who may, a field to say
-// something. It stays at the newest as long as its reader does.
+// What people and agents say to each other and what agents do, in one stream; above it what waits for a decision, below it,
+// for those who may, a field to say something. It stays at the newest as long as its reader does.
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Entry, Talk } from '../room/talk';
@@ -9,6 +9,8 @@ import { DeedRow, MessageRow, TaskRow, UnsentRow, WritingRow } from './chat-rows
 import { usePass, useRoom, useTalk } from './hooks';
 import { Icon } from './icon';
 import { memo } from './memo';
+import { DecidedRow, RunRow, UndoneRow } from './run-rows';
+import { WaitingSuggestions } from './suggestion';
 
 /** So near to the end one reads along. */
 const NEAR_PX = 48;
@@ -26,6 +28,7 @@ export function ChatPanel() {
   const nothing = entries.length + writing.length + unsent.length === 0 && !talk.loading && !talk.more;
   return (
     <div class="chat">
+      <WaitingSuggestions />
       <div class="chat-scroll" ref={scroller} role="region" aria-label="What was said" tabIndex={0}>
         {talk.more && (
           <button class="button-quiet chat-earlier" aria-disabled={talk.loading} onClick={() => void talk.earlier()}>
@@ -69,6 +72,9 @@ const Row = memo(function Row({ entry, before, talk }: { entry: Entry; before: E
       {newDay && <li class="chat-day">{day}</li>}
       {entry.is === 'message' && <MessageRow message={entry} mine={talk.isMine(entry)} follows={follows} />}
       {entry.is === 'task' && <TaskRow task={entry} />}
+      {entry.is === 'run' && <RunRow run={entry} />}
+      {entry.is === 'undone' && <UndoneRow undone={entry} mine={talk.isMine(entry)} />}
+      {entry.is === 'decided' && <DecidedRow decided={entry} mine={talk.isMine(entry)} />}
       {(entry.is === 'command' || entry.is === 'handoff') && <DeedRow deed={entry} mine={talk.isMine(entry)} />}
     </>
   );

@@ -9,6 +9,7 @@ import type { Pass } from '../room/pass';
 import type { Light } from '../room/save-light';
 import type { Agent } from '../room/agents';
 import type { Person } from '../room/people';
+import type { Suggestion } from '../room/suggestions';
 import type { Talk } from '../room/talk';
 import type { TripWarning } from '../room/trip-warnings';
 import { readPlan, type Plan } from '../trip/plan';
@@ -133,6 +134,20 @@ export function useWarningsAt(room: Room, item: string): TripWarning[] {
   const redraw = useRedraw();
   useLayoutEffect(() => room.warnings.subscribe(item, redraw), [room, item]);
   return room.warnings.at(item);
+}
+
+/** The suggestions that wait; draws again also when one is decided on. */
+export function useSuggestions(room: Room): Suggestion[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.suggestions.subscribe('', redraw), [room]);
+  return room.suggestions.waiting;
+}
+
+/** Those that wait and are about this item. */
+export function useSuggestionsAt(room: Room, item: string): Suggestion[] {
+  const redraw = useRedraw();
+  useLayoutEffect(() => room.suggestions.subscribe(item, redraw), [room, item]);
+  return room.suggestions.at(item);
 }
 
 /** Draws again when there is more or less to undo. */

@@ -2,7 +2,7 @@
 // behind it. Warnings have a button only while there are any.
 
 import { isWorking } from '../room/agents';
-import { useAgents, useRoom, useTalk, useWarnings } from './hooks';
+import { useAgents, useMayEdit, useRoom, useSuggestions, useTalk, useWarnings } from './hooks';
 import { Icon } from './icon';
 import { PANELS, type PanelId } from './panel';
 
@@ -34,8 +34,11 @@ function useBadges(): Partial<Record<PanelId, Badge>> {
   const room = useRoom();
   const working = useAgents(room).filter(isWorking).length;
   const { unread } = useTalk(room);
+  // Who may not decide is not asked to.
+  const waiting = useSuggestions(room).length * Number(useMayEdit(room));
+  const chat = [unread > 0 && `${unread} new`, waiting > 0 && `${waiting} to decide`].filter(Boolean).join(', ');
   return {
-    chat: { count: unread, words: `${unread} new` },
+    chat: { count: unread + waiting, words: chat },
     agents: { count: working, words: `${working} at work` },
     warnings: { count: useWarnings(room).length, words: `${room.warnings.all.length}` },
   };
