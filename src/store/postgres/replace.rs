@@ -16,13 +16,17 @@ pub(super) async fn commit_compaction(
     write: &CompactionWrite,
     fault: Option<&FaultSwitch>,
 ) -> Result<Option<i64>, StoreError> {
-    let Some(id) = lock_room(&mut transaction, write).await? else { return Ok(None) };
+    let Some(id) = lock_room(&mut transaction, write).await? else {
+        transaction.rollback().await?;
+        return Ok(None);
+    };
     let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM snapshots WHERE room = $1")
         .bind(id)
         .persistent(false)
         .fetch_optional(&mut *transaction)
         .await?;
     if generation.unwrap_or(0) != signed(write.read_generation) {
+        transaction.rollback().await?;
         return Ok(None);
     }
     replace_snapshot(&mut transaction, id, write.generation(), &write.snapshot).await?;

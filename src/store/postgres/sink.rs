@@ -82,6 +82,7 @@ impl PostgresSink {
             .persistent(false)
             .fetch_optional(&mut *transaction)
             .await?;
+            transaction.rollback().await?;
             Ok(found.unwrap_or(false))
         })
         .await
@@ -106,6 +107,7 @@ impl PostgresSink {
     pub(in crate::store) async fn probe(&mut self) -> Result<(), StoreError> {
         self.transact(Begin::Write, async |mut transaction| {
             sqlx::query("DELETE FROM log WHERE false").persistent(false).execute(&mut *transaction).await?;
+            transaction.rollback().await?;
             Ok(())
         })
         .await
@@ -118,6 +120,7 @@ impl PostgresSink {
                 .persistent(false)
                 .fetch_one(&mut *transaction)
                 .await?;
+            transaction.rollback().await?;
             Ok(found)
         })
         .await
@@ -130,7 +133,8 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// Runs `work` in a transaction on the connection, which stays only if that succeeds; all of it in time.
+    /// Runs `work` in a transaction on the connection, which stays only if that succeeds; all of it in time. `work` ends the
+    /// transaction: one that is dropped stays open, with all that it holds, until something else is asked.
     async fn transact<T>(
         &mut self,
         how: Begin,
