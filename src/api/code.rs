@@ -128,8 +128,9 @@ codes! {
     /// This path speaks WebSocket alone.
     WebSocketOnly = UPGRADE_REQUIRED, "websocket_only", "Connect with a WebSocket client";
 
-    /// Too many credentials from this address were not valid; `Retry-After` says when to come back.
-    RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many failed attempts";
+    /// Too many credentials from this address were not valid, or the caller says more events than one may; `Retry-After` says
+    /// when to come back.
+    RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too much at once";
 
     /// A fault of the server; details are in its log.
     ServerError = INTERNAL_SERVER_ERROR, "server_error", "A fault of the server";
