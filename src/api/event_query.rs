@@ -64,11 +64,6 @@ impl EventsWanted {
         EventQuery { span: self.span, kinds: self.kinds.clone(), limit: self.limit }
     }
 
-    /// The same behind an event.
-    pub fn query_after(&self, after: EventSeq) -> EventQuery {
-        EventQuery { span: EventSpan::After(after), ..self.query() }
-    }
-
     /// Behind which event a stream goes on; nothing: with what comes.
     pub fn resume(&self) -> Option<EventSeq> {
         // What the client says by itself when it comes back is newer than the address that it was given.

@@ -1,18 +1,15 @@
-//! How many events each principal may say over HTTP, as over a socket: in the long run so many a second, a burst of five
-//! seconds' worth. Part of `Api`. It must never remember more principals than speak at the time.
+//! How many events each principal may say over HTTP, as over a socket. Part of `Api`. It must never remember more principals than speak at the time.
 
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, RateLimiter};
 
 use super::code::Code;
 use super::problem::Problem;
 use crate::room::principal::{PrincipalId, PrincipalKind};
+use crate::session::consumer::{events_per_second, quota};
 
-/// A burst may have so many seconds' worth of events.
-const BURST: u32 = 5;
 /// Those who have not spoken for a while are forgotten after so many events.
 const TIDY_EVERY: usize = 1_024;
 
@@ -24,14 +21,10 @@ pub(super) struct EventRates {
 }
 
 impl EventRates {
-    /// Of people `per_second`, three times that of agents.
-    pub fn new(per_second: u32) -> Self {
-        let limiter = |per_second: u32| {
-            let per = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-            let quota = Quota::per_second(per(per_second)).allow_burst(per(per_second.saturating_mul(BURST)));
-            RateLimiter::keyed(quota)
-        };
-        let (people, agents) = (limiter(per_second), limiter(per_second.saturating_mul(3)));
+    /// `events` a second of people; of agents more.
+    pub fn new(events: u32) -> Self {
+        let limiter = |kind| RateLimiter::keyed(quota(events_per_second(events, kind)));
+        let (people, agents) = (limiter(PrincipalKind::User), limiter(PrincipalKind::Agent));
         Self { people, agents, said: AtomicUsize::new(0) }
     }
 

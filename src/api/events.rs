@@ -42,7 +42,7 @@ pub struct EventsPage {
     /// The events in order, each as JSON sockets hear it (`/v1/schema`).
     #[schema(value_type = Vec<Object>)]
     events: Vec<Box<RawValue>>,
-    /// Where to go on: `after` this to newer ones, or `before` this to older ones.
+    /// Where to go on: `after` this when newer ones were asked for or waited for, else `before` this to older ones.
     #[schema(example = "17")]
     cursor: String,
     /// The first event that is kept.
@@ -86,7 +86,7 @@ problems!(
     ),
 )]
 pub async fn list(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<Response, Problem> {
-    let wanted = EventsWanted::take(&mut query, &headers)?;
+    let mut wanted = EventsWanted::take(&mut query, &headers)?;
     query.finish()?;
     room.allow(Action::Read)?;
     let vary = [(header::VARY, "accept")];
@@ -104,7 +104,9 @@ pub async fn list(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<
             EventSpan::Before(_) => page.last,
         };
         wait(&room, &visit, &wanted, after).await?;
-        page = visit.events(wanted.query_after(after)).await?;
+        // What is answered now goes on from there.
+        wanted.span = EventSpan::After(after);
+        page = visit.events(wanted.query()).await?;
     }
     Ok((vary, Json(shown(&room, &wanted, page))).into_response())
 }

@@ -85,11 +85,6 @@ impl Follower {
         self.after
     }
 
-    /// Whether it has given all that there was.
-    pub fn is_level(&self) -> bool {
-        matches!(self.state, State::Level) && self.ready.is_empty() && self.news.is_empty()
-    }
-
     /// Waits for what comes next. Cancel-safe.
     pub async fn next(&mut self) -> Result<Followed, RoomClosed> {
         loop {

@@ -3,7 +3,6 @@
 //! It must never let anything of a client reach a room before the client was shown in, and never wait for one answer
 //! before it reads on.
 
-use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,11 +12,12 @@ use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, RateLimiter};
 use jiff::Timestamp;
 
 use super::asking::{Fields, ask, say};
 use super::connection::{Connection, Event as Happening, Form};
+use super::consumer::{events_per_second, quota};
 use super::deciding::decide;
 use super::door::Door;
 use super::seat::{Seat, while_here};
@@ -33,14 +33,11 @@ use crate::room::id::RoomId;
 use crate::room::input::Input;
 use crate::room::kept::EventSeq;
 use crate::room::listeners::Greeting;
-use crate::room::principal::PrincipalKind;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
 
 /// So long before its end a client is told that its token ends.
 const EXPIRING: Duration = Duration::from_mins(5);
-/// A burst may have so many seconds' worth of events.
-const BURST: u32 = 5;
 /// Between two looks whether a long answer was taken.
 const FULL: Duration = Duration::from_millis(20);
 /// Whoever goes on after being told so often that there is too much is hostile.
@@ -119,10 +116,8 @@ struct Session {
 
 impl Session {
     fn new(door: Box<Door>, seat: Seat, limits: EventLimits) -> Self {
-        let is_agent = seat.pass().principal().id.kind() == PrincipalKind::Agent;
-        let per_second = limits.events.saturating_mul(if is_agent { 3 } else { 1 }).max(1);
-        let per = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(per(per_second)).allow_burst(per(per_second.saturating_mul(BURST)));
+        let per_second = events_per_second(limits.events, seat.pass().principal().id.kind());
+        let quota = quota(per_second);
         let limits = SocketLimits {
             event_bytes: limits.event_bytes,
             patch_bytes: limits.patch_bytes,

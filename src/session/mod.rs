@@ -5,6 +5,7 @@
 
 pub mod asking;
 pub mod connection;
+pub mod consumer;
 pub mod credentials;
 mod deciding;
 pub mod door;

@@ -146,6 +146,8 @@ async fn agents_speak_over_http_and_are_here_for_a_while() {
 #[tokio::test]
 async fn whoever_waits_is_answered_when_something_comes() {
     let (_house, ada) = open().await;
+    let nothing = ada.get(&format!("{EVENTS}?wait=1")).await.expect(200).json();
+    assert_eq!((&nothing["events"], &nothing["cursor"]), (&json!([]), &json!("0")), "the first one is still to come");
     let waiting = {
         let ada = ada.clone();
         tokio::spawn(
