@@ -111,11 +111,15 @@ pub async fn list(room: InRoom, mut query: Query, headers: HeaderMap) -> Result<
     Ok((vary, Json(shown(&room, &wanted, page))).into_response())
 }
 
-/// A page of the log, without waiting.
+/// A page of the log, without waiting. Whoever names no place goes on behind the newest event, and not to older ones.
 pub async fn page(room: &InRoom, wanted: &EventsWanted) -> Result<EventsPage, Problem> {
     room.allow(Action::Read)?;
     let page = room.find().await?.events(wanted.query()).await?;
-    Ok(shown(room, wanted, page))
+    let mut shown = shown(room, wanted, page);
+    if wanted.span == EventSpan::Before(EventSeq::MAX) {
+        shown.cursor.clone_from(&shown.last);
+    }
+    Ok(shown)
 }
 
 /// Returns when there may be something of what is wanted, or it is time to answer.

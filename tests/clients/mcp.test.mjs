@@ -163,6 +163,8 @@ describe('MCP', onlyHere, () => {
     assert.deepEqual(said(heard).map(({ type }) => type), ['agent.task', 'chat.message']);
     assert.deepEqual(said(heard)[1].data, { text: 'Three hotels', role: 'assistant', client_id: 'c1' });
     assert.equal(said(heard)[1].from.id, 'agent:Planner');
+    const nothing = await done(planner, 'recent_activity', { room, after: heard.cursor, type: 'chat.message' });
+    assert.deepEqual(nothing.events, [], 'what was heard is not heard again');
 
     const command = { type: 'agent.command', data: { agent: 'agent:Planner', action: 'cancel' } };
     await someone.must('POST', `${of(room)}/events`, command);
