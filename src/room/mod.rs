@@ -4,6 +4,7 @@
 
 mod agents;
 mod answering;
+mod attention;
 pub mod change;
 pub mod client;
 pub mod content;
@@ -24,6 +25,7 @@ pub mod listeners;
 pub mod nesting;
 mod news;
 pub mod node;
+pub mod once;
 pub mod orphans;
 mod outputs;
 pub mod patch;

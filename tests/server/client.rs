@@ -103,12 +103,12 @@ impl Client {
         tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
     }
 
-    /// Reads until the server closes, and says with which code.
     /// Whether a root of this name came.
     pub fn has_root(&self, name: &str) -> bool {
         self.doc.transact().root_refs().any(|(root, _)| root == name)
     }
 
+    /// Reads until the server closes, and says with which code.
     pub async fn closed(&mut self) -> u16 {
         let waiting = async {
             loop {
