@@ -21,7 +21,7 @@ use super::id::RoomId;
 use super::kept::{EventKind, EventSeq};
 use super::principal::{Principal, PrincipalId};
 use attention::PresenceChanged;
-use edits::{Edited, SuggestionDecided, SuggestionMade, Undone};
+use edits::{Conflict, Edited, SuggestionDecided, SuggestionMade, Undone};
 use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
 
@@ -72,6 +72,8 @@ pub const SUGGESTION_ACCEPTED: &str = "suggestion.accepted";
 pub const SUGGESTION_REJECTED: &str = "suggestion.rejected";
 /// See there.
 pub const MEMBER_ROLE: &str = "member.role";
+/// See there.
+pub const TRIP_CONFLICT: &str = "trip.conflict";
 /// What of this is kept is a timeline: everybody has heard it, and more, when it was so.
 pub const AGENT_STATUS: &str = "agent.status";
 /// Those that clients say.
@@ -173,6 +175,10 @@ pub enum Event {
     /// The change will not be made. Kept.
     #[serde(rename = "suggestion.rejected")]
     SuggestionRejected(SuggestionDecided),
+    /// Two people have set one thing, neither knowing of the other, and one of the values is hidden. Kept. An ordinary edit
+    /// settles it.
+    #[serde(rename = "trip.conflict")]
+    Conflict(Conflict),
     /// All that is odd about the trip now: the latest set, which replaces the one before it.
     #[serde(rename = "trip.warning")]
     Warnings(Warnings),
@@ -305,6 +311,7 @@ impl Event {
             Self::SuggestionAccepted(_) => SUGGESTION_ACCEPTED,
             Self::SuggestionRejected(_) => SUGGESTION_REJECTED,
             Self::MemberRole(_) => MEMBER_ROLE,
+            Self::Conflict(_) => TRIP_CONFLICT,
             Self::AgentStatus(_) => AGENT_STATUS,
             _ => unreachable!("nothing else is kept"),
         };

@@ -7,6 +7,7 @@ mod answering;
 mod attention;
 pub mod change;
 pub mod client;
+mod conflicts;
 pub mod content;
 pub mod document;
 pub mod durability;

@@ -82,6 +82,13 @@ impl Room {
         self.give(request, event, effects);
     }
 
+    /// Gives the log what nobody has said.
+    pub(super) fn keep_unsaid(&mut self, origin: EventOrigin, event: &Event, effects: &mut Effects) {
+        let body = event.encode(None, self.wall(), None, None);
+        let event = NewEvent { at: system_time(self.wall()), kind: event.kind(), origin: Some(origin), body };
+        self.give(None, event, effects);
+    }
+
     /// Gives the log something of the server's own, of which nobody is told.
     pub(super) fn keep_internal(
         &mut self,

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::agents::Agents;
 use super::client::{Arrival, Client, Debt, Receipt};
+use super::conflicts::Conflicts;
 use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
@@ -80,6 +81,7 @@ pub struct Room {
     pub(super) undoing: Undoing,
     pub(super) decided: Decided,
     pub(super) outcomes: Outcomes,
+    pub(super) conflicts: Conflicts,
     /// As events name it.
     pub(super) name: Option<RoomId>,
     /// The time of the last turn,
@@ -116,6 +118,7 @@ impl Room {
             undoing: Undoing::default(),
             decided: Decided::default(),
             outcomes: Outcomes::default(),
+            conflicts: Conflicts::default(),
             name: None,
             now,
             clocks: (now, Timestamp::UNIX_EPOCH),

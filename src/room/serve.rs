@@ -220,6 +220,7 @@ impl Room {
         self.note_author(Some(by));
         self.append();
         self.tell_later(&update);
+        self.note_sets(&update, Some(by), effects);
         effects.log.push(update.clone());
         effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
     }

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use triproom::wire::lib0::{Reader, put_byte_string, put_number};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
+use yrs::{Doc, GetString, Map, Out, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
 
 use super::house::DEADLINE;
 
@@ -62,6 +62,18 @@ impl Client {
         };
         self.send(&sync(2, &update)).await;
         update
+    }
+
+    /// Sets a field of an item, as this client has it.
+    pub async fn set(&mut self, item: &str, field: &str, value: &str) {
+        let update = {
+            let mut txn = self.doc.transact_mut();
+            let items = txn.get_or_insert_map("items");
+            let Some(Out::YMap(item)) = items.get(&txn, item) else { panic!("the client has the item") };
+            item.insert(&mut txn, field, value);
+            txn.encode_update_v1()
+        };
+        self.send(&sync(2, &update)).await;
     }
 
     /// Writes `chunks` times `bytes` letters, and reads what it is sent meanwhile, or it would be slow itself.

@@ -4,6 +4,7 @@
 
 mod attention;
 mod client;
+mod conflicts;
 mod counted;
 mod drain;
 mod events;
