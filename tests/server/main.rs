@@ -13,6 +13,7 @@ mod kept;
 mod listener;
 mod races;
 mod receiver;
+mod resync;
 mod rooms;
 mod saving;
 mod slow;
