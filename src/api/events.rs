@@ -61,6 +61,12 @@ pub struct Posted {
     id: String,
 }
 
+impl From<EventSeq> for Posted {
+    fn from(seq: EventSeq) -> Self {
+        Self { id: seq.0.to_string() }
+    }
+}
+
 problems!(ReadProblems: ANY, IN_ROOM, &[Code::BadHeader]);
 problems!(
     PostProblems: ANY, CHANGE, IN_ROOM, BODY,
@@ -226,7 +232,7 @@ pub async fn post(room: InRoom, query: Query, request: Request) -> Result<Respon
         }
     };
     Ok(match kept {
-        Some(seq) => (StatusCode::CREATED, Json(Posted { id: seq.0.to_string() })).into_response(),
+        Some(seq) => (StatusCode::CREATED, Json(Posted::from(seq))).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }

@@ -35,6 +35,7 @@ mod rooms;
 mod routes;
 mod schema;
 mod state;
+mod suggestions;
 mod tickets;
 mod trip_schema;
 mod undo;

@@ -44,7 +44,9 @@ parameters! {
     /// Read by `IfMatch`.
     IfMatchParam = [if_match()];
     /// Read by `document::patch`.
-    RunParam = [run()];
+    PatchParams = [run(), suggest()];
+    /// Read by `suggestions::Which`.
+    SuggestionParam = [suggestion()];
     /// Read by `idempotency::once`.
     OnceParam = [idempotency_key()];
     /// Read by `EventsWanted`.
@@ -116,6 +118,17 @@ fn run() -> Parameter {
     let schema = text().min_length(Some(1)).max_length(Some(RUN_MAX)).pattern(Some(PRINCIPAL_PATTERN));
     let description = "The agent's name for the work that this is part of, by which all of it can be taken back.";
     optional("run", ParameterIn::Query, schema, description, json!("plan-day-3"))
+}
+
+fn suggest() -> Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false)));
+    let description = "Only put it forward: nothing is changed, and somebody accepts or rejects it later.";
+    optional("suggest", ParameterIn::Query, schema, description, json!(false))
+}
+
+fn suggestion() -> Parameter {
+    let schema = text().pattern(Some("^[1-9][0-9]{0,18}$"));
+    required("id", schema, "The id of its `suggestion.made`.", json!("17"))
 }
 
 fn wait() -> Parameter {

@@ -10,7 +10,9 @@ use utoipa_axum::routes;
 
 use super::openapi::{self, Authentication};
 use super::state::Api;
-use super::{bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, tickets, undo, ysweet};
+use super::{
+    bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, suggestions, tickets, undo, ysweet,
+};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
@@ -47,6 +49,8 @@ fn rest() -> (Router<Api>, OpenApi) {
         .routes(routes!(members::change, members::remove))
         .routes(routes!(tickets::issue))
         .routes(routes!(undo::undo))
+        .routes(routes!(suggestions::accept))
+        .routes(routes!(suggestions::reject))
         .layer(from_fn(layers::json_answers));
     // The document comes in several forms; its routes choose by themselves.
     OpenApiRouter::with_openapi(openapi::base())
