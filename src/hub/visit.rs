@@ -165,6 +165,11 @@ impl Visit {
         }
     }
 
+    /// Bytes of what is taken back at once.
+    pub(super) fn undo_bytes(&self) -> usize {
+        self.hub.shared.options.undo_bytes
+    }
+
     /// How heavy work is done.
     pub(super) fn lane(&self) -> &Lane {
         self.hub.lane()
