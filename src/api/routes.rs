@@ -8,10 +8,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::openapi::{self, Authentication};
+use super::openapi::{self, Authentication, Served};
 use super::state::Api;
 use super::{
-    bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, suggestions, tickets, undo, ysweet,
+    async_api, bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, suggestions, tickets,
+    undo, ysweet,
 };
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
@@ -19,6 +20,7 @@ pub fn router(api: Api) -> Router {
     let (rest, description) = rest();
     let authentication = if api.access().is_open() { Authentication::Off } else { Authentication::On };
     let served = openapi::complete(description, authentication);
+    let socket = Served::new(&async_api::document());
     let cors = layers::cors(api.access().clone());
     let rest = rest
         .merge(ysweet::routes())
@@ -29,6 +31,7 @@ pub fn router(api: Api) -> Router {
         .with_state(api);
     let docs = Router::new()
         .route("/v1/schema", get(async || axum::Json(event_schema::schema())))
+        .route("/asyncapi.json", get(async move |headers: HeaderMap| socket.answer(&headers)))
         .route("/openapi.json", get(async move |headers: HeaderMap| served.answer(&headers)))
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::file))
