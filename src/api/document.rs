@@ -166,7 +166,7 @@ pub async fn patch(room: InRoom, mut query: Query, request: Request) -> Result<R
     if suggest == Suggest::Yes {
         Suggestion::fits(body.len()).map_err(|fault| Problem::from(fault).below("/operations"))?;
         let operations = serde_json::from_slice(&body).expect("it was parsed as JSON");
-        let id = visit.suggest(by, patch, operations, wanted).await?.0.to_string();
+        let id = visit.suggest(by, patch, operations, wanted).await?.seq.0.to_string();
         return Ok((StatusCode::ACCEPTED, axum::Json(Suggested { id })).into_response());
     }
     Ok(saved(visit.patch(by, writes, patch, wanted).await?))

@@ -7,7 +7,8 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
 use super::cursor::{Cursor, List};
-use super::event_query::WAIT_MAX;
+use super::event_query::{TYPES_MAX, WAIT_MAX};
+use super::event_schema::TOLD;
 use super::idempotency::{IDEMPOTENCY_KEY, KEY_MAX};
 use super::query::{PAGE_DEFAULT, PAGE_MAX};
 use crate::room::principal::PRINCIPAL_ID_MAX;
@@ -109,8 +110,9 @@ fn event_number() -> ObjectBuilder {
 }
 
 fn types() -> Parameter {
-    let schema = text().pattern(Some("^[a-z][a-z.]{0,99}(,[a-z][a-z.]{0,99}){0,15}$"));
-    let description = "Only events of these types, with commas between them.";
+    let one = format!("({})", TOLD.join("|").replace('.', r"\."));
+    let schema = text().pattern(Some(format!("^{one}(,{one}){{0,{}}}$", TYPES_MAX - 1)));
+    let description = "Only events of these types (`/v1/schema`), with commas between them.";
     optional("type", ParameterIn::Query, schema, description, json!("chat.message,agent.task"))
 }
 

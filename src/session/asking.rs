@@ -88,7 +88,7 @@ pub fn ask(
                 }
             }
             Asked::Suggest(patch, operations, wanted) => match visit.suggest(by, patch, operations, wanted).await {
-                Ok(seq) => Event::Ack(Ack { id: seq.0.to_string(), client_id: None }),
+                Ok(logged) => Event::Ack(Ack::new(logged, None)),
                 Err(error) => rejected(failed(error, fields)),
             },
             Asked::Preview(patch, wanted) => match visit.preview(writes, patch).await {
@@ -126,7 +126,7 @@ pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = 
     let (reply, answer) = oneshot::channel();
     let answered = async move {
         match answer.await {
-            Ok(Answer::Kept(seq)) => Some(Event::Ack(Ack { id: seq.0.to_string(), client_id })),
+            Ok(Answer::Kept(logged)) => Some(Event::Ack(Ack::new(logged, client_id))),
             Ok(Answer::Refused(refusal)) => Some(Event::Error(refusal.into())),
             Ok(_) => None,
             Err(_) => Some(Event::Error(VisitError::Failed.into())),

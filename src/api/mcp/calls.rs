@@ -15,6 +15,7 @@ use crate::api::caller::{Caller, InRoom, room_named};
 use crate::api::code::Code;
 use crate::api::cursor::{Cursor, List};
 use crate::api::event_query::EventsWanted;
+use crate::api::events::Posted;
 use crate::api::query::{PAGE_DEFAULT, Page, Query};
 use crate::api::state::Api;
 use crate::api::{events, rooms};
@@ -131,7 +132,7 @@ impl Rooms {
             // What is wrong with the change itself is somewhere in the trip.
             if fault.content().field.is_none() { fault.at("/id") } else { fault }
         })?;
-        Ok(Done::Structured(json!({"id": decided.0.to_string()})))
+        Ok(structured(&Posted::from(decided)))
     }
 
     async fn list(&self, Caller(who): &Caller, mut arguments: Arguments) -> Result<Done, Fault> {
@@ -262,8 +263,7 @@ async fn keep(room: &InRoom, mut post: Post) -> Result<Done, Fault> {
     let by = by(room);
     post.check(by.id.kind())?;
     room.allow((&post).into())?;
-    let id = room.find().await?.post(by, post).await?;
-    Ok(Done::Structured(json!({"id": id.0.to_string()})))
+    Ok(structured(&Posted::from(room.find().await?.post(by, post).await?)))
 }
 
 fn by(room: &InRoom) -> Arc<Principal> {
