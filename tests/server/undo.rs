@@ -112,7 +112,7 @@ async fn what_is_too_much_to_be_kept_is_said_and_stays() {
 
 #[tokio::test]
 async fn how_much_can_be_taken_back_is_an_option() {
-    let house = House::open(&["--max-undo-patch", "512KiB", "--max-undo", "900KiB"]).await;
+    let house = House::open(&["--max-undo-patch", "512KiB", "--max-undo", "800KiB"]).await;
     let (mut agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
     let (mut ada, _) = Listener::join(house.address, "lisbon", "name=ada").await;
     let undo = |run: &str| json!({"agent": "agent:Planner", "run": run});
