@@ -24,6 +24,7 @@ use yrs::{Doc, Text, Transact, WriteTxn};
 const LIMITS: RoomLimits = RoomLimits {
     document_bytes: 1 << 30,
     presence_clients: 1,
+    undo_bytes: 256 << 10,
     json: ViewLimits { values: 1_000_000, bytes: 32 << 20 },
 };
 const AUTHOR: ConnectionId = ConnectionId(1);

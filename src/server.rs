@@ -213,6 +213,7 @@ fn hub_options(config: &Config) -> HubOptions {
         room: RoomLimits {
             document_bytes: bytes(config.max_document),
             presence_clients: config.max_presence_clients,
+            undo_bytes: bytes(config.events.max_undo_patch),
             json: ViewLimits { values: config.http.max_json_values, bytes: bytes(config.http.max_json) },
         },
         room_idle: config.room_idle,
@@ -220,6 +221,7 @@ fn hub_options(config: &Config) -> HubOptions {
         unsaved_budget: config.unsaved_budget.as_u64(),
         compaction: CompactionTriggers { rows: config.compact_rows, bytes: bytes(config.compact_bytes) },
         retention: Retention { most: config.events.keep_events, age: config.events.keep_events_for },
+        undo_bytes: bytes(config.events.max_undo),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     }
 }

@@ -102,6 +102,8 @@ codes! {
     TooManyMembers = CONFLICT, "too_many_members", "Too many members";
     /// A `test` of the patch did not hold, or an operation found nothing at its place; nothing was changed.
     PatchConflict = CONFLICT, "patch_conflict", "The patch does not fit the document";
+    /// The suggestion was accepted or rejected before.
+    AlreadyDecided = CONFLICT, "already_decided", "Decided already";
     /// A request with this idempotency key is being worked on; ask again when it is done.
     IdempotencyInFlight = CONFLICT, "idempotency_in_flight", "The same request is under way";
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -19,15 +19,17 @@ use super::describe::{ANY, BODY, CHANGE, IN_ROOM, ONCE, problems};
 use super::etag::{ETag, IfMatch};
 use super::idempotency::Once;
 use super::media::{self, JSON, JSON_PATCH, YJS_UPDATE};
-use super::parameters::{IfMatchParam, OnceParam, ReadParams, RoomParam, RunParam, StateVectorParam};
+use super::parameters::{IfMatchParam, OnceParam, PatchParams, ReadParams, RoomParam, StateVectorParam};
 use super::problem::Problem;
 use super::query::{Query, shortened};
 use super::{body, patch_schema};
 use crate::access::Action;
 use crate::hub::visit::Visit;
+use crate::room::event::request::Suggest;
 use crate::room::patch::Patch;
 use crate::room::role::Writes;
 use crate::room::run::RunId;
+use crate::room::suggesting::Suggestion;
 use crate::room::version::Version;
 use crate::wire::lib0::{CLIENT_ID_MAX, Reader};
 
@@ -48,6 +50,14 @@ pub struct Saved {
     /// The document's version right after it.
     #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
     version: String,
+}
+
+/// A change that is put forward.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Suggested {
+    /// The suggestion's id, by which somebody decides on it.
+    #[schema(example = "17")]
+    id: String,
 }
 
 problems!(ReadProblems: ANY, IN_ROOM, &[Code::NoJson]);
@@ -125,18 +135,22 @@ pub async fn update(room: InRoom, once: Once, query: Query, request: Request) ->
 /// JSON Patch (RFC 6902) on the document's JSON: all operations or none. Texts are changed by their smallest edit, so that
 /// what others type at the same time stays. An error names the operation that failed. What a patch writes into a trip's
 /// fields is checked; commenters write below `/comments` alone.
+///
+/// With `suggest` nothing is changed: it is tried, kept and told to everybody, until somebody decides (`acceptSuggestion`,
+/// `rejectSuggestion`). Whoever may comment may put forward anything.
 #[utoipa::path(
     patch, path = "/v1/rooms/{room}/document", operation_id = "patchDocument", tag = "document",
-    params(RoomParam, IfMatchParam, RunParam),
+    params(RoomParam, IfMatchParam, PatchParams),
     request_body(content = patch_schema::JsonPatch, content_type = "application/json-patch+json"),
     responses(
         (status = 200, description = "It is durable.", body = Saved,
          headers(("etag" = String, description = "The document's version."))),
+        (status = 202, description = "It is put forward, which is durable; nothing was changed.", body = Suggested),
         PatchProblems,
     ),
 )]
 pub async fn patch(room: InRoom, mut query: Query, request: Request) -> Result<Response, Problem> {
-    let run = run(&mut query)?;
+    let (run, suggest) = (run(&mut query)?, query.flag::<Suggest>("suggest")?);
     query.finish()?;
     let writes = writes(&room)?;
     let (parts, body) = request.into_parts();
@@ -144,11 +158,17 @@ pub async fn patch(room: InRoom, mut query: Query, request: Request) -> Result<R
     media::require(&parts.headers, JSON_PATCH)?;
     let if_match = IfMatch::read(&parts.headers)?;
     let options = room.api().options();
-    let patch = body::bytes(&parts.headers, body, options.request_bytes).await?;
-    let patch = Patch::parse(&patch, options.patch_operations)?.in_run(run);
+    let body = body::bytes(&parts.headers, body, options.request_bytes).await?;
+    let patch = Patch::parse(&body, options.patch_operations)?.in_run(run);
     let visit = room.find().await?;
     let wanted = wanted(&visit, if_match).await?;
     let by = Arc::new(room.pass.principal().clone());
+    if suggest == Suggest::Yes {
+        Suggestion::fits(body.len()).map_err(|fault| Problem::from(fault).below("/operations"))?;
+        let operations = serde_json::from_slice(&body).expect("it was parsed as JSON");
+        let id = visit.suggest(by, patch, operations, wanted).await?.seq.0.to_string();
+        return Ok((StatusCode::ACCEPTED, axum::Json(Suggested { id })).into_response());
+    }
     Ok(saved(visit.patch(by, writes, patch, wanted).await?))
 }
 

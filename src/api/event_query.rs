@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 
 use super::code::Code;
+use super::event_schema::TOLD;
 use super::problem::Problem;
 use super::query::{PAGE_DEFAULT, PAGE_MAX, Query, shortened};
 use crate::room::kept::{EventKind, EventSeq};
@@ -14,7 +15,7 @@ use crate::store::{EventQuery, EventSpan};
 /// The longest that a request waits for something to happen.
 pub const WAIT_MAX: Duration = Duration::from_mins(1);
 /// The most types that one may ask for.
-const TYPES_MAX: usize = 16;
+pub const TYPES_MAX: usize = 16;
 /// Where a client of server-sent events goes on by itself.
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -95,21 +96,19 @@ fn whole(query: &mut Query, name: &'static str, range: std::ops::RangeInclusive<
 
 fn kinds(query: &mut Query) -> Result<Vec<EventKind>, Problem> {
     let Some(text) = query.take("type")? else { return Ok(Vec::new()) };
-    let kinds: Result<Vec<_>, _> = text.split(',').map(EventKind::parse).collect();
-    let kinds = kinds.ok().filter(|kinds| kinds.len() <= TYPES_MAX && kinds.iter().all(is_type));
-    kinds.ok_or_else(|| {
-        Problem::new(Code::BadQuery, "The query parameter type is wrong.")
-            .at("type")
-            .expected(format!("at most {TYPES_MAX} types of events with commas between them"), Some(shortened(&text)))
-    })
-}
-
-/// Whether it has the form of an event's type: words with dots between them.
-fn is_type(kind: &EventKind) -> bool {
-    let name = kind.as_str();
-    name.len() <= 100
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '.')
+    let names: Vec<&str> = text.split(',').collect();
+    let wrong = |received: &str| {
+        let expected = format!("at most {TYPES_MAX} of {}, with commas between them", TOLD.join(", "));
+        let problem = Problem::new(Code::BadQuery, "The query parameter type is wrong.").at("type");
+        problem.expected(expected, Some(shortened(received)))
+    };
+    if let Some(unknown) = names.iter().find(|name| !TOLD.iter().any(|told| told == *name)) {
+        return Err(wrong(unknown));
+    }
+    if names.len() > TYPES_MAX {
+        return Err(wrong(&text));
+    }
+    Ok(names.iter().map(|name| EventKind::parse(name).expect("the name of an event is short")).collect())
 }
 
 #[cfg(test)]
@@ -144,6 +143,8 @@ mod tests {
             "type=",
             "type=0.5",
             "type=_x",
+            "type=nonsense",
+            "type=chat.message,nonsense",
             "type=a,,b",
         ] {
             assert_eq!(wanted(text, None).expect_err(text).code(), Code::BadQuery);

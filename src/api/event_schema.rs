@@ -1,15 +1,29 @@
 //! The JSON Schema of events and requests of JSON sockets, made of their Rust types. Served at `/v1/schema`; a test holds what
 //! the server sends against it.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::room::event::Envelope;
 use crate::room::event::request::Request;
+use crate::room::event::{Envelope, Event};
 
 /// Where utoipa finds the types that others use.
 const COMPONENTS: &str = "#/components/schemas/";
+
+/// The names of all that the server says, in the order of its enum.
+pub static TOLD: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let events = plain(&Event::schema());
+    variants(&events).map(|(name, _)| name.to_owned()).collect()
+});
+
+/// The names of the events or requests of an enum's schema, and the schema of each.
+pub fn variants(of: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let all = of["oneOf"].as_array().expect("there are several").iter();
+    all.map(|variant| (variant["properties"]["type"]["enum"][0].as_str().expect("each has its name"), variant))
+}
 
 /// The schema: what the server sends, and under `$defs/Request` what clients may.
 pub fn schema() -> Value {
@@ -84,6 +98,11 @@ mod tests {
             Value::Array(elements) => elements.iter().for_each(|value| check(value, definitions)),
             _ => {}
         }
+    }
+
+    #[test]
+    fn all_that_is_told_has_a_name() {
+        assert!(TOLD.len() > 20 && TOLD[0] == "room.welcome" && TOLD.iter().any(|name| name == "heartbeat"));
     }
 
     #[test]

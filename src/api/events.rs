@@ -27,7 +27,7 @@ use crate::hub::follower::Followed;
 use crate::hub::visit::Visit;
 use crate::room::event::request::{self, Request as Said};
 use crate::room::event::{self, Fault};
-use crate::room::kept::{EventSeq, StoredEvent};
+use crate::room::kept::{EventSeq, EventStanding, Logged, StoredEvent};
 use crate::store::{EventPage, EventSpan};
 
 /// The forms of a log, the first for those who do not say.
@@ -56,9 +56,18 @@ pub struct EventsPage {
 /// An event that is durable.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Posted {
-    /// Its id; of one that was sent before, that one's.
+    /// Its id; of one that was there before, that one's.
     #[schema(example = "17")]
     id: String,
+    /// It was there before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    repeated: bool,
+}
+
+impl From<Logged> for Posted {
+    fn from(Logged { seq, standing }: Logged) -> Self {
+        Self { id: seq.0.to_string(), repeated: standing == EventStanding::Repeated }
+    }
 }
 
 problems!(ReadProblems: ANY, IN_ROOM, &[Code::BadHeader]);
@@ -226,7 +235,7 @@ pub async fn post(room: InRoom, query: Query, request: Request) -> Result<Respon
         }
     };
     Ok(match kept {
-        Some(seq) => (StatusCode::CREATED, Json(Posted { id: seq.0.to_string() })).into_response(),
+        Some(logged) => (StatusCode::CREATED, Json(Posted::from(logged))).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }

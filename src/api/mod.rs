@@ -2,6 +2,7 @@
 //! together with its description. Every error is a `Problem`. Called by `server.rs`.
 
 mod address;
+mod async_api;
 mod bodies;
 mod body;
 mod bootstrap;
@@ -35,6 +36,7 @@ mod rooms;
 mod routes;
 mod schema;
 mod state;
+mod suggestions;
 mod tickets;
 mod trip_schema;
 mod undo;

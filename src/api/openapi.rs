@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::json;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -87,11 +88,16 @@ pub fn complete(mut api: OpenApi, authentication: Authentication) -> Served {
     link(&mut api);
     leave_out_bodies(&mut api);
     api.components.get_or_insert_default().examples.extend(super::describe::examples());
-    let json = Bytes::from(serde_json::to_vec(&api).expect("a description is JSON"));
-    Served { tag: ETag::of(&json), json }
+    Served::new(&api)
 }
 
 impl Served {
+    /// A description that does not change any more.
+    pub fn new(description: &impl Serialize) -> Self {
+        let json = Bytes::from(serde_json::to_vec(description).expect("a description is JSON"));
+        Self { tag: ETag::of(&json), json }
+    }
+
     /// The answer to a request for it.
     pub fn answer(&self, headers: &HeaderMap) -> Response {
         self.tag.answer_json(headers, || self.json.clone())

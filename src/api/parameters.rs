@@ -7,7 +7,8 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
 use super::cursor::{Cursor, List};
-use super::event_query::WAIT_MAX;
+use super::event_query::{TYPES_MAX, WAIT_MAX};
+use super::event_schema::TOLD;
 use super::idempotency::{IDEMPOTENCY_KEY, KEY_MAX};
 use super::query::{PAGE_DEFAULT, PAGE_MAX};
 use crate::room::principal::PRINCIPAL_ID_MAX;
@@ -44,7 +45,9 @@ parameters! {
     /// Read by `IfMatch`.
     IfMatchParam = [if_match()];
     /// Read by `document::patch`.
-    RunParam = [run()];
+    PatchParams = [run(), suggest()];
+    /// Read by `suggestions::Which`.
+    SuggestionParam = [suggestion()];
     /// Read by `idempotency::once`.
     OnceParam = [idempotency_key()];
     /// Read by `EventsWanted`.
@@ -107,8 +110,9 @@ fn event_number() -> ObjectBuilder {
 }
 
 fn types() -> Parameter {
-    let schema = text().pattern(Some("^[a-z][a-z.]{0,99}(,[a-z][a-z.]{0,99}){0,15}$"));
-    let description = "Only events of these types, with commas between them.";
+    let one = format!("({})", TOLD.join("|").replace('.', r"\."));
+    let schema = text().pattern(Some(format!("^{one}(,{one}){{0,{}}}$", TYPES_MAX - 1)));
+    let description = "Only events of these types (`/v1/schema`), with commas between them.";
     optional("type", ParameterIn::Query, schema, description, json!("chat.message,agent.task"))
 }
 
@@ -116,6 +120,17 @@ fn run() -> Parameter {
     let schema = text().min_length(Some(1)).max_length(Some(RUN_MAX)).pattern(Some(PRINCIPAL_PATTERN));
     let description = "The agent's name for the work that this is part of, by which all of it can be taken back.";
     optional("run", ParameterIn::Query, schema, description, json!("plan-day-3"))
+}
+
+fn suggest() -> Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false)));
+    let description = "Only put it forward: nothing is changed, and somebody accepts or rejects it later.";
+    optional("suggest", ParameterIn::Query, schema, description, json!(false))
+}
+
+fn suggestion() -> Parameter {
+    let schema = text().pattern(Some("^[1-9][0-9]{0,18}$"));
+    required("id", schema, "The id of its `suggestion.made`.", json!("17"))
 }
 
 fn wait() -> Parameter {

@@ -354,6 +354,8 @@ impl From<Fault> for Problem {
         let code = match code {
             "message_too_large" => Code::MessageTooLarge,
             "permission_denied" => Code::PermissionDenied,
+            "not_found" => Code::NotFound,
+            "already_decided" => Code::AlreadyDecided,
             "too_many_outputs" | "too_many_agents" => Code::RateLimited,
             _ => Code::InvalidField,
         };

@@ -53,6 +53,17 @@ impl Query {
         Ok(first)
     }
 
+    /// Takes out whether something is so; what nobody says is not.
+    pub fn flag<T: From<bool>>(&mut self, name: &'static str) -> Result<T, Problem> {
+        match self.take(name)?.as_deref() {
+            None | Some("false") => Ok(false.into()),
+            Some("true") => Ok(true.into()),
+            Some(other) => Err(Problem::new(Code::BadQuery, format!("The query parameter {name} is wrong."))
+                .at(name)
+                .expected("true or false", Some(shortened(other)))),
+        }
+    }
+
     /// Takes out which part of a list is asked for.
     pub fn page(mut self, list: List) -> Result<Page, Problem> {
         let after = self.take("cursor")?.map(|text| Cursor::parse(list, &text)).transpose()?;

@@ -8,15 +8,19 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::openapi::{self, Authentication};
+use super::openapi::{self, Authentication, Served};
 use super::state::Api;
-use super::{bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, tickets, undo, ysweet};
+use super::{
+    async_api, bootstrap, docs, document, event_schema, events, layers, mcp, members, rooms, suggestions, tickets,
+    undo, ysweet,
+};
 
 /// `/v1/…`, `/openapi.json` and `/docs`.
 pub fn router(api: Api) -> Router {
     let (rest, description) = rest();
     let authentication = if api.access().is_open() { Authentication::Off } else { Authentication::On };
     let served = openapi::complete(description, authentication);
+    let socket = Served::new(&async_api::document());
     let cors = layers::cors(api.access().clone());
     let rest = rest
         .merge(ysweet::routes())
@@ -27,6 +31,7 @@ pub fn router(api: Api) -> Router {
         .with_state(api);
     let docs = Router::new()
         .route("/v1/schema", get(async || axum::Json(event_schema::schema())))
+        .route("/asyncapi.json", get(async move |headers: HeaderMap| socket.answer(&headers)))
         .route("/openapi.json", get(async move |headers: HeaderMap| served.answer(&headers)))
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::file))
@@ -47,6 +52,8 @@ fn rest() -> (Router<Api>, OpenApi) {
         .routes(routes!(members::change, members::remove))
         .routes(routes!(tickets::issue))
         .routes(routes!(undo::undo))
+        .routes(routes!(suggestions::accept))
+        .routes(routes!(suggestions::reject))
         .layer(from_fn(layers::json_answers));
     // The document comes in several forms; its routes choose by themselves.
     OpenApiRouter::with_openapi(openapi::base())

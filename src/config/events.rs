@@ -28,6 +28,12 @@ pub struct EventsConfig {
     /// And no longer than this
     #[arg(long, env = "TRIPROOM_KEEP_EVENTS_FOR", default_value = "90days", value_parser = duration, value_name = "TIME")]
     pub keep_events_for: Duration,
+    /// Bytes that are kept of what one patch of an agent changed; one that changed more cannot be taken back
+    #[arg(long, env = "TRIPROOM_MAX_UNDO_PATCH", default_value = "256KiB", value_name = "SIZE")]
+    pub max_undo_patch: ByteSize,
+    /// Bytes of what is taken back of an agent at once
+    #[arg(long, env = "TRIPROOM_MAX_UNDO", default_value = "32MiB", value_name = "SIZE")]
+    pub max_undo: ByteSize,
     /// Address that is posted what happens in rooms; may be given several times
     #[arg(long, env = "TRIPROOM_WEBHOOK", value_delimiter = ' ', value_name = "URL")]
     pub webhook: Vec<Url>,

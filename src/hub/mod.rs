@@ -63,6 +63,8 @@ pub struct HubOptions {
     pub compaction: CompactionTriggers,
     /// How much of a room's log of events is kept.
     pub retention: Retention,
+    /// Bytes of what is taken back of an agent at once.
+    pub undo_bytes: usize,
     /// Cores to use for heavy work.
     pub cores: usize,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::visit::{Visit, VisitError, unexpected};
 use crate::room::event::{SUGGESTION_ACCEPTED, SUGGESTION_MADE, SUGGESTION_REJECTED};
-use crate::room::kept::{EventKind, EventSeq, StoredEvent};
+use crate::room::kept::{EventKind, EventSeq, EventStanding, Logged, StoredEvent};
 use crate::room::patch::{Context, Patch};
 use crate::room::principal::Principal;
 use crate::room::request::{Answer, Ask, RequestRefusal};
@@ -37,13 +37,13 @@ impl Visit {
         patch: Patch,
         operations: Value,
         if_match: Option<Version>,
-    ) -> Result<EventSeq, VisitError> {
+    ) -> Result<Logged, VisitError> {
         self.kept(Ask::Suggest { by, patch: Box::new(patch), operations, if_match }).await
     }
 
     /// Decides on a suggestion; done when that is durable, and with it what it changed. Whether the caller may write everything
     /// has been seen to.
-    pub async fn decide(&self, by: Arc<Principal>, suggestion: EventSeq, wish: Wish) -> Result<EventSeq, VisitError> {
+    pub async fn decide(&self, by: Arc<Principal>, suggestion: EventSeq, wish: Wish) -> Result<Logged, VisitError> {
         let suggestion = self.suggestion(suggestion).await?;
         let decision = match wish {
             Wish::Reject => Decision::Reject,
@@ -53,7 +53,12 @@ impl Visit {
                 Decision::Accept(Box::new(patch.map_err(RequestRefusal::Patch)?))
             }
         };
-        self.kept(Ask::Decide { by, suggestion: Box::new(suggestion), decision }).await
+        let decided = self.kept(Ask::Decide { by, suggestion: Box::new(suggestion), decision }).await?;
+        match decided.standing {
+            EventStanding::New => Ok(decided),
+            // By way of another node, at the same moment.
+            EventStanding::Repeated => Err(Suggestion::is_decided().into()),
+        }
     }
 
     /// A suggestion that nobody has decided on.
@@ -80,9 +85,9 @@ impl Visit {
         Ok(page.map_err(|_| VisitError::Failed)?.events)
     }
 
-    async fn kept(&self, ask: Ask) -> Result<EventSeq, VisitError> {
+    async fn kept(&self, ask: Ask) -> Result<Logged, VisitError> {
         match self.ask(ask, 0).await? {
-            Answer::Kept(seq) => Ok(seq),
+            Answer::Kept(logged) => Ok(logged),
             other => Err(unexpected(&other)),
         }
     }

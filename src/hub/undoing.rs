@@ -17,8 +17,6 @@ use crate::store::{EventQuery, EventSpan};
 
 /// Records are read so many at a time.
 const PAGE: NonZeroU16 = NonZeroU16::new(100).expect("more than 0");
-/// The most bytes of records that are taken back at once.
-pub const UNDO_BYTES_MAX: usize = 32 << 20;
 
 type Records = Vec<(EventSeq, Record)>;
 
@@ -35,7 +33,7 @@ impl Visit {
 
     /// What was not taken back already, in order.
     async fn records(&self, run: &AgentRun) -> Result<Records, VisitError> {
-        let (mut records, mut bytes) = (Records::new(), 0);
+        let (mut records, mut bytes, most) = (Records::new(), 0, self.undo_bytes());
         let (mut before, mut floor) = (EventSeq::MAX, EventSeq::default());
         loop {
             let query =
@@ -45,8 +43,9 @@ impl Visit {
             let is_last = page.len() < usize::from(PAGE.get());
             let length: usize = page.iter().map(|event| event.body.len()).sum();
             bytes += length;
-            if bytes > UNDO_BYTES_MAX {
+            if bytes > most {
                 let fault = Fault::new("message_too_large", "This run changed more than can be taken back at once.");
+                let fault = fault.expected(format!("at most {most} bytes of changes"));
                 return Err(RequestRefusal::Unfit(Box::new(fault)).into());
             }
             let read = if length > HEAVY_BYTES {

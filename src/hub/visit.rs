@@ -17,7 +17,7 @@ use crate::room::event::post::{AgentOutput, Post};
 use crate::room::event::status::AgentStatus;
 use crate::room::event::{Added, Fault, RoleChanged};
 use crate::room::id::RoomId;
-use crate::room::kept::EventSeq;
+use crate::room::kept::{EventSeq, Logged};
 use crate::room::once::{Once, Outcome};
 use crate::room::patch::{Patch, Preview};
 use crate::room::principal::{Principal, PrincipalId};
@@ -154,17 +154,17 @@ impl Visit {
     }
 
     /// Keeps something and tells it to everybody; done when it is durable.
-    pub async fn post(&self, by: Arc<Principal>, post: Post) -> Result<EventSeq, VisitError> {
+    pub async fn post(&self, by: Arc<Principal>, post: Post) -> Result<Logged, VisitError> {
         match self.ask(Ask::Post { by, post: Box::new(post) }, 0).await? {
-            Answer::Kept(seq) => Ok(seq),
+            Answer::Kept(logged) => Ok(logged),
             other => Err(unexpected(&other)),
         }
     }
 
     /// Tells everybody of a text that grows; when it is whole, done when it is durable as a message.
-    pub async fn output(&self, by: Arc<Principal>, output: AgentOutput) -> Result<Option<EventSeq>, VisitError> {
+    pub async fn output(&self, by: Arc<Principal>, output: AgentOutput) -> Result<Option<Logged>, VisitError> {
         match self.ask(Ask::Output { by, output: Box::new(output) }, 0).await? {
-            Answer::Kept(seq) => Ok(Some(seq)),
+            Answer::Kept(logged) => Ok(Some(logged)),
             Answer::Done => Ok(None),
             other => Err(unexpected(&other)),
         }
@@ -201,6 +201,11 @@ impl Visit {
             Answer::Saved(version) => Ok(version),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Bytes of what is taken back at once.
+    pub(super) fn undo_bytes(&self) -> usize {
+        self.hub.shared.options.undo_bytes
     }
 
     /// How heavy work is done.

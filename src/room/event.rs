@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::id::RoomId;
-use super::kept::{EventKind, EventSeq};
+use super::kept::{EventKind, EventSeq, EventStanding, Logged};
 use super::principal::{Principal, PrincipalId};
 use attention::PresenceChanged;
 use edits::{Conflict, Edited, SuggestionDecided, SuggestionMade, Undone};
@@ -246,6 +246,17 @@ pub struct Ack {
     /// What its sender called it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// The event was there before: this is that one's id.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+}
+
+impl Ack {
+    /// Of what was given to the log under an id of its sender's.
+    pub fn new(logged: Logged, client_id: Option<String>) -> Self {
+        let repeated = logged.standing == EventStanding::Repeated;
+        Self { id: logged.seq.0.to_string(), client_id, repeated }
+    }
 }
 
 /// Events that are gone.

@@ -78,6 +78,15 @@ pub enum EventStanding {
     Repeated,
 }
 
+/// What became of an event, for whoever gave it to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logged {
+    /// Its number in the room, or that of the event that it repeats.
+    pub seq: EventSeq,
+    /// Whether it is new.
+    pub standing: EventStanding,
+}
+
 /// An event as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {

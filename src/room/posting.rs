@@ -13,7 +13,7 @@ use super::event::post::Post;
 use super::event::{Event, Party};
 use super::input::Admission;
 use super::journal::{Journal, KeptEvent};
-use super::kept::{CommittedEvent, EventKind, EventOrigin, EventPosition, EventSeq, EventStanding, NewEvent};
+use super::kept::{CommittedEvent, EventKind, EventOrigin, EventPosition, EventSeq, EventStanding, Logged, NewEvent};
 use super::node::{NodeMessage, Recipient};
 use super::principal::Principal;
 use super::request::{Answer, RequestId};
@@ -116,7 +116,8 @@ impl Room {
         self.note_time(now);
         for CommittedEvent { seq, standing, .. } in events {
             let given = self.posting.given.pop_front().expect("each event of the log was given to it");
-            effects.answers.extend(given.request.map(|request| (request, Answer::Kept(*seq))));
+            let logged = Logged { seq: *seq, standing: *standing };
+            effects.answers.extend(given.request.map(|request| (request, Answer::Kept(logged))));
             if *standing == EventStanding::New {
                 let event = KeptEvent { seq: *seq, kind: given.kind, body: given.body };
                 if self.sharing.is_some() {

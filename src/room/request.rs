@@ -13,7 +13,7 @@ use super::event::edits::Undone;
 use super::event::post::{AgentOutput, Post};
 use super::event::status::AgentStatus;
 use super::event::{AgentNow, Fault, RoleChanged};
-use super::kept::EventSeq;
+use super::kept::{EventSeq, Logged};
 use super::once::{Once, Outcome};
 use super::patch::{Patch, PatchError, PatchFailure, Preview};
 use super::principal::{Principal, PrincipalId};
@@ -152,8 +152,8 @@ pub enum Answer {
     Preview(Version, Box<Preview>, Vec<Warning>),
     /// See [`Ask::Undo`]; it is durable.
     Undone(Box<Undone>),
-    /// It is in the log under this number, and durable.
-    Kept(EventSeq),
+    /// It is in the log, and durable.
+    Kept(Logged),
     /// It is done, and nothing of it is kept.
     Done,
     /// It was not done, and nothing has changed.

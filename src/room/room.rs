@@ -53,6 +53,8 @@ pub struct RoomLimits {
     pub document_bytes: usize,
     /// Clients that one connection may speak for.
     pub presence_clients: usize,
+    /// Bytes that are kept of what one patch of an agent changed; one that changed more cannot be taken back.
+    pub undo_bytes: usize,
     /// How much JSON the document may come to for those who read or patch it.
     pub json: ViewLimits,
 }
@@ -115,7 +117,7 @@ impl Room {
             guests: Guests::default(),
             outputs: Outputs::default(),
             posting: Posting::new(EventSeq(0)),
-            undoing: Undoing::default(),
+            undoing: Undoing::new(limits.undo_bytes),
             decided: Decided::default(),
             outcomes: Outcomes::default(),
             conflicts: Conflicts::default(),

@@ -18,7 +18,7 @@ use super::role::Writes;
 use super::room::Room;
 
 /// The most bytes of operations that are put forward at once.
-pub const SUGGESTION_BYTES_MAX: usize = 64 * 1024;
+const SUGGESTION_BYTES_MAX: usize = 64 * 1024;
 /// So many decisions are remembered until the log tells of them.
 const REMEMBERED: usize = 64;
 
@@ -64,6 +64,16 @@ impl Suggestion {
         }
         let Body { from, data } = serde_json::from_slice(&event.body).ok()?;
         Some(Self { seq: event.seq, by: from.id, operations: data.operations })
+    }
+
+    /// Whether operations of so many bytes of JSON may be put forward: they are kept, so they are short.
+    pub fn fits(bytes: usize) -> Result<(), Fault> {
+        if bytes <= SUGGESTION_BYTES_MAX {
+            return Ok(());
+        }
+        let fault = Fault::new("message_too_large", "The suggestion is too long.").at("/operations");
+        let fault = fault.expected(format!("at most {SUGGESTION_BYTES_MAX} bytes of JSON")).received(bytes.to_string());
+        Err(fault.hint("Suggest it in several pieces."))
     }
 
     /// Says that it was decided before.

@@ -16,8 +16,6 @@ use super::request::{Answer, RequestId, RequestRefusal};
 use super::room::Room;
 use super::run::AgentRun;
 
-/// The most bytes that one patch's record may have; a patch that changed more cannot be taken back.
-pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 /// So many pointers are told of an edit, or of what was taken back.
 pub const POINTERS_TOLD: usize = 200;
 /// So many runs that were taken back are remembered until the log tells of it.
@@ -43,19 +41,28 @@ impl Record {
 }
 
 /// Up to which event which run was taken back, by its kind. Owned by `Room`.
-#[derive(Debug, Default)]
-pub(super) struct Undoing(VecDeque<(EventKind, EventSeq)>);
+#[derive(Debug)]
+pub(super) struct Undoing {
+    /// The most bytes that one patch's record may have; a patch that changed more cannot be taken back.
+    record_bytes: usize,
+    floors: VecDeque<(EventKind, EventSeq)>,
+}
 
 impl Undoing {
+    /// Of a room that keeps records of so many bytes.
+    pub fn new(record_bytes: usize) -> Self {
+        Self { record_bytes, floors: VecDeque::new() }
+    }
+
     fn floor(&self, kind: &EventKind) -> EventSeq {
-        self.0.iter().filter(|(undone, _)| undone == kind).map(|(_, seq)| *seq).max().unwrap_or_default()
+        self.floors.iter().filter(|(undone, _)| undone == kind).map(|(_, seq)| *seq).max().unwrap_or_default()
     }
 
     fn note(&mut self, kind: EventKind, up_to: EventSeq) {
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
+        if self.floors.len() == REMEMBERED {
+            self.floors.pop_front();
         }
-        self.0.push_back((kind, up_to));
+        self.floors.push_back((kind, up_to));
     }
 }
 
@@ -64,7 +71,7 @@ impl Room {
     pub(super) fn record_edit(&mut self, by: &Principal, patch: &Patch, trace: Trace, effects: &mut Effects) {
         let run = AgentRun { agent: by.id.clone(), run: patch.run().cloned() };
         let (pointers, more) = told(trace.pointers().map(str::to_owned).collect());
-        let undoable = trace.is_within(RECORD_BYTES_MAX);
+        let undoable = trace.is_within(self.undoing.record_bytes);
         let edited = Edited {
             run: run.run.as_ref().map(|run| run.as_str().to_owned()),
             summary: patch.summary(),

@@ -19,7 +19,7 @@ use crate::room::event::{Ack, Added, CommentChanged, Content, Difference, Event,
 use crate::room::once::Once;
 use crate::room::patch::{Context, Patch, Preview, ValueChange};
 use crate::room::request::{Answer, Ask, RequestRefusal};
-use crate::room::suggesting::SUGGESTION_BYTES_MAX;
+use crate::room::suggesting::Suggestion;
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
 use crate::room::view::part;
@@ -74,7 +74,7 @@ pub fn ask(
             let wanted = if_version.map(|version| version.parse::<Version>().map_err(no_version));
             let wanted = wanted.transpose()?;
             if suggest == Suggest::Yes && dry_run == DryRun::No {
-                fits(json.len()).map_err(|fault| rejected(fields.name(fault)))?;
+                Suggestion::fits(json.len()).map_err(|fault| rejected(fields.name(fault)))?;
                 Asked::Suggest(patch, operations, wanted)
             } else if dry_run == DryRun::Yes {
                 Asked::Preview(patch, wanted)
@@ -104,7 +104,7 @@ pub fn ask(
                 Err(error) => rejected(failed(error, fields)),
             },
             Asked::Suggest(patch, operations, wanted) => match visit.suggest(by, patch, operations, wanted).await {
-                Ok(seq) => Event::Ack(Ack { id: seq.0.to_string(), client_id: None }),
+                Ok(logged) => Event::Ack(Ack::new(logged, None)),
                 Err(error) => rejected(failed(error, fields)),
             },
             Asked::Preview(patch, wanted) => match visit.preview(writes, patch).await {
@@ -126,16 +126,6 @@ enum Asked {
     Suggest(Patch, Value, Option<Version>),
 }
 
-/// What is put forward is kept, so it is short.
-fn fits(bytes: usize) -> Result<(), Fault> {
-    if bytes <= SUGGESTION_BYTES_MAX {
-        return Ok(());
-    }
-    let fault = Fault::new("message_too_large", "The suggestion is too long.").at("/operations");
-    let fault = fault.expected(format!("at most {SUGGESTION_BYTES_MAX} bytes of JSON")).received(bytes.to_string());
-    Err(fault.hint("Suggest it in several pieces."))
-}
-
 /// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
 pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = Option<Event>> + Send + use<>), Fault> {
     let by = Arc::new(pass.principal().clone());
@@ -153,7 +143,7 @@ pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = 
     let (reply, answer) = oneshot::channel();
     let answered = async move {
         match answer.await {
-            Ok(Answer::Kept(seq)) => Some(Event::Ack(Ack { id: seq.0.to_string(), client_id })),
+            Ok(Answer::Kept(logged)) => Some(Event::Ack(Ack::new(logged, client_id))),
             Ok(Answer::Refused(refusal)) => Some(Event::Error(refusal.into())),
             Ok(_) => None,
             Err(_) => Some(Event::Error(VisitError::Failed.into())),
@@ -163,7 +153,7 @@ pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = 
 }
 
 /// In whose name operations are done, and what their new ids are made of.
-pub(super) fn context(pass: &Pass) -> Context {
+pub fn context(pass: &Pass) -> Context {
     let mut seed = [0; 16];
     getrandom::fill(&mut seed).expect("the system has randomness");
     Context { by: pass.principal().id.clone(), at: Timestamp::now(), seed }

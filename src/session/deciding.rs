@@ -39,10 +39,9 @@ pub(super) fn decide(
     Ok(async move {
         let done = match wanted {
             Wanted::Undo(run) => visit.undo(by, run).await.map(Event::Undone),
-            Wanted::Decide(suggestion, wish) => visit
-                .decide(by, suggestion, wish)
-                .await
-                .map(|seq| Event::Ack(Ack { id: seq.0.to_string(), client_id: None })),
+            Wanted::Decide(suggestion, wish) => {
+                visit.decide(by, suggestion, wish).await.map(|logged| Event::Ack(Ack::new(logged, None)))
+            }
         };
         done.unwrap_or_else(|error| Event::Error(error.into()))
     })

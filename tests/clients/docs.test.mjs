@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { describe, test } from 'node:test';
@@ -32,6 +32,18 @@ function runPython(t, example, ...args) {
   const pip = ['install', '--quiet', '--disable-pip-version-check', '-r', path(EXAMPLES, 'requirements.txt')];
   execFileSync(path(folder, 'venv/bin/pip'), pip);
   return watch(t, folder, path(folder, 'venv/bin/python'), example, ...args);
+}
+
+/** The same for TypeScript: its types are checked, and where Node does not take them away by itself that is done, too. */
+function runTypeScript(t, example, ...args) {
+  const folder = mkdtempSync(path(tmpdir(), 'triproom-example-'));
+  copyFileSync(path(EXAMPLES, example), path(folder, example));
+  writeFileSync(path(folder, 'package.json'), '{"type":"module"}');
+  const options = ['--strict', '--erasableSyntaxOnly', '--target', 'esnext', '--module', 'nodenext', '--lib', 'esnext,dom'];
+  execFileSync(process.execPath, [path(MODULES, 'typescript/bin/tsc'), ...options, example], { cwd: folder });
+  return process.features.typescript
+    ? watch(t, folder, process.execPath, example, ...args)
+    : watch(t, folder, process.execPath, '--experimental-websocket', example.replace('.ts', '.js'), ...args);
 }
 
 function watch(t, folder, program, ...args) {
@@ -113,6 +125,34 @@ describe('documentation', () => {
     await until('it to be back and to hear what it missed', () => example.out.includes('while it was away'), why);
     assert.equal(example.out.split('Well done').length, 2, 'and nothing twice');
     assert.equal(example.errors.split('\n').filter((line) => line && !line.includes('Errno')).join('\n'), '');
+  });
+
+  test('examples/agent.ts plans a day in a run, streams what it finds, hears what people say, and comes back', async (t) => {
+    const server = await serve(t);
+    const room = `${server.url}/v1/rooms/evora`;
+    const reader = await joined(t, current, server, 'evora');
+    const example = runTypeScript(t, 'agent.ts', server.url.replace('http', 'ws'), 'evora');
+    const why = { detail: () => example.out + example.errors };
+    await until('the plan', () => example.out.includes('done'), why);
+    await until('the items', () => reader.doc.getMap('items').size === 3, why);
+    const { events } = await (await fetch(`${room}/events?type=chat.message,agent.task,doc.edited`)).json();
+    assert.deepEqual(events.map(({ type }) => type), [...Array(3).fill('doc.edited'), 'chat.message', 'agent.task']);
+    assert.ok(events[3].data.text.startsWith('1. Breakfast\n2. Aquarium\n3. Dinner\n'));
+    const post = (path, body) => fetch(`${room}/${path}`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+    });
+    const say = (text) => post('events', { type: 'chat.message', data: { text } });
+    await say('Well done');
+    await until('it to hear that', () => example.out.includes('Well done'), why);
+    await server.kill();
+    await server.start();
+    await say('while it was away');
+    await until('it to be back and to hear what it missed', () => example.out.includes('while it was away'), why);
+    assert.equal(example.out.split('Well done').length, 2, 'and nothing twice');
+    await reader.synced();
+    assert.equal((await (await post('undo', { agent: 'agent:Explorer', run: events[0].data.run })).json()).edits, 3);
+    await until('its plan to be gone', () => reader.doc.getMap('items').size === 0, why);
+    assert.equal(example.errors.split('\n').filter((line) => line && !line.includes('ExperimentalWarning') && !line.includes('--trace-warnings')).join('\n'), '');
   });
 
   test('what docs/events.md shows in a shell works', async (t) => {

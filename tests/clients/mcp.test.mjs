@@ -79,7 +79,7 @@ describe('MCP', onlyHere, () => {
     assert.deepEqual(tools.map(({ name }) => name), [
       'list_rooms', 'who_is_here', 'read_trip', 'trip_warnings', 'add_item', 'move_item', 'update_item', 'remove_item',
       'append_notes', 'comment', 'set_budget', 'update_trip', 'recent_activity', 'set_status', 'say', 'report_task',
-      'patch_trip',
+      'patch_trip', 'undo_run', 'decide_suggestion',
     ]);
     for (const { name, description, inputSchema, annotations } of tools) {
       assert.ok(description.length > 100, name);
@@ -183,6 +183,56 @@ describe('MCP', onlyHere, () => {
     const person = await connected(t, server, { name: 'bob' });
     assert.equal((await refused(person, 'set_status', { room, state: 'idle' })).code, 'permission_denied');
     await done(person, 'say', { room, text: 'Hello' });
+  });
+
+  test('an agent takes back its own run, and what people changed since stays', async (t) => {
+    const { room, ada, planner } = await scene(t);
+    const add = (id, run) => done(planner, 'add_item', { room, item: { kind: 'meal', title: id }, id, run });
+    await add('kept');
+    await add('lunch', 'day-3');
+    await add('dinner', 'day-3');
+    await done(planner, 'append_notes', { room, text: 'Bring water.', run: 'day-3' });
+    const bob = await joined(t, hocuspocus4, server, room, { name: 'Bob' });
+    bob.doc.getMap('items').get('dinner').set('title', 'Dinner by the river');
+    await bob.saved();
+    const undone = await done(planner, 'undo_run', { room, run: 'day-3' });
+    assert.deepEqual([undone.agent, undone.run, undone.edits], ['agent:Planner', 'day-3', 3]);
+    assert.deepEqual(undone.undone, ['/items/lunch', '/notes']);
+    assert.deepEqual(undone.kept, [{ pointer: '/items/dinner', why: 'changed' }]);
+    await until('it to be gone', () => Object.keys(items(ada)).sort().join() === 'dinner,kept');
+    assert.equal(ada.doc.getText('notes').toString(), '');
+    assert.equal((await done(planner, 'undo_run', { room, run: 'day-3' })).edits, 0, 'it is taken back once');
+    // A person has no runs, and names the agent; so does an agent that takes back what another one did.
+    const person = await connected(t, server, { name: 'bob' });
+    assert.equal((await refused(person, 'undo_run', { room })).field, '/agent');
+    assert.deepEqual((await done(person, 'undo_run', { room, agent: 'agent:Planner' })).undone, ['/items/kept']);
+    assert.equal((await refused(planner, 'undo_run', { room, run: 7 })).field, '/run');
+    assert.equal((await refused(planner, 'undo_run', { room, run: 'x'.repeat(101) })).field, '/run');
+  });
+
+  test('what is put forward changes nothing until somebody decides, and then once', async (t) => {
+    const { room, ada, planner } = await scene(t);
+    const item = { kind: 'event', title: 'Fado' };
+    const { id } = await done(planner, 'add_item', { room, item, id: 'fado', suggest: true, run: 'evening' });
+    const other = await done(planner, 'patch_trip', { room, operations: [{ op: 'note.append', text: 'x' }], suggest: true });
+    const person = await connected(t, server, { name: 'bob' });
+    const { events } = await done(person, 'recent_activity', { room, type: 'suggestion.made' });
+    assert.deepEqual(events.map((event) => [event.id, event.from.id, event.data.summary]), [
+      [id, 'agent:Planner', 'item.add'], [other.id, 'agent:Planner', 'note.append'],
+    ]);
+    assert.deepEqual(items(ada), {});
+    await done(person, 'decide_suggestion', { room, id, decision: 'accept' });
+    await until('the item', () => items(ada).fado?.title === 'Fado');
+    await done(person, 'decide_suggestion', { room, id: other.id, decision: 'reject' });
+    const { events: decided } = await done(planner, 'recent_activity', { room, after: other.id });
+    assert.deepEqual(decided.map(({ type, data }) => [type, data.id]), [
+      ['suggestion.accepted', id], ['suggestion.rejected', other.id],
+    ]);
+    const again = await refused(person, 'decide_suggestion', { room, id, decision: 'reject' });
+    assert.deepEqual([again.code, again.field], ['already_decided', '/id']);
+    assert.equal((await refused(person, 'decide_suggestion', { room, id: '999', decision: 'accept' })).code, 'not_found');
+    assert.equal((await refused(person, 'decide_suggestion', { room, id, decision: 'maybe' })).field, '/decision');
+    assert.equal(ada.doc.getText('notes').toString(), '');
   });
 
   test('a dry run says what would change and what would be odd, and changes nothing', async (t) => {
@@ -347,6 +397,11 @@ describe('MCP with authentication', onlyHere, () => {
     await done(critic, 'comment', { room: 'lisbon', text: 'Nice', anchor: '/items/dinner' });
     const fault = await refused(critic, 'remove_item', { room: 'lisbon', id: 'dinner' });
     assert.equal(fault.code, 'not_allowed');
+    // What a commenter may not do it may put forward; to decide, or to take back, takes an editor.
+    const { id } = await done(critic, 'remove_item', { room: 'lisbon', id: 'dinner', suggest: true });
+    for (const [tool, args] of [['decide_suggestion', { id, decision: 'accept' }], ['undo_run', {}]]) {
+      assert.equal((await refused(critic, tool, { room: 'lisbon', ...args })).code, 'permission_denied', tool);
+    }
     assert.ok(olga.doc.getMap('items').has('dinner'));
   });
 

@@ -15,6 +15,7 @@ use triproom::room::view::ViewLimits;
 pub const LIMITS: RoomLimits = RoomLimits {
     document_bytes: 1 << 20,
     presence_clients: 4,
+    undo_bytes: 256 << 10,
     json: ViewLimits { values: 1_000_000, bytes: 32 << 20 },
 };
 

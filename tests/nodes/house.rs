@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -168,6 +168,16 @@ impl Node {
         let request = self.http.patch(self.url(&format!("/v1/rooms/{room}/document")));
         let request = request.header("content-type", "application/json-patch+json").body(body);
         request.send().await.map_or(StatusCode::SERVICE_UNAVAILABLE, |answer| answer.status())
+    }
+
+    /// Sends a request, with a patch if there is one, and gives what is answered.
+    pub async fn send(&self, method: Method, path: &str, json: Option<&Value>) -> (StatusCode, Value) {
+        let mut request = self.http.request(method, self.url(path));
+        if let Some(json) = json {
+            request = request.header("content-type", "application/json-patch+json").body(json.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
     }
 
     pub async fn delete(&self, path: &str) -> StatusCode {

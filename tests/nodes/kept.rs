@@ -1,6 +1,7 @@
 //! The log of events of a room on several nodes: one order for all, and nothing missed or doubled by whoever goes from one node
 //! to another, or whose node dies.
 
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::house::House;
@@ -70,6 +71,25 @@ async fn whoever_comes_back_by_another_node_after_a_kill_misses_nothing_that_was
         }
     }
     assert!(last > acknowledged);
+}
+
+#[tokio::test]
+async fn a_suggestion_is_decided_once_by_whatever_node() {
+    let house = House::open(2, &[]).await;
+    let [first, second] = &house.nodes[..] else { panic!("there are two") };
+    first.create("lisbon").await;
+    let (mut ada, _) = Listener::join(second.address, "lisbon", "name=ada").await;
+    let title = json!([{"op": "replace", "path": "/trip/title", "value": "Porto"}]);
+    let suggest = "/v1/rooms/lisbon/document?suggest=true&name=agent:planner";
+    let (status, made) = first.send(Method::PATCH, suggest, Some(&title)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{made}");
+    let told = ada.until("suggestion.made", |_| true).await;
+    assert_eq!((&told["id"], &told["data"]["operations"]), (&made["id"], &title));
+    ada.ask("suggestion.accept", json!({"id": made["id"]}), "ack").await;
+    let decide = format!("/v1/rooms/lisbon/suggestions/{}/reject", id(&made));
+    let (status, problem) = first.send(Method::POST, &decide, None).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("already_decided")));
+    first.until_document("lisbon", "the change is made", |document| document["trip"]["title"] == "Porto").await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn every_operation_is_described_with_its_errors_and_needs_a_credential_whe
     let open = described(&[]).await;
     let closed = described(&JWT).await;
     assert_eq!(open["openapi"], "3.1.0");
-    assert_eq!(operations(&closed).count(), 16);
+    assert_eq!(operations(&closed).count(), 18);
     for operation in operations(&closed) {
         let name = operation["operationId"].as_str().unwrap();
         assert!(operation["summary"].is_string() && operation["description"].is_string(), "{name}");

@@ -95,6 +95,9 @@ async fn what_is_said_is_found_in_pages_both_ways() {
     for wrong in ["after=x", "limit=0", "wait=61", "after=1&before=3", "type=", "odd=1"] {
         ada.get(&format!("{EVENTS}?{wrong}")).await.problem(400, "bad_query");
     }
+    let nonsense = ada.get(&format!("{EVENTS}?type=chat.message,nonsense")).await.problem(400, "bad_query");
+    assert_eq!((&nonsense["field"], &nonsense["received"]), (&json!("type"), &json!("nonsense")));
+    assert!(nonsense["expected"].as_str().unwrap().contains("agent.task, agent.command"), "{nonsense}");
 }
 
 #[tokio::test]
@@ -121,7 +124,9 @@ async fn agents_speak_over_http_and_are_here_for_a_while() {
     // The same client_id is the same message.
     let once = json!({"type": "chat.message", "data": {"text": "x", "client_id": "c"}});
     let first = ada.post(planner, once.clone()).await.expect(201).json();
-    assert_eq!(ada.post(planner, once).await.expect(201).json(), first);
+    assert!(first.get("repeated").is_none(), "{first}");
+    let again = ada.post(planner, once).await.expect(201).json();
+    assert_eq!((&again["id"], &again["repeated"]), (&first["id"], &json!(true)));
     let timeline = ada.get(&format!("{EVENTS}?type=agent.status")).await.expect(200).json();
     assert_eq!(timeline["events"].as_array().unwrap().len(), 1, "states are kept, and not too many");
     assert_eq!(timeline["events"][0]["data"]["state"], "thinking");

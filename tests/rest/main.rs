@@ -24,5 +24,6 @@ mod people;
 mod roles;
 mod rooms;
 mod slow;
+mod suggestions;
 mod tickets;
 mod undo;

@@ -4,9 +4,11 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::document::writes;
+use super::house::House;
 use super::http::{Answer, Caller, JSON, PATCH, UPDATE};
 use super::people::{lisbon, person};
 
+const SUGGEST: &str = "/v1/rooms/lisbon/document?suggest=true";
 const ROLES: [&str; 5] = ["viewer", "commenter", "editor", "admin", "owner"];
 
 /// One request that changes something: its name, the least role that may, and how it is sent.
@@ -42,6 +44,9 @@ fn tries() -> Vec<Try> {
         of("patch the plan", "editor", Method::PATCH, document, PATCH, patch("/items/i")),
         of("patch an unknown root", "editor", Method::PATCH, document, PATCH, patch("/anything")),
         of("update the notes", "editor", Method::POST, document, UPDATE, writes(77, "x")),
+        of("suggest a change", "commenter", Method::PATCH, SUGGEST, PATCH, patch("/items/i")),
+        of("accept a suggestion", "editor", Method::POST, "/v1/rooms/lisbon/suggestions/7/accept", JSON, ""),
+        of("reject a suggestion", "editor", Method::POST, "/v1/rooms/lisbon/suggestions/7/reject", JSON, ""),
         of(
             "take back an agent's work",
             "editor",
@@ -67,6 +72,19 @@ fn tries() -> Vec<Try> {
     ]
 }
 
+/// The room with two more members, and something to decide on.
+async fn prepared() -> House {
+    let house = lisbon().await;
+    let owner = person(&house, "owner");
+    for (name, role) in [("bystander", "editor"), ("second", "admin")] {
+        owner.post("/v1/rooms/lisbon/members", json!({ "principal": name, "role": role })).await.expect(201);
+    }
+    let change = json!([{ "op": "add", "path": "/trip/title", "value": "Porto" }]).to_string();
+    let made = owner.send(Method::PATCH, SUGGEST, &[("content-type", PATCH)], change).await.expect(202);
+    assert_eq!(made.json()["id"], "7", "behind six members");
+    house
+}
+
 async fn send(caller: &Caller, one: &Try) -> Answer {
     let headers: &[_] = if one.body.is_empty() { &[] } else { &[("content-type", one.kind)] };
     caller.send(one.method.clone(), one.path, headers, one.body.clone()).await
@@ -74,11 +92,8 @@ async fn send(caller: &Caller, one: &Try) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_lesser_role_is_refused_on_every_path_and_changes_nothing() {
-    let house = lisbon().await;
+    let house = prepared().await;
     let owner = person(&house, "owner");
-    for (name, role) in [("bystander", "editor"), ("second", "admin")] {
-        owner.post("/v1/rooms/lisbon/members", json!({ "principal": name, "role": role })).await.expect(201);
-    }
     let state = async || {
         let room = owner.get("/v1/rooms/lisbon").await.expect(200).json();
         (room["version"].clone(), room["settings"].clone(), room["members"].clone())
@@ -106,11 +121,7 @@ async fn every_lesser_role_is_refused_on_every_path_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_least_role_that_may_does_it() {
     for one in tries() {
-        let house = lisbon().await;
-        let owner = person(&house, "owner");
-        for (name, role) in [("bystander", "editor"), ("second", "admin")] {
-            owner.post("/v1/rooms/lisbon/members", json!({ "principal": name, "role": role })).await.expect(201);
-        }
+        let house = prepared().await;
         let answer = send(&person(&house, one.least), &one).await;
         assert!((200..300).contains(&answer.status), "{}: {}", one.what, String::from_utf8_lossy(&answer.body));
         house.stop().await.0.unwrap();

@@ -15,6 +15,7 @@ mod kept;
 mod listener;
 mod races;
 mod receiver;
+mod resync;
 mod rooms;
 mod saving;
 mod slow;

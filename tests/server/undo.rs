@@ -109,3 +109,22 @@ async fn what_is_too_much_to_be_kept_is_said_and_stays() {
     let undone = ada.ask("doc.undo", json!({"agent": "agent:Planner", "run": RUN}), "doc.undone").await;
     assert_eq!(undone["data"]["kept"], json!([{"pointer": "/drafts", "why": "too_large"}]));
 }
+
+#[tokio::test]
+async fn how_much_can_be_taken_back_is_an_option() {
+    let house = House::open(&["--max-undo-patch", "512KiB", "--max-undo", "800KiB"]).await;
+    let (mut agent, _) = Listener::join(house.address, "lisbon", PLANNER).await;
+    let (mut ada, _) = Listener::join(house.address, "lisbon", "name=ada").await;
+    let undo = |run: &str| json!({"agent": "agent:Planner", "run": run});
+    for (run, drafts) in [("one", ["a"].as_slice()), ("much", &["b", "c", "d"])] {
+        for draft in drafts {
+            let text = json!([{"op": "add", "path": format!("/{draft}"), "value": {"text": "x".repeat(300_000)}}]);
+            agent.ask("doc.patch", in_run(run, &text), "doc.patched").await;
+            assert_eq!(ada.until("doc.edited", |_| true).await["data"]["undoable"], true);
+        }
+    }
+    assert_eq!(ada.ask("doc.undo", undo("one"), "doc.undone").await["data"]["undone"], json!(["/a"]));
+    let fault = ada.ask("doc.undo", undo("much"), "error").await["data"].clone();
+    assert_eq!(fault["code"], "message_too_large", "{fault}");
+    assert_eq!(json_of(&mut ada).await["d"]["text"].as_str().map(str::len), Some(300_000));
+}

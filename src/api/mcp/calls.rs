@@ -15,19 +15,24 @@ use crate::api::caller::{Caller, InRoom, room_named};
 use crate::api::code::Code;
 use crate::api::cursor::{Cursor, List};
 use crate::api::event_query::EventsWanted;
+use crate::api::events::Posted;
 use crate::api::query::{PAGE_DEFAULT, Page, Query};
 use crate::api::state::Api;
 use crate::api::{events, rooms};
+use crate::hub::suggesting::Wish;
 use crate::room::event::post::Post;
-use crate::room::event::request::{PatchRequest, Read, Request};
+use crate::room::event::request::{Decide, PatchRequest, Read, Request, UndoRequest};
 use crate::room::event::status::AgentStatus;
 use crate::room::event::{AgentNow, Content, Event, Fault, Party, Warnings};
-use crate::room::principal::Principal;
+use crate::room::principal::{Principal, PrincipalKind};
 use crate::room::trip::warnings;
-use crate::session::asking::{Fields, ask};
+use crate::session::asking::{Fields, ask, context};
 
 /// What `room` is to be.
 const ROOM: &str = "the name of a room, as list_rooms gives it";
+
+/// What `decision` is to be.
+const DECISIONS: &str = "accept or reject";
 
 /// So many events are told when nobody says how many: what a model reads costs.
 const EVENTS_DEFAULT: &str = "20";
@@ -106,7 +111,28 @@ impl Rooms {
                 request.operations = json!([operation]);
                 self.change(room, request).await.map_err(|fault| in_arguments(fault, verb))
             }
+            RoomWork::Undo => undo(room, arguments).await,
+            RoomWork::Decide => self.decide(room, arguments).await,
         }
+    }
+
+    async fn decide(&self, room: &InRoom, mut arguments: Arguments) -> Result<Done, Fault> {
+        let id = arguments.needed("id", "the id of a suggestion.made")?;
+        let decision = arguments.needed("decision", DECISIONS)?;
+        arguments.finish()?;
+        let wish = match decision.as_str() {
+            "accept" => Wish::Accept(context(&room.pass), self.api.options().patch_operations),
+            "reject" => Wish::Reject,
+            other => return Err(wrong("decision", DECISIONS, other)),
+        };
+        let suggestion = Decide { id }.read()?;
+        room.allow(Action::Write)?;
+        let decided = room.find().await?.decide(by(room), suggestion, wish).await.map_err(|error| {
+            let fault = Fault::from(error);
+            // What is wrong with the change itself is somewhere in the trip.
+            if fault.content().field.is_none() { fault.at("/id") } else { fault }
+        })?;
+        Ok(structured(&Posted::from(decided)))
     }
 
     async fn list(&self, Caller(who): &Caller, mut arguments: Arguments) -> Result<Done, Fault> {
@@ -219,13 +245,25 @@ async fn here(room: &InRoom) -> Result<Done, Fault> {
     }))
 }
 
+/// Takes back what an agent did: the caller, if nobody else is named.
+async fn undo(room: &InRoom, mut arguments: Arguments) -> Result<Done, Fault> {
+    let (agent, run) = (arguments.text("agent")?, arguments.text("run")?);
+    arguments.finish()?;
+    let own = &room.pass.principal().id;
+    let own = (own.kind() == PrincipalKind::Agent).then(|| own.as_str().to_owned());
+    let agent =
+        agent.or(own).ok_or_else(|| wrong("agent", "the id of an agent, as who_is_here gives it", "nothing"))?;
+    let wanted = UndoRequest { agent, run }.read()?;
+    room.allow(Action::Write)?;
+    Ok(structured(&room.find().await?.undo(by(room), wanted).await?))
+}
+
 /// Tells everybody something that is kept.
 async fn keep(room: &InRoom, mut post: Post) -> Result<Done, Fault> {
     let by = by(room);
     post.check(by.id.kind())?;
     room.allow((&post).into())?;
-    let id = room.find().await?.post(by, post).await?;
-    Ok(Done::Structured(json!({"id": id.0.to_string()})))
+    Ok(structured(&Posted::from(room.find().await?.post(by, post).await?)))
 }
 
 fn by(room: &InRoom) -> Arc<Principal> {

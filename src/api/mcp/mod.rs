@@ -41,7 +41,8 @@ const INSTRUCTIONS: &str = "Trip rooms, in which people and agents plan a trip t
     YYYY-MM-DD, times RFC 3339 with their zone, amounts of money decimal text such as \"35.00\" and never numbers. A \
     change is durable when its tool answers. An error says what is wrong (`field`, `expected`, `received`) and what to do \
     (`hint`): follow the hint, and try again by itself only what is `retryable`. While you work, say so with `set_status`, \
-    and hear with `recent_activity` what people ask of you. Look at `trip_warnings` when you are done.";
+    and hear with `recent_activity` what people ask of you. What you are not sure of, or not allowed to do, you can put forward \
+    with `suggest`. Look at `trip_warnings` when you are done.";
 
 /// The one route.
 pub fn routes(api: &Api) -> Router<Api> {

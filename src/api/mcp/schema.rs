@@ -104,6 +104,22 @@ pub fn of_patch() -> JsonObject {
     changing(json!({"operations": operations}), &["operations"])
 }
 
+/// Whose work is taken back.
+pub fn of_undo() -> JsonObject {
+    let agent = json!({"type": "string", "examples": ["agent:planner"],
+                       "description": "The id of the agent that did it; without it, you."});
+    let run = json!({"type": "string", "minLength": 1, "maxLength": RUN_MAX,
+                     "description": "The `run` that its changes named; without it, those that named none."});
+    object(json!({"room": room(), "agent": agent, "run": run}), &["room"])
+}
+
+/// What becomes of which suggestion.
+pub fn of_decision() -> JsonObject {
+    let id = json!({"type": "string", "description": "The suggestion's `id`.", "examples": ["17"]});
+    let decision = json!({"type": "string", "enum": ["accept", "reject"]});
+    object(json!({"room": room(), "id": id, "decision": decision}), &["room", "id", "decision"])
+}
+
 /// The members of one verb.
 pub fn of_verb(verb: &str) -> JsonObject {
     let id = |what: &str| json!({"type": "string", "description": format!("The id of {what}, as read_trip gives it.")});

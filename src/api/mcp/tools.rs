@@ -41,6 +41,10 @@ pub enum RoomWork {
     Verb(&'static str),
     /// Operations of any kind.
     Patch,
+    /// Takes back what an agent did.
+    Undo,
+    /// Decides on a suggestion.
+    Decide,
 }
 
 /// What is left of a room after a call.
@@ -64,7 +68,7 @@ struct Entry {
     about: &'static str,
 }
 
-static ENTRIES: [Entry; 17] = [
+static ENTRIES: [Entry; 19] = [
     Entry {
         name: "list_rooms",
         title: "List rooms",
@@ -177,7 +181,8 @@ static ENTRIES: [Entry; 17] = [
         effect: Effect::Reads,
         about: "Reads what people and agents said in the room: `events` (oldest first, each with `id`, `type`, `at`, `from` and \
             `data`), and `cursor`. The types are chat.message, agent.task, agent.command (what people tell agents to do: \
-            start, pause, resume, cancel, retry) and agent.handoff. Without arguments the newest 20. Use it to learn what \
+            start, pause, resume, cancel, retry), agent.handoff, doc.edited (what agents changed), doc.undone, and \
+            suggestion.made, suggestion.accepted and suggestion.rejected. Without arguments the newest 20. Use it to learn what \
             people want of you, and between the steps of longer work with `after` (the `cursor` of last time) to hear what is \
             new: stop when somebody cancels.",
     },
@@ -218,6 +223,25 @@ static ENTRIES: [Entry; 17] = [
         about: "Does several changes at once: all of them or, when one cannot be done, none. Use it for what the small tools \
             do not do, or for changes that belong together. `operations` are verbs of the trip and operations of JSON Patch \
             (RFC 6902: add, remove, replace, move, copy, test), mixed as you like. The verbs:",
+    },
+    Entry {
+        name: "undo_run",
+        title: "Take work back",
+        work: Work::In(RoomWork::Undo),
+        effect: Effect::Removes,
+        about: "Takes back, at once, all that you changed in one `run` (without it: all that you changed outside of any run), \
+            also long ago. What somebody else changed since stays, and is named in `kept` with why; `edits` 0 means that there \
+            was nothing to take back. It is for your own mistakes, or when people ask for it; name another `agent` only then. It \
+            takes an editor.",
+    },
+    Entry {
+        name: "decide_suggestion",
+        title: "Decide on a suggestion",
+        work: Work::In(RoomWork::Decide),
+        effect: Effect::Removes,
+        about: "Accepts or rejects a change that somebody put forward (with `suggest`), once: what you accept is done in your \
+            name. Use it when people tell you to; suggestions are for people to decide. recent_activity with `type` \
+            \"suggestion.made\" has their ids. It takes an editor.",
     },
 ];
 
@@ -276,6 +300,8 @@ impl Entry {
                 r#"{"room":"lisbon","state":"running","task":"find-hotels","title":"Find hotels near the river"}"#
                     .to_owned()
             }
+            Work::In(RoomWork::Undo) => r#"{"room":"lisbon","run":"plan-day-3"}"#.to_owned(),
+            Work::In(RoomWork::Decide) => r#"{"decision":"reject","id":"17","room":"lisbon"}"#.to_owned(),
             Work::In(RoomWork::Verb(verb)) => call(usage(verb).expect("there is such a verb")),
             Work::In(RoomWork::Patch) => {
                 let verbs: Vec<_> = VERBS.iter().map(|usage| usage.example).collect();
@@ -296,6 +322,8 @@ impl Entry {
             Work::In(RoomWork::Task) => schema::of_type::<AgentTask>(),
             Work::In(RoomWork::Verb(verb)) => schema::of_verb(verb),
             Work::In(RoomWork::Patch) => schema::of_patch(),
+            Work::In(RoomWork::Undo) => schema::of_undo(),
+            Work::In(RoomWork::Decide) => schema::of_decision(),
         }
     }
 }

@@ -85,7 +85,12 @@ pub struct Attachment {
     #[schema(max_length = 200)]
     pub name: String,
     /// Where it is.
-    #[schema(example = "https://files.example.com/abc", max_length = 2000)]
+    /// `https` or `http` alone: people click on it.
+    #[schema(
+        example = "https://files.example.com/abc",
+        max_length = 2000,
+        pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$"
+    )]
     pub url: String,
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -361,6 +366,7 @@ impl ChatMessage {
             name(&field("id"), id)?;
             name(&field("name"), called)?;
             text(&field("url"), Some(url), URL_MAX)?;
+            address(&field("url"), url)?;
             text(&field("content_type"), content_type.as_deref(), NAME_MAX)?;
         }
         Ok(())
@@ -407,6 +413,21 @@ fn text(field: &str, value: Option<&str>, most: usize) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether an address may be shown to be clicked on: programs (`javascript:`), pages of their own (`data:`) and files may not.
+fn address(field: &str, value: &str) -> Result<(), Fault> {
+    let host = value
+        .split_once("://")
+        .filter(|(scheme, _)| ["https", "http"].iter().any(|taken| scheme.eq_ignore_ascii_case(taken)));
+    let is_plain =
+        |text: &str| !text.is_empty() && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    if host.is_some_and(|(_, rest)| is_plain(rest)) {
+        return Ok(());
+    }
+    let fault =
+        wrong(field, "an address that begins with https:// or http://", value.chars().take(80).collect::<String>());
+    Err(fault.hint("Put the file where it can be fetched from, and say that address."))
+}
+
 fn few(field: &str, count: usize, most: usize) -> Result<(), Fault> {
     if count > most { Err(wrong(field, format!("at most {most}"), count.to_string())) } else { Ok(()) }
 }
@@ -445,6 +466,17 @@ mod tests {
         );
     }
 
+    fn file(url: &str) -> Post {
+        chat(&serde_json::json!({"text": "x", "attachments": [{"id": "1", "name": "a", "url": url}]}).to_string())
+    }
+
+    #[test]
+    fn files_are_where_browsers_fetch_them() {
+        for url in ["https://files.example.com/abc?x=1#y", "HTTP://example.com", "http://[::1]:80/"] {
+            assert_eq!(file(url).check(PrincipalKind::User), Ok(()), "{url}");
+        }
+    }
+
     #[test]
     fn what_may_not_be_said_is_named() {
         for (mut post, field) in [
@@ -452,6 +484,13 @@ mod tests {
             (chat(&format!(r#"{{"text":"{}"}}"#, "x".repeat(CHAT_BYTES_MAX + 1))), "/text"),
             (chat(r#"{"text":"x","mentions":["a",""]}"#), "/mentions/1"),
             (chat(r#"{"text":"x","attachments":[{"id":"1","name":"","url":"u"}]}"#), "/attachments/0/name"),
+            (file("javascript:alert(1)"), "/attachments/0/url"),
+            (file("javascript://example.com/%0aalert(1)"), "/attachments/0/url"),
+            (file("data:text/html,x"), "/attachments/0/url"),
+            (file(" https://example.com"), "/attachments/0/url"),
+            (file("https://example.com/a b"), "/attachments/0/url"),
+            (file("https://"), "/attachments/0/url"),
+            (file("/abc"), "/attachments/0/url"),
             (task(r#"{"task":"","state":"running"}"#), "/task"),
             (Post::Command(serde_json::from_str(r#"{"agent":"","action":"cancel"}"#).expect("a command")), "/agent"),
             (task(r#"{"task":"t","state":"running","progress":40}"#), "/progress"),

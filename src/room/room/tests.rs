@@ -22,6 +22,7 @@ const MALLORY: ConnectionId = ConnectionId(3);
 const LIMITS: RoomLimits = RoomLimits {
     document_bytes: 1 << 20,
     presence_clients: 2,
+    undo_bytes: 256 << 10,
     json: ViewLimits { values: 1_000_000, bytes: 32 << 20 },
 };
 
