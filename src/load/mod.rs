@@ -1,0 +1,9 @@
+//! The load tester.
+
+pub mod latency;
+pub mod merge;
+pub mod progress;
+pub mod record;
+pub mod table;
+pub mod verdict;
+pub mod words;
