@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
 use triproom::command::key::{self, KeyCommand};
+use triproom::command::load::{self, LoadCommand};
 use triproom::command::migrate::{self, MigrateCommand};
 use triproom::command::room::{self, RoomCommand};
 use triproom::command::token::{self, TokenCommand};
@@ -41,6 +42,9 @@ enum Command {
     Room(Box<RoomCommand>),
     /// Bring the tables of a store up to date; `serve` does so by itself unless told not to
     Migrate(MigrateCommand),
+    /// Put a server under load and measure it
+    #[command(subcommand)]
+    Load(Box<LoadCommand>),
     /// Sign a token for development, or a room ticket
     Token(Box<TokenCommand>),
 }
@@ -60,6 +64,10 @@ fn main() -> ExitCode {
         Some(Command::Migrate(command)) => {
             run(migrate::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
         }
+        Some(Command::Load(command)) => match load::run(*command) {
+            Ok(code) => return code,
+            Err(error) => Err(error.to_string()),
+        },
         Some(Command::Token(command)) => {
             run(token::run(*command, &mut io::stdout())).map_err(|error| error.to_string())
         }

@@ -1,0 +1,157 @@
+//! What a scenario has found, before it becomes a record: the one place where counts of the engine become the words of the record.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::conductor::Found;
+use super::host;
+use super::latency::{Latency, LatencyKind};
+use super::meter::Measure;
+use super::options::Options;
+use super::plan::Plan;
+use super::record::{FORMAT, Figure, Record, Second, ServerUse, Step, Target};
+use super::verdict::{Bound, Generator, Tally, Verdict};
+use super::words::{count, many};
+
+/// A generator that is later than this at one time in a hundred is saturated, if that is also most of what it measures.
+const LAG_MAX_MS: f64 = 5.0;
+/// Busier than this and a thread has no time to hear in time.
+const BUSY_MAX_PERCENT: f64 = 90.0;
+
+/// What one scenario has found.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    /// When measuring began.
+    pub started_at: Timestamp,
+    /// How long was measured.
+    pub seconds: f64,
+    /// What was counted.
+    pub tally: Tally,
+    /// How the generator did.
+    pub generator: Generator,
+    /// What else is to be known, in sentences.
+    pub notes: Vec<String>,
+    /// What was waited for, and how long.
+    pub latencies: BTreeMap<LatencyKind, Latency>,
+    /// See there.
+    pub servers: Vec<ServerUse>,
+    /// See there.
+    pub figures: Vec<Figure>,
+    /// See there.
+    pub steps: Vec<Step>,
+    /// See there.
+    pub timeline: Vec<Second>,
+}
+
+impl Findings {
+    /// Those of a crowd.
+    pub fn of(found: Found, plan: &Plan) -> Self {
+        let counts = found.meter.counts;
+        let tally = Tally {
+            sent: counts.sent,
+            expected_deliveries: found.missing.expected,
+            deliveries: counts.deliveries,
+            lost: found.missing.lost,
+            doubled: counts.doubled,
+            out_of_order: counts.out_of_order,
+            corrupt: counts.corrupted,
+            rooms_checked: found.checked.rooms,
+            rooms_diverged: found.checked.diverged,
+            connections: counts.joined,
+            refused: counts.refused,
+            closed_early: counts.closed,
+        };
+        let generator = generator(&found, plan.threads);
+        let mut notes = found.checked.differences;
+        notes.extend(found.reasons);
+        if found.missing.lost > 0 {
+            let (hidden, people) = (found.missing.hidden, found.missing.people);
+            notes.push(format!(
+                "{} miss something; {} came and cannot be seen, because an earlier one of the same writer did not come",
+                many(people, "client", "clients"),
+                many(hidden, "update", "updates")
+            ));
+        }
+        if counts.denied > 0 {
+            notes.push(format!("the server refused {} times what it was told", count(counts.denied)));
+        }
+        let latencies = latencies(&found.meter);
+        Self {
+            started_at: found.started_at,
+            seconds: found.seconds,
+            tally,
+            generator,
+            notes,
+            latencies,
+            servers: found.servers,
+            figures: Vec::new(),
+            steps: Vec::new(),
+            timeline: found.timeline,
+        }
+    }
+
+    /// One more figure.
+    pub fn figure(&mut self, name: &str, value: f64, unit: &str) {
+        self.figures.push(Figure { name: name.to_owned(), value, unit: unit.to_owned() });
+    }
+
+    /// As it is kept.
+    pub fn record(self, scenario: &str, parameters: Map<String, Value>, options: &Options) -> Record {
+        let main = self.latencies.values().next();
+        let bound = options.p99_below.map(|below| Bound {
+            p99_below_ms: below.as_secs_f64() * 1_000.0,
+            p99_ms: main.map(|latency| latency.quantile_ms(0.99)),
+        });
+        let protocol = serde_json::to_value(options.protocol).expect("a word is JSON");
+        let path = options.path.clone().unwrap_or_else(|| options.protocol.usual_path().to_owned());
+        Record {
+            format: FORMAT,
+            name: options.name.clone().unwrap_or_else(|| scenario.to_owned()),
+            scenario: scenario.to_owned(),
+            parameters,
+            target: Target {
+                urls: options.target.clone(),
+                protocol: protocol.as_str().unwrap_or_default().to_owned(),
+                path,
+            },
+            started_at: self.started_at,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: options.seed,
+            machine: host::machine(),
+            verdict: Verdict::judge(self.tally, self.generator, bound, self.notes),
+            seconds: self.seconds,
+            latencies: self.latencies,
+            servers: self.servers,
+            figures: self.figures,
+            steps: self.steps,
+            timeline: self.timeline,
+        }
+    }
+}
+
+fn generator(found: &Found, threads: usize) -> Generator {
+    let lag = |measure| found.meter.latency(measure).quantile_ms(0.99);
+    let (send_lag_p99_ms, tick_lag_p99_ms) = (lag(Measure::SendLag), lag(Measure::TickLag));
+    let cpu_percent = found.generator_cpu_percent;
+    let lag = send_lag_p99_ms.max(tick_lag_p99_ms);
+    let is_most = lag > found.meter.latency(Measure::Delivery).quantile_ms(0.99) / 2.0;
+    let saturated = (lag > LAG_MAX_MS && is_most) || cpu_percent > BUSY_MAX_PERCENT * threads as f64;
+    Generator { saturated, send_lag_p99_ms, tick_lag_p99_ms, cpu_percent }
+}
+
+fn latencies(meter: &super::meter::Meter) -> BTreeMap<LatencyKind, Latency> {
+    let kinds = [
+        (LatencyKind::Delivery, Measure::Delivery),
+        (LatencyKind::Join, Measure::Join),
+        (LatencyKind::Reconnect, Measure::Reconnect),
+        (LatencyKind::Status, Measure::Status),
+    ];
+    let measured = kinds.map(|(kind, measure)| (kind, meter.latency(measure)));
+    measured
+        .into_iter()
+        .filter(|(_, latency)| latency.count() > 0)
+        .map(|(kind, latency)| (kind, latency.clone()))
+        .collect()
+}
