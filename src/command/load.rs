@@ -9,7 +9,16 @@ use clap::{Args, Subcommand};
 use crate::load::options::Options;
 use crate::load::progress::Progress;
 use crate::load::record::{JsonPlace, Record};
+use crate::load::scenario::agents::Agents;
+use crate::load::scenario::chaos::Chaos;
 use crate::load::scenario::fanout::Fanout;
+use crate::load::scenario::idle::Idle;
+use crate::load::scenario::join::Join;
+use crate::load::scenario::replay::Replay;
+use crate::load::scenario::saturate::Saturate;
+use crate::load::scenario::soak::Soak;
+use crate::load::scenario::storm::Storm;
+use crate::load::scenario::trip::Trip;
 use crate::load::scenario::{LoadError, Scenario};
 use crate::load::{run as run_scenario, table};
 
@@ -18,7 +27,25 @@ use crate::load::{run as run_scenario, table};
 #[command(after_help = EXIT_CODES)]
 pub enum LoadCommand {
     /// People in rooms, some of whom write at a steady rate
-    Fanout(Run<Fanout>),
+    Fanout(Box<Run<Fanout>>),
+    /// The highest rate at which everything still comes in time
+    Saturate(Box<Run<Saturate>>),
+    /// People who are there and do nothing: what a connection costs
+    Idle(Box<Run<Idle>>),
+    /// People open a large document, one after the other and all at once
+    Join(Box<Run<Join>>),
+    /// Everybody loses the connection at once and comes back
+    Storm(Box<Run<Storm>>),
+    /// A planning session as people have them, with agents
+    Trip(Box<Run<Trip>>),
+    /// A real editing history, keystroke by keystroke
+    Replay(Box<Run<Replay>>),
+    /// Agents say how they are, or write a lot at once, beside people who type
+    Agents(Box<Run<Agents>>),
+    /// Connections are cut and readers stop, and everybody is to have everything all the same
+    Chaos(Box<Run<Chaos>>),
+    /// A crowd for hours, watching what grows
+    Soak(Box<Run<Soak>>),
 }
 
 const EXIT_CODES: &str = "\
@@ -43,6 +70,15 @@ pub struct Run<S: Args> {
 pub fn run(command: LoadCommand) -> Result<ExitCode, LoadError> {
     match command {
         LoadCommand::Fanout(run) => load(&run),
+        LoadCommand::Saturate(run) => load(&run),
+        LoadCommand::Idle(run) => load(&run),
+        LoadCommand::Join(run) => load(&run),
+        LoadCommand::Storm(run) => load(&run),
+        LoadCommand::Trip(run) => load(&run),
+        LoadCommand::Replay(run) => load(&run),
+        LoadCommand::Agents(run) => load(&run),
+        LoadCommand::Chaos(run) => load(&run),
+        LoadCommand::Soak(run) => load(&run),
     }
 }
 

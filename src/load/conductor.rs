@@ -11,20 +11,21 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::agents;
 use super::check::{self, Checked};
 use super::host::{Process, Use};
-use super::meter::{Measure, Meter};
+use super::meter::{Counts, Measure, Meter};
 use super::plan::{Made, Plan};
 use super::progress::{self, Moment, Progress};
 use super::record::{Second, ServerUse};
 use super::schedule::nanoseconds;
-use super::worker::{self, Missing, Orders, Phase, Report};
+use super::worker::{self, Missing, Notes, Orders, Phase, Report};
 
 /// Between the last preparation and the first edit.
 const BREATH: Duration = Duration::from_millis(100);
 const SECOND: u64 = 1_000_000_000;
 /// How long people may take to come in, all together, beyond what each may take.
-const GATHERING: Duration = Duration::from_secs(600);
+const GATHERING: Duration = Duration::from_mins(10);
 
 /// Why a run could not be.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +55,8 @@ pub struct Found {
     pub meter: Meter,
     /// See there.
     pub missing: Missing,
-    /// Reasons of what went wrong, some of them.
-    pub reasons: Vec<String>,
+    /// See there.
+    pub notes: Notes,
     /// What fresh clients have read.
     pub checked: Checked,
     /// See there.
@@ -84,6 +85,11 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Resul
         let thread = std::thread::Builder::new().name(format!("load {number}"));
         threads.push(thread.spawn(move || worker::run(orders))?);
     }
+    if plan.agents.is_some() {
+        let orders = agents::Orders { plan: Arc::clone(plan), phase: heard, reports };
+        let thread = std::thread::Builder::new().name("load agents".to_owned());
+        threads.push(thread.spawn(move || agents::run(orders))?);
+    }
     let mut conductor = Conductor {
         plan: Arc::clone(plan),
         made,
@@ -91,7 +97,8 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Resul
         inbox,
         watch,
         total: Meter::default(),
-        seconds: BTreeMap::new(),
+        telling: BTreeMap::new(),
+        seconds: Vec::new(),
         samples: Vec::new(),
         told: Told::default(),
     };
@@ -139,6 +146,25 @@ impl Sample {
     }
 }
 
+/// What is kept of a second.
+struct Summary {
+    end: u64,
+    counts: Counts,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    max_ms: Option<f64>,
+}
+
+impl Summary {
+    fn of(end: u64, meter: &Meter) -> Self {
+        let delivery = meter.latency(Measure::Delivery);
+        let some = |figure: f64| (delivery.count() > 0).then_some(figure);
+        let quantile = |share| some(delivery.quantile_ms(share));
+        let (p50_ms, p99_ms, max_ms) = (quantile(0.5), quantile(0.99), some(delivery.max_ms()));
+        Self { end, counts: meter.counts, p50_ms, p99_ms, max_ms }
+    }
+}
+
 /// How many threads have said what.
 #[derive(Default)]
 struct Told {
@@ -147,7 +173,7 @@ struct Told {
     arrived: usize,
     done: usize,
     missing: Missing,
-    reasons: Vec<String>,
+    notes: Notes,
 }
 
 struct Conductor {
@@ -157,8 +183,10 @@ struct Conductor {
     inbox: Receiver<Report>,
     watch: Watch,
     total: Meter,
-    /// What the threads say of seconds, by when they ended, and how many have.
-    seconds: BTreeMap<u64, (usize, Meter)>,
+    /// What the threads say of seconds that not all have told of, by when they ended, and how many have.
+    telling: BTreeMap<u64, (usize, Meter)>,
+    /// Seconds that all have told of, without what hours of them would fill.
+    seconds: Vec<Summary>,
     /// At the beginning of what is measured, and after each second of it.
     samples: Vec<Sample>,
     told: Told,
@@ -169,8 +197,9 @@ impl Conductor {
         let threads = self.plan.threads;
         progress.begin(progress::Phase::Connecting, None);
         let until = Instant::now() + GATHERING;
-        self.listen(until, progress, |told| told.gathered == threads)?;
-        if self.told.gathered < threads {
+        let gathering = threads + usize::from(self.plan.agents.is_some());
+        self.listen(until, progress, |told| told.gathered == gathering)?;
+        if self.told.gathered < gathering {
             return Err(RunError::TooSlow);
         }
         let began = Instant::now() + BREATH;
@@ -237,19 +266,23 @@ impl Conductor {
             Report::Sent => self.told.sent += 1,
             Report::Arrived => self.told.arrived += 1,
             Report::Failed(error) => return Err(error.into()),
-            Report::Done(meter, missing, reasons) => {
+            Report::Done(meter, missing, notes) => {
                 self.told.done += 1;
                 self.total.add(&meter);
                 self.told.missing.add(&missing);
-                self.told.reasons.extend(reasons);
+                self.told.notes.add(notes);
             }
             Report::Second(end, meter) => {
-                let (threads, second) = self.seconds.entry(end).or_default();
+                let (threads, second) = self.telling.entry(end).or_default();
                 *threads += 1;
                 second.add(&meter);
-                if *threads == self.plan.threads {
-                    self.total.add(second);
-                    progress.show(&self.moment(end));
+                if *threads == self.plan.threads
+                    && let Some((_, second)) = self.telling.remove(&end)
+                {
+                    self.total.add(&second);
+                    let summary = Summary::of(end, &second);
+                    progress.show(&self.moment(&summary));
+                    self.seconds.push(summary);
                 }
             }
         }
@@ -257,10 +290,8 @@ impl Conductor {
     }
 
     /// What a person is told of a second.
-    fn moment(&self, end: u64) -> Moment {
-        let (counts, so_far) = (self.seconds[&end].1.counts, self.total.counts);
-        let delivery = self.seconds[&end].1.latency(Measure::Delivery);
-        let quantile = |share| (delivery.count() > 0).then(|| delivery.quantile_ms(share));
+    fn moment(&self, second: &Summary) -> Moment {
+        let (counts, so_far) = (second.counts, self.total.counts);
         let cpu = self.samples.last_chunk::<2>().and_then(|[before, after]| percent(before, after, Sample::server_cpu));
         Moment {
             connections: so_far.joined - so_far.left,
@@ -268,8 +299,8 @@ impl Conductor {
             sent_per_second: counts.sent_at_all as f64,
             deliveries_per_second: counts.deliveries_at_all as f64,
             bytes_in_per_second: counts.bytes_in as f64,
-            p50_ms: quantile(0.5),
-            p99_ms: quantile(0.99),
+            p50_ms: second.p50_ms,
+            p99_ms: second.p99_ms,
             errors: so_far.refused + so_far.closed + so_far.corrupted + so_far.doubled + so_far.denied,
             server_cpu_percent: cpu,
         }
@@ -278,7 +309,7 @@ impl Conductor {
     fn found(&mut self, started_at: Timestamp, checked: Checked) -> Result<Found, RunError> {
         let told = std::mem::take(&mut self.told);
         if told.missing.joined == 0 {
-            return Err(RunError::NobodyJoined(told.reasons.join("; ")));
+            return Err(RunError::NobodyJoined(told.notes.reasons.join("; ")));
         }
         let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let seconds = (last.at - first.at).as_secs_f64();
@@ -287,7 +318,7 @@ impl Conductor {
             started_at,
             seconds,
             missing: told.missing,
-            reasons: told.reasons,
+            notes: told.notes,
             checked,
             servers: self.servers(),
             generator_cpu_percent: generator,
@@ -317,26 +348,24 @@ impl Conductor {
         let (warm_up, load) = (nanoseconds(self.plan.times.warm_up), nanoseconds(self.plan.times.load()));
         let mut connections = 0;
         let mut timeline = Vec::new();
-        for (end, (_, meter)) in &self.seconds {
-            connections += meter.counts.joined;
-            connections = connections.saturating_sub(meter.counts.left);
+        for Summary { end, counts, p50_ms, p99_ms, max_ms } in &self.seconds {
+            connections += counts.joined;
+            connections = connections.saturating_sub(counts.left);
             if *end <= warm_up || *end >= load + SECOND {
                 continue;
             }
             let second = (end - warm_up) / SECOND - 1;
-            let delivery = meter.latency(Measure::Delivery);
-            let quantile = |share| (delivery.count() > 0).then(|| delivery.quantile_ms(share));
             let index = usize::try_from(second).unwrap_or(usize::MAX);
             let samples = self.samples.get(index).zip(self.samples.get(index.saturating_add(1)));
             timeline.push(Second {
                 second,
                 connections,
-                sent: meter.counts.sent_at_all,
-                deliveries: meter.counts.deliveries_at_all,
-                bytes_in: meter.counts.bytes_in,
-                p50_ms: quantile(0.5),
-                p99_ms: quantile(0.99),
-                max_ms: (delivery.count() > 0).then(|| delivery.max_ms()),
+                sent: counts.sent_at_all,
+                deliveries: counts.deliveries_at_all,
+                bytes_in: counts.bytes_in,
+                p50_ms: *p50_ms,
+                p99_ms: *p99_ms,
+                max_ms: *max_ms,
                 server_cpu_percent: samples.and_then(|(before, after)| percent(before, after, Sample::server_cpu)),
                 server_memory_bytes: samples.and_then(|(_, after)| after.server_memory()).filter(|bytes| *bytes > 0),
                 generator_cpu_percent: samples

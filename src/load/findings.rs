@@ -46,6 +46,22 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Nothing, but for when it was.
+    pub fn empty(started_at: Timestamp, seconds: f64) -> Self {
+        Self {
+            started_at,
+            seconds,
+            tally: Tally::default(),
+            generator: Generator::default(),
+            notes: Vec::new(),
+            latencies: BTreeMap::new(),
+            servers: Vec::new(),
+            figures: Vec::new(),
+            steps: Vec::new(),
+            timeline: Vec::new(),
+        }
+    }
+
     /// Those of a crowd.
     pub fn of(found: Found, plan: &Plan) -> Self {
         let counts = found.meter.counts;
@@ -63,9 +79,15 @@ impl Findings {
             refused: counts.refused,
             closed_early: counts.closed,
         };
-        let generator = generator(&found, plan.threads);
+        let lag = |measure| found.meter.latency(measure).quantile_ms(0.99);
+        let generator = Generator {
+            saturated: false,
+            send_lag_p99_ms: lag(Measure::SendLag),
+            tick_lag_p99_ms: lag(Measure::TickLag),
+            cpu_percent: found.generator_cpu_percent,
+        };
         let mut notes = found.checked.differences;
-        notes.extend(found.reasons);
+        notes.extend(found.notes.reasons);
         if found.missing.lost > 0 {
             let (hidden, people) = (found.missing.hidden, found.missing.people);
             notes.push(format!(
@@ -78,7 +100,8 @@ impl Findings {
             notes.push(format!("the server refused {} times what it was told", count(counts.denied)));
         }
         let latencies = latencies(&found.meter);
-        Self {
+        let main = latencies.values().next().map_or(0.0, |latency| latency.quantile_ms(0.99));
+        let mut findings = Self {
             started_at: found.started_at,
             seconds: found.seconds,
             tally,
@@ -89,7 +112,17 @@ impl Findings {
             figures: Vec::new(),
             steps: Vec::new(),
             timeline: found.timeline,
-        }
+        };
+        findings.judge_generator(plan.threads, main);
+        findings
+    }
+
+    /// Whether the generator was too slow for what it measured, of which 99 % took no longer than this.
+    pub fn judge_generator(&mut self, threads: usize, measured_p99_ms: f64) {
+        let generator = &mut self.generator;
+        let lag = generator.send_lag_p99_ms.max(generator.tick_lag_p99_ms);
+        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms / 2.0;
+        generator.saturated = is_late || generator.cpu_percent > BUSY_MAX_PERCENT * threads as f64;
     }
 
     /// One more figure.
@@ -129,16 +162,6 @@ impl Findings {
             timeline: self.timeline,
         }
     }
-}
-
-fn generator(found: &Found, threads: usize) -> Generator {
-    let lag = |measure| found.meter.latency(measure).quantile_ms(0.99);
-    let (send_lag_p99_ms, tick_lag_p99_ms) = (lag(Measure::SendLag), lag(Measure::TickLag));
-    let cpu_percent = found.generator_cpu_percent;
-    let lag = send_lag_p99_ms.max(tick_lag_p99_ms);
-    let is_most = lag > found.meter.latency(Measure::Delivery).quantile_ms(0.99) / 2.0;
-    let saturated = (lag > LAG_MAX_MS && is_most) || cpu_percent > BUSY_MAX_PERCENT * threads as f64;
-    Generator { saturated, send_lag_p99_ms, tick_lag_p99_ms, cpu_percent }
 }
 
 fn latencies(meter: &super::meter::Meter) -> BTreeMap<LatencyKind, Latency> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::process::Command;
 
-use super::record::Machine;
+use super::record::{Machine, ServerUse};
 
 /// What a process has used until now.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -41,6 +41,58 @@ impl Process {
         let (ticks, pages) = (field(14)? + field(15)?, field(24)?);
         Ok(Use { cpu_seconds: ticks as f64 / ticks_per_second(), memory_bytes: pages * page_bytes() })
     }
+}
+
+impl Process {
+    /// The most memory that it had since it began, or since [`begin_peak`].
+    pub fn peak_bytes(self) -> Option<u64> {
+        let Self::Pid(pid) = self else { return None };
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+    }
+}
+
+/// What each server has used until now, or which one is not there.
+pub fn servers(pids: &[u32]) -> Result<Vec<Use>, (u32, io::Error)> {
+    pids.iter().map(|pid| Process::Pid(*pid).used().map_err(|error| (*pid, error))).collect()
+}
+
+/// What each server has used since then.
+pub fn uses(pids: &[u32], before: &[Use]) -> Vec<ServerUse> {
+    let host = machine().host;
+    let one = |(pid, before): (&u32, &Use)| {
+        let now = Process::Pid(*pid).used().unwrap_or_default();
+        ServerUse {
+            host: host.clone(),
+            pid: *pid,
+            cpu_seconds: (now.cpu_seconds - before.cpu_seconds).max(0.0),
+            memory_before_bytes: before.memory_bytes,
+            memory_peak_bytes: Process::Pid(*pid).peak_bytes().unwrap_or(now.memory_bytes),
+            memory_after_bytes: now.memory_bytes,
+        }
+    };
+    pids.iter().zip(before).map(one).collect()
+}
+
+/// CPU seconds of all servers together, if there are any.
+pub fn cpu(pids: &[u32]) -> Option<f64> {
+    let used = servers(pids).ok().filter(|used| !used.is_empty())?;
+    Some(used.iter().map(|used| used.cpu_seconds).sum())
+}
+
+/// The servers' memory now; from here on the most that they have is counted anew, where the system lets this process do so.
+pub fn begin_peak(pids: &[u32]) -> Option<u64> {
+    for pid in pids {
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").ok()?;
+    }
+    let used = servers(pids).ok().filter(|used| !used.is_empty())?;
+    Some(used.iter().map(|used| used.memory_bytes).sum())
+}
+
+/// The most memory that the servers have had, each by itself.
+pub fn peak(pids: &[u32]) -> Option<u64> {
+    pids.iter().map(|pid| Process::Pid(*pid).peak_bytes()).sum()
 }
 
 #[cfg(target_os = "linux")]

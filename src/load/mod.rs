@@ -4,26 +4,31 @@
 //! The way of one run: options → `scenario` → `plan` → `conductor` → `worker`s with their `person`s (warm-up, load, drain) → `check`
 //! → `findings` → `record`. Deliveries are counted by `coverage` and timed from the moments of `schedule`.
 
+mod agents;
 mod alarm;
 mod check;
 mod client;
 mod conductor;
 mod coverage;
 mod decoded;
+mod ear;
 mod findings;
 mod host;
 pub mod latency;
 pub mod merge;
 mod meter;
+mod mix;
 pub mod options;
 mod person;
 mod plan;
+mod probe;
 pub mod progress;
 pub mod record;
 pub mod scenario;
 mod schedule;
 pub mod table;
 pub mod target;
+mod trace;
 pub mod verdict;
 pub mod words;
 mod worker;

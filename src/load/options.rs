@@ -154,10 +154,17 @@ impl Options {
     }
 }
 
-fn in_words<S: serde::Serializer>(time: &Duration, out: S) -> Result<S::Ok, S::Error> {
+/// A time as people write it.
+pub fn in_words<S: serde::Serializer>(time: &Duration, out: S) -> Result<S::Ok, S::Error> {
     out.collect_str(&humantime::format_duration(*time))
 }
 
+/// A size as people write it.
+pub fn in_bytes<S: serde::Serializer>(size: &bytesize::ByteSize, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_str(size)
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
 fn perhaps_in_words<S: serde::Serializer>(time: &Option<Duration>, out: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => in_words(time, out),

@@ -16,12 +16,11 @@ use super::decoded::{Authors, Decoded, Kind, Latest};
 use super::meter::{Measure, Meter};
 use super::plan::{Made, Plan};
 use super::schedule::{Schedule, nanoseconds};
-use super::target::Protocol;
 use super::writer::EDIT;
 use crate::wire::lib0::{Reader, put_byte_string, put_number};
 
 /// How long a server may take until the document is there.
-const JOIN_PATIENCE: Duration = Duration::from_secs(60);
+const JOIN_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a person waits before coming back.
 const COME_BACK: Duration = Duration::from_millis(100);
 /// Reasons that are kept to be told.
@@ -75,6 +74,8 @@ pub struct Stage {
     pub settled: Cell<usize>,
     /// Rings when that changes.
     pub settling: Notify,
+    /// How long each storm lasted until the last one here was back, in nanoseconds.
+    pub storms: RefCell<Vec<u64>>,
     opening: Arc<Semaphore>,
 }
 
@@ -90,6 +91,7 @@ impl Stage {
             reasons: RefCell::default(),
             settled: Cell::new(0),
             settling: Notify::new(),
+            storms: RefCell::default(),
             opening,
         }
     }
@@ -104,7 +106,7 @@ impl Stage {
         self.settling.notify_one();
     }
 
-    fn reason(&self, text: impl ToString) {
+    fn reason(&self, text: &dyn std::fmt::Display) {
         let mut reasons = self.reasons.borrow_mut();
         let text = text.to_string();
         if reasons.len() < REASONS_MAX && !reasons.contains(&text) {
@@ -144,6 +146,8 @@ pub struct Person {
     /// Until when nothing is read.
     pub reads_again: Cell<Option<Instant>>,
     opening: RefCell<Option<OwnedSemaphorePermit>>,
+    /// In which storm it lost its connection, and when that was.
+    storm: Cell<Option<(usize, Instant)>>,
 }
 
 /// Why a connection is over.
@@ -164,7 +168,7 @@ impl Person {
             index,
             place: index % plan.crowd.clients,
             coverage: RefCell::new(Coverage::new(plan.crowd.writers)),
-            newest_moves: RefCell::new(vec![0; if plan.crowd.cursors > 0.0 { plan.crowd.clients } else { 0 }]),
+            newest_moves: RefCell::new(vec![0; plan.movers()]),
             next_message: Cell::new(0),
             outgoing: RefCell::new(None),
             presence: Cell::new(Presence::Away),
@@ -173,6 +177,7 @@ impl Person {
             moved: Cell::new(0),
             reads_again: Cell::new(None),
             opening: RefCell::new(None),
+            storm: Cell::new(None),
             room,
         }
     }
@@ -276,6 +281,12 @@ impl Person {
         }
     }
 
+    /// Loses its connection in a storm, with everybody else.
+    pub fn be_hit(&self, stage: &Stage, storm: usize, at: Instant) {
+        self.fall(stage);
+        self.storm.set(Some((storm, at)));
+    }
+
     /// The connection is gone without a word.
     pub fn fall(&self, stage: &Stage) {
         self.outgoing.borrow_mut().take();
@@ -289,9 +300,11 @@ impl Person {
 /// Lives through one connection, or through one after the other where people come back.
 pub async fn live(stage: Rc<Stage>, person: Rc<Person>) {
     loop {
-        let permit = Arc::clone(&stage.opening).acquire_owned().await.expect("nobody closes it");
-        person.opening.replace(Some(permit));
         let was_here = person.has_joined();
+        if !was_here {
+            let permit = Arc::clone(&stage.opening).acquire_owned().await.expect("nobody closes it");
+            person.opening.replace(Some(permit));
+        }
         let ended = attend(&stage, &person).await;
         let joined = person.has_joined() && person.presence.get() == Presence::Here;
         person.fall(&stage);
@@ -353,10 +366,18 @@ fn arrive(stage: &Stage, person: &Person, began: Instant) {
         person.announce(&stage.plan, person.moved.get());
     }
     let measure = if joins == 0 { Measure::Join } else { Measure::Reconnect };
+    let storm = person.storm.take();
+    let took = nanoseconds(storm.map_or(began, |(_, hit)| hit).elapsed());
     let mut meter = stage.meter.borrow_mut();
     meter.counts.joined += 1;
-    meter.record(measure, nanoseconds(began.elapsed()));
+    meter.record(measure, took);
     drop(meter);
+    if let Some((number, _)) = storm {
+        let mut storms = stage.storms.borrow_mut();
+        let known = storms.len();
+        storms.resize(known.max(number + 1), 0);
+        storms[number] = storms[number].max(took);
+    }
     if joins == 0 {
         stage.settle();
     }
@@ -385,7 +406,7 @@ fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
         Kind::Asks => answer(person, decoded.body()),
         Kind::Denied => {
             meter.counts.denied += 1;
-            stage.reason(format!("the server refuses: {}", String::from_utf8_lossy(decoded.body())));
+            stage.reason(&format_args!("the server refuses: {}", String::from_utf8_lossy(decoded.body())));
         }
         Kind::Update | Kind::Presence | Kind::Saved | Kind::Nothing => {}
     }
@@ -461,16 +482,4 @@ fn clock_of(vector: &[u8], client: u64) -> Option<u32> {
         }
     }
     None
-}
-
-impl Plan {
-    /// Whether people come back when their connection is gone.
-    pub fn comes_back(&self) -> bool {
-        self.mischief.cuts > 0.0
-    }
-
-    /// Whether a person can be told apart from the others by what the protocol carries.
-    pub fn has_document(&self) -> bool {
-        self.target.protocol != Protocol::Events
-    }
 }

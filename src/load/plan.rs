@@ -27,6 +27,21 @@ pub struct Crowd {
     pub cursors: f64,
 }
 
+/// Agents beside the people of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agents {
+    /// How many say in each room how they are.
+    pub in_room: usize,
+    /// How often a second each does.
+    pub statuses: f64,
+    /// Whether they do on Triproom's JSON sockets, and not as presence like any client.
+    pub over_events: bool,
+    /// How many write a lot at one moment, when measuring begins, each in a room of its own.
+    pub bursting: usize,
+    /// What each of those writes: an update.
+    pub burst: Vec<u8>,
+}
+
 /// What goes wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Mischief {
@@ -36,6 +51,8 @@ pub struct Mischief {
     pub pauses: f64,
     /// How long they do.
     pub pause: Duration,
+    /// How often all connections are cut at once; all come back at once.
+    pub storms: Option<Duration>,
 }
 
 /// A whole run.
@@ -53,6 +70,8 @@ pub struct Plan {
     pub times: Times,
     /// See there.
     pub mischief: Mischief,
+    /// See there.
+    pub agents: Option<Agents>,
     /// Whether people say that they are here.
     pub presence: bool,
     /// Threads of the generator.
@@ -62,6 +81,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether people come back when their connection is gone.
+    pub fn comes_back(&self) -> bool {
+        self.mischief.cuts > 0.0 || self.mischief.storms.is_some()
+    }
+
     /// The name of a room.
     pub fn room(&self, room: usize) -> String {
         format!("load-{}-{room}", self.run)
@@ -91,9 +115,19 @@ impl Plan {
         self.schedules(room, self.crowd.writers, self.crowd.rate, 1)
     }
 
-    /// When the people of a room move their cursors.
+    /// When the people of a room move their cursors, and then when its agents say how they are.
     pub fn moves(&self, room: usize) -> Vec<Schedule> {
-        self.schedules(room, self.crowd.clients, self.crowd.cursors, 2)
+        let mut moves = self.schedules(room, self.crowd.clients, self.crowd.cursors, 2);
+        if let Some(agents) = &self.agents {
+            moves.extend(self.schedules(room, agents.in_room, agents.statuses, 3));
+        }
+        moves
+    }
+
+    /// How many people and agents may say in one room how they are.
+    pub fn movers(&self) -> usize {
+        let agents = self.agents.as_ref().map_or(0, |agents| agents.in_room);
+        if self.crowd.cursors > 0.0 || agents > 0 { self.crowd.clients + agents } else { 0 }
     }
 
     fn schedules(&self, room: usize, count: usize, rate: f64, kind: u64) -> Vec<Schedule> {

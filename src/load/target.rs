@@ -141,6 +141,13 @@ impl Target {
         self.at(node, path)
     }
 
+    /// The JSON socket of a room, on a node of Triproom.
+    pub fn events(&self, room: &str, name: &str, client: usize) -> Address {
+        let mut path = format!("/v1/rooms/{room}/socket?name={name}");
+        push_token(&mut path, self.token.as_deref());
+        self.beside(client, &path)
+    }
+
     /// A path of the node that a client connects to.
     pub fn beside(&self, client: usize, path: &str) -> Address {
         let node = &self.nodes[client % self.nodes.len()];

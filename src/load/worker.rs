@@ -1,7 +1,6 @@
 //! One thread of the generator: its part of the crowd on a runtime of its own, and a pacer that does what is due. Started by
 //! `conductor`, which tells it when a phase begins; it answers by reports. Threads share nothing but how many edits were made.
 
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
@@ -53,7 +52,7 @@ pub enum Report {
     /// Everything has arrived.
     Arrived,
     /// The end: what was measured since the last second, and what is missing.
-    Done(Box<Meter>, Missing, Vec<String>),
+    Done(Box<Meter>, Missing, Notes),
     /// The thread cannot go on.
     Failed(io::Error),
 }
@@ -81,6 +80,27 @@ impl Missing {
         self.hidden += other.hidden;
         self.people += other.people;
         self.joined += other.joined;
+    }
+}
+
+/// What else a thread has to say at the end.
+#[derive(Debug, Clone, Default)]
+pub struct Notes {
+    /// Some of what went wrong, in words.
+    pub reasons: Vec<String>,
+    /// How long each storm lasted until all were back, in nanoseconds.
+    pub storms: Vec<u64>,
+}
+
+impl Notes {
+    /// Adds what another thread has to say: a storm is over when the last one is back, wherever that is.
+    pub fn add(&mut self, other: Self) {
+        self.reasons.extend(other.reasons);
+        let known = self.storms.len();
+        self.storms.resize(known.max(other.storms.len()), 0);
+        for (mine, others) in self.storms.iter_mut().zip(other.storms) {
+            *mine = others.max(*mine);
+        }
     }
 }
 
@@ -123,13 +143,14 @@ enum Duty {
     Look,
     Cut,
     Pause,
+    Storm(usize),
 }
 
 struct Worker {
     orders: Orders,
     stage: Rc<Stage>,
     people: Vec<Rc<Person>>,
-    lives: RefCell<Vec<AbortHandle>>,
+    lives: Vec<AbortHandle>,
     agenda: BinaryHeap<Reverse<(u64, Duty)>>,
     /// Edits and moves that are still to be made.
     to_do: usize,
@@ -151,15 +172,12 @@ impl Worker {
             })
             .collect();
         let random = fastrand::Rng::with_seed(plan.seed ^ orders.number as u64);
-        let lives = RefCell::default();
+        let lives = Vec::new();
         Self { orders, stage, people, lives, agenda: BinaryHeap::new(), to_do: 0, random, has_arrived: false }
     }
 
     async fn run(mut self) -> io::Result<()> {
-        for person in &self.people {
-            let life = tokio::task::spawn_local(live(Rc::clone(&self.stage), Rc::clone(person)));
-            self.lives.borrow_mut().push(life.abort_handle());
-        }
+        self.lives = (0..self.people.len()).map(|index| self.revive(index)).collect();
         while self.stage.settled.get() < self.people.len() {
             self.stage.settling.notified().await;
         }
@@ -229,6 +247,9 @@ impl Worker {
                 self.agenda.push(Reverse((first, duty)));
             }
         }
+        if mischief.storms.is_some() {
+            self.agenda.push(Reverse((nanoseconds(self.orders.plan.times.warm_up), Duty::Storm(0))));
+        }
         if self.to_do == 0 {
             self.tell(Report::Sent);
         }
@@ -278,6 +299,7 @@ impl Worker {
                 self.agenda.push(Reverse((self.stage.now() + LOOK, duty)));
             }
             Duty::Cut | Duty::Pause => self.mischief(moment, duty),
+            Duty::Storm(number) => self.storm(moment, number),
         }
     }
 
@@ -300,10 +322,9 @@ impl Worker {
         let person = &self.people[index];
         let is_cut = duty == Duty::Cut;
         if is_cut && person.is_connected() {
-            self.lives.borrow()[index].abort();
+            self.lives[index].abort();
             person.fall(&self.stage);
-            let life = tokio::task::spawn_local(live(Rc::clone(&self.stage), Rc::clone(person)));
-            self.lives.borrow_mut()[index] = life.abort_handle();
+            self.lives[index] = self.revive(index);
         } else if !is_cut {
             person.reads_again.set(Some(Instant::now() + plan.mischief.pause));
         }
@@ -311,6 +332,24 @@ impl Worker {
         if next < nanoseconds(plan.times.load()) {
             self.agenda.push(Reverse((next, duty)));
         }
+    }
+
+    /// Everybody is cut off at once, and comes back at once.
+    fn storm(&mut self, moment: u64, number: usize) {
+        let now = Instant::now();
+        for (person, life) in self.people.iter().zip(&self.lives) {
+            life.abort();
+            person.be_hit(&self.stage, number, now);
+        }
+        self.lives = (0..self.people.len()).map(|index| self.revive(index)).collect();
+        let next = moment + self.orders.plan.mischief.storms.map_or(u64::MAX / 2, nanoseconds);
+        if next < nanoseconds(self.orders.plan.times.load()) {
+            self.agenda.push(Reverse((next, Duty::Storm(number + 1))));
+        }
+    }
+
+    fn revive(&self, index: usize) -> AbortHandle {
+        tokio::task::spawn_local(live(Rc::clone(&self.stage), Rc::clone(&self.people[index]))).abort_handle()
     }
 
     /// Some time between two things that happen at random, so often a second on all threads together.
@@ -342,14 +381,14 @@ impl Worker {
 
     fn end(self) {
         let missing = self.missing(|schedule| schedule.measured().start);
-        for life in self.lives.take() {
+        for life in &self.lives {
             life.abort();
         }
         for person in &self.people {
             person.leave();
         }
         let meter = self.stage.meter.borrow_mut().take();
-        let reasons = self.stage.reasons.take();
-        self.tell(Report::Done(Box::new(meter), missing, reasons));
+        let notes = Notes { reasons: self.stage.reasons.take(), storms: self.stage.storms.take() };
+        self.tell(Report::Done(Box::new(meter), missing, notes));
     }
 }

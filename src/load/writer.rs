@@ -67,7 +67,7 @@ fn letter(seed: u64, clock: u32) -> u8 {
     b'a' + eight.to_le_bytes()[(clock % 8) as usize] % 26
 }
 
-/// The finalizer of SplitMix64: each bit of what goes in changes half of what comes out.
+/// The finalizer of `SplitMix64`: each bit of what goes in changes half of what comes out.
 pub fn mix(seed: u64) -> u64 {
     let mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -78,14 +78,14 @@ pub fn mix(seed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use yrs::updates::decoder::Decode;
-    use yrs::{ClientID, Doc, GetString, ReadTxn, Text, Transact, Update};
+    use yrs::{Doc, GetString, ReadTxn, Text, Transact, Update};
 
     use super::*;
 
     #[test]
     fn the_bytes_are_those_of_the_library() {
         let writer = Writer::new(1, 2, 3, 4_000_000_000);
-        let doc = Doc::with_client_id(ClientID::new(writer.client));
+        let doc = Doc::with_client_id(writer.client);
         let notes = doc.get_or_insert_text(ROOT);
         for edit in 0..3 {
             let clocks = edit * EDIT..(edit + 1) * EDIT;

@@ -43,13 +43,15 @@ pub fn edit(run: &str, place: usize, number: u32, writer: &Writer, out: &mut Vec
     out.extend_from_slice(text.as_bytes());
 }
 
-/// What an agent's status says: how often it has said one before.
-pub fn status(place: usize, number: u32, out: &mut Vec<u8>) {
-    let text = format!(
-        r#"{{"type":"agent.status","data":{{"state":"executing","progress":0.5,"message":"{}{place} {number}"}}}}"#,
-        STATUS
-    );
-    out.extend_from_slice(text.as_bytes());
+/// What an agent says of how it is, as an event. Statuses are counted from one.
+pub fn status(place: usize, number: u32) -> String {
+    let message = status_message(place, number);
+    format!(r#"{{"type":"agent.status","data":{{"state":"executing","progress":0.5,"message":"{message}"}}}}"#)
+}
+
+/// What stands in it.
+pub fn status_message(place: usize, number: u32) -> String {
+    format!("{STATUS}{place} {number}")
 }
 
 /// What the message of a status begins with.
@@ -94,8 +96,7 @@ mod tests {
         let (piece, letters) = event.edit().expect("an edit");
         assert_eq!(piece, Piece { writer: 3, clocks: 32..48 });
         assert!(writer.wrote(32, &letters));
-        bytes.clear();
-        status(7, 5, &mut bytes);
-        assert_eq!(serde_json::from_slice::<Event<'_>>(&bytes).expect("JSON").status(), Some((7, 5)));
+        let status = status(7, 5);
+        assert_eq!(serde_json::from_str::<Event<'_>>(&status).expect("JSON").status(), Some((7, 5)));
     }
 }

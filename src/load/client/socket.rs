@@ -33,6 +33,9 @@ const UNSENT_MAX: usize = 64 << 20;
 /// How long a connection may take until it is a WebSocket.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a close frame without a code means: 1005.
+const NO_CODE: [u8; 2] = [0x03, 0xed];
+
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
@@ -235,7 +238,7 @@ impl Incoming {
             (PING, true, _) => self.outgoing.send_frame(PONG, frame.payload)?,
             (PONG, true, _) => {}
             (CLOSE, true, _) => {
-                let (code, reason) = frame.payload.split_first_chunk::<2>().unwrap_or((&[0x03, 0xed], &[]));
+                let (code, reason) = frame.payload.split_first_chunk::<2>().unwrap_or((&NO_CODE, &[]));
                 let reason = String::from_utf8_lossy(reason).into_owned();
                 return Err(Closed::ByServer { code: u16::from_be_bytes(*code), reason });
             }
@@ -359,11 +362,11 @@ fn encode(opcode: u8, payload: &[u8], mask: u32, out: &mut Vec<u8>) {
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ ..126), _) => out.push(0x80 | length),
         (_, Ok(length)) => {
-            out.push(0x80 | 126);
+            out.push(0xfe);
             out.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            out.push(0x80 | 127);
+            out.push(0xff);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }

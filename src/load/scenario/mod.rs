@@ -1,6 +1,15 @@
 //! The scenarios, one file each: what it is, its knobs, its plan, its figures. Called by `load::run`.
 
+pub mod agents;
+pub mod chaos;
 pub mod fanout;
+pub mod idle;
+pub mod join;
+pub mod replay;
+pub mod saturate;
+pub mod soak;
+pub mod storm;
+pub mod trip;
 
 use super::conductor::RunError;
 use super::findings::Findings;
