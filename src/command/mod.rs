@@ -2,6 +2,7 @@
 //! script wants to read goes to the first, what a person wants to know to the second.
 
 pub mod key;
+pub mod load_records;
 pub mod migrate;
 pub mod room;
 mod table;
