@@ -86,14 +86,14 @@ fn best(records: &[Record], column: &Column) -> Option<f64> {
 fn table(records: &[Record]) -> Markup {
     let columns = COLUMNS.iter().filter(|(_, _, figure, _)| records.iter().any(|record| figure(record).is_some()));
     let columns = columns.map(|column| (column, best(records, column))).collect::<Vec<_>>();
-    let extra =
-        records.iter().flat_map(|record| &record.figures).map(|figure| figure.name.as_str()).collect::<BTreeSet<_>>();
+    let extra = records.iter().flat_map(|record| &record.figures).map(|figure| (&figure.name, &figure.unit));
+    let extra = extra.collect::<BTreeSet<_>>();
     html! {
         div.wide { table {
             thead { tr {
                 th { "run" } th { "scenario" } th { "verdict" }
                 @for ((name, ..), _) in &columns { th { (name) } }
-                @for name in &extra { th { (name) } }
+                @for (name, unit) in &extra { th { (name) ", " (unit) } }
             } }
             tbody { @for (place, record) in records.iter().enumerate() {
                 tr {
@@ -106,9 +106,9 @@ fn table(records: &[Record]) -> Markup {
                             None => td { "–" },
                         }
                     }
-                    @for name in &extra {
-                        td { @match record.figures.iter().find(|figure| figure.name == **name) {
-                            Some(figure) => { (number(figure.value)) " " (figure.unit) },
+                    @for of in &extra {
+                        td { @match record.figures.iter().find(|figure| (&figure.name, &figure.unit) == *of) {
+                            Some(figure) => { (number(figure.value)) },
                             None => "–",
                         } }
                     }

@@ -92,12 +92,14 @@ fn tiles(record: &Record) -> Markup {
     if let Some(memory) = record.servers.iter().map(|server| server.memory_peak_bytes).max() {
         tiles.push((bytes(memory as f64), "peak memory".to_owned()));
     }
-    tiles.extend(
-        record.figures.iter().map(|figure| (format!("{} {}", number(figure.value), figure.unit), figure.name.clone())),
-    );
     html! {
-        @if !tiles.is_empty() {
-            ul.tiles { @for (value, name) in tiles { li { b { (value) } span { (name) } } } }
+        @if !tiles.is_empty() || !record.figures.is_empty() {
+            ul.tiles {
+                @for (value, name) in tiles { li { b { (value) } span { (name) } } }
+                @for figure in &record.figures {
+                    li { b { (number(figure.value)) " " small { (figure.unit) } } span { (figure.name) } }
+                }
+            }
         }
     }
 }
