@@ -14,6 +14,7 @@ use triproom::command::migrate::{self, MigrateCommand};
 use triproom::command::room::{self, RoomCommand};
 use triproom::command::token::{self, TokenCommand};
 use triproom::config::Config;
+use triproom::load::scenario_file;
 use triproom::server::{ServeError, Server, listen};
 use triproom::telemetry;
 
@@ -50,7 +51,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match scenario_file::expand(std::env::args_os()) {
+        Ok(arguments) => Arguments::parse_from(arguments),
+        Err(error) => return failed(&error),
+    };
     let done = match arguments.command {
         None => on_large_stack(|| serve(arguments.config)),
         Some(Command::Serve(config)) => on_large_stack(|| serve(*config)),
@@ -64,8 +68,8 @@ fn main() -> ExitCode {
         Some(Command::Migrate(command)) => {
             run(migrate::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
         }
-        Some(Command::Load(command)) => match load::run(*command) {
-            Ok(code) => return code,
+        Some(Command::Load(command)) => match load::run(*command, &mut io::stdout(), &mut io::stderr()) {
+            Ok(code) => return ExitCode::from(code),
             Err(error) => Err(error.to_string()),
         },
         Some(Command::Token(command)) => {
@@ -74,11 +78,13 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "triproom: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "triproom: {error}");
+    ExitCode::FAILURE
 }
 
 /// The main thread's stack is not ours to choose.

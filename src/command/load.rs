@@ -2,13 +2,13 @@
 //! It must never connect to anything but what was named.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::load_records::{self, RecordsCommand, RecordsError};
 use crate::load::options::Options;
 use crate::load::progress::Progress;
-use crate::load::record::{JsonPlace, Record};
+use crate::load::record::{JsonPlace, RecordError};
 use crate::load::scenario::agents::Agents;
 use crate::load::scenario::chaos::Chaos;
 use crate::load::scenario::fanout::Fanout;
@@ -20,7 +20,7 @@ use crate::load::scenario::soak::Soak;
 use crate::load::scenario::storm::Storm;
 use crate::load::scenario::trip::Trip;
 use crate::load::scenario::{LoadError, Scenario};
-use crate::load::{run as run_scenario, table};
+use crate::load::{report, run as run_scenario, table};
 
 /// What is done to the server.
 #[derive(Debug, Clone, Subcommand)]
@@ -46,6 +46,9 @@ pub enum LoadCommand {
     Chaos(Box<Run<Chaos>>),
     /// A crowd for hours, watching what grows
     Soak(Box<Run<Soak>>),
+    /// What is done with recorded runs.
+    #[command(flatten)]
+    Records(RecordsCommand),
 }
 
 const EXIT_CODES: &str = "\
@@ -66,23 +69,41 @@ pub struct Run<S: Args> {
     options: Options,
 }
 
-/// Does it; the exit code says what came of it.
-pub fn run(command: LoadCommand) -> Result<ExitCode, LoadError> {
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadCommandError {
+    /// See there.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// See there.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// See there.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The table cannot be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does it, and says what to exit with. Tables go to `out`.
+pub fn run(command: LoadCommand, out: &mut impl Write, notes: &mut impl Write) -> Result<u8, LoadCommandError> {
     match command {
-        LoadCommand::Fanout(run) => load(&run),
-        LoadCommand::Saturate(run) => load(&run),
-        LoadCommand::Idle(run) => load(&run),
-        LoadCommand::Join(run) => load(&run),
-        LoadCommand::Storm(run) => load(&run),
-        LoadCommand::Trip(run) => load(&run),
-        LoadCommand::Replay(run) => load(&run),
-        LoadCommand::Agents(run) => load(&run),
-        LoadCommand::Chaos(run) => load(&run),
-        LoadCommand::Soak(run) => load(&run),
+        LoadCommand::Fanout(run) => load(&run, out),
+        LoadCommand::Saturate(run) => load(&run, out),
+        LoadCommand::Idle(run) => load(&run, out),
+        LoadCommand::Join(run) => load(&run, out),
+        LoadCommand::Storm(run) => load(&run, out),
+        LoadCommand::Trip(run) => load(&run, out),
+        LoadCommand::Replay(run) => load(&run, out),
+        LoadCommand::Agents(run) => load(&run, out),
+        LoadCommand::Chaos(run) => load(&run, out),
+        LoadCommand::Soak(run) => load(&run, out),
+        LoadCommand::Records(command) => Ok(load_records::run(command, out, notes)?),
     }
 }
 
-fn load<S: Scenario + Args>(run: &Run<S>) -> Result<ExitCode, LoadError> {
+fn load<S: Scenario + Args>(run: &Run<S>, out: &mut impl Write) -> Result<u8, LoadCommandError> {
     let options = &run.options;
     let mut progress = if options.quiet { Progress::silent() } else { Progress::on_standard_error() };
     let record = run_scenario(&run.scenario, options, &mut progress);
@@ -91,14 +112,11 @@ fn load<S: Scenario + Args>(run: &Run<S>) -> Result<ExitCode, LoadError> {
     if let Some(place) = &options.json {
         place.append(&record)?;
     }
-    if !options.quiet && options.json != Some(JsonPlace::Output) {
-        show(&record);
+    if let Some(path) = &options.report {
+        report::write(std::slice::from_ref(&record), path)?;
     }
-    Ok(ExitCode::from(record.verdict.outcome().exit_code()))
-}
-
-/// Whoever closed standard output does not want to read it.
-fn show(record: &Record) {
-    let mut out = io::stdout().lock();
-    let _ = table::write(record, &mut out).and_then(|()| out.flush());
+    if !options.quiet && options.json != Some(JsonPlace::Output) {
+        table::write(&record, out)?;
+    }
+    Ok(record.verdict.outcome().exit_code())
 }

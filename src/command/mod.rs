@@ -3,6 +3,7 @@
 
 pub mod key;
 pub mod load;
+pub mod load_records;
 pub mod migrate;
 pub mod room;
 mod table;

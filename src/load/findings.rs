@@ -20,6 +20,10 @@ const LAG_MAX_MS: f64 = 5.0;
 /// Busier than this and a thread has no time to hear in time.
 const BUSY_MAX_PERCENT: f64 = 90.0;
 
+/// What a run is about: the first of these that it has. That people joined is no more than how it began, most often.
+const MAIN: [LatencyKind; 5] =
+    [LatencyKind::Delivery, LatencyKind::Status, LatencyKind::Reconnect, LatencyKind::Saved, LatencyKind::Join];
+
 /// What one scenario has found.
 #[derive(Debug, Clone)]
 pub struct Findings {
@@ -35,6 +39,8 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// What was waited for, and how long.
     pub latencies: BTreeMap<LatencyKind, Latency>,
+    /// What the scenario is about, if that is not the first of [`MAIN`] that it has.
+    pub main: Option<LatencyKind>,
     /// See there.
     pub servers: Vec<ServerUse>,
     /// See there.
@@ -55,6 +61,7 @@ impl Findings {
             generator: Generator::default(),
             notes: Vec::new(),
             latencies: BTreeMap::new(),
+            main: None,
             servers: Vec::new(),
             figures: Vec::new(),
             steps: Vec::new(),
@@ -100,7 +107,6 @@ impl Findings {
             notes.push(format!("the server refused {} times what it was told", count(counts.denied)));
         }
         let latencies = latencies(&found.meter);
-        let main = latencies.values().next().map_or(0.0, |latency| latency.quantile_ms(0.99));
         let mut findings = Self {
             started_at: found.started_at,
             seconds: found.seconds,
@@ -108,13 +114,21 @@ impl Findings {
             generator,
             notes,
             latencies,
+            main: None,
             servers: found.servers,
             figures: Vec::new(),
             steps: Vec::new(),
             timeline: found.timeline,
         };
+        let main = findings.main_p99_ms().unwrap_or(0.0);
         findings.judge_generator(plan.threads, main);
         findings
+    }
+
+    /// What 99 % of what the scenario is about did not exceed.
+    fn main_p99_ms(&self) -> Option<f64> {
+        let mut kinds = self.main.into_iter().chain(MAIN);
+        kinds.find_map(|kind| self.latencies.get(&kind)).map(|latency| latency.quantile_ms(0.99))
     }
 
     /// Whether the generator was too slow for what it measured, of which 99 % took no longer than this.
@@ -132,11 +146,8 @@ impl Findings {
 
     /// As it is kept.
     pub fn record(self, scenario: &str, parameters: Map<String, Value>, options: &Options) -> Record {
-        let main = self.latencies.values().next();
-        let bound = options.p99_below.map(|below| Bound {
-            p99_below_ms: below.as_secs_f64() * 1_000.0,
-            p99_ms: main.map(|latency| latency.quantile_ms(0.99)),
-        });
+        let p99_ms = self.main_p99_ms();
+        let bound = options.p99_below.map(|below| Bound { p99_below_ms: below.as_secs_f64() * 1_000.0, p99_ms });
         let protocol = serde_json::to_value(options.protocol).expect("a word is JSON");
         let path = options.path.clone().unwrap_or_else(|| options.protocol.usual_path().to_owned());
         Record {

@@ -21,7 +21,7 @@ const DIGITS: u8 = 3;
 /// The text of a histogram in a record; one of ours is a few kilobytes.
 const HISTOGRAM_TEXT_LIMIT: usize = 1 << 20;
 
-/// What was waited for. The first one that a run has is the one that `--p99-below` is about.
+/// What was waited for, in the order of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LatencyKind {

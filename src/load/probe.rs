@@ -75,8 +75,6 @@ pub struct Brought {
     pub updates: Vec<Vec<u8>>,
     /// Whether the answer to the client's first question was there.
     pub has_state: bool,
-    /// How often something was said to be on disk.
-    pub saved: u32,
 }
 
 impl Probe {
@@ -116,8 +114,7 @@ impl Probe {
                 }
                 Ok(Heard::Update(update)) => brought.updates.push(update.to_vec()),
                 Ok(Heard::Denied(reason)) => failed = Some(ProbeError::Denied(reason.to_owned())),
-                Ok(Heard::Saved) => brought.saved += 1,
-                Ok(Heard::Presence(_) | Heard::Event(_) | Heard::Nothing) => {}
+                Ok(Heard::Presence(_) | Heard::Event(_) | Heard::Saved | Heard::Nothing) => {}
                 Err(error) => failed = Some(ProbeError::Unreadable(error.to_string())),
             }
         });

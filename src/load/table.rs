@@ -6,6 +6,9 @@ use std::io::{self, Write};
 use super::record::{Latency, Record, Step};
 use super::words::{bytes, count, many, milliseconds, number, plain};
 
+/// How wide labels are.
+const LABEL: usize = 13;
+
 /// Writes one run.
 pub fn write(record: &Record, out: &mut impl Write) -> io::Result<()> {
     title(record, out)?;
@@ -54,14 +57,15 @@ fn dash() -> String {
 fn title(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let urls = record.target.urls.iter().map(|url| plain(url)).collect::<Vec<_>>().join(", ");
     let (protocol, path) = (plain(&record.target.protocol), plain(&record.target.path));
-    writeln!(out, "{} · {} · {urls} ({protocol}, {path})", plain(&record.name), plain(&record.scenario))
+    let name = if record.name == record.scenario { String::new() } else { format!("{} · ", plain(&record.name)) };
+    writeln!(out, "{name}{} · {urls} ({protocol}, {path})", plain(&record.scenario))
 }
 
 fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let verdict = &record.verdict;
     let tally = &verdict.tally;
     writeln!(out, "\n{}: {}\n", verdict.outcome().word().to_uppercase(), verdict.outcome().sentence())?;
-    let mut line = |label: &str, text: String| writeln!(out, "  {label:<13} {text}");
+    let mut line = |label: &str, text: String| writeln!(out, "  {label:<LABEL$} {text}");
     line("lost", format!("{} of {}", count(tally.lost), many(tally.expected_deliveries, "delivery", "deliveries")))?;
     let same = tally.rooms_checked.saturating_sub(tally.rooms_diverged);
     line("converged", format!("{} of {}", count(same), many(tally.rooms_checked, "room", "rooms")))?;
@@ -107,33 +111,33 @@ fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
 
 fn rates(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let tally = &record.verdict.tally;
-    let mut line = |label: &str, text: String| writeln!(out, "  {label:<13} {text}");
-    line("measured", format!("{} s", number(record.seconds)))?;
-    let a_second = |number_of: u64| number(number_of as f64 / record.seconds.max(f64::MIN_POSITIVE));
+    let mut lines = vec![("measured".to_owned(), format!("{} s", number(record.seconds)))];
+    let mut line = |label: &str, text: String| lines.push((label.to_owned(), text));
+    let a_second = |number_of: f64| number_of / record.seconds.max(f64::MIN_POSITIVE);
     if tally.sent > 0 {
-        line("sent", format!("{}, {}/s", many(tally.sent, "update", "updates"), a_second(tally.sent)))?;
+        let rate = number(a_second(tally.sent as f64));
+        line("sent", format!("{}, {rate}/s", many(tally.sent, "update", "updates")));
     }
     if tally.deliveries > 0 {
-        let bytes_in = record.timeline.iter().map(|second| second.bytes_in as f64).sum::<f64>();
-        let bytes_in = bytes(bytes_in / record.seconds.max(f64::MIN_POSITIVE));
-        line("delivered", format!("{}, {}/s, {bytes_in}/s", count(tally.deliveries), a_second(tally.deliveries)))?;
+        let bytes_in = bytes(a_second(record.timeline.iter().map(|second| second.bytes_in as f64).sum()));
+        let rate = number(record.deliveries_per_second());
+        line("delivered", format!("{}, {rate}/s, {bytes_in}/s", count(tally.deliveries)));
     }
     for server in &record.servers {
-        let percent = 100.0 * server.cpu_seconds / record.seconds.max(f64::MIN_POSITIVE);
         let memory = [server.memory_before_bytes, server.memory_after_bytes, server.memory_peak_bytes];
         let [before, after, peak] = memory.map(|size| bytes(size as f64));
-        let cpu = number(server.cpu_seconds);
-        line("server", format!("pid {}: CPU {cpu} s ({percent:.0} % of a core)", server.pid))?;
-        line("", format!("memory {before} before, {after} after, {peak} at most"))?;
+        let (cpu, percent) = (number(server.cpu_seconds), 100.0 * a_second(server.cpu_seconds));
+        line("server", format!("pid {}: CPU {cpu} s ({percent:.0} % of a core)", server.pid));
+        line("", format!("memory {before} before, {after} after, {peak} at most"));
     }
     if let Some(cpu) = record.cpu_per_delivery_us() {
-        line("CPU", format!("{} µs a delivery", number(cpu)))?;
+        line("CPU", format!("{} µs a delivery", number(cpu)));
     }
     for figure in &record.figures {
-        let (name, unit) = (plain(&figure.name), plain(&figure.unit));
-        writeln!(out, "  {name:<13} {} {unit}", number(figure.value))?;
+        line(&plain(&figure.name), format!("{} {}", number(figure.value), plain(&figure.unit)));
     }
-    Ok(())
+    let width = lines.iter().map(|(label, _)| label.chars().count()).fold(LABEL, usize::max);
+    lines.iter().try_for_each(|(label, text)| writeln!(out, "  {label:<width$} {text}"))
 }
 
 fn latencies(record: &Record, out: &mut impl Write) -> io::Result<()> {

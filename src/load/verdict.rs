@@ -123,6 +123,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// From the best to the worst.
+    pub const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::BoundMissed,
+        Self::Saturated,
+        Self::Disconnected,
+        Self::Reordered,
+        Self::Doubled,
+        Self::Corrupt,
+        Self::Lost,
+        Self::Diverged,
+    ];
+
     /// What the process exits with.
     pub fn exit_code(self) -> u8 {
         match self {

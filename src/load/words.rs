@@ -50,6 +50,13 @@ pub fn bytes(value: f64) -> String {
     if unit == 0 { format!("{value:.0} B") } else { format!("{} {}", number(value), units[unit]) }
 }
 
+/// As an axis says it: `0.500 ms` is `0.5 ms`, `50.0 %` is `50 %`.
+pub fn without_zeros(said: &str) -> String {
+    let (number, unit) = said.split_at(said.find(' ').unwrap_or(said.len()));
+    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    format!("{number}{unit}")
+}
+
 /// `1 room`, `2 rooms`
 pub fn many(number: u64, one: &str, several: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { several })
@@ -84,6 +91,8 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([12.0, 999.6, 1_234_567.0].map(bytes), ["12 B", "1.00 kB", "1.23 MB"]);
         assert_eq!([0.4, 999.0, 1200.0].map(milliseconds), ["0.400 ms", "999 ms", "1.20 s"]);
+        let axis = ["0.500 ms", "50.0 %", "100 ms", "5,000", "0 B"].map(without_zeros);
+        assert_eq!(axis, ["0.5 ms", "50 %", "100 ms", "5,000", "0 B"]);
     }
 
     #[test]

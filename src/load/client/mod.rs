@@ -4,6 +4,7 @@
 pub mod events;
 mod hocuspocus;
 pub mod socket;
+mod stream;
 mod yjs;
 mod ysweet;
 

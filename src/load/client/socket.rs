@@ -20,6 +20,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::stream;
 use crate::load::target::Address;
 
 /// How much is read from a socket at once.
@@ -117,8 +118,7 @@ pub async fn connect(address: &Address) -> Result<(Incoming, Rc<Outgoing>), Conn
 }
 
 async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectError> {
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
-    stream.set_nodelay(true)?;
+    let stream = stream::open(address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection.with_upgrades());
     let key = generate_key();

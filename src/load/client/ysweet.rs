@@ -6,9 +6,9 @@ use hyper::Request;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use super::socket::ConnectError;
+use super::stream;
 use crate::load::target::{Address, Target};
 
 /// The most that an answer may have.
@@ -36,7 +36,7 @@ pub(super) async fn locate(target: &Target, room: &str, client: usize) -> Result
 }
 
 async fn post(address: &Address, body: String) -> Result<Bytes, ConnectError> {
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    let stream = stream::open(address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let mut request =

@@ -11,6 +11,7 @@ use super::{LoadError, Scenario, Session};
 use crate::config::at_least_a_second;
 use crate::load::conductor;
 use crate::load::findings::Findings;
+use crate::load::latency::LatencyKind;
 use crate::load::options::{Options, OptionsError, in_words};
 use crate::load::plan::{Crowd, Mischief, Plan};
 
@@ -50,6 +51,7 @@ impl Scenario for Storm {
         let found = conductor::conduct(&plan, &options.pid, session.progress)?;
         let mut storms: Vec<f64> = found.notes.storms.iter().map(|storm| *storm as f64 / 1e6).collect();
         let mut findings = Findings::of(found, &plan);
+        findings.main = Some(LatencyKind::Reconnect);
         storms.sort_by(f64::total_cmp);
         if let (Some(median), Some(worst)) = (storms.get(storms.len() / 2), storms.last()) {
             findings.figure("all back", *median, "ms, median of the storms");
