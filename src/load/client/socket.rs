@@ -14,7 +14,7 @@ use http_body_util::Empty;
 use hyper::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -33,6 +33,8 @@ const MESSAGE_MAX: usize = 256 << 20;
 const UNSENT_MAX: usize = 64 << 20;
 /// How long a connection may take until it is a WebSocket.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+const NO_CLOSE_FRAME: &str = "it ended without a close frame";
 
 /// What a close frame without a code means: 1005.
 const NO_CODE: [u8; 2] = [0x03, 0xed];
@@ -147,6 +149,7 @@ async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectE
     let incoming = Incoming {
         half: read,
         partial: parts.read_buf.to_vec(),
+        big: None,
         is_ahead: true,
         fragments: None,
         outgoing: Rc::clone(&outgoing),
@@ -160,6 +163,8 @@ pub struct Incoming {
     half: OwnedReadHalf,
     /// The start of a frame whose end has not come.
     partial: Vec<u8>,
+    /// How long that frame is, if it is a big one: then it is read straight to where it stays.
+    big: Option<usize>,
     /// Whether whole frames may wait in `partial`: a server may speak in the segment that answers the upgrade.
     is_ahead: bool,
     /// The pieces so far of a message in several frames, and its opcode.
@@ -176,13 +181,16 @@ impl Incoming {
             self.frames(&ahead, &mut each)?;
             return Ok(ahead.len());
         }
+        if let Some(length) = self.big {
+            return self.read_big(length, each).await;
+        }
         std::future::poll_fn(|context| {
             READ_BUFFER.with_borrow_mut(|buffer| {
                 let mut target = ReadBuf::new(buffer);
                 ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
                 let read = target.filled();
                 if read.is_empty() {
-                    return Poll::Ready(Err(Closed::Broken("it ended without a close frame".to_owned())));
+                    return Poll::Ready(Err(Closed::Broken(NO_CLOSE_FRAME.to_owned())));
                 }
                 if self.partial.is_empty() {
                     self.frames(read, &mut each)?;
@@ -197,10 +205,24 @@ impl Incoming {
         .await
     }
 
-    /// Goes on with what was kept. A big message comes in many pieces: it stays in one buffer until it is whole.
+    async fn read_big(&mut self, length: usize, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
+        let read = self.half.read_buf(&mut self.partial).await?;
+        if read == 0 {
+            return Err(Closed::Broken(NO_CLOSE_FRAME.to_owned()));
+        }
+        if self.partial.len() >= length {
+            self.big = None;
+            let whole = std::mem::take(&mut self.partial);
+            self.frames(&whole, &mut each)?;
+        }
+        Ok(read)
+    }
+
+    /// Goes on with what was kept.
     fn resume(&mut self, whole: Vec<u8>, each: &mut impl FnMut(Message<'_>)) -> Result<(), Closed> {
         if Frame::read(&whole)?.is_none() {
             self.partial = whole;
+            self.expect_big();
             return Ok(());
         }
         self.frames(&whole, each)?;
@@ -217,7 +239,17 @@ impl Incoming {
             self.frame(&frame, each)?;
         }
         self.partial.extend_from_slice(bytes);
+        self.expect_big();
         Ok(())
+    }
+
+    /// Makes room for the frame that has begun, if it is a big one.
+    fn expect_big(&mut self) {
+        let end = Frame::length(&self.partial).ok().flatten();
+        self.big = end.filter(|end| *end > KEPT_BYTES);
+        if let Some(end) = self.big {
+            self.partial.reserve_exact(end - self.partial.len());
+        }
     }
 
     fn frame(&mut self, frame: &Frame<'_>, each: &mut impl FnMut(Message<'_>)) -> Result<(), Closed> {
@@ -260,6 +292,18 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The frame that `bytes` begin with, if it is whole.
     fn read(bytes: &'a [u8]) -> Result<Option<Self>, Closed> {
+        let Some((start, end)) = Self::edges(bytes)? else { return Ok(None) };
+        let Some(payload) = bytes.get(start..end) else { return Ok(None) };
+        Ok(Some(Self { opcode: bytes[0] & 0x0f, is_final: bytes[0] & 0x80 != 0, payload, end }))
+    }
+
+    /// How long the frame is that `bytes` begin with, if its header is whole.
+    fn length(bytes: &[u8]) -> Result<Option<usize>, Closed> {
+        Ok(Self::edges(bytes)?.map(|(_, end)| end))
+    }
+
+    /// Where its payload begins and ends.
+    fn edges(bytes: &[u8]) -> Result<Option<(usize, usize)>, Closed> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         if first & 0x70 != 0 || second & 0x80 != 0 {
             return Err(Closed::Malformed("a frame is compressed or masked"));
@@ -276,9 +320,7 @@ impl<'a> Frame<'a> {
             length => (u64::from(length), 2),
         };
         let length = usize::try_from(length).ok().filter(|length| *length <= MESSAGE_MAX);
-        let end = start + length.ok_or(Closed::Malformed("a frame is too long"))?;
-        let Some(payload) = bytes.get(start..end) else { return Ok(None) };
-        Ok(Some(Self { opcode: first & 0x0f, is_final: first & 0x80 != 0, payload, end }))
+        Ok(Some((start, start + length.ok_or(Closed::Malformed("a frame is too long"))?)))
     }
 }
 
