@@ -61,7 +61,7 @@ impl EventsWanted {
 
     /// What the log is asked for.
     pub fn query(&self) -> EventQuery {
-        EventQuery { span: self.span, kinds: self.kinds.clone(), limit: self.limit }
+        EventQuery { span: self.span, kinds: self.kinds.clone(), origin: None, limit: self.limit }
     }
 
     /// Behind which event a stream goes on; nothing: with what comes.

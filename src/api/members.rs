@@ -21,7 +21,9 @@ use super::query::{Page, Query};
 use super::schema::{MemberView, PageOf, RoleName};
 use super::{address, body};
 use crate::access::Action;
+use crate::room::event::RoleChanged;
 use crate::room::principal::{PRINCIPAL_NAME_MAX, PrincipalId};
+use crate::room::role::Role;
 use crate::store::directory::Roster;
 
 /// A new member.
@@ -107,6 +109,7 @@ pub async fn add(room: InRoom, once: Once, query: Query, request: Request) -> Re
     let name = new.name.map(|name| name[..name.floor_char_boundary(PRINCIPAL_NAME_MAX)].to_owned());
     once.run(async {
         let member = room.api().access().add_member(&room.pass, who.clone(), name, role).await?;
+        note_role(&room, &who, None, Some(role)).await;
         let location = [(header::LOCATION, address::of_member(room.pass.room(), who.as_str()))];
         Ok((StatusCode::CREATED, location, axum::Json(MemberView::new(&who, &member))).into_response())
     })
@@ -128,9 +131,12 @@ pub async fn add(room: InRoom, once: Once, query: Query, request: Request) -> Re
 pub async fn change(room: InRoom, Subject(who): Subject, query: Query, request: Request) -> Result<Response, Problem> {
     query.finish()?;
     let change: MemberChange = body::json(request, room.api().options().request_bytes).await?;
-    find(&room, &who).await?;
+    let before = role_in(&*find(&room, &who).await?, &who);
     let RoleName(role) = change.role;
     let member = room.api().access().change_member(&room.pass, &who, role).await?;
+    if before != Some(role) {
+        note_role(&room, &who, before, Some(role)).await;
+    }
     Ok(axum::Json(MemberView::new(&who, &member)).into_response())
 }
 
@@ -144,9 +150,28 @@ pub async fn change(room: InRoom, Subject(who): Subject, query: Query, request: 
 )]
 pub async fn remove(room: InRoom, Subject(who): Subject, query: Query) -> Result<StatusCode, Problem> {
     query.finish()?;
-    find(&room, &who).await?;
+    let before = role_in(&*find(&room, &who).await?, &who);
     room.api().access().remove_member(&room.pass, &who).await?;
+    note_role(&room, &who, before, None).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn role_in(roster: &Roster, who: &PrincipalId) -> Option<Role> {
+    roster.members.get(who).map(|member| member.role)
+}
+
+/// Tells the room. The roster is what counts, so that it was not told is no reason to say that nothing was done.
+async fn note_role(room: &InRoom, who: &PrincipalId, before: Option<Role>, role: Option<Role>) {
+    let changed =
+        RoleChanged { member: who.as_str().to_owned(), role: role.map(Role::as_str), before: before.map(Role::as_str) };
+    let by = Arc::new(room.pass.principal().clone());
+    let noted = match room.api().hub().visit(room.pass.room()) {
+        Ok(visit) => visit.note_role(by, changed).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(room = %room.pass.room().for_log(), error, "a change of a role was not noted in the room");
+    }
 }
 
 /// The roster with this member in it.

@@ -147,7 +147,7 @@ impl Follower {
 
 /// Reads a page, however long the store takes.
 async fn read(store: Store, room: RoomId, after: EventSeq) -> EventPage {
-    let wanted = EventQuery { span: EventSpan::After(after), kinds: Vec::new(), limit: PAGE };
+    let wanted = EventQuery { span: EventSpan::After(after), kinds: Vec::new(), origin: None, limit: PAGE };
     loop {
         match store.events(&room, wanted.clone()).await {
             Ok(page) => return page,

@@ -76,7 +76,7 @@ impl Visit {
 
     async fn page(&self, span: EventSpan, kinds: &[&str], limit: NonZeroU16) -> Result<Vec<StoredEvent>, VisitError> {
         let kinds = kinds.iter().map(|kind| EventKind::parse(kind).expect("the name of an event is short")).collect();
-        let page = self.events(EventQuery { span, kinds, limit }).await;
+        let page = self.events(EventQuery { span, kinds, origin: None, limit }).await;
         Ok(page.map_err(|_| VisitError::Failed)?.events)
     }
 

@@ -38,7 +38,8 @@ impl Visit {
         let (mut records, mut bytes) = (Records::new(), 0);
         let (mut before, mut floor) = (EventSeq::MAX, EventSeq::default());
         loop {
-            let query = EventQuery { span: EventSpan::Before(before), kinds: vec![run.kind()], limit: PAGE };
+            let query =
+                EventQuery { span: EventSpan::Before(before), kinds: vec![run.kind()], origin: None, limit: PAGE };
             let page = self.events(query).await.map_err(|_| VisitError::Failed)?.events;
             let oldest = page.first().map(|event| event.seq);
             let is_last = page.len() < usize::from(PAGE.get());

@@ -1,6 +1,7 @@
 //! A room for those who have no connection: it is read and changed through its mailbox, as everything in it is.
 //! Used by `api` and `session`. A visit holds a lease, so the room stays while it lasts; it must never outlive its request.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,11 +13,12 @@ use super::lane::{HEAVY_BYTES, Lane};
 use super::mail::Mail;
 use super::registry::{Lease, RoomFailed};
 use super::{EnterError, Hub};
-use crate::room::event::Fault;
 use crate::room::event::post::{AgentOutput, Post};
 use crate::room::event::status::AgentStatus;
+use crate::room::event::{Added, Fault, RoleChanged};
 use crate::room::id::RoomId;
 use crate::room::kept::EventSeq;
+use crate::room::once::{Once, Outcome};
 use crate::room::patch::{Patch, Preview};
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::request::{Answer, Ask, RequestRefusal, RoomView};
@@ -24,7 +26,7 @@ use crate::room::role::Writes;
 use crate::room::trip::warnings::Warning;
 use crate::room::update::CheckedUpdate;
 use crate::room::version::Version;
-use crate::store::{EventPage, EventQuery, StoreError};
+use crate::store::{EventPage, EventQuery, EventSpan, StoreError};
 use crate::wire::lib0::Malformed;
 
 /// See the module.
@@ -100,7 +102,43 @@ impl Visit {
         patch: Patch,
         if_match: Option<Version>,
     ) -> Result<Version, VisitError> {
-        self.change(Ask::Patch { by, writes, patch: Box::new(patch), if_match }, 0).await
+        self.change(Ask::Patch { by, writes, patch: Box::new(patch), if_match, once: None }, 0).await
+    }
+
+    /// The same, unless it was done before, by whichever node; then this is what came of it. The ids are of what it added.
+    pub async fn patch_once(
+        &self,
+        by: Arc<Principal>,
+        writes: Writes,
+        patch: Patch,
+        if_match: Option<Version>,
+        once: Once,
+    ) -> Result<(String, Vec<Added>), VisitError> {
+        let wanted = EventQuery {
+            span: EventSpan::Before(EventSeq::MAX),
+            kinds: Vec::new(),
+            origin: Some(once.origin),
+            limit: NonZeroU16::MIN,
+        };
+        let known = self.events(wanted).await.map_err(|_| VisitError::Failed)?.events.pop();
+        if let Some(outcome) = known.and_then(|event| Outcome::read(&event.body)) {
+            let Outcome { version, added, .. } = once.is_done(outcome)?;
+            return Ok((version, added));
+        }
+        let added = Added::of(&patch);
+        match self.ask(Ask::Patch { by, writes, patch: Box::new(patch), if_match, once: Some(once) }, 0).await? {
+            Answer::Saved(version) => Ok((version.to_string(), added)),
+            Answer::DoneBefore(Outcome { version, added, .. }) => Ok((version, added)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Notes that somebody's role was changed by `by`; done when that is durable and everybody is told.
+    pub async fn note_role(&self, by: Arc<Principal>, changed: RoleChanged) -> Result<(), VisitError> {
+        match self.ask(Ask::NoteRole { by, changed }, 0).await? {
+            Answer::Kept(_) => Ok(()),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// What a patch of somebody who may write `writes` would do, and of what it would make the trip warn.

@@ -1,6 +1,7 @@
 //! The agents that are in a room by JSON sockets and what each says of itself: the latest, told at most so often, as a
-//! presence state that every client and every node understands. The part of `Room` that speaks for them.
-//! An agent is one, by however many sockets it is here, and gone with the last. It must never show what nobody says.
+//! presence state that every client and every node understands. People who are here by such a socket and say where they look
+//! are shown in the same way. The part of `Room` that speaks for them.
+//! Each is one, by however many sockets it is here, and gone with the last. It must never show what nobody says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,14 +10,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use super::effects::Effects;
+use super::event::attention::{Attention, Shown};
 use super::event::status::{AgentState, AgentStatus};
 use super::event::{AgentNow, Event, Party};
 use super::id::ConnectionId;
-use super::presence::PresenceChange;
+use super::presence::{EXPIRY, PresenceChange};
 use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::room::Room;
 use crate::wire::awareness::ClientId;
@@ -52,9 +55,13 @@ struct Here {
     /// The client id that stands for it in presence.
     client: ClientId,
     connections: SmallVec<[ConnectionId; 1]>,
-    status: AgentStatus,
+    /// What it says of itself; nothing: it is a person's program.
+    status: Option<AgentStatus>,
     /// When it said so.
     at: String,
+    attention: Attention,
+    /// Until when that counts, if it says anything.
+    attentive_until: Option<Instant>,
     /// The last of its statuses that was kept, and when.
     kept: Option<(Instant, AgentState)>,
     /// When it said something last.
@@ -65,7 +72,16 @@ struct Here {
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     user: User,
-    agent: Shown,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<Said>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    focus: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cursor: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    typing: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    active: Option<bool>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,7 +93,7 @@ struct User {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Shown {
+struct Said {
     at: String,
     status: AgentStatus,
 }
@@ -88,6 +104,10 @@ impl Room {
         if principal.id.kind() != PrincipalKind::Agent {
             return;
         }
+        self.program_comes(connection, principal, Some(AgentStatus::of(AgentState::Idle)));
+    }
+
+    fn program_comes(&mut self, connection: ConnectionId, principal: &Arc<Principal>, status: Option<AgentStatus>) {
         let (at, now) = (self.moment(), self.now);
         let client = client_of(&principal.id);
         self.agents.know(&principal.id);
@@ -95,14 +115,41 @@ impl Room {
             principal: Arc::clone(principal),
             client,
             connections: SmallVec::new(),
-            status: AgentStatus::of(AgentState::Idle),
+            status,
             at,
+            attention: Attention::default(),
+            attentive_until: None,
             kept: None,
             said: now,
         });
-        here.connections.push(connection);
+        if !here.connections.contains(&connection) {
+            here.connections.push(connection);
+        }
         here.principal = Arc::clone(principal);
         self.agents.untold.insert(principal.id.clone());
+    }
+
+    /// Somebody who is here by a JSON socket says where they look.
+    pub(super) fn program_attends(&mut self, from: ConnectionId, attention: Attention) {
+        let Some(principal) = self.clients.get(&from).map(|client| Arc::clone(&client.principal)) else { return };
+        if principal.id.kind() == PrincipalKind::User {
+            self.program_comes(from, &principal, None);
+        }
+        let until = (attention != Attention::default()).then(|| self.now + EXPIRY);
+        if let Some(here) = self.agents.here.get_mut(&principal.id) {
+            (here.attention, here.attentive_until) = (attention, until);
+            self.agents.untold.insert(principal.id.clone());
+        }
+    }
+
+    /// Where nobody has said for a while that they look, they look no more.
+    fn forget_attention(&mut self, now: Instant) {
+        let Agents { here, untold, .. } = &mut self.agents;
+        let stale = here.iter_mut().filter(|(_, here)| here.attentive_until.is_some_and(|until| until <= now));
+        for (id, here) in stale {
+            (here.attention, here.attentive_until) = (Attention::default(), None);
+            untold.insert(id.clone());
+        }
     }
 
     /// An agent says how it is.
@@ -110,7 +157,7 @@ impl Room {
         let (at, now) = (self.moment(), self.now);
         let Some(id) = self.clients.get(&from).map(|client| client.principal.id.clone()) else { return };
         if let Some(here) = self.agents.here.get_mut(&id) {
-            (here.status, here.at, here.said) = (status, at, now);
+            (here.status, here.at, here.said) = (Some(status), at, now);
             self.agents.untold.insert(id);
         }
     }
@@ -130,11 +177,12 @@ impl Room {
 
     /// Tells everybody the latest of those agents who have said something, if it is time.
     pub(super) fn show_agents(&mut self, now: Instant) {
-        let wall = self.wall();
-        let Agents { here, untold, told, renewed, .. } = &mut self.agents;
-        if here.is_empty() {
+        if self.agents.here.is_empty() {
             return;
         }
+        self.forget_attention(now);
+        let wall = self.wall();
+        let Agents { here, untold, told, renewed, .. } = &mut self.agents;
         if renewed.is_none_or(|renewed| now.duration_since(renewed) >= RENEW_EVERY) {
             *renewed = Some(now);
             untold.extend(here.keys().cloned());
@@ -155,9 +203,10 @@ impl Room {
     pub(super) fn keep_timeline(&mut self, now: Instant, effects: &mut Effects) {
         let due = self.agents.here.values_mut().filter(|here| here.timeline_due().is_some_and(|due| due <= now));
         let statuses: Vec<_> = due
-            .map(|here| {
-                here.kept = Some((now, here.status.state));
-                (Arc::clone(&here.principal), here.status.clone())
+            .filter_map(|here| {
+                let status = here.status.clone()?;
+                here.kept = Some((now, status.state));
+                Some((Arc::clone(&here.principal), status))
             })
             .collect();
         for (principal, status) in statuses {
@@ -176,7 +225,8 @@ impl Room {
         let Agents { here, untold, told, renewed, .. } = &self.agents;
         let untold = (!untold.is_empty()).then(|| told.map(|told| told + TELL_EVERY)).flatten();
         let renewal = (!here.is_empty()).then(|| renewed.map(|renewed| renewed + RENEW_EVERY)).flatten();
-        untold.into_iter().chain(renewal).min()
+        let stale = here.values().filter_map(|here| here.attentive_until).min();
+        untold.into_iter().chain(renewal).chain(stale).chain(self.next_attention()).min()
     }
 
     /// What agents that are here say by way of other nodes: what was said last counts, wherever it was.
@@ -186,25 +236,32 @@ impl Room {
                 continue;
             };
             let said = entry.state.as_ref().and_then(|state| serde_json::from_slice::<State>(state).ok());
-            if let Some(State { agent, .. }) = said
+            if let Some(State { agent: Some(agent), .. }) = said
                 && agent.at > here.at
             {
-                (here.status, here.at) = (agent.status, agent.at);
+                (here.status, here.at) = (Some(agent.status), agent.at);
             }
         }
     }
 
     /// What a client's presence state says of an agent, if the client stands for one.
     pub(super) fn agent_in(&self, client: ClientId, state: Option<&Bytes>) -> Option<(PrincipalId, AgentStatus)> {
-        let id = self.agents.known.get(&client)?;
+        let id = self.agents.known.get(&client).filter(|id| id.kind() == PrincipalKind::Agent)?;
         let status = match state {
             Some(state) if self.speaks_for_itself(client, id) => {
-                serde_json::from_slice::<State>(state).ok()?.agent.status
+                serde_json::from_slice::<State>(state).ok()?.agent?.status
             }
             Some(_) => return None,
             None => AgentStatus::of(AgentState::Offline),
         };
         Some((id.clone(), status))
+    }
+
+    /// Where a program looks, by what its state says.
+    pub(super) fn shown_program(&self, client: ClientId, id: &PrincipalId, state: &Bytes) -> Option<Shown> {
+        let said = self.speaks_for_itself(client, id).then(|| serde_json::from_slice::<State>(state).ok())??;
+        let State { user, focus, cursor, typing, active, .. } = said;
+        Some(Shown::of_program(Attention { focus, cursor, typing, active }, user.color))
     }
 
     /// Whether it is an agent that speaks under its client id, here or by another node.
@@ -282,9 +339,10 @@ impl Here {
     /// When its status may be kept, if it is another state than the last that was. That an agent is here and has nothing to
     /// do is not worth keeping.
     fn timeline_due(&self) -> Option<Instant> {
+        let status = self.status.as_ref()?;
         match self.kept {
-            None => (self.status.state != AgentState::Idle).then_some(self.said),
-            Some((at, state)) => (state != self.status.state).then_some(at + KEEP_EVERY),
+            None => (status.state != AgentState::Idle).then_some(self.said),
+            Some((at, state)) => (state != status.state).then_some(at + KEEP_EVERY),
         }
     }
 
@@ -292,8 +350,11 @@ impl Here {
         let id = self.principal.id.as_str();
         let name = self.principal.name.as_deref().unwrap_or_else(|| id.split_once(':').map_or(id, |(_, name)| name));
         let color = COLORS[usize::try_from(self.client.0).unwrap_or_default() % COLORS.len()];
-        let user = User { name: name.to_owned(), color: color.to_owned(), kind: "agent".to_owned(), id: id.to_owned() };
-        let state = State { user, agent: Shown { at: self.at.clone(), status: self.status.clone() } };
+        let kind = self.principal.id.kind().as_str().to_owned();
+        let user = User { name: name.to_owned(), color: color.to_owned(), kind, id: id.to_owned() };
+        let agent = self.status.clone().map(|status| Said { at: self.at.clone(), status });
+        let Attention { focus, cursor, typing, active } = self.attention.clone();
+        let state = State { user, agent, focus, cursor, typing, active };
         serde_json::to_vec(&state).expect("a state has text keys alone").into()
     }
 }

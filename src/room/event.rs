@@ -3,29 +3,32 @@
 //! `status` what agents say of themselves, `edits` what they change or would.
 //! An event says what has happened and never what to draw; it must never hold a token.
 
+pub mod attention;
+pub mod document;
 pub mod edits;
 mod fault;
 pub mod post;
 pub mod request;
+pub mod standing;
 pub mod status;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::id::RoomId;
 use super::kept::{EventKind, EventSeq};
 use super::principal::{Principal, PrincipalId};
-use super::trip::warnings::Warning;
-use crate::wire::close::CloseReason;
-use edits::{Edited, SuggestionDecided, SuggestionMade, Undone};
+use attention::PresenceChanged;
+use edits::{Conflict, Edited, SuggestionDecided, SuggestionMade, Undone};
 use post::{AgentCommand, AgentHandoff, AgentTask, ChatMessage, Done};
 use status::AgentStatus;
 
+pub use document::{Added, Changed, CommentChanged, Content, Patched, Previewed, Saved, Warnings};
 pub use edits::Difference;
 pub use fault::{Fault, FaultContent};
+pub use standing::{AgentNow, Closing, Expiry, Notice, Resync, RoleChanged, SocketLimits, Welcome};
 
 /// The version of the envelope.
 pub const VERSION: u8 = 1;
@@ -36,6 +39,7 @@ pub const FEATURES: &[&str] = &[
     "doc.undo",
     "suggestion.made",
     "doc.subscribe",
+    "presence.changed",
     "agent.status",
     "agent.task",
     "agent.output",
@@ -66,6 +70,10 @@ pub const SUGGESTION_MADE: &str = "suggestion.made";
 pub const SUGGESTION_ACCEPTED: &str = "suggestion.accepted";
 /// See there.
 pub const SUGGESTION_REJECTED: &str = "suggestion.rejected";
+/// See there.
+pub const MEMBER_ROLE: &str = "member.role";
+/// See there.
+pub const TRIP_CONFLICT: &str = "trip.conflict";
 /// What of this is kept is a timeline: everybody has heard it, and more, when it was so.
 pub const AGENT_STATUS: &str = "agent.status";
 /// Those that clients say.
@@ -97,9 +105,15 @@ pub enum Event {
     /// Somebody is gone with their last connection.
     #[serde(rename = "member.left")]
     MemberLeft(Party),
-    /// The client has another role from now on.
+    /// Somebody looks at something else than before, over any protocol and node. The latest of each counts.
+    #[serde(rename = "presence.changed")]
+    PresenceChanged(Box<PresenceChanged>),
+    /// Somebody has another role, or is a member, or no more. Kept; to the client whose role it is it is said at once, too.
     #[serde(rename = "member.role")]
-    MemberRole(NewRole),
+    MemberRole(RoleChanged),
+    /// Something that everybody should know.
+    #[serde(rename = "room.notice")]
+    Notice(Notice),
     /// The latest that an agent says of itself. `from` says which.
     #[serde(rename = "agent.status")]
     AgentStatus(Box<AgentStatus>),
@@ -133,6 +147,13 @@ pub enum Event {
     /// The answer to `doc.patch`: it is durable.
     #[serde(rename = "doc.patched")]
     Patched(Patched),
+    /// All that was changed up to this version is durable.
+    #[serde(rename = "doc.saved")]
+    Saved(Saved),
+    /// A comment is there, is another one, or is gone: also the answer to `comment.add`, `comment.edit` and `comment.resolve`
+    /// when it is durable.
+    #[serde(rename = "comment.changed")]
+    CommentChanged(CommentChanged),
     /// The answer to `doc.patch` with `dry_run`: what would change, and nothing was.
     #[serde(rename = "doc.previewed")]
     Previewed(Previewed),
@@ -154,6 +175,10 @@ pub enum Event {
     /// The change will not be made. Kept.
     #[serde(rename = "suggestion.rejected")]
     SuggestionRejected(SuggestionDecided),
+    /// Two people have set one thing, neither knowing of the other, and one of the values is hidden. Kept. An ordinary edit
+    /// settles it.
+    #[serde(rename = "trip.conflict")]
+    Conflict(Conflict),
     /// All that is odd about the trip now: the latest set, which replaces the one before it.
     #[serde(rename = "trip.warning")]
     Warnings(Warnings),
@@ -252,179 +277,6 @@ pub struct Party {
     on_behalf_of: Option<String>,
 }
 
-/// What a client is told first.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Welcome {
-    /// Who the client is.
-    pub me: Party,
-    /// Its role.
-    #[schema(example = "editor")]
-    pub role: &'static str,
-    /// What it is treated as, which its credential says: `agent` or `person`.
-    #[schema(example = "agent", pattern = "^(agent|person)$")]
-    pub consumer: &'static str,
-    /// Who is here now, over any protocol and node, the client included.
-    pub members: Vec<Party>,
-    /// What the agents that are here say of themselves.
-    pub agents: Vec<AgentNow>,
-    /// The document's version.
-    #[schema(example = "7d9f4e0cbb1f3a52c7e1a0b9d4f6e801")]
-    pub version: String,
-    /// The kept events behind this one follow: say it (or the newest `id` since) as `?cursor=` when you come back.
-    #[schema(example = "17")]
-    pub cursor: String,
-    /// What may be said on this socket.
-    pub features: &'static [&'static str],
-    /// How much.
-    pub limits: SocketLimits,
-    /// The server says something at least so often.
-    #[schema(example = 15000)]
-    pub heartbeat_ms: u64,
-    /// When the token ends; null when it does not.
-    pub expires_at: Option<String>,
-    /// The region of the node that answers; null when it does not say.
-    pub region: Option<String>,
-    /// The server's version.
-    #[schema(example = "0.1.0")]
-    pub server_version: &'static str,
-}
-
-/// How things are after some events were left out.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Resync {
-    /// The document's version.
-    pub version: String,
-    /// Who is here now.
-    pub members: Vec<Party>,
-    /// What the agents that are here say of themselves; others are offline.
-    pub agents: Vec<AgentNow>,
-}
-
-/// How much a client may say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SocketLimits {
-    /// Bytes of one event but `doc.patch`.
-    pub event_bytes: usize,
-    /// Bytes of a `doc.patch`.
-    pub patch_bytes: usize,
-    /// Operations of one.
-    pub patch_operations: usize,
-    /// Events a second, in the long run.
-    pub events_per_second: u32,
-    /// Requests that may be unanswered.
-    pub requests: usize,
-}
-
-/// An agent and the latest that it said of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct AgentNow {
-    /// Which.
-    pub agent: Party,
-    /// What it said.
-    pub status: AgentStatus,
-}
-
-/// Why the socket closes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Closing {
-    /// The close code, from 4400 to 4499 when coming back is of no use.
-    #[schema(example = 1012)]
-    pub code: u16,
-    /// A word for programs.
-    #[schema(example = "restart")]
-    pub reason: &'static str,
-    /// A sentence for people.
-    pub text: &'static str,
-    /// When to come back at the earliest; null when coming back is of no use.
-    pub reconnect_after_ms: Option<u64>,
-}
-
-/// When a token ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Expiry {
-    /// RFC 3339; null when it does not end.
-    pub expires_at: Option<String>,
-}
-
-/// A role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct NewRole {
-    /// Its name.
-    #[schema(example = "viewer")]
-    pub role: &'static str,
-}
-
-/// A part of the document.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Content {
-    /// The document's version.
-    pub version: String,
-    /// Where the part is, as it was asked for.
-    #[schema(example = "/items")]
-    pub pointer: String,
-    /// The part.
-    #[schema(value_type = serde_json::Value)]
-    pub value: Box<RawValue>,
-}
-
-/// What has changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Changed {
-    /// The document's version now.
-    pub version: String,
-    /// JSON pointers to what is otherwise than before, in order.
-    #[schema(example = json!(["/items/ab12/day", "/notes"]))]
-    pub pointers: Vec<String>,
-    /// There is more than `pointers` can name: read the document.
-    pub more: bool,
-    /// The ids of those who changed it, as far as this node knows.
-    #[schema(example = json!(["ada", "agent:planner"]))]
-    pub by: Vec<String>,
-}
-
-/// What came of a patch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Patched {
-    /// The document's version right after it.
-    pub version: String,
-    /// The ids of what was added, in the order of the operations.
-    pub added: Vec<Added>,
-}
-
-/// Something that an operation has added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Added {
-    /// The operation's place in the list, from 0.
-    pub operation: usize,
-    /// Its id.
-    #[schema(example = "item-7k2m9qv4t1ab")]
-    pub id: String,
-}
-
-/// What a patch would change.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Previewed {
-    /// The document's version, of which this is true.
-    pub version: String,
-    /// Each value that would be another one; at most a hundred.
-    pub changes: Vec<Difference>,
-    /// How many more there are.
-    pub left_out: usize,
-    /// What would be odd about the trip then, and is not now.
-    #[schema(value_type = Vec<Object>)]
-    pub warnings: Vec<Warning>,
-}
-
-/// What is odd about the trip.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Warnings {
-    /// The document's version, of which this is true.
-    pub version: String,
-    /// All of it, the most severe first: each with `code`, `severity`, `pointers`, `text` and `suggestion`.
-    #[schema(value_type = Vec<Object>)]
-    pub warnings: Vec<Warning>,
-}
-
 impl From<&Principal> for Party {
     fn from(principal: &Principal) -> Self {
         Self {
@@ -439,13 +291,6 @@ impl From<&Principal> for Party {
 impl From<&PrincipalId> for Party {
     fn from(id: &PrincipalId) -> Self {
         Self { kind: id.kind().as_str(), id: id.as_str().to_owned(), name: None, on_behalf_of: None }
-    }
-}
-
-impl From<CloseReason> for Closing {
-    fn from(reason: CloseReason) -> Self {
-        let reconnect_after_ms = reason.come_back().then_some(1_000);
-        Self { code: reason.code(), reason: reason.label(), text: reason.text(), reconnect_after_ms }
     }
 }
 
@@ -465,6 +310,8 @@ impl Event {
             Self::SuggestionMade(_) => SUGGESTION_MADE,
             Self::SuggestionAccepted(_) => SUGGESTION_ACCEPTED,
             Self::SuggestionRejected(_) => SUGGESTION_REJECTED,
+            Self::MemberRole(_) => MEMBER_ROLE,
+            Self::Conflict(_) => TRIP_CONFLICT,
             Self::AgentStatus(_) => AGENT_STATUS,
             _ => unreachable!("nothing else is kept"),
         };

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::client::Arrival;
+use super::event::attention::Attention;
 use super::event::request::Subscription;
 use super::event::status::AgentStatus;
 use super::id::ConnectionId;
@@ -65,6 +66,13 @@ pub enum Input {
         /// How it is.
         status: Box<AgentStatus>,
     },
+    /// Somebody who is here by a JSON socket says where they look.
+    Attend {
+        /// Which connection.
+        from: ConnectionId,
+        /// Where.
+        attention: Box<Attention>,
+    },
     /// A JSON socket wants to hear of other changes.
     Subscribe {
         /// Which.
@@ -104,9 +112,10 @@ pub enum UpdateKind {
 }
 
 /// Whether updates are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Admission {
     /// They are.
+    #[default]
     Open,
     /// They are not, until the store has caught up: what is not yet saved is over its budget.
     ReadOnly,

@@ -120,6 +120,15 @@ impl EventOrigin {
         Self(hash.finalize().into())
     }
 
+    /// Of what two blocks hide of each other: there is one conflict, whichever node notices it, in whichever order they came.
+    pub fn of_conflict(one: (u64, u32), other: (u64, u32)) -> Self {
+        let hash = Sha256::new().chain_update([0]).chain_update(b"conflict");
+        let add = |hash: Sha256, (client, clock): (u64, u32)| {
+            hash.chain_update(client.to_le_bytes()).chain_update(clock.to_le_bytes())
+        };
+        Self(add(add(hash, one.min(other)), one.max(other)).finalize().into())
+    }
+
     /// As it is kept.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

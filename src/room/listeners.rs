@@ -2,19 +2,23 @@
 //! as pointers and at most as often as each wants. The part of `Room` that speaks to them; it sleeps while there is none.
 //! It must never say that nothing changed when something did: what it cannot name it says to read.
 
+mod news;
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use json_patch::jsonptr::PointerBuf;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::attention::Attentions;
 use super::effects::{Audience, Effects};
-use super::event::request::Subscription;
+use super::event::request::{Subscription, Values};
 use super::event::status::{AgentState, AgentStatus};
-use super::event::{self, Changed, Event, FEATURES, Party, Resync, SocketLimits, Welcome, moment};
+use super::event::{self, Changed, CommentChanged, Event, FEATURES, Party, Resync, SocketLimits, Welcome, moment};
 use super::id::ConnectionId;
 use super::kept::EventSeq;
 use super::presence::PresenceChange;
@@ -23,7 +27,9 @@ use super::role::Role;
 use super::room::Room;
 use super::trip::warnings::Warnings;
 use super::version::Version;
-use super::view::DocumentView;
+use super::view::{DocumentView, part};
+use news::{News, meet};
+use standing::Standing;
 
 /// Documents are compared at most so often, whatever anybody wants.
 const COMPARE_EVERY: Duration = Duration::from_millis(250);
@@ -31,11 +37,7 @@ const COMPARE_EVERY: Duration = Duration::from_millis(250);
 const AGENTS_HEAR_EVERY: Duration = Duration::from_secs(1);
 /// and people's programs so often.
 const PEOPLE_HEAR_EVERY: Duration = Duration::from_millis(250);
-/// The most pointers of one `doc.changed`.
-const POINTERS_MAX: usize = 200;
-/// And the most bytes of one of them.
-const POINTER_BYTES_MAX: usize = 1_024;
-/// The most authors of one.
+/// The most authors of one `doc.changed`.
 const AUTHORS_MAX: usize = 32;
 
 /// What a client is told first that the room does not know.
@@ -86,23 +88,18 @@ pub(super) struct Listeners {
     due: bool,
     /// What is odd about the document as it was compared last.
     warnings: Warnings,
+    pub(super) attention: Attentions,
+    standing: Standing,
 }
 
 struct Listener {
     pointers: Vec<String>,
+    values: Values,
     /// Nothing: it does not want to hear of changes.
     interval: Option<Duration>,
     by_default: Duration,
     told: Option<Instant>,
     news: News,
-}
-
-/// What a listener has not heard of yet.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct News {
-    pointers: BTreeSet<String>,
-    more: bool,
-    authors: BTreeSet<PrincipalId>,
 }
 
 impl Room {
@@ -165,7 +162,8 @@ impl Room {
             // What is dear is not done in a turn.
             (self.listeners.welcomed, self.listeners.due) = (Some(self.version()), true);
         }
-        let listener = Listener { pointers: Vec::new(), interval, by_default, told, news };
+        let (pointers, values) = (Vec::new(), Values::default());
+        let listener = Listener { pointers, values, interval, by_default, told, news };
         self.listeners.all.insert(connection, listener);
         self.listeners.moved = true;
     }
@@ -186,9 +184,9 @@ impl Room {
             Some(0) => None,
             Some(interval) => Some(Duration::from_millis(interval).max(COMPARE_EVERY)),
         };
-        listener.pointers = wanted.pointers;
+        (listener.pointers, listener.values) = (wanted.pointers, wanted.values);
         let pointers = std::mem::take(&mut listener.news.pointers);
-        listener.news.pointers = pointers.into_iter().filter(|pointer| listener.wants(pointer)).collect();
+        listener.news.pointers = pointers.into_iter().filter(|(pointer, _)| listener.wants(pointer)).collect();
     }
 
     /// A listener lost something that it was sent: what agents say it is told again, the rest it has to read.
@@ -218,6 +216,7 @@ impl Room {
             return;
         }
         self.listeners.changed = true;
+        self.listeners.standing.changed();
         if let Some(by) = by.filter(|_| self.listeners.authors.len() < AUTHORS_MAX) {
             self.listeners.authors.insert(by.clone());
         }
@@ -250,7 +249,18 @@ impl Room {
                 events.push((Audience::Everybody, event));
             }
         }
+        change.inspect(|change| self.note_attention(change));
+        events.extend(self.take_attention());
         events
+    }
+
+    /// When somebody is to be told where others look.
+    pub(super) fn next_attention(&self) -> Option<Instant> {
+        self.listeners.attention.next()
+    }
+
+    pub(super) fn tell_all(&self, event: &Event, effects: &mut Effects) {
+        effects.events.push((Audience::Everybody, self.encode(event, None)));
     }
 
     fn people(&self) -> BTreeMap<PrincipalId, Party> {
@@ -312,8 +322,9 @@ impl Room {
             match (before, view) {
                 (Some(before), Some(after)) => found.compare(&before, &after),
                 (None, None) => found.more = true,
-                _ => found.add(String::new()),
+                _ => found.add(String::new(), None),
             }
+            self.tell_comments(&found, effects);
             for listener in self.listeners.all.values_mut().filter(|listener| listener.interval.is_some()) {
                 listener.hear(&found);
             }
@@ -321,18 +332,41 @@ impl Room {
         let version = self.version().to_string();
         let now = self.now;
         let mut told = Vec::new();
+        let mut document = None;
         for (connection, listener) in &mut self.listeners.all {
             let Some(interval) = listener.interval else { continue };
             if listener.news.is_empty() || listener.told.is_some_and(|told| now.duration_since(told) < interval) {
                 continue;
             }
             listener.told = Some(now);
-            told.push((*connection, std::mem::take(&mut listener.news)));
+            told.push((*connection, listener.values, std::mem::take(&mut listener.news)));
         }
-        for (connection, News { pointers, more, authors }) in told {
+        for (connection, values, news) in told {
+            let differences = (values == Values::Told).then(|| {
+                let view = self.listeners.compared.as_ref();
+                let read = || view.map_or(Value::Null, |view| serde_json::from_slice(&view.json).unwrap_or_default());
+                news.differences(document.get_or_insert_with(read))
+            });
+            let News { pointers, more, authors } = news;
             let by = authors.iter().map(|id| id.as_str().to_owned()).collect();
-            let changed = Changed { version: version.clone(), pointers: pointers.into_iter().collect(), more, by };
+            let pointers = pointers.into_keys().collect();
+            let changed = Changed { version: version.clone(), pointers, more, by, changes: differences };
             self.tell_one(connection, &Event::Changed(changed), effects);
+        }
+    }
+
+    /// Tells everybody of comments that are otherwise than before. Of very many it is said to read the document.
+    fn tell_comments(&mut self, found: &News, effects: &mut Effects) {
+        let comments = found.pointers.keys().filter_map(|pointer| pointer.strip_prefix("/comments/"));
+        let ids: BTreeSet<&str> = comments.filter_map(|rest| rest.split('/').next()).collect();
+        let Some(view) = self.listeners.compared.clone().filter(|_| !ids.is_empty()) else { return };
+        let comments = part(&view.json, "/comments");
+        let comments: HashMap<String, Box<RawValue>> =
+            comments.and_then(|comments| serde_json::from_str(comments.get()).ok()).unwrap_or_default();
+        for id in ids {
+            let id = id.replace("~1", "/").replace("~0", "~");
+            let (comment, version) = (comments.get(&id).cloned(), view.version.to_string());
+            self.tell_all(&Event::CommentChanged(CommentChanged { id, comment, version }), effects);
         }
     }
 
@@ -355,7 +389,7 @@ impl Room {
         effects.events.push((Audience::One(connection), self.encode(event, None)));
     }
 
-    fn encode(&self, event: &Event, from: Option<&Party>) -> Bytes {
+    pub(super) fn encode(&self, event: &Event, from: Option<&Party>) -> Bytes {
         event.encode(self.name.as_ref(), self.wall(), from, None)
     }
 }
@@ -366,122 +400,14 @@ impl Listener {
     }
 
     fn hear(&mut self, found: &News) {
-        let wanted: Vec<String> = found.pointers.iter().filter(|pointer| self.wants(pointer)).cloned().collect();
+        let wanted: Vec<_> = found.pointers.iter().filter(|(pointer, _)| self.wants(pointer)).collect();
         if wanted.is_empty() && !found.more {
             return;
         }
-        for pointer in wanted {
-            self.news.add(pointer);
+        for (pointer, before) in wanted {
+            self.news.add(pointer.clone(), before.clone());
         }
         self.news.more |= found.more;
         self.news.authors.extend(found.authors.iter().cloned());
-    }
-}
-
-/// Whether one of two pointers leads to the other.
-fn meet(one: &str, other: &str) -> bool {
-    let leads =
-        |to: &str, from: &str| to.strip_prefix(from).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    leads(one, other) || leads(other, one)
-}
-
-impl News {
-    fn is_empty(&self) -> bool {
-        self.pointers.is_empty() && !self.more
-    }
-
-    fn add(&mut self, pointer: String) {
-        if self.pointers.len() < POINTERS_MAX && pointer.len() <= POINTER_BYTES_MAX {
-            self.pointers.insert(pointer);
-        } else if !self.pointers.contains(&pointer) {
-            self.more = true;
-        }
-    }
-
-    fn compare(&mut self, before: &DocumentView, after: &DocumentView) {
-        if before.json == after.json {
-            // Something that JSON does not show.
-            self.more |= before.version != after.version;
-            return;
-        }
-        let read = |view: &DocumentView| serde_json::from_slice::<Value>(&view.json);
-        match (read(before), read(after)) {
-            (Ok(before), Ok(after)) => self.difference(&mut PointerBuf::new(), &before, &after),
-            // It is written by ourselves; deeper than a reader goes it cannot be.
-            _ => self.add(String::new()),
-        }
-    }
-
-    fn difference(&mut self, at: &mut PointerBuf, before: &Value, after: &Value) {
-        if before == after || self.more {
-            return;
-        }
-        match (before, after) {
-            (Value::Object(before), Value::Object(after)) => {
-                for (key, value) in after {
-                    at.push_back(key);
-                    match before.get(key) {
-                        Some(old) => self.difference(at, old, value),
-                        None => self.add(at.to_string()),
-                    }
-                    at.pop_back();
-                }
-                for key in before.keys().filter(|key| !after.contains_key(*key)) {
-                    at.push_back(key);
-                    self.add(at.to_string());
-                    at.pop_back();
-                }
-            }
-            (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-                for (index, (old, value)) in before.iter().zip(after).enumerate() {
-                    at.push_back(index);
-                    self.difference(at, old, value);
-                    at.pop_back();
-                }
-            }
-            _ => self.add(at.to_string()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn difference(before: &Value, after: &Value) -> Vec<String> {
-        let mut news = News::default();
-        news.difference(&mut PointerBuf::new(), before, after);
-        news.pointers.into_iter().collect()
-    }
-
-    #[test]
-    fn what_changed_is_named_as_deep_as_it_goes() {
-        let before = json!({"items": {"a": {"title": "x", "tags": [1, 2]}, "b": {}}, "notes": "n", "a/b~c": 1});
-        let after = json!({"items": {"a": {"title": "y", "tags": [1, 3]}, "c": {}}, "notes": "nn", "a/b~c": 2});
-        let found = difference(&before, &after);
-        assert_eq!(found, ["/a~1b~0c", "/items/a/tags/1", "/items/a/title", "/items/b", "/items/c", "/notes"]);
-        assert!(difference(&after, &after).is_empty());
-    }
-
-    #[test]
-    fn too_much_is_said_to_be_read() {
-        let many = |value: u32| Value::Object((0..500).map(|key| (key.to_string(), json!(value))).collect());
-        let mut news = News::default();
-        news.difference(&mut PointerBuf::new(), &many(1), &many(2));
-        assert!(news.more && news.pointers.len() == POINTERS_MAX);
-    }
-
-    #[test]
-    fn pointers_meet_above_and_below_and_not_beside() {
-        for (one, other, met) in [
-            ("/items", "/items/a", true),
-            ("/items/a/day", "/items/a", true),
-            ("/items", "/itemset", false),
-            ("", "/x", true),
-        ] {
-            assert_eq!(meet(one, other), met, "{one} {other}");
-        }
     }
 }

@@ -4,8 +4,10 @@
 
 mod agents;
 mod answering;
+mod attention;
 pub mod change;
 pub mod client;
+mod conflicts;
 pub mod content;
 pub mod document;
 pub mod durability;
@@ -24,6 +26,7 @@ pub mod listeners;
 pub mod nesting;
 mod news;
 pub mod node;
+pub mod once;
 pub mod orphans;
 mod outputs;
 pub mod patch;

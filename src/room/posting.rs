@@ -82,10 +82,23 @@ impl Room {
         self.give(request, event, effects);
     }
 
+    /// Gives the log what nobody has said.
+    pub(super) fn keep_unsaid(&mut self, origin: EventOrigin, event: &Event, effects: &mut Effects) {
+        let body = event.encode(None, self.wall(), None, None);
+        let event = NewEvent { at: system_time(self.wall()), kind: event.kind(), origin: Some(origin), body };
+        self.give(None, event, effects);
+    }
+
     /// Gives the log something of the server's own, of which nobody is told.
-    pub(super) fn keep_internal(&mut self, kind: EventKind, body: Bytes, effects: &mut Effects) {
+    pub(super) fn keep_internal(
+        &mut self,
+        kind: EventKind,
+        origin: Option<EventOrigin>,
+        body: Bytes,
+        effects: &mut Effects,
+    ) {
         debug_assert!(kind.is_internal(), "others are told of");
-        let event = NewEvent { at: system_time(self.wall()), kind, origin: None, body };
+        let event = NewEvent { at: system_time(self.wall()), kind, origin, body };
         self.give(None, event, effects);
     }
 
@@ -135,6 +148,7 @@ impl Room {
         self.tell_outputs(now, &mut effects);
         self.sweep_outputs(now, &mut effects);
         self.show_guests_out(now, &mut effects);
+        self.tell_standing(&mut effects);
         if admission == Admission::Open {
             self.keep_timeline(now, &mut effects);
         }
@@ -143,7 +157,13 @@ impl Room {
 
     /// When `speak_due` has something to do.
     pub fn next_speaking(&self) -> Option<Instant> {
-        let times = [self.posting.journal.next_due(), self.next_output(), self.next_guest(), self.next_timeline()];
+        let times = [
+            self.posting.journal.next_due(),
+            self.next_output(),
+            self.next_guest(),
+            self.next_timeline(),
+            self.next_saved(),
+        ];
         times.into_iter().flatten().min()
     }
 }

@@ -12,8 +12,9 @@ use super::durability::LogPosition;
 use super::event::edits::Undone;
 use super::event::post::{AgentOutput, Post};
 use super::event::status::AgentStatus;
-use super::event::{AgentNow, Fault};
+use super::event::{AgentNow, Fault, RoleChanged};
 use super::kept::EventSeq;
+use super::once::{Once, Outcome};
 use super::patch::{Patch, PatchError, PatchFailure, Preview};
 use super::principal::{Principal, PrincipalId};
 use super::role::Writes;
@@ -65,6 +66,8 @@ pub enum Ask {
         patch: Box<Patch>,
         /// Only if the document is this one.
         if_match: Option<Version>,
+        /// Only if it was not done before.
+        once: Option<Once>,
     },
     /// To take back what an agent did in a run.
     Undo {
@@ -104,6 +107,13 @@ pub enum Ask {
         /// What.
         post: Box<Post>,
     },
+    /// To keep that somebody has another role, and tell it to everybody.
+    NoteRole {
+        /// Who gave it.
+        by: Arc<Principal>,
+        /// Whose, and which.
+        changed: RoleChanged,
+    },
     /// To tell everybody of a text that grows.
     Output {
         /// The agent that writes it.
@@ -136,6 +146,8 @@ pub enum Answer {
     State(Bytes),
     /// The change is durable, or said nothing new; the document was this one when it was made.
     Saved(Version),
+    /// The patch was done before, and this came of it; that is durable.
+    DoneBefore(Outcome),
     /// See [`Ask::Preview`]; the document's version, and the warnings that would be new.
     Preview(Version, Box<Preview>, Vec<Warning>),
     /// See [`Ask::Undo`]; it is durable.
@@ -264,7 +276,7 @@ impl Requests {
     /// Whether the next one does not touch the document.
     pub fn next_is_light(&self) -> bool {
         let ask = self.open.front().map(|request| &request.ask);
-        matches!(ask, Some(Ask::Post { .. } | Ask::Output { .. } | Ask::Status { .. }))
+        matches!(ask, Some(Ask::Post { .. } | Ask::NoteRole { .. } | Ask::Output { .. } | Ask::Status { .. }))
     }
 
     /// A change was made, the last row of which is at `position`; then it is answered.

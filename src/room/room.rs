@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::agents::Agents;
 use super::client::{Arrival, Client, Debt, Receipt};
+use super::conflicts::Conflicts;
 use super::document::Document;
 use super::durability::{Durability, LogPosition};
 use super::effects::Effects;
@@ -21,6 +22,7 @@ use super::id::{ConnectionId, RoomId};
 use super::input::{Admission, Input, UpdateKind};
 use super::kept::EventSeq;
 use super::listeners::Listeners;
+use super::once::Outcomes;
 use super::outputs::Outputs;
 use super::posting::Posting;
 use super::presence::{Presence, PresenceChange, Whose};
@@ -78,6 +80,8 @@ pub struct Room {
     pub(super) posting: Posting,
     pub(super) undoing: Undoing,
     pub(super) decided: Decided,
+    pub(super) outcomes: Outcomes,
+    pub(super) conflicts: Conflicts,
     /// As events name it.
     pub(super) name: Option<RoomId>,
     /// The time of the last turn,
@@ -113,6 +117,8 @@ impl Room {
             posting: Posting::new(EventSeq(0)),
             undoing: Undoing::default(),
             decided: Decided::default(),
+            outcomes: Outcomes::default(),
+            conflicts: Conflicts::default(),
             name: None,
             now,
             clocks: (now, Timestamp::UNIX_EPOCH),
@@ -153,7 +159,10 @@ impl Room {
                 Input::Update { from, .. } if self.clients.get(&from).is_some_and(|client| client.refused) => {}
                 Input::Update { from, update, kind } => match admission {
                     Admission::Open => updates.push_back((from, update, kind)),
-                    Admission::ReadOnly => self.refuse_update(from, kind, Unwritten::ForNow, &mut effects),
+                    Admission::ReadOnly => {
+                        self.note_read_only(&mut effects);
+                        self.refuse_update(from, kind, Unwritten::ForNow, &mut effects);
+                    }
                 },
                 // Those who come are there before anything they say is looked at.
                 Input::Join(arrival) => self.welcome(&arrival, &mut effects),
@@ -259,6 +268,7 @@ impl Room {
             Input::Heal { to, .. } if self.has_listener(to) => self.listener_resyncs(to, effects),
             Input::Heal { to, known } => self.questions.ask(to, Question::Heal(known)),
             Input::Status { from, status } => self.agent_says(from, *status),
+            Input::Attend { from, attention } => self.program_attends(from, *attention),
             Input::Subscribe { from, wanted } => self.listener_subscribes(from, wanted),
             Input::Presence { from, entries } => {
                 self.hear(now, from, entries, effects);
@@ -360,6 +370,9 @@ impl Room {
         let (replies, answers) = (self.durability.reached(position), self.requests.reached(position));
         let mut effects = Effects { replies, answers, ..Effects::default() };
         self.tell_saved(position, &mut effects);
+        if self.durability.is_settled() {
+            self.note_saved();
+        }
         effects
     }
 

@@ -251,6 +251,20 @@ fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing,
     Ok(Standing { place, has_key, left, right, position })
 }
 
+/// The key at which a block says that it is.
+pub(super) fn key<'r>(raw: &'r [u8], block: &Block) -> Option<&'r str> {
+    let mut reader = Reader::new(&raw[block.bytes.clone()]);
+    reader.byte().ok()?;
+    if block.left.is_some() || block.right.is_some() || !block.has_key {
+        return None;
+    }
+    match reader.number().ok()? {
+        1 => drop(reader.text().ok()?),
+        _ => drop(read_id(&mut reader).ok()?),
+    }
+    reader.text().ok()
+}
+
 /// The content of a block and its length in clocks. The numbers are Yjs' content references. Two kinds are
 /// refused because the library reads other bytes than Yjs writes, and would see blocks that nobody checked: the old
 /// form of values (2), which Yjs has not written for years, and XML hooks (type 5).

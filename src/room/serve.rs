@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use smallvec::smallvec;
 
 use super::effects::{Effects, Fanout};
+use super::event::{Added, Event};
 use super::input::{Admission, UpdateKind};
+use super::once::Once;
 use super::patch::{Patch, PatchFailure};
 use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::request::{Answer, Ask, Present, RequestId, RequestRefusal, RoomView};
@@ -52,6 +54,7 @@ impl Room {
             | Ask::Suggest { .. }
             | Ask::Decide { .. }
             | Ask::Post { .. }
+            | Ask::NoteRole { .. }
             | Ask::Output { .. }
                 if admission == Admission::ReadOnly =>
             {
@@ -61,13 +64,17 @@ impl Room {
                 self.post(request.id, &by, *post, &mut effects);
                 Ok(None)
             }
+            Ask::NoteRole { by, changed } => {
+                self.keep(Some(request.id), None, &Event::MemberRole(changed), &by, &mut effects);
+                Ok(None)
+            }
             Ask::Settled => Ok(self.save(request.id)),
             Ask::Output { by, output } => self.output_grows(request.id, &by, *output, &mut effects),
             Ask::Status { by, status } => self.guest_says(&by, *status, &mut effects).map(Some),
             Ask::Apply { by, writes, update } => self.take_update(request.id, &by, writes, update, &mut effects),
             Ask::Preview { writes, patch } => self.preview(writes, &patch).map(Some),
-            Ask::Patch { by, writes, patch, if_match } => {
-                self.patch(request.id, (&by, writes), &patch, if_match, &mut effects)
+            Ask::Patch { by, writes, patch, if_match, once } => {
+                self.patch_once(request.id, (&by, writes), &patch, (if_match, once), &mut effects)
             }
             Ask::Suggest { by, patch, operations, if_match } => self
                 .expect_version(if_match)
@@ -153,6 +160,26 @@ impl Room {
         Ok(self.save(id))
     }
 
+    /// Takes a patch, unless it was taken before.
+    fn patch_once(
+        &mut self,
+        id: RequestId,
+        by: (&Principal, Writes),
+        patch: &Patch,
+        (if_match, once): (Option<Version>, Option<Once>),
+        effects: &mut Effects,
+    ) -> Result<Option<Answer>, RequestRefusal> {
+        let Some(once) = once else { return self.patch(id, by, patch, if_match, effects) };
+        if let Some(outcome) = self.done_once(&once) {
+            let outcome = once.is_done(outcome)?;
+            return Ok(self.answer_durable(id, Answer::DoneBefore(outcome)));
+        }
+        let answer = self.patch(id, by, patch, if_match, effects)?;
+        let (version, added) = (self.version(), Added::of(patch));
+        self.keep_outcome(once, version, added, effects);
+        Ok(answer)
+    }
+
     fn patch(
         &mut self,
         id: RequestId,
@@ -193,6 +220,7 @@ impl Room {
         self.note_author(Some(by));
         self.append();
         self.tell_later(&update);
+        self.note_sets(&update, Some(by), effects);
         effects.log.push(update.clone());
         effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
     }

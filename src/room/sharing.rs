@@ -212,7 +212,7 @@ impl Room {
             let writer = update.sole_client();
             let outcome = change.apply(update, NOBODY.0)?;
             match outcome {
-                Outcome::Applied => authors.push(writer),
+                Outcome::Applied => authors.push((writer, raw.clone())),
                 Outcome::Orphaned => orphans.push(raw.clone()),
                 Outcome::Known => continue,
                 Outcome::Refused(refusal) => {
@@ -225,9 +225,10 @@ impl Room {
             }
         }
         let finished = change.finish()?;
-        for writer in authors {
+        for (writer, raw) in authors {
             let by = writer.and_then(|writer| self.writers.owner(writer)).map(|(owner, _)| owner.clone());
             self.note_author(by.as_ref());
+            self.note_sets(&raw, by.as_ref(), effects);
         }
         for row in rows {
             effects.log.push(row);

@@ -144,6 +144,10 @@ impl Room {
         }
         if let Some(update) = finished.update {
             self.changed();
+            for (from, raw) in &applied.authors {
+                let by = self.clients.get(from).map(|client| client.principal.id.clone());
+                self.note_sets(raw, by.as_ref(), effects);
+            }
             effects.fanouts.push(Fanout { update, authors: applied.authors });
         }
         for (from, raw) in applied.orphans {

@@ -130,7 +130,7 @@ impl Room {
 
     fn keep_record(&mut self, kind: EventKind, record: &Record, effects: &mut Effects) {
         let body = serde_json::to_vec(record).expect("a record has text keys alone");
-        self.keep_internal(kind, body.into(), effects);
+        self.keep_internal(kind, None, body.into(), effects);
     }
 }
 

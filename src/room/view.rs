@@ -4,6 +4,8 @@
 //! a list that holds text, its map iterator recurses, its XML and JSON forms recurse and have their own order of keys.
 //! What it gives must follow from the document's content alone: the same before and after a restart.
 
+mod part;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -14,6 +16,8 @@ use yrs::{Any, Array, ArrayRef, GetString, Map, MapRef, Out, ReadTxn, TextRef, X
 use super::document::{MAP_ROOTS, TEXT_ROOT};
 use super::json::{marker, scalar};
 use super::version::Version;
+
+pub use part::part;
 
 /// How deep the JSON of a document may be nested, the object of roots included.
 pub const VIEW_DEPTH_MAX: usize = 64;

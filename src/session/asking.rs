@@ -2,14 +2,11 @@
 //! room has answered. Used by JSON sockets and by the tools of MCP, which so say the same of the same mistake.
 //! It must never do what the program's role does not allow.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use json_patch::jsonptr::Pointer;
+use json_patch::jsonptr::PointerBuf;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::access::{Action, Pass};
@@ -18,12 +15,14 @@ use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::mail::Mail;
 use crate::hub::visit::{Visit, VisitError};
 use crate::room::event::request::{DryRun, PatchRequest, Read, Request, Suggest};
-use crate::room::event::{Ack, Added, Content, Difference, Event, Fault, Patched, Previewed};
+use crate::room::event::{Ack, Added, CommentChanged, Content, Difference, Event, Fault, Patched, Previewed};
+use crate::room::once::Once;
 use crate::room::patch::{Context, Patch, Preview, ValueChange};
 use crate::room::request::{Answer, Ask, RequestRefusal};
 use crate::room::suggesting::SUGGESTION_BYTES_MAX;
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
+use crate::room::view::part;
 
 /// Where in what the client sent the fields of its request are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +53,21 @@ pub fn ask(
 ) -> Result<impl Future<Output = Event> + Send + use<>, Event> {
     let visit = hub.visit(pass.room()).map_err(Fault::from)?;
     let asked = match request {
+        ref said if let Some((operations, id)) = said.comment() => {
+            pass.may(Action::Comment).allowed().map_err(rejected)?;
+            let json = operations.to_string();
+            let patch = Patch::parse_operations(json.as_bytes(), operations_max, &context(pass));
+            let patch = patch.map_err(|error| rejected(*error))?;
+            let id = id.or_else(|| patch.added().next().map(|(_, id)| id)).expect("it is of one comment").to_owned();
+            Asked::Comment(patch, id)
+        }
         Request::Read(Read { pointer }) => Asked::Read(pointer),
         Request::Patch(patch) => {
             let run = patch.run().map_err(|fault| rejected(fields.name(fault)))?;
-            let PatchRequest { operations, if_version, dry_run, suggest, .. } = patch;
             pass.may(Action::Comment).allowed().map_err(rejected)?;
-            let json = serde_json::to_vec(&operations).expect("it was JSON");
+            let json = serde_json::to_vec(&patch.operations).expect("it was JSON");
+            let once = patch.once(&pass.principal().id, &json).map_err(|fault| rejected(fields.name(fault)))?;
+            let PatchRequest { operations, if_version, dry_run, suggest, .. } = patch;
             let patch = Patch::parse_operations(&json, operations_max, &context(pass));
             let patch = patch.map_err(|error| rejected(*error))?.in_run(run);
             let no_version = |_| rejected(fields.name(no_version()));
@@ -71,7 +79,7 @@ pub fn ask(
             } else if dry_run == DryRun::Yes {
                 Asked::Preview(patch, wanted)
             } else {
-                Asked::Patch(patch, wanted)
+                Asked::Patch(patch, wanted, once)
             }
         }
         _ => unreachable!("nothing else is asked of the room"),
@@ -80,13 +88,21 @@ pub fn ask(
     Ok(async move {
         match asked {
             Asked::Read(pointer) => read(&hub, &visit, pointer, fields).await.unwrap_or_else(Event::Error),
-            Asked::Patch(patch, wanted) => {
-                let added = patch.added().map(|(operation, id)| Added { operation, id: id.to_owned() }).collect();
-                match visit.patch(by, writes, patch, wanted).await {
-                    Ok(version) => Event::Patched(Patched { version: version.to_string(), added }),
+            Asked::Patch(patch, wanted, once) => {
+                let added = Added::of(&patch);
+                let done = match once {
+                    None => visit.patch(by, writes, patch, wanted).await.map(|version| (version.to_string(), added)),
+                    Some(once) => visit.patch_once(by, writes, patch, wanted, once).await,
+                };
+                match done {
+                    Ok((version, added)) => Event::Patched(Patched { version, added }),
                     Err(error) => rejected(failed(error, fields)),
                 }
             }
+            Asked::Comment(patch, id) => match visit.patch(by, writes, patch, None).await {
+                Ok(_) => comment(&visit, id).await.unwrap_or_else(Event::Error),
+                Err(error) => rejected(failed(error, fields)),
+            },
             Asked::Suggest(patch, operations, wanted) => match visit.suggest(by, patch, operations, wanted).await {
                 Ok(seq) => Event::Ack(Ack { id: seq.0.to_string(), client_id: None }),
                 Err(error) => rejected(failed(error, fields)),
@@ -104,7 +120,8 @@ pub fn ask(
 
 enum Asked {
     Read(String),
-    Patch(Patch, Option<Version>),
+    Patch(Patch, Option<Version>, Option<Once>),
+    Comment(Patch, String),
     Preview(Patch, Option<Version>),
     Suggest(Patch, Value, Option<Version>),
 }
@@ -162,6 +179,14 @@ fn previewed(version: Version, preview: Preview, warnings: Vec<Warning>) -> Prev
     Previewed { version: version.to_string(), changes: changes.collect(), left_out, warnings }
 }
 
+/// A comment as it is now.
+async fn comment(visit: &Visit, id: String) -> Result<Event, Fault> {
+    let view = visit.view().await?;
+    let place = PointerBuf::from_tokens(["comments", &id]);
+    let (comment, version) = (part(view.json()?, place.as_str()), view.version.to_string());
+    Ok(Event::CommentChanged(CommentChanged { id, comment, version }))
+}
+
 async fn read(hub: &Hub, visit: &Visit, pointer: String, fields: Fields) -> Result<Event, Fault> {
     let view = visit.view().await?;
     let json = view.json()?.clone();
@@ -174,28 +199,6 @@ async fn read(hub: &Hub, visit: &Visit, pointer: String, fields: Fields) -> Resu
         return Err(fields.name(fault).hint("Read the whole document (without a pointer) to see what is there."));
     };
     Ok(Event::Content(Content { version: view.version.to_string(), value, pointer }))
-}
-
-/// The part of a document's JSON that a pointer leads to, as it stands there. Only what is on the way is read.
-fn part(json: &[u8], pointer: &str) -> Option<Box<RawValue>> {
-    let mut value: &RawValue = serde_json::from_slice(json).ok()?;
-    let pointer = Pointer::parse(pointer).ok()?;
-    for token in pointer.tokens() {
-        let token = token.decoded();
-        value = match value.get().as_bytes().first()? {
-            b'{' => {
-                let members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(value.get()).ok()?;
-                members.get(&*token).copied()?
-            }
-            b'[' => {
-                let elements: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
-                let is_index = token == "0" || !token.starts_with('0');
-                elements.get(token.parse::<usize>().ok().filter(|_| is_index)?).copied()?
-            }
-            _ => return None,
-        };
-    }
-    Some(value.to_owned())
 }
 
 fn rejected(why: impl Into<Fault>) -> Event {
@@ -211,36 +214,4 @@ fn failed(error: VisitError, fields: Fields) -> Fault {
 fn no_version() -> Fault {
     let fault = Fault::new("invalid_message", "This is no version.").at("/if_version");
     fault.expected("32 hexadecimal digits, as the server gave them")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn a_part_is_what_the_pointer_leads_to() {
-        let document = json!({"items": {"a/b": {"tags": [1, {"x": "y"}]}, "": 3, "\u{e9}~": null}, "notes": "n"});
-        let json = document.to_string();
-        for pointer in [
-            "",
-            "/items",
-            "/items/a~1b",
-            "/items/a~1b/tags/1/x",
-            "/items/",
-            "/items/\u{e9}~0",
-            "/notes",
-            "/none",
-            "/items/a~1b/tags/2",
-            "/items/a~1b/tags/01",
-            "/notes/0",
-            "/items/a~1b/tags/-",
-        ] {
-            let found =
-                part(json.as_bytes(), pointer).map(|raw| serde_json::from_str::<Value>(raw.get()).expect("JSON"));
-            assert_eq!(found.as_ref(), document.pointer(pointer), "{pointer}");
-        }
-        assert!(part(json.as_bytes(), "items").is_none() && part(json.as_bytes(), "/items~2").is_none());
-    }
 }

@@ -28,11 +28,12 @@ use crate::hub::members::KEEP_ALIVE;
 use crate::hub::registry::RoomFailed;
 use crate::room::client::Receipt;
 use crate::room::event::request::{self, POINTERS_MAX, Request, Subscription};
-use crate::room::event::{Event, Expiry, Fault, Gap, NewRole, SocketLimits, moment};
+use crate::room::event::{Event, Expiry, Fault, Gap, RoleChanged, SocketLimits, moment};
 use crate::room::id::RoomId;
 use crate::room::input::Input;
 use crate::room::kept::EventSeq;
 use crate::room::listeners::Greeting;
+use crate::room::role::Role;
 use crate::wire::close::CloseReason;
 use crate::wire::{Protocol, ServerMessage};
 
@@ -104,6 +105,8 @@ struct Session {
     limits: SocketLimits,
     rate: DefaultDirectRateLimiter,
     warnings: u32,
+    /// The client's role, as it was told last.
+    role: Role,
     /// What the room is asked.
     answers: FuturesUnordered<Pending<Reply>>,
     /// What is kept and is to be told.
@@ -125,12 +128,14 @@ impl Session {
             events_per_second: per_second,
             requests: limits.requests,
         };
+        let role = seat.pass().role();
         let mut session = Self {
             door: Arc::from(door),
             seat,
             limits,
             rate: RateLimiter::direct(quota),
             warnings: 0,
+            role,
             answers: FuturesUnordered::new(),
             follower: None,
             renewal: None,
@@ -171,8 +176,10 @@ impl Session {
             biased;
             change = self.seat.change() => {
                 let permit = change?;
-                let role = self.seat.pass().role().as_str();
-                self.say(connection, &Event::MemberRole(NewRole { role }), None);
+                let member = self.seat.pass().principal().id.as_str().to_owned();
+                let before = std::mem::replace(&mut self.role, self.seat.pass().role());
+                let changed = RoleChanged { member, role: Some(self.role.as_str()), before: Some(before.as_str()) };
+                self.say(connection, &Event::MemberRole(changed), None);
                 return tell(&self.seat, connection, permit).await;
             }
             () = tokio::time::sleep(FULL), if !is_free => return Ok(()),
@@ -263,6 +270,7 @@ impl Session {
                 self.seat.pass().may(Action::Report).allowed().map_err(Fault::from)?;
                 Ok(Some(Mail::Said(Input::Status { from, status })))
             }
+            Request::Presence(attention) => Ok(Some(Mail::Said(Input::Attend { from, attention }))),
             Request::Subscribe(wanted) => {
                 check(&wanted)?;
                 Ok(Some(Mail::Said(Input::Subscribe { from, wanted })))
@@ -291,7 +299,11 @@ impl Session {
                 self.answers.push(Box::pin(async move { Reply { reference, event: Some(decided.await) } }));
                 Ok(None)
             }
-            Request::Read(_) | Request::Patch(_) => {
+            Request::Read(_)
+            | Request::Patch(_)
+            | Request::AddComment(_)
+            | Request::EditComment(_)
+            | Request::ResolveComment(_) => {
                 self.may_ask()?;
                 let most = self.limits.patch_operations;
                 let asked = ask(&self.door.hub, self.seat.pass(), request, most, Fields::InFrame)?;

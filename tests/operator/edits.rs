@@ -72,7 +72,7 @@ impl House {
     pub(crate) async fn said(&self, name: &str) -> (EventPage, Vec<Latest>) {
         let store = self.open().await;
         let span = EventSpan::After(EventSeq(0));
-        let wanted = EventQuery { span, kinds: Vec::new(), limit: u16::MAX.try_into().unwrap() };
+        let wanted = EventQuery { span, kinds: Vec::new(), origin: None, limit: u16::MAX.try_into().unwrap() };
         let said = store.events(&room(name), wanted).await.unwrap();
         let latest = store.latest(&room(name)).await.unwrap();
         store.close().await.unwrap();

@@ -25,6 +25,11 @@ async fn a_member_is_added_changed_and_removed_with_effect_on_live_sockets() {
     person(&house, "zoë@example.org").edit("lisbon", json!([])).await.problem(403, "permission_denied");
     owner.delete(&path).await.expect(204);
     assert!((4400..4500).contains(&socket.closed().await));
+    let noted = owner.get("/v1/rooms/lisbon/events?type=member.role&limit=3").await.expect(200).json();
+    let noted: Vec<_> = noted["events"].as_array().unwrap().iter().map(|event| event["data"].clone()).collect();
+    let role = |before, role| json!({ "member": "zoë@example.org", "before": before, "role": role });
+    let (editor, viewer, none) = (Some("editor"), Some("viewer"), None::<&str>);
+    assert_eq!(noted, [role(none, editor), role(editor, viewer), role(viewer, none)]);
     person(&house, "zoë@example.org").get("/v1/rooms/lisbon").await.problem(404, "room_not_found");
     owner.delete(&path).await.problem(404, "member_not_found");
     owner.patch(&path, json!({ "role": "viewer" })).await.problem(404, "member_not_found");

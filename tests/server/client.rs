@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use triproom::wire::lib0::{Reader, put_byte_string, put_number};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
+use yrs::{Doc, GetString, Map, Out, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
 
 use super::house::DEADLINE;
 
@@ -64,6 +64,18 @@ impl Client {
         update
     }
 
+    /// Sets a field of an item, as this client has it.
+    pub async fn set(&mut self, item: &str, field: &str, value: &str) {
+        let update = {
+            let mut txn = self.doc.transact_mut();
+            let items = txn.get_or_insert_map("items");
+            let Some(Out::YMap(item)) = items.get(&txn, item) else { panic!("the client has the item") };
+            item.insert(&mut txn, field, value);
+            txn.encode_update_v1()
+        };
+        self.send(&sync(2, &update)).await;
+    }
+
     /// Writes `chunks` times `bytes` letters, and reads what it is sent meanwhile, or it would be slow itself.
     pub async fn write_much(&mut self, chunks: usize, bytes: usize) {
         let text = "x".repeat(bytes);
@@ -103,12 +115,12 @@ impl Client {
         tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
     }
 
-    /// Reads until the server closes, and says with which code.
     /// Whether a root of this name came.
     pub fn has_root(&self, name: &str) -> bool {
         self.doc.transact().root_refs().any(|(root, _)| root == name)
     }
 
+    /// Reads until the server closes, and says with which code.
     pub async fn closed(&mut self) -> u16 {
         let waiting = async {
             loop {

@@ -67,13 +67,16 @@ impl Listener {
         if let Some(at) = self.others.iter().position(is_it) {
             return self.others.remove(at).unwrap();
         }
-        loop {
-            let event = self.next().await;
-            if is_it(&event) {
-                return event;
+        let waiting = async {
+            loop {
+                let event = self.next().await;
+                if is_it(&event) {
+                    return event;
+                }
+                self.others.push_back(event);
             }
-            self.others.push_back(event);
-        }
+        };
+        timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("never: {kind}; but {:?}", self.others))
     }
 
     /// Asks and waits for the answer of this type.

@@ -2,7 +2,9 @@
 //! Tests wait for what they expect, with one deadline for all; nothing is timed and nothing sleeps.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attention;
 mod client;
+mod conflicts;
 mod counted;
 mod drain;
 mod events;

@@ -4,6 +4,7 @@ use triproom::store::Fault;
 
 use super::client::sync;
 use super::house::{House, eventually};
+use super::listener::Listener;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_author_hears_its_own_update_only_after_it_is_durable() {
@@ -56,6 +57,7 @@ async fn over_the_budget_changes_are_refused_and_asked_for_again() {
     let house = House::open(&["--unsaved-budget", "4KiB"]).await;
     let mut ada = house.join("a", 1).await;
     let mut bob = house.join("a", 2).await;
+    let (mut agent, _) = Listener::join(house.address, "a", "name=agent:planner").await;
     house.fault.set(Fault::BeforeCommit);
     let mut written = String::new();
     let denied = |client: &super::client::Client| client.others.iter().any(|message| message[0] == 2);
@@ -72,7 +74,9 @@ async fn over_the_budget_changes_are_refused_and_asked_for_again() {
     ada.probe(9).await;
     let seen = bob.notes().len();
     assert!(seen < written.len());
+    agent.until("room.notice", |notice| notice["data"]["level"] == "warning").await;
     house.fault.set(Fault::None);
+    agent.until("room.notice", |notice| notice["data"]["level"] == "info").await;
     ada.until("the probe's answer", |ada| ada.was_answered(9)).await;
     bob.until("everything", |bob| bob.notes() == written).await;
     house.stop().await.0.unwrap();

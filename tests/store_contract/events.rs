@@ -36,7 +36,7 @@ pub(crate) async fn heard(log: &mut RoomLog) -> Vec<CommittedEvent> {
 }
 
 pub(crate) async fn page(store: &Store, room: &RoomId, span: EventSpan, limit: u16) -> EventPage {
-    let wanted = EventQuery { span, kinds: Vec::new(), limit: limit.try_into().unwrap() };
+    let wanted = EventQuery { span, kinds: Vec::new(), origin: None, limit: limit.try_into().unwrap() };
     store.events(room, wanted).await.unwrap()
 }
 
@@ -111,6 +111,7 @@ pub(crate) async fn they_are_read_page_by_page<H: House>(house: H) {
     let mut wanted = EventQuery {
         span: EventSpan::Before(EventSeq(20)),
         kinds: vec![kind("agent.task")],
+        origin: None,
         limit: 2.try_into().unwrap(),
     };
     let tasks = store.events(&r, wanted.clone()).await.unwrap();

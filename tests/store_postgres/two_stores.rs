@@ -219,8 +219,12 @@ async fn both_say_things_in_the_same_rooms() {
     let (first, mut second) = (first.unwrap(), second.unwrap());
     second.reverse();
     for ((name, first), second) in ROOMS.iter().zip(first).zip(second) {
-        let wanted =
-            EventQuery { span: EventSpan::After(EventSeq(0)), kinds: vec![], limit: 1_000.try_into().unwrap() };
+        let wanted = EventQuery {
+            span: EventSpan::After(EventSeq(0)),
+            kinds: vec![],
+            origin: None,
+            limit: 1_000.try_into().unwrap(),
+        };
         let page = one.events(&room(name), wanted.clone()).await.unwrap();
         assert_eq!(page, other.events(&room(name), wanted).await.unwrap());
         let numbers: Vec<u64> = page.events.iter().map(|event| event.seq.0).collect();

@@ -93,7 +93,12 @@ async fn check(folder: &std::path::Path) -> usize {
     let numbers = numbers(&stored);
     let expected: Vec<usize> = (0..numbers.len()).collect();
     assert_eq!(numbers, expected);
-    let wanted = EventQuery { span: EventSpan::After(EventSeq(0)), kinds: vec![], limit: u16::MAX.try_into().unwrap() };
+    let wanted = EventQuery {
+        span: EventSpan::After(EventSeq(0)),
+        kinds: vec![],
+        origin: None,
+        limit: u16::MAX.try_into().unwrap(),
+    };
     let said = store.events(&room("r"), wanted).await.unwrap();
     let seqs: Vec<u64> = said.events.iter().map(|event| event.seq.0).collect();
     assert_eq!((seqs, stored.last_event), ((1..=said.last.0).collect(), said.last));

@@ -235,7 +235,7 @@ fn by(room: &InRoom) -> Arc<Principal> {
 fn patch(operations: Value, arguments: &mut Arguments) -> Result<PatchRequest, Fault> {
     let (if_version, run) = (arguments.text("if_version")?, arguments.text("run")?);
     let (dry_run, suggest) = (arguments.flag("dry_run")?, arguments.flag("suggest")?);
-    Ok(PatchRequest { operations, if_version, dry_run, suggest, run })
+    Ok(PatchRequest { operations, if_version, dry_run, suggest, run, idempotency_key: None })
 }
 
 /// The fault of an operation that the caller wrote as arguments: an example is one of these, too.

@@ -103,6 +103,40 @@ pub struct SuggestionDecided {
     pub suggested_by: String,
 }
 
+/// Somebody set what somebody else had set, without knowing of it: one of the values hides the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Conflict {
+    /// JSON pointer to it.
+    #[schema(example = "/items/fado/start")]
+    pub pointer: String,
+    /// What is there.
+    pub winner: Winner,
+    /// What is not.
+    pub losers: Vec<Loser>,
+}
+
+/// A value that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Winner {
+    /// The id of who set it.
+    #[schema(example = "ada")]
+    pub by: String,
+    /// As JSON, the beginning of it if it is long.
+    pub value: String,
+}
+
+/// A value that is hidden.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Loser {
+    /// The id of who set it.
+    #[schema(example = "bob")]
+    pub by: String,
+    /// As JSON, the beginning of it if it is long.
+    pub value: String,
+    /// When it came: RFC 3339.
+    pub at: String,
+}
+
 impl From<ValueChange> for Difference {
     fn from(ValueChange { pointer, before, after }: ValueChange) -> Self {
         let text = |value: Option<_>| value.map(|value: crate::room::patch::Excerpt| value.to_string());

@@ -1,16 +1,20 @@
 //! What clients say on a JSON socket, read from a text frame. A frame that cannot be read gives a fault that says what is
 //! wrong, where, and what to do: its reader may be a model. Called by the session; it must never believe a count.
 
+mod comment;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::attention::Attention;
 use super::post::{AgentCommand, AgentHandoff, AgentOutput, AgentTask, ChatMessage, Post};
 use super::status::AgentStatus;
 use super::{AGENT_COMMAND, AGENT_HANDOFF, AGENT_TASK, CHAT_MESSAGE, Fault};
 use crate::room::kept::EventSeq;
+use crate::room::once::{ONCE_KEY_MAX, Once};
 use crate::room::principal::PrincipalId;
 use crate::room::run::{AgentRun, RunId};
 
@@ -29,6 +33,15 @@ pub enum Request {
     /// Change the document. The answer is `doc.patched` when it is durable, or `doc.rejected`.
     #[serde(rename = "doc.patch")]
     Patch(PatchRequest),
+    /// Add a comment. The answer is `comment.changed` when it is durable, or `doc.rejected`. Commenters and up.
+    #[serde(rename = "comment.add")]
+    AddComment(AddComment),
+    /// Change the text of one's own comment. The same.
+    #[serde(rename = "comment.edit")]
+    EditComment(EditComment),
+    /// Say that a comment is settled, or no more. The same.
+    #[serde(rename = "comment.resolve")]
+    ResolveComment(ResolveComment),
     /// Take back what an agent did. The answer is `doc.undone` when it is durable. Editors and up.
     #[serde(rename = "doc.undo")]
     Undo(UndoRequest),
@@ -41,6 +54,9 @@ pub enum Request {
     /// Hear of changes of the document otherwise than by default. There is no answer.
     #[serde(rename = "doc.subscribe")]
     Subscribe(Subscription),
+    /// Where the client looks. It is told to everybody, browsers too, and not answered; it counts for 30 s.
+    #[serde(rename = "presence.changed")]
+    Presence(Box<Attention>),
     /// What an agent says of itself. It is told to everybody and not answered.
     #[serde(rename = "agent.status")]
     Status(Box<AgentStatus>),
@@ -67,16 +83,22 @@ pub enum Request {
     Ping,
 }
 
+pub use comment::{AddComment, EditComment, ResolveComment};
+
 /// The one request that may be long.
 pub const PATCH: &str = "doc.patch";
 /// The names of all requests.
-pub const TYPES: [&str; 14] = [
+pub const TYPES: [&str; 18] = [
     "doc.read",
     PATCH,
+    "comment.add",
+    "comment.edit",
+    "comment.resolve",
     "doc.undo",
     "suggestion.accept",
     "suggestion.reject",
     "doc.subscribe",
+    "presence.changed",
     "agent.status",
     CHAT_MESSAGE,
     AGENT_TASK,
@@ -124,6 +146,11 @@ pub struct PatchRequest {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
     )]
     pub run: Option<String>,
+    /// The patch's own name, at most 255 characters: the same patch under the same name is done once, however often and to
+    /// whichever node it is sent.
+    #[serde(default)]
+    #[schema(example = "5b2f1c0e-day-3", min_length = 1, max_length = 255)]
+    pub idempotency_key: Option<String>,
 }
 
 /// What to take back.
@@ -164,6 +191,18 @@ impl UndoRequest {
             fault.expected("an agent's id, as in `from` of its events")
         })?;
         Ok(AgentRun { agent, run: run(self.run.as_deref())? })
+    }
+}
+
+impl PatchRequest {
+    /// What makes it be done once, if it is to be; `json` are its operations.
+    pub fn once(&self, by: &PrincipalId, json: &[u8]) -> Result<Option<Once>, Fault> {
+        let Some(key) = &self.idempotency_key else { return Ok(None) };
+        if !(1..=ONCE_KEY_MAX).contains(&key.chars().count()) {
+            let fault = Fault::new("invalid_message", "This is no idempotency key.").at("/idempotency_key");
+            return Err(fault.expected(format!("1 to {ONCE_KEY_MAX} characters, a UUID for example")));
+        }
+        Ok(Some(Once::new(by, key, json)))
     }
 }
 
@@ -248,6 +287,27 @@ pub struct Subscription {
     #[serde(default)]
     #[schema(example = 1000)]
     pub interval_ms: Option<u64>,
+    /// Say what is there of each pointer, before and after.
+    #[serde(default)]
+    #[schema(value_type = bool)]
+    pub values: Values,
+}
+
+/// Whether `doc.changed` says values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum Values {
+    /// It names pointers alone.
+    #[default]
+    Untold,
+    /// It says what is there, too.
+    Told,
+}
+
+impl From<bool> for Values {
+    fn from(are_told: bool) -> Self {
+        if are_told { Self::Told } else { Self::Untold }
+    }
 }
 
 /// A newer token.
@@ -315,10 +375,18 @@ fn request(version: Option<u64>, kind: &str, data: Option<&RawValue>) -> Result<
     match kind {
         "doc.read" => read_data(data).map(Request::Read),
         PATCH => read_data(data).map(Request::Patch),
+        "comment.add" => read_data(data).map(Request::AddComment),
+        "comment.edit" => read_data(data).map(Request::EditComment),
+        "comment.resolve" => read_data(data).map(Request::ResolveComment),
         "doc.undo" => read_data(data).map(Request::Undo),
         "suggestion.accept" => read_data(data).map(Request::Accept),
         "suggestion.reject" => read_data(data).map(Request::Reject),
         "doc.subscribe" => read_data(data).map(Request::Subscribe),
+        "presence.changed" => {
+            let attention: Box<Attention> = read_data(data)?;
+            attention.check().map_err(|fault| fault.below("/data"))?;
+            Ok(Request::Presence(attention))
+        }
         "agent.status" => {
             let status: Box<AgentStatus> = read_data(data)?;
             status.check().map_err(|fault| fault.below("/data"))?;

@@ -20,7 +20,7 @@ pub enum Excerpt {
 
 impl Excerpt {
     /// Shows a value. Costs no more than what is shown.
-    pub(super) fn of(value: &Value) -> Self {
+    pub(in crate::room) fn of(value: &Value) -> Self {
         let mut beginning = Beginning(Vec::new());
         if serde_json::to_writer(&mut beginning, value).is_ok() {
             return Self::Whole(value.clone());

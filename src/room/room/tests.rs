@@ -386,7 +386,7 @@ fn served(room: &mut Room, ask: Ask) -> Effects {
 
 fn patch(writes: Writes, json: &str, if_match: Option<Version>) -> Ask {
     let patch = Box::new(Patch::parse(json.as_bytes(), 9).expect("a patch"));
-    Ask::Patch { by: Arc::new(Principal::new(person("ada"), None)), writes, patch, if_match }
+    Ask::Patch { by: Arc::new(Principal::new(person("ada"), None)), writes, patch, if_match, once: None }
 }
 
 const SET_TITLE: &str = r#"[{"op":"add","path":"/trip/title","value":"Lisbon"}]"#;

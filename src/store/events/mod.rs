@@ -15,7 +15,7 @@ pub use retention::Retention;
 pub(super) use numbering::Numbered;
 pub(super) use waiting::{News, Waiting};
 
-use crate::room::kept::{EventKind, EventSeq, StoredEvent};
+use crate::room::kept::{EventKind, EventOrigin, EventSeq, StoredEvent};
 
 /// Which events of a room are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct EventQuery {
     pub span: EventSpan,
     /// Of these kinds; empty: of all. Of rare kinds all events of the room are looked through.
     pub kinds: Vec<EventKind>,
+    /// Only the one of this origin.
+    pub origin: Option<EventOrigin>,
     /// The most of them.
     pub limit: NonZeroU16,
 }

@@ -183,6 +183,9 @@ pub(in crate::store) async fn page(
         EventSpan::After(seq) => query.push(" AND seq > ").push_bind(bounded(seq)),
         EventSpan::Before(seq) => query.push(" AND seq < ").push_bind(bounded(seq)),
     };
+    if let Some(origin) = &wanted.origin {
+        query.push(" AND origin = ").push_bind(origin.as_bytes().to_vec());
+    }
     if !wanted.kinds.is_empty() {
         let mut kinds = query.push(" AND kind IN (").separated(", ");
         for kind in &wanted.kinds {

@@ -8,7 +8,7 @@ use crate::room::undoing::Record;
 fn by_agent(json: &str) -> Ask {
     let by = Arc::new(Principal::new(PrincipalId::agent("planner").expect("an id"), None));
     let patch = Patch::parse(json.as_bytes(), 9).expect("a patch").in_run(RunId::parse("first").ok());
-    Ask::Patch { by, writes: Writes::Everything, patch: Box::new(patch), if_match: None }
+    Ask::Patch { by, writes: Writes::Everything, patch: Box::new(patch), if_match: None, once: None }
 }
 
 fn undo(records: &[(EventSeq, Record)]) -> Ask {
