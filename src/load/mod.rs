@@ -1,5 +1,5 @@
 //! The load tester: scenarios against any server of Yjs documents, over the protocols that their clients speak. It is a client and
-//! nothing else: of the server's own parts it uses codecs alone.
+//! nothing else: of the server's own parts it uses codecs, and what goes through the bytes of an update (`room/scan`).
 //!
 //! The way of one run: options → `scenario` → `plan` → `conductor` → `worker`s with their `person`s (warm-up, load, drain) → `check`
 //! → `findings` → `record`. Deliveries are counted by `coverage` and timed from the moments of `schedule`.

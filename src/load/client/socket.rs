@@ -447,4 +447,41 @@ mod tests {
             assert_eq!(frame[start..start + 4], [8, 11, 10, 13]);
         }
     }
+
+    #[tokio::test]
+    async fn messages_of_any_size_come_whole_and_in_order() {
+        use futures_util::{SinkExt, StreamExt};
+        use tokio_tungstenite::tungstenite::Message as Sent;
+
+        const SIZES: [usize; 10] = [0, 10, 125, 126, 65_535, 65_536, 300_000, 5, 2_000_000, 1];
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let mut socket = tokio_tungstenite::accept_async(listener.accept().await.unwrap().0).await.unwrap();
+            for size in SIZES {
+                socket.feed(Sent::binary(vec![size.to_le_bytes()[0]; size])).await.unwrap();
+            }
+            socket.send(Sent::Ping(vec![7].into())).await.unwrap();
+            assert_eq!(socket.next().await.unwrap().unwrap(), Sent::Pong(vec![7].into()));
+            socket.close(None).await.unwrap();
+        });
+        let path = "/".to_owned();
+        let address = Address { host: "127.0.0.1".to_owned(), port, is_tls: false, path, headers: Vec::new() };
+        let (mut incoming, outgoing) = connect(&address).await.unwrap();
+        let mut sizes = Vec::new();
+        let ended = loop {
+            let read = incoming.read(|message| {
+                let Message::Binary(bytes) = message else { panic!("nothing else was sent") };
+                assert!(bytes.iter().all(|byte| *byte == bytes.len().to_le_bytes()[0]));
+                sizes.push(bytes.len());
+            });
+            if let Err(ended) = read.await {
+                break ended;
+            }
+        };
+        assert_eq!(ended, Closed::ByServer { code: 1005, reason: String::new() });
+        assert_eq!(sizes, SIZES);
+        drop((incoming, outgoing));
+        server.await.unwrap();
+    }
 }
