@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod http;
 pub mod hub;
+pub mod load;
 pub mod neighbors;
 pub mod room;
 pub mod server;

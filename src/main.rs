@@ -9,10 +9,12 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
 use triproom::command::key::{self, KeyCommand};
+use triproom::command::load::{self, LoadCommand};
 use triproom::command::migrate::{self, MigrateCommand};
 use triproom::command::room::{self, RoomCommand};
 use triproom::command::token::{self, TokenCommand};
 use triproom::config::Config;
+use triproom::load::scenario_file;
 use triproom::server::{ServeError, Server, listen};
 use triproom::telemetry;
 
@@ -41,12 +43,18 @@ enum Command {
     Room(Box<RoomCommand>),
     /// Bring the tables of a store up to date; `serve` does so by itself unless told not to
     Migrate(MigrateCommand),
+    /// Put a server under load and measure it
+    #[command(subcommand)]
+    Load(Box<LoadCommand>),
     /// Sign a token for development, or a room ticket
     Token(Box<TokenCommand>),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match scenario_file::expand(std::env::args_os()) {
+        Ok(arguments) => Arguments::parse_from(arguments),
+        Err(error) => return failed(&error),
+    };
     let done = match arguments.command {
         None => on_large_stack(|| serve(arguments.config)),
         Some(Command::Serve(config)) => on_large_stack(|| serve(*config)),
@@ -60,17 +68,23 @@ fn main() -> ExitCode {
         Some(Command::Migrate(command)) => {
             run(migrate::run(command, &mut io::stdout(), &mut io::stderr())).map_err(|error| error.to_string())
         }
+        Some(Command::Load(command)) => match load::run(*command, &mut io::stdout(), &mut io::stderr()) {
+            Ok(code) => return ExitCode::from(code),
+            Err(error) => Err(error.to_string()),
+        },
         Some(Command::Token(command)) => {
             run(token::run(*command, &mut io::stdout())).map_err(|error| error.to_string())
         }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "triproom: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "triproom: {error}");
+    ExitCode::FAILURE
 }
 
 /// The main thread's stack is not ours to choose.

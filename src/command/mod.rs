@@ -1,7 +1,9 @@
-//! What `triproom` does beside serving: keys, tokens, tables, rooms. `main` gives each command its options and two streams; what a
+//! What `triproom` does beside serving: keys, tokens, tables, rooms, load. `main` gives each command its options and two streams; what a
 //! script wants to read goes to the first, what a person wants to know to the second.
 
 pub mod key;
+pub mod load;
+pub mod load_records;
 pub mod migrate;
 pub mod room;
 mod table;

@@ -43,7 +43,7 @@ pub mod role;
 pub mod room;
 mod roots;
 pub mod run;
-mod scan;
+pub(crate) mod scan;
 mod serve;
 mod sharing;
 pub mod state;

@@ -20,7 +20,7 @@ const VALUE_DEPTH_MAX: u32 = 128;
 
 /// What a block holds, as far as the checks care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A placeholder for blocks that are not in the update.
     Skip,
     /// A map, an array, a text or XML: something that can hold other blocks.
@@ -33,7 +33,7 @@ pub(super) enum Content {
 
 /// Where a block says that it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Nowhere: a collected block, or a placeholder.
     Nowhere,
     /// In a root, whose name is so many bytes long and ends there in the update.
@@ -46,48 +46,48 @@ pub(super) enum Place {
 
 /// One block of an update.
 #[derive(Debug, Clone)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Where it stands in the update.
-    pub(super) bytes: Range<usize>,
-    pub(super) client: u64,
-    pub(super) clock: u32,
-    pub(super) length: u32,
-    pub(super) content: Content,
-    pub(super) place: Place,
+    pub(crate) bytes: Range<usize>,
+    pub(crate) client: u64,
+    pub(crate) clock: u32,
+    pub(crate) length: u32,
+    pub(crate) content: Content,
+    pub(crate) place: Place,
     /// Whether it says that it is the entry of a map; a block with neighbours is what they are.
-    pub(super) has_key: bool,
+    pub(crate) has_key: bool,
     /// The blocks that it was put between.
-    pub(super) left: Option<Id>,
-    pub(super) right: Option<Id>,
+    pub(crate) left: Option<Id>,
+    pub(crate) right: Option<Id>,
     /// A number that blocks share which are put into the very same place.
-    pub(super) position: u64,
+    pub(crate) position: u64,
     /// Yjs' number for the kind of content, and where in the update that content is.
-    pub(super) reference: u8,
-    pub(super) payload: Range<usize>,
+    pub(crate) reference: u8,
+    pub(crate) payload: Range<usize>,
 }
 
 impl Block {
     /// Whether it has several elements that live when it comes; it may be deleted right away.
-    pub(super) fn is_plural(&self) -> bool {
+    pub(crate) fn is_plural(&self) -> bool {
         self.length > 1 && !matches!(self.content, Content::Deleted | Content::Skip)
     }
 
     /// Whether it depends on what is where if an honest client can have made it (see `placing`).
-    pub(super) fn may_be_unsound(&self) -> bool {
+    pub(crate) fn may_be_unsound(&self) -> bool {
         self.right.is_some() || (self.is_plural() && (self.has_key || self.left.is_some()))
     }
 }
 
 /// One element of a document: a client and its clock.
-pub(super) type Id = (u64, u32);
+pub(crate) type Id = (u64, u32);
 
 /// Goes through all blocks without building anything; returns whether the delete set names something.
-pub(super) fn scan(raw: &[u8], each: impl FnMut(&Block)) -> Result<bool, Malformed> {
+pub(crate) fn scan(raw: &[u8], each: impl FnMut(&Block)) -> Result<bool, Malformed> {
     scan_all(raw, each, |_, _| {})
 }
 
 /// The same, and through what it deletes: of which client, which clocks. Ranges may overlap and be in any order.
-pub(super) fn scan_all(
+pub(crate) fn scan_all(
     raw: &[u8],
     mut each: impl FnMut(&Block),
     each_deleted: impl FnMut(u64, Range<u32>),
@@ -186,8 +186,8 @@ fn read_id(reader: &mut Reader<'_>) -> Result<Id, Malformed> {
 
 const INFO_COLLECTED: u8 = 0;
 const INFO_SKIP: u8 = 10;
-pub(super) const HAS_ORIGIN: u8 = 0x80;
-pub(super) const HAS_RIGHT_ORIGIN: u8 = 0x40;
+pub(crate) const HAS_ORIGIN: u8 = 0x80;
+pub(crate) const HAS_RIGHT_ORIGIN: u8 = 0x40;
 const HAS_KEY: u8 = 0x20;
 
 struct ReadBlock {
@@ -311,7 +311,7 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
     Ok((Content::Other, length))
 }
 
-pub(super) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+pub(crate) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hash = DefaultHasher::new();
     value.hash(&mut hash);
     hash.finish()
@@ -346,7 +346,7 @@ fn read_integer(reader: &mut Reader<'_>) -> Result<(), Malformed> {
 }
 
 /// Where so many plain values end, in the content of a block that holds at least as many.
-pub(super) fn after_values(payload: &[u8], values: u32) -> Result<usize, Malformed> {
+pub(crate) fn after_values(payload: &[u8], values: u32) -> Result<usize, Malformed> {
     let mut reader = Reader::new(payload);
     reader.count()?;
     for _ in 0..values {

@@ -1,0 +1,122 @@
+//! `triproom load`: puts a server under load and says what came of it. Progress goes to standard error, the table to standard output.
+//! It must never connect to anything but what was named.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+
+use super::load_records::{self, RecordsCommand, RecordsError};
+use crate::load::options::Options;
+use crate::load::progress::Progress;
+use crate::load::record::{JsonPlace, RecordError};
+use crate::load::scenario::agents::Agents;
+use crate::load::scenario::chaos::Chaos;
+use crate::load::scenario::fanout::Fanout;
+use crate::load::scenario::idle::Idle;
+use crate::load::scenario::join::Join;
+use crate::load::scenario::replay::Replay;
+use crate::load::scenario::saturate::Saturate;
+use crate::load::scenario::soak::Soak;
+use crate::load::scenario::storm::Storm;
+use crate::load::scenario::trip::Trip;
+use crate::load::scenario::{LoadError, Scenario};
+use crate::load::{report, run as run_scenario, table};
+
+/// What is done to the server.
+#[derive(Debug, Clone, Subcommand)]
+#[command(after_help = EXIT_CODES)]
+pub enum LoadCommand {
+    /// People in rooms, some of whom write at a steady rate
+    Fanout(Box<Run<Fanout>>),
+    /// The highest rate at which everything still comes in time
+    Saturate(Box<Run<Saturate>>),
+    /// People who are there and do nothing: what a connection costs
+    Idle(Box<Run<Idle>>),
+    /// People open a large document, one after the other and all at once
+    Join(Box<Run<Join>>),
+    /// Everybody loses the connection at once and comes back
+    Storm(Box<Run<Storm>>),
+    /// A planning session as people have them, with agents
+    Trip(Box<Run<Trip>>),
+    /// A real editing history, keystroke by keystroke
+    Replay(Box<Run<Replay>>),
+    /// Agents say how they are, or write a lot at once, beside people who type
+    Agents(Box<Run<Agents>>),
+    /// Connections are cut and readers stop, and everybody is to have everything all the same
+    Chaos(Box<Run<Chaos>>),
+    /// A crowd for hours, watching what grows
+    Soak(Box<Run<Soak>>),
+    /// What is done with recorded runs.
+    #[command(flatten)]
+    Records(RecordsCommand),
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  everything was delivered, every room converged
+  1  it could not run
+  2  something was lost, doubled, reordered, corrupted or diverged, or the server ended connections
+  3  the load tester itself was too slow: the figures are not to be trusted
+  4  it was slower than --p99-below";
+
+/// A scenario's own options and those of all.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct Run<S: Args> {
+    #[command(flatten)]
+    scenario: S,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadCommandError {
+    /// See there.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// See there.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// See there.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The table cannot be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does it, and says what to exit with. Tables go to `out`.
+pub fn run(command: LoadCommand, out: &mut impl Write, notes: &mut impl Write) -> Result<u8, LoadCommandError> {
+    match command {
+        LoadCommand::Fanout(run) => load(&run, out),
+        LoadCommand::Saturate(run) => load(&run, out),
+        LoadCommand::Idle(run) => load(&run, out),
+        LoadCommand::Join(run) => load(&run, out),
+        LoadCommand::Storm(run) => load(&run, out),
+        LoadCommand::Trip(run) => load(&run, out),
+        LoadCommand::Replay(run) => load(&run, out),
+        LoadCommand::Agents(run) => load(&run, out),
+        LoadCommand::Chaos(run) => load(&run, out),
+        LoadCommand::Soak(run) => load(&run, out),
+        LoadCommand::Records(command) => Ok(load_records::run(command, out, notes)?),
+    }
+}
+
+fn load<S: Scenario + Args>(run: &Run<S>, out: &mut impl Write) -> Result<u8, LoadCommandError> {
+    let options = &run.options;
+    let mut progress = if options.quiet { Progress::silent() } else { Progress::on_standard_error() };
+    let record = run_scenario(&run.scenario, options, &mut progress);
+    progress.finish();
+    let record = record?;
+    if let Some(place) = &options.json {
+        place.append(&record)?;
+    }
+    if let Some(path) = &options.report {
+        report::write(std::slice::from_ref(&record), path)?;
+    }
+    if !options.quiet && options.json != Some(JsonPlace::Output) {
+        table::write(&record, out)?;
+    }
+    Ok(record.verdict.outcome().exit_code())
+}

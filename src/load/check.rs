@@ -1,0 +1,204 @@
+//! After the drain: a fresh client reads each room and compares it with what was written, letter by letter. It builds the document
+//! as a browser would, so it also notices what receivers that only count clocks cannot.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, LocalSet};
+use yrs::updates::decoder::Decode;
+use yrs::{Doc, GetString, Transact, Update};
+
+use super::client::socket::{Closed, ConnectError, Message};
+use super::client::{self, Dialect, Say, socket};
+use super::coverage::Coverage;
+use super::decoded::{Authors, Kind, Latest};
+use super::plan::{Made, Plan};
+use super::target::Protocol;
+use super::writer::{EDIT, ROOT};
+
+/// How long a server may take to say all that it has.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Rooms that are read at the same time.
+const AT_ONCE: usize = 8;
+/// Differences that are told.
+const TOLD_MAX: usize = 5;
+
+/// What fresh clients have found.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// How many rooms were read.
+    pub rooms: u64,
+    /// In how many of them there is not what was written.
+    pub diverged: u64,
+    /// Some of the differences, in words.
+    pub differences: Vec<String>,
+}
+
+/// Why a room is not what it should be.
+#[derive(Debug, thiserror::Error)]
+enum Difference {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    #[error("the document does not come")]
+    Nothing,
+    #[error("writer {writer} made {made} edits, and {there} are there")]
+    Missing { writer: usize, made: u32, there: u32 },
+    #[error("the document cannot be read: {0}")]
+    Unreadable(String),
+    #[error("the text differs from what was written, first at letter {0}")]
+    Text(usize),
+    #[error("something in it was never written")]
+    Corrupt,
+}
+
+/// Reads all rooms that anybody wrote into.
+pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    Ok(local.block_on(&runtime, async {
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let mut reading = JoinSet::new();
+        for room in (0..plan.crowd.rooms).filter(|room| made.in_room(*room).any(|edits| edits > 0)) {
+            let (plan, made, permits) = (Arc::clone(plan), Arc::clone(made), Arc::clone(&permits));
+            reading.spawn_local(async move {
+                let _permit = permits.acquire_owned().await.expect("nobody closes it");
+                check(&plan, &made, room).await.map_err(|difference| format!("{}: {difference}", plan.room(room)))
+            });
+        }
+        let mut checked = Checked::default();
+        while let Some(read) = reading.join_next().await {
+            checked.rooms += 1;
+            if let Err(difference) = read.unwrap_or_else(|error| Err(error.to_string())) {
+                checked.diverged += 1;
+                if checked.differences.len() < TOLD_MAX {
+                    checked.differences.push(difference);
+                }
+            }
+        }
+        checked
+    }))
+}
+
+async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> {
+    let mut reading = Reading::new(plan, room);
+    let read = tokio::time::timeout(PATIENCE, reading.read(plan, made)).await;
+    if let Ok(Err(difference)) = read {
+        return Err(difference);
+    }
+    if !reading.has_come {
+        return Err(Difference::Nothing);
+    }
+    for (writer, made) in made.in_room(room).enumerate() {
+        let there = reading.coverage.seen(writer) / EDIT;
+        if there != made {
+            return Err(Difference::Missing { writer, made, there });
+        }
+    }
+    if reading.is_wrong {
+        return Err(Difference::Corrupt);
+    }
+    if plan.target.protocol == Protocol::Events { Ok(()) } else { reading.compare(made) }
+}
+
+/// What a fresh client has read of one room.
+struct Reading {
+    room: usize,
+    name: String,
+    authors: Authors,
+    coverage: Coverage,
+    updates: Vec<Vec<u8>>,
+    has_come: bool,
+    is_wrong: bool,
+}
+
+impl Reading {
+    fn new(plan: &Plan, room: usize) -> Self {
+        Self {
+            room,
+            name: plan.room(room),
+            authors: plan.authors(room),
+            coverage: Coverage::new(plan.crowd.writers),
+            updates: Vec::new(),
+            has_come: false,
+            is_wrong: false,
+        }
+    }
+
+    /// Reads until all is there.
+    async fn read(&mut self, plan: &Plan, made: &Made) -> Result<(), Difference> {
+        let dialect = Dialect::of(&plan.target, &self.name);
+        // Beside everybody, so over all nodes.
+        let mut address = client::locate(&plan.target, &self.name, plan.people() + self.room).await?;
+        if let Dialect::Events = dialect {
+            address.path.push_str(if address.path.contains('?') { "&cursor=0" } else { "?cursor=0" });
+        }
+        let (mut incoming, outgoing) = socket::connect(&address).await?;
+        for message in dialect.opening(&[0]) {
+            outgoing.send_binary(&message)?;
+        }
+        let (mut latest, mut next) = (Latest::default(), 0);
+        while !self.has_come || !self.is_complete(made) {
+            incoming
+                .read(|message| {
+                    let (Message::Binary(bytes) | Message::Text(bytes)) = message;
+                    let decoded = latest.read(bytes, &mut next, &dialect, &self.authors);
+                    self.is_wrong |= decoded.is_wrong;
+                    self.has_come |= decoded.kind == Kind::State;
+                    for piece in &decoded.pieces {
+                        self.coverage.take(piece);
+                    }
+                    match decoded.kind {
+                        Kind::State | Kind::Update => self.updates.push(decoded.body().to_vec()),
+                        Kind::Asks => {
+                            if let Some(nothing) = dialect.message(Say::State(&[0, 0])) {
+                                let _ = outgoing.send_binary(&nothing);
+                            }
+                        }
+                        _ => {}
+                    }
+                })
+                .await?;
+        }
+        outgoing.close();
+        Ok(())
+    }
+
+    fn is_complete(&self, made: &Made) -> bool {
+        made.in_room(self.room).enumerate().all(|(writer, edits)| self.coverage.seen(writer) >= edits * EDIT)
+    }
+
+    /// Builds the document from what came and from what was written; the library orders the writers in both.
+    fn compare(&self, made: &Made) -> Result<(), Difference> {
+        let there = text_of(&self.updates)?;
+        let written: Vec<Vec<u8>> = made
+            .in_room(self.room)
+            .zip(&self.authors.writers)
+            .map(|(edits, writer)| {
+                let mut update = Vec::new();
+                writer.update(0..edits * EDIT, &mut update);
+                update
+            })
+            .collect();
+        let wanted = text_of(&written)?;
+        if there == wanted {
+            return Ok(());
+        }
+        let same = there.bytes().zip(wanted.bytes()).take_while(|(there, wanted)| there == wanted).count();
+        Err(Difference::Text(same))
+    }
+}
+
+fn text_of(updates: &[Vec<u8>]) -> Result<String, Difference> {
+    let doc = Doc::new();
+    let text = doc.get_or_insert_text(ROOT);
+    let mut txn = doc.transact_mut();
+    for update in updates {
+        let update = Update::decode_v1(update).map_err(|error| Difference::Unreadable(error.to_string()))?;
+        txn.apply_update(update).map_err(|error| Difference::Unreadable(error.to_string()))?;
+    }
+    Ok(text.get_string(&txn))
+}

@@ -1,0 +1,102 @@
+//! A client's messages of the JSON socket. An edit there is a chat message, which is kept, numbered and told to everybody once it
+//! is durable; an agent also says how it is.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use crate::load::coverage::Piece;
+use crate::load::writer::{EDIT, Writer};
+
+/// An event, as far as it is looked at.
+#[derive(Debug, Deserialize)]
+pub struct Event<'a> {
+    /// Which kind of event.
+    #[serde(rename = "type", borrow)]
+    pub kind: &'a str,
+    /// What it says.
+    #[serde(default)]
+    pub data: Data<'a>,
+}
+
+/// What an event says, as far as it is looked at.
+#[derive(Debug, Default, Deserialize)]
+pub struct Data<'a> {
+    /// Of a message.
+    #[serde(borrow, default)]
+    text: Option<std::borrow::Cow<'a, str>>,
+    /// Of an agent's status.
+    #[serde(borrow, default)]
+    message: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// What a writer's edit says on a JSON socket: whose it is, which one, and its letters.
+pub fn edit(run: &str, place: usize, number: u32, writer: &Writer, out: &mut Vec<u8>) {
+    let letters = writer.letters(number * EDIT..(number + 1) * EDIT).map(char::from);
+    let mut text = String::with_capacity(160);
+    let _ = write!(
+        text,
+        r#"{{"type":"chat.message","data":{{"client_id":"{run}-{place}-{number}","text":"{place} {number} "#
+    );
+    text.extend(letters);
+    text.push_str("\"}}");
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// What an agent says of how it is, as an event. Statuses are counted from one.
+pub fn status(place: usize, number: u32) -> String {
+    let message = status_message(place, number);
+    format!(r#"{{"type":"agent.status","data":{{"state":"executing","progress":0.5,"message":"{message}"}}}}"#)
+}
+
+/// What stands in it.
+pub fn status_message(place: usize, number: u32) -> String {
+    format!("{STATUS}{place} {number}")
+}
+
+/// What the message of a status begins with.
+pub const STATUS: &str = "load ";
+
+impl Event<'_> {
+    /// Which edit it is, if it is one; nothing but the letters can be wrong.
+    pub fn edit(&self) -> Option<(Piece, Vec<u8>)> {
+        if self.kind != "chat.message" {
+            return None;
+        }
+        let mut words = self.data.text.as_deref()?.split(' ');
+        let (writer, number): (u32, u32) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let clocks = number.checked_mul(EDIT)?..number.checked_add(1)?.checked_mul(EDIT)?;
+        Some((Piece { writer, clocks }, words.next()?.as_bytes().to_vec()))
+    }
+
+    /// Which status of which agent it is, if it is one.
+    pub fn status(&self) -> Option<(u32, u32)> {
+        if self.kind != "agent.status" {
+            return None;
+        }
+        said(self.data.message.as_deref()?)
+    }
+}
+
+/// Which status of which agent a text is about.
+pub fn said(message: &str) -> Option<(u32, u32)> {
+    let (place, number) = message.strip_prefix(STATUS)?.split_once(' ')?;
+    Some((place.parse().ok()?, number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard() {
+        let (writer, mut bytes) = (Writer::new(1, 0, 3, 9), Vec::new());
+        edit("run", 3, 2, &writer, &mut bytes);
+        let event: Event<'_> = serde_json::from_slice(&bytes).expect("JSON");
+        let (piece, letters) = event.edit().expect("an edit");
+        assert_eq!(piece, Piece { writer: 3, clocks: 32..48 });
+        assert!(writer.wrote(32, &letters));
+        let status = status(7, 5);
+        assert_eq!(serde_json::from_str::<Event<'_>>(&status).expect("JSON").status(), Some((7, 5)));
+    }
+}

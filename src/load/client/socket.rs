@@ -1,0 +1,487 @@
+//! One WebSocket to a server under load: the upgrade by hyper, then frames straight from the bare TCP socket. Used by the
+//! clients of every protocol.
+//! A generator shares its machine with what it measures, so a delivery costs one read and no allocation: all sockets of a thread
+//! read into one buffer, and messages are handed on as slices of it. It must never wait for a server that does not read.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use http_body_util::Empty;
+use hyper::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::stream;
+use crate::load::target::Address;
+
+/// How much is read from a socket at once.
+const READ_BYTES: usize = 64 * 1024;
+/// A buffer that one big message needed is given back when it is larger than this.
+const KEPT_BYTES: usize = 64 * 1024;
+/// The largest message that is taken from a server.
+const MESSAGE_MAX: usize = 256 << 20;
+/// The most that may wait for a server that does not read.
+const UNSENT_MAX: usize = 64 << 20;
+/// How long a connection may take until it is a WebSocket.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const NO_CLOSE_FRAME: &str = "it ended without a close frame";
+
+/// What a close frame without a code means: 1005.
+const NO_CODE: [u8; 2] = [0x03, 0xed];
+
+const CONTINUATION: u8 = 0x0;
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Why there is no WebSocket.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address has no answer.
+    #[error("cannot connect: {0}")]
+    Io(#[from] io::Error),
+    /// What answers does not speak HTTP.
+    #[error("cannot connect: {0}")]
+    Http(#[from] hyper::Error),
+    /// A header of the request cannot be sent.
+    #[error("this request cannot be made: {0}")]
+    Request(#[from] hyper::http::Error),
+    /// The server refuses, or there is no WebSocket at this path.
+    #[error("the server answers {0} instead of opening a WebSocket")]
+    Status(StatusCode),
+    /// The answer is not for this request.
+    #[error("the server's answer is not one to this request")]
+    WrongAccept,
+    /// It took too long.
+    #[error("no WebSocket after {} s", PATIENCE.as_secs())]
+    TooSlow,
+    /// The server has no such document, or gives no token for it.
+    #[error("the server does not say where the document is: {0}")]
+    NoDocument(String),
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// The server said so.
+    #[error("closed by the server with {code} {reason}")]
+    ByServer {
+        /// 1005 when it gave none.
+        code: u16,
+        /// Perhaps empty.
+        reason: String,
+    },
+    /// The socket ended, without a word or by an error.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// What came is no WebSocket frame that a server may send.
+    #[error("the server broke the rules of WebSocket: {0}")]
+    Malformed(&'static str),
+    /// The server has not read for so long that too much waits.
+    #[error("the server does not read: {} MiB wait for it", UNSENT_MAX >> 20)]
+    DoesNotRead,
+}
+
+impl From<io::Error> for Closed {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// A message as it stands in the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Binary, of the protocols with a document.
+    Binary(&'a [u8]),
+    /// Text, of JSON sockets.
+    Text(&'a [u8]),
+}
+
+/// Opens a WebSocket: what comes in, and what goes out. Dropping both ends the connection without a word.
+pub async fn connect(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectError> {
+    tokio::time::timeout(PATIENCE, upgrade(address)).await.map_err(|_| ConnectError::TooSlow)?
+}
+
+async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectError> {
+    let stream = stream::open(address).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection.with_upgrades());
+    let key = generate_key();
+    let mut request = Request::get(&address.path)
+        .header(HOST, address.authority())
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .header(SEC_WEBSOCKET_KEY, &key);
+    for (name, value) in &address.headers {
+        request = request.header(name, value);
+    }
+    let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new())?).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ConnectError::Status(response.status()));
+    }
+    let accept = derive_accept_key(key.as_bytes());
+    if response.headers().get(SEC_WEBSOCKET_ACCEPT).is_none_or(|said| said.as_bytes() != accept.as_bytes()) {
+        return Err(ConnectError::WrongAccept);
+    }
+    let upgraded = hyper::upgrade::on(response).await?;
+    drop(connection);
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("the connection was made of this type");
+    let (read, write) = parts.io.into_inner().into_split();
+    let outgoing = Rc::new(Outgoing { half: write, unsent: RefCell::default(), is_flushing: Cell::new(false) });
+    let incoming = Incoming {
+        half: read,
+        partial: parts.read_buf.to_vec(),
+        big: None,
+        is_ahead: true,
+        fragments: None,
+        outgoing: Rc::clone(&outgoing),
+    };
+    Ok((incoming, outgoing))
+}
+
+/// The reading side.
+#[derive(Debug)]
+pub struct Incoming {
+    half: OwnedReadHalf,
+    /// The start of a frame whose end has not come.
+    partial: Vec<u8>,
+    /// How long that frame is, if it is a big one: then it is read straight to where it stays.
+    big: Option<usize>,
+    /// Whether whole frames may wait in `partial`: a server may speak in the segment that answers the upgrade.
+    is_ahead: bool,
+    /// The pieces so far of a message in several frames, and its opcode.
+    fragments: Option<(u8, Vec<u8>)>,
+    outgoing: Rc<Outgoing>,
+}
+
+impl Incoming {
+    /// Waits until something comes, and hands every whole message of it to `each`. How many bytes came.
+    /// Nothing is lost when the future is dropped.
+    pub async fn read(&mut self, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
+        if std::mem::take(&mut self.is_ahead) && !self.partial.is_empty() {
+            let ahead = std::mem::take(&mut self.partial);
+            self.frames(&ahead, &mut each)?;
+            return Ok(ahead.len());
+        }
+        if let Some(length) = self.big {
+            return self.read_big(length, each).await;
+        }
+        std::future::poll_fn(|context| {
+            READ_BUFFER.with_borrow_mut(|buffer| {
+                let mut target = ReadBuf::new(buffer);
+                ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
+                let read = target.filled();
+                if read.is_empty() {
+                    return Poll::Ready(Err(Closed::Broken(NO_CLOSE_FRAME.to_owned())));
+                }
+                if self.partial.is_empty() {
+                    self.frames(read, &mut each)?;
+                } else {
+                    let mut whole = std::mem::take(&mut self.partial);
+                    whole.extend_from_slice(read);
+                    self.resume(whole, &mut each)?;
+                }
+                Poll::Ready(Ok(read.len()))
+            })
+        })
+        .await
+    }
+
+    async fn read_big(&mut self, length: usize, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
+        let read = self.half.read_buf(&mut self.partial).await?;
+        if read == 0 {
+            return Err(Closed::Broken(NO_CLOSE_FRAME.to_owned()));
+        }
+        if self.partial.len() >= length {
+            self.big = None;
+            let whole = std::mem::take(&mut self.partial);
+            self.frames(&whole, &mut each)?;
+        }
+        Ok(read)
+    }
+
+    /// Goes on with what was kept.
+    fn resume(&mut self, whole: Vec<u8>, each: &mut impl FnMut(Message<'_>)) -> Result<(), Closed> {
+        if Frame::read(&whole)?.is_none() {
+            self.partial = whole;
+            self.expect_big();
+            return Ok(());
+        }
+        self.frames(&whole, each)?;
+        if self.partial.is_empty() && whole.capacity() <= KEPT_BYTES {
+            self.partial = whole;
+            self.partial.clear();
+        }
+        Ok(())
+    }
+
+    fn frames(&mut self, mut bytes: &[u8], each: &mut impl FnMut(Message<'_>)) -> Result<(), Closed> {
+        while let Some(frame) = Frame::read(bytes)? {
+            bytes = &bytes[frame.end..];
+            self.frame(&frame, each)?;
+        }
+        self.partial.extend_from_slice(bytes);
+        self.expect_big();
+        Ok(())
+    }
+
+    /// Makes room for the frame that has begun, if it is a big one.
+    fn expect_big(&mut self) {
+        let end = Frame::length(&self.partial).ok().flatten();
+        self.big = end.filter(|end| *end > KEPT_BYTES);
+        if let Some(end) = self.big {
+            self.partial.reserve_exact(end - self.partial.len());
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, each: &mut impl FnMut(Message<'_>)) -> Result<(), Closed> {
+        match (frame.opcode, frame.is_final, &mut self.fragments) {
+            (BINARY, true, None) => each(Message::Binary(frame.payload)),
+            (TEXT, true, None) => each(Message::Text(frame.payload)),
+            (BINARY | TEXT, false, None) => self.fragments = Some((frame.opcode, frame.payload.to_vec())),
+            (CONTINUATION, is_final, Some((opcode, pieces))) => {
+                if pieces.len() + frame.payload.len() > MESSAGE_MAX {
+                    return Err(Closed::Malformed("a message is too long"));
+                }
+                pieces.extend_from_slice(frame.payload);
+                if is_final {
+                    each(if *opcode == TEXT { Message::Text(pieces) } else { Message::Binary(pieces) });
+                    self.fragments = None;
+                }
+            }
+            (PING, true, _) => self.outgoing.send_frame(PONG, frame.payload)?,
+            (PONG, true, _) => {}
+            (CLOSE, true, _) => {
+                let (code, reason) = frame.payload.split_first_chunk::<2>().unwrap_or((&NO_CODE, &[]));
+                let reason = String::from_utf8_lossy(reason).into_owned();
+                return Err(Closed::ByServer { code: u16::from_be_bytes(*code), reason });
+            }
+            _ => return Err(Closed::Malformed("a frame of a kind that does not belong here")),
+        }
+        Ok(())
+    }
+}
+
+/// A frame as it stands in a buffer.
+struct Frame<'a> {
+    opcode: u8,
+    is_final: bool,
+    payload: &'a [u8],
+    /// Where the next one begins.
+    end: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame that `bytes` begin with, if it is whole.
+    fn read(bytes: &'a [u8]) -> Result<Option<Self>, Closed> {
+        let Some((start, end)) = Self::edges(bytes)? else { return Ok(None) };
+        let Some(payload) = bytes.get(start..end) else { return Ok(None) };
+        Ok(Some(Self { opcode: bytes[0] & 0x0f, is_final: bytes[0] & 0x80 != 0, payload, end }))
+    }
+
+    /// How long the frame is that `bytes` begin with, if its header is whole.
+    fn length(bytes: &[u8]) -> Result<Option<usize>, Closed> {
+        Ok(Self::edges(bytes)?.map(|(_, end)| end))
+    }
+
+    /// Where its payload begins and ends.
+    fn edges(bytes: &[u8]) -> Result<Option<(usize, usize)>, Closed> {
+        let [first, second, rest @ ..] = bytes else { return Ok(None) };
+        if first & 0x70 != 0 || second & 0x80 != 0 {
+            return Err(Closed::Malformed("a frame is compressed or masked"));
+        }
+        let (length, start) = match second & 0x7f {
+            126 => match rest.first_chunk::<2>() {
+                Some(length) => (u64::from(u16::from_be_bytes(*length)), 4),
+                None => return Ok(None),
+            },
+            127 => match rest.first_chunk::<8>() {
+                Some(length) => (u64::from_be_bytes(*length), 10),
+                None => return Ok(None),
+            },
+            length => (u64::from(length), 2),
+        };
+        let length = usize::try_from(length).ok().filter(|length| *length <= MESSAGE_MAX);
+        Ok(Some((start, start + length.ok_or(Closed::Malformed("a frame is too long"))?)))
+    }
+}
+
+/// The writing side; every holder writes whole frames.
+#[derive(Debug)]
+pub struct Outgoing {
+    half: OwnedWriteHalf,
+    /// What the system did not take.
+    unsent: RefCell<Vec<u8>>,
+    is_flushing: Cell<bool>,
+}
+
+impl Outgoing {
+    /// Sends a binary message, at once if the system takes it.
+    pub fn send_binary(self: &Rc<Self>, payload: &[u8]) -> Result<(), Closed> {
+        self.send_frame(BINARY, payload)
+    }
+
+    /// Sends a text message.
+    pub fn send_text(self: &Rc<Self>, payload: &[u8]) -> Result<(), Closed> {
+        self.send_frame(TEXT, payload)
+    }
+
+    /// Says goodbye, as a client that is done with it.
+    pub fn close(self: &Rc<Self>) {
+        let _ = self.send_frame(CLOSE, &1000u16.to_be_bytes());
+    }
+
+    fn send_frame(self: &Rc<Self>, opcode: u8, payload: &[u8]) -> Result<(), Closed> {
+        FRAME.with_borrow_mut(|frame| {
+            frame.clear();
+            encode(opcode, payload, fastrand::u32(..), frame);
+            let written = self.write(frame);
+            if frame.capacity() > KEPT_BYTES {
+                *frame = Vec::new();
+            }
+            written
+        })
+    }
+
+    fn write(self: &Rc<Self>, frame: &[u8]) -> Result<(), Closed> {
+        let mut unsent = self.unsent.borrow_mut();
+        let mut taken = 0;
+        if unsent.is_empty() {
+            taken = match self.half.try_write(frame) {
+                Ok(taken) => taken,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(error.into()),
+            };
+        }
+        if taken == frame.len() {
+            return Ok(());
+        }
+        if unsent.len() + frame.len() > UNSENT_MAX {
+            return Err(Closed::DoesNotRead);
+        }
+        unsent.extend_from_slice(&frame[taken..]);
+        if !self.is_flushing.replace(true) {
+            tokio::task::spawn_local(Rc::clone(self).flush());
+        }
+        Ok(())
+    }
+
+    /// Writes what waits. A socket that breaks meanwhile is noticed by its reader.
+    async fn flush(self: Rc<Self>) {
+        while !self.unsent.borrow().is_empty() && self.half.writable().await.is_ok() {
+            let mut unsent = self.unsent.borrow_mut();
+            match self.half.try_write(&unsent) {
+                Ok(taken) => drop(unsent.drain(..taken)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => break,
+            }
+        }
+        self.is_flushing.set(false);
+    }
+}
+
+/// Appends a client's frame: masked, as the rules want it.
+fn encode(opcode: u8, payload: &[u8], mask: u32, out: &mut Vec<u8>) {
+    out.push(0x80 | opcode);
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ ..126), _) => out.push(0x80 | length),
+        (_, Ok(length)) => {
+            out.push(0xfe);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        _ => {
+            out.push(0xff);
+            out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        }
+    }
+    let mask = mask.to_be_bytes();
+    out.extend_from_slice(&mask);
+    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_frame_is_read_when_it_is_whole() {
+        for length in [0usize, 1, 125, 126, 65_535, 65_536] {
+            let payload = vec![7; length];
+            let written = crate::wire::frame::Frame::new(crate::wire::frame::Opcode::Binary, &[], payload.into());
+            let mut bytes = [written.head, written.body].concat();
+            for cut in [0, 1, bytes.len() - 1] {
+                assert!(Frame::read(&bytes[..cut]).expect("no fault in it").is_none());
+            }
+            bytes.push(0);
+            let frame = Frame::read(&bytes).expect("no fault in it").expect("it is whole");
+            assert_eq!((frame.opcode, frame.payload.len(), frame.end), (BINARY, length, bytes.len() - 1));
+        }
+    }
+
+    #[test]
+    fn a_client_frame_is_masked() {
+        for length in [5, 200, 70_000] {
+            let (payload, mut frame) = (vec![9; length], Vec::new());
+            encode(BINARY, &payload, 0x0102_0304, &mut frame);
+            let start = frame.len() - length;
+            assert_eq!(frame[1] & 0x80, 0x80);
+            assert_eq!(frame[start - 4..start], [1, 2, 3, 4]);
+            assert_eq!(frame[start..start + 4], [8, 11, 10, 13]);
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_of_any_size_come_whole_and_in_order() {
+        use futures_util::{SinkExt, StreamExt};
+        use tokio_tungstenite::tungstenite::Message as Sent;
+
+        const SIZES: [usize; 10] = [0, 10, 125, 126, 65_535, 65_536, 300_000, 5, 2_000_000, 1];
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let mut socket = tokio_tungstenite::accept_async(listener.accept().await.unwrap().0).await.unwrap();
+            for size in SIZES {
+                socket.feed(Sent::binary(vec![size.to_le_bytes()[0]; size])).await.unwrap();
+            }
+            socket.send(Sent::Ping(vec![7].into())).await.unwrap();
+            assert_eq!(socket.next().await.unwrap().unwrap(), Sent::Pong(vec![7].into()));
+            socket.close(None).await.unwrap();
+        });
+        let path = "/".to_owned();
+        let address = Address { host: "127.0.0.1".to_owned(), port, is_tls: false, path, headers: Vec::new() };
+        let (mut incoming, outgoing) = connect(&address).await.unwrap();
+        let mut sizes = Vec::new();
+        let ended = loop {
+            let read = incoming.read(|message| {
+                let Message::Binary(bytes) = message else { panic!("nothing else was sent") };
+                assert!(bytes.iter().all(|byte| *byte == bytes.len().to_le_bytes()[0]));
+                sizes.push(bytes.len());
+            });
+            if let Err(ended) = read.await {
+                break ended;
+            }
+        };
+        assert_eq!(ended, Closed::ByServer { code: 1005, reason: String::new() });
+        assert_eq!(sizes, SIZES);
+        drop((incoming, outgoing));
+        server.await.unwrap();
+    }
+}

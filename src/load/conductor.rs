@@ -1,0 +1,384 @@
+//! One run of a crowd: starts the threads of the generator, leads them from phase to phase, watches the server's processes, and adds
+//! up what was measured. Called by the scenarios; knows nothing of any one of them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::agents;
+use super::check::{self, Checked};
+use super::host::{Process, Use};
+use super::meter::{Counts, Measure, Meter};
+use super::plan::{Made, Plan};
+use super::progress::{self, Moment, Progress};
+use super::record::{Second, ServerUse};
+use super::schedule::nanoseconds;
+use super::worker::{self, Missing, Notes, Orders, Phase, Report};
+
+/// Between the last preparation and the first edit.
+const BREATH: Duration = Duration::from_millis(100);
+const SECOND: u64 = 1_000_000_000;
+/// How long people may take to come in, all together, beyond what each may take.
+const GATHERING: Duration = Duration::from_mins(10);
+
+/// Why a run could not be.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nobody could connect.
+    #[error("nobody could join: {0}")]
+    NobodyJoined(String),
+    /// People do not come in.
+    #[error("after {} s there are still people who have not joined", GATHERING.as_secs())]
+    TooSlow,
+    /// The generator fails.
+    #[error("the load tester cannot go on: {0}")]
+    Failed(#[from] io::Error),
+    /// There is no such process, or it is not to be looked at.
+    #[error("--pid {0}: {1}")]
+    NoProcess(u32, io::Error),
+}
+
+/// What a run has found.
+#[derive(Debug)]
+pub struct Found {
+    /// When measuring began.
+    pub started_at: Timestamp,
+    /// How long was measured.
+    pub seconds: f64,
+    /// Everything that was measured, and counted from the first connection on.
+    pub meter: Meter,
+    /// See there.
+    pub missing: Missing,
+    /// See there.
+    pub notes: Notes,
+    /// What fresh clients have read.
+    pub checked: Checked,
+    /// See there.
+    pub servers: Vec<ServerUse>,
+    /// Of the generator: 100 is a whole core.
+    pub generator_cpu_percent: f64,
+    /// See there.
+    pub timeline: Vec<Second>,
+}
+
+/// Runs a plan, and looks at these processes of the server meanwhile.
+pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Result<Found, RunError> {
+    let watch = Watch::new(pids)?;
+    let (phase, heard) = watch::channel(Phase::Gathering);
+    let (reports, inbox) = channel();
+    let made = Arc::new(Made::new(&plan.crowd));
+    let mut threads = Vec::new();
+    for number in 0..plan.threads {
+        let orders = Orders {
+            plan: Arc::clone(plan),
+            made: Arc::clone(&made),
+            number,
+            phase: heard.clone(),
+            reports: reports.clone(),
+        };
+        let thread = std::thread::Builder::new().name(format!("load {number}"));
+        threads.push(thread.spawn(move || worker::run(orders))?);
+    }
+    if plan.agents.is_some() {
+        let orders = agents::Orders { plan: Arc::clone(plan), phase: heard, reports };
+        let thread = std::thread::Builder::new().name("load agents".to_owned());
+        threads.push(thread.spawn(move || agents::run(orders))?);
+    }
+    let mut conductor = Conductor {
+        plan: Arc::clone(plan),
+        made,
+        phase,
+        inbox,
+        watch,
+        total: Meter::default(),
+        telling: BTreeMap::new(),
+        seconds: Vec::new(),
+        samples: Vec::new(),
+        told: Told::default(),
+    };
+    let found = conductor.run(progress);
+    // Threads end when they hear nothing more.
+    drop(conductor);
+    let _ = threads.into_iter().map(JoinHandle::join).collect::<Vec<_>>();
+    found
+}
+
+/// Processes that are looked at.
+struct Watch {
+    pids: Vec<u32>,
+    before: Vec<Use>,
+}
+
+impl Watch {
+    fn new(pids: &[u32]) -> Result<Self, RunError> {
+        let used = |pid: &u32| Process::Pid(*pid).used().map_err(|error| RunError::NoProcess(*pid, error));
+        Ok(Self { pids: pids.to_vec(), before: pids.iter().map(used).collect::<Result<_, _>>()? })
+    }
+
+    /// What they have used until now. One that is gone has used no more than it had.
+    fn look(&self) -> Sample {
+        let servers = self.pids.iter().map(|pid| Process::Pid(*pid).used().ok()).collect();
+        Sample { at: Instant::now(), servers, generator: Process::This.used().unwrap_or_default() }
+    }
+}
+
+/// What processes have used until a moment.
+struct Sample {
+    at: Instant,
+    servers: Vec<Option<Use>>,
+    generator: Use,
+}
+
+impl Sample {
+    /// CPU seconds of all servers together, if all are there.
+    fn server_cpu(&self) -> Option<f64> {
+        self.servers.iter().map(|used| used.map(|used| used.cpu_seconds)).sum::<Option<f64>>()
+    }
+
+    fn server_memory(&self) -> Option<u64> {
+        self.servers.iter().map(|used| used.map(|used| used.memory_bytes)).sum::<Option<u64>>()
+    }
+}
+
+/// What is kept of a second.
+struct Summary {
+    end: u64,
+    counts: Counts,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    max_ms: Option<f64>,
+}
+
+impl Summary {
+    fn of(end: u64, meter: &Meter) -> Self {
+        let delivery = meter.latency(Measure::Delivery);
+        let some = |figure: f64| (delivery.count() > 0).then_some(figure);
+        let quantile = |share| some(delivery.quantile_ms(share));
+        let (p50_ms, p99_ms, max_ms) = (quantile(0.5), quantile(0.99), some(delivery.max_ms()));
+        Self { end, counts: meter.counts, p50_ms, p99_ms, max_ms }
+    }
+}
+
+/// How many threads have said what.
+#[derive(Default)]
+struct Told {
+    gathered: usize,
+    sent: usize,
+    arrived: usize,
+    done: usize,
+    missing: Missing,
+    notes: Notes,
+}
+
+struct Conductor {
+    plan: Arc<Plan>,
+    made: Arc<Made>,
+    phase: watch::Sender<Phase>,
+    inbox: Receiver<Report>,
+    watch: Watch,
+    total: Meter,
+    /// What the threads say of seconds that not all have told of, by when they ended, and how many have.
+    telling: BTreeMap<u64, (usize, Meter)>,
+    /// Seconds that all have told of, without what hours of them would fill.
+    seconds: Vec<Summary>,
+    /// At the beginning of what is measured, and after each second of it.
+    samples: Vec<Sample>,
+    told: Told,
+}
+
+impl Conductor {
+    fn run(&mut self, progress: &mut Progress) -> Result<Found, RunError> {
+        let threads = self.plan.threads;
+        progress.begin(progress::Phase::Connecting, None);
+        let until = Instant::now() + GATHERING;
+        let gathering = threads + usize::from(self.plan.agents.is_some());
+        self.listen(until, progress, |told| told.gathered == gathering)?;
+        if self.told.gathered < gathering {
+            return Err(RunError::TooSlow);
+        }
+        let began = Instant::now() + BREATH;
+        self.tell(Phase::Load(began));
+        let started_at = Timestamp::now() + BREATH + self.plan.times.warm_up;
+        self.lead(began, progress)?;
+        progress.begin(progress::Phase::Draining, Some(self.plan.times.drain));
+        self.tell(Phase::Draining);
+        let until = Instant::now() + self.plan.times.drain;
+        self.listen(until, progress, |told| told.arrived == threads)?;
+        progress.begin(progress::Phase::Checking, None);
+        let checked = check::rooms(&self.plan, &self.made)?;
+        self.tell(Phase::Ending);
+        self.listen(Instant::now() + GATHERING, progress, |told| told.done == threads)?;
+        self.found(started_at, checked)
+    }
+
+    fn tell(&self, phase: Phase) {
+        let _ = self.phase.send(phase);
+    }
+
+    /// From the first edit to the last, which may be later than planned.
+    fn lead(&mut self, began: Instant, progress: &mut Progress) -> Result<(), RunError> {
+        let (threads, times) = (self.plan.threads, self.plan.times);
+        let measuring = began + times.warm_up;
+        if !times.warm_up.is_zero() {
+            progress.begin(progress::Phase::WarmUp, Some(times.warm_up));
+            self.listen(measuring, progress, |_| false)?;
+        }
+        progress.begin(progress::Phase::Measuring, Some(times.measured));
+        let end = measuring + times.measured;
+        self.samples.push(self.watch.look());
+        let mut next = measuring + Duration::from_secs(1);
+        while next < end {
+            self.listen(next, progress, |_| false)?;
+            self.samples.push(self.watch.look());
+            next += Duration::from_secs(1);
+        }
+        self.listen(end, progress, |_| false)?;
+        self.samples.push(self.watch.look());
+        self.listen(Instant::now() + times.load() + times.drain, progress, |told| told.sent == threads)
+    }
+
+    /// Hears reports until a moment, or until enough was said.
+    fn listen(
+        &mut self,
+        until: Instant,
+        progress: &mut Progress,
+        enough: impl Fn(&Told) -> bool,
+    ) -> Result<(), RunError> {
+        while !enough(&self.told) {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(report) => self.hear(report, progress)?,
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its threads are gone").into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, report: Report, progress: &mut Progress) -> Result<(), RunError> {
+        match report {
+            Report::Gathered => self.told.gathered += 1,
+            Report::Sent => self.told.sent += 1,
+            Report::Arrived => self.told.arrived += 1,
+            Report::Failed(error) => return Err(error.into()),
+            Report::Done(meter, missing, notes) => {
+                self.told.done += 1;
+                self.total.add(&meter);
+                self.told.missing.add(&missing);
+                self.told.notes.add(notes);
+            }
+            Report::Second(end, meter) => {
+                let (threads, second) = self.telling.entry(end).or_default();
+                *threads += 1;
+                second.add(&meter);
+                if *threads == self.plan.threads
+                    && let Some((_, second)) = self.telling.remove(&end)
+                {
+                    self.total.add(&second);
+                    let summary = Summary::of(end, &second);
+                    progress.show(&self.moment(&summary));
+                    self.seconds.push(summary);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a person is told of a second.
+    fn moment(&self, second: &Summary) -> Moment {
+        let (counts, so_far) = (second.counts, self.total.counts);
+        let cpu = self.samples.last_chunk::<2>().and_then(|[before, after]| percent(before, after, Sample::server_cpu));
+        Moment {
+            connections: so_far.joined - so_far.left,
+            wanted_connections: self.plan.people() as u64,
+            sent_per_second: counts.sent_at_all as f64,
+            deliveries_per_second: counts.deliveries_at_all as f64,
+            bytes_in_per_second: counts.bytes_in as f64,
+            p50_ms: second.p50_ms,
+            p99_ms: second.p99_ms,
+            errors: so_far.refused + so_far.closed + so_far.corrupted + so_far.doubled + so_far.denied,
+            server_cpu_percent: cpu,
+        }
+    }
+
+    fn found(&mut self, started_at: Timestamp, checked: Checked) -> Result<Found, RunError> {
+        let told = std::mem::take(&mut self.told);
+        if told.missing.joined == 0 {
+            return Err(RunError::NobodyJoined(told.notes.reasons.join("; ")));
+        }
+        let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
+        let seconds = (last.at - first.at).as_secs_f64();
+        let generator = percent(first, last, |sample| Some(sample.generator.cpu_seconds)).unwrap_or_default();
+        Ok(Found {
+            started_at,
+            seconds,
+            missing: told.missing,
+            notes: told.notes,
+            checked,
+            servers: self.servers(),
+            generator_cpu_percent: generator,
+            timeline: self.timeline(),
+            meter: self.total.take(),
+        })
+    }
+
+    fn servers(&self) -> Vec<ServerUse> {
+        let host = super::host::machine().host;
+        let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
+        let of = |(index, pid): (usize, &u32)| {
+            let used = |sample: &Sample| sample.servers[index].unwrap_or_default();
+            ServerUse {
+                host: host.clone(),
+                pid: *pid,
+                cpu_seconds: (used(last).cpu_seconds - used(first).cpu_seconds).max(0.0),
+                memory_before_bytes: self.watch.before[index].memory_bytes,
+                memory_peak_bytes: self.samples.iter().map(|sample| used(sample).memory_bytes).max().unwrap_or(0),
+                memory_after_bytes: used(last).memory_bytes,
+            }
+        };
+        self.watch.pids.iter().enumerate().map(of).collect()
+    }
+
+    fn timeline(&self) -> Vec<Second> {
+        let (warm_up, load) = (nanoseconds(self.plan.times.warm_up), nanoseconds(self.plan.times.load()));
+        let mut connections = 0;
+        let mut timeline = Vec::new();
+        for Summary { end, counts, p50_ms, p99_ms, max_ms } in &self.seconds {
+            connections += counts.joined;
+            connections = connections.saturating_sub(counts.left);
+            if *end <= warm_up || *end >= load + SECOND {
+                continue;
+            }
+            let second = (end - warm_up) / SECOND - 1;
+            let index = usize::try_from(second).unwrap_or(usize::MAX);
+            let samples = self.samples.get(index).zip(self.samples.get(index.saturating_add(1)));
+            timeline.push(Second {
+                second,
+                connections,
+                sent: counts.sent_at_all,
+                deliveries: counts.deliveries_at_all,
+                bytes_in: counts.bytes_in,
+                p50_ms: *p50_ms,
+                p99_ms: *p99_ms,
+                max_ms: *max_ms,
+                server_cpu_percent: samples.and_then(|(before, after)| percent(before, after, Sample::server_cpu)),
+                server_memory_bytes: samples.and_then(|(_, after)| after.server_memory()).filter(|bytes| *bytes > 0),
+                generator_cpu_percent: samples
+                    .and_then(|(before, after)| percent(before, after, |sample| Some(sample.generator.cpu_seconds))),
+            });
+        }
+        timeline
+    }
+}
+
+/// CPU between two samples: 100 is a whole core. Nothing where nothing is looked at.
+fn percent(before: &Sample, after: &Sample, cpu: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+    let used = cpu(after)? - cpu(before)?;
+    let time = (after.at - before.at).as_secs_f64();
+    (time > 0.0 && (used > 0.0 || !after.servers.is_empty())).then(|| (100.0 * used / time).max(0.0))
+}

@@ -1,0 +1,305 @@
+//! What the messages of one room mean, read once for all who hear them on one thread: five hundred receivers get the same bytes.
+//! A message is known by its bytes, never by anything that a server could get wrong. Called at every delivery.
+//! It must never keep more than a bounded number of messages.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::client::events::{self, Event};
+use super::client::{Dialect, Heard};
+use super::coverage::Piece;
+use super::writer::{ROOT, Writer};
+use crate::room::scan::{self, Block, Content, Place};
+use crate::wire::lib0::Reader;
+
+/// Messages of a room that are remembered.
+const KEPT: usize = 64;
+/// Bytes of a message that is remembered; longer ones are read again.
+const KEPT_BYTES: usize = 256 * 1024;
+/// Yjs' number for text in a block.
+const TEXT: u8 = 4;
+
+/// Who writes in a room, and under which ids.
+#[derive(Debug, Clone)]
+pub struct Authors {
+    /// The id of the one at the first place; the others follow.
+    pub first_client: u64,
+    /// In the order of their places.
+    pub writers: Vec<Writer>,
+}
+
+/// What one message means.
+#[derive(Debug, Clone, Default)]
+pub struct Decoded {
+    bytes: Vec<u8>,
+    /// What kind of message it is.
+    pub kind: Kind,
+    /// What it has of each writer.
+    pub pieces: Vec<Piece>,
+    /// The newest move of each person's cursor, or status of an agent: place and number.
+    pub moves: Vec<(u32, u32)>,
+    /// Whether something in it is not what was written.
+    pub is_wrong: bool,
+    /// Where in the message its content is.
+    body: Range<usize>,
+}
+
+/// Kinds of messages, as far as they are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// The server asks what the client has.
+    Asks,
+    /// What the client lacked; with it the client has joined.
+    State,
+    /// News.
+    Update,
+    /// Who is here, or how agents are.
+    Presence,
+    /// The client may not do what it did, or not come in.
+    Denied,
+    /// What was sent is on disk.
+    Saved,
+    /// Anything else.
+    #[default]
+    Nothing,
+}
+
+/// The latest messages of one room.
+#[derive(Debug, Default)]
+pub struct Latest {
+    messages: VecDeque<Decoded>,
+    /// How many were forgotten: messages are numbered through.
+    forgotten: u64,
+    scratch: Decoded,
+}
+
+impl Latest {
+    /// What a message means. `next` is the number of the message that the hearer expects, and becomes that of the one after.
+    pub fn read(&mut self, message: &[u8], next: &mut u64, dialect: &Dialect, authors: &Authors) -> &Decoded {
+        if let Some(found) = self.find(message, *next) {
+            *next = self.forgotten + found as u64 + 1;
+            return &self.messages[found];
+        }
+        if message.len() > KEPT_BYTES {
+            self.scratch.read(message, dialect, authors);
+            return &self.scratch;
+        }
+        let mut decoded = Decoded::default();
+        if self.messages.len() == KEPT {
+            decoded = self.messages.pop_front().expect("it is full");
+            self.forgotten += 1;
+        }
+        decoded.read(message, dialect, authors);
+        self.messages.push_back(decoded);
+        *next = self.forgotten + self.messages.len() as u64;
+        self.messages.back().expect("it was put there")
+    }
+
+    /// All hear the same in the same order, nearly: most often it is the one behind the last.
+    fn find(&self, message: &[u8], next: u64) -> Option<usize> {
+        let is_it = |decoded: &Decoded| decoded.bytes == message;
+        let likely = usize::try_from(next.saturating_sub(self.forgotten)).ok()?;
+        if self.messages.get(likely).is_some_and(is_it) {
+            return Some(likely);
+        }
+        self.messages.iter().rposition(is_it)
+    }
+}
+
+impl Decoded {
+    /// What stands in it: a state vector, an update, a reason.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.body.clone()]
+    }
+
+    fn read(&mut self, message: &[u8], dialect: &Dialect, authors: &Authors) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(message);
+        self.pieces.clear();
+        self.moves.clear();
+        self.is_wrong = false;
+        self.body = 0..0;
+        let Ok(heard) = dialect.hear(message) else {
+            self.kind = Kind::Nothing;
+            self.is_wrong = true;
+            return;
+        };
+        let body = match heard {
+            Heard::Asks(body) => self.be(Kind::Asks, body),
+            Heard::State(body) => self.be(Kind::State, body),
+            Heard::Update(body) => self.be(Kind::Update, body),
+            Heard::Presence(body) => self.be(Kind::Presence, body),
+            Heard::Denied(reason) => self.be(Kind::Denied, reason.as_bytes()),
+            Heard::Saved => self.be(Kind::Saved, &[]),
+            Heard::Nothing => self.be(Kind::Nothing, &[]),
+            Heard::Event(json) => self.be(Kind::Nothing, json),
+        };
+        // The body is a slice of the message.
+        let start = body.as_ptr().addr().saturating_sub(message.as_ptr().addr()).min(message.len());
+        self.body = if body.is_empty() { 0..0 } else { start..start + body.len() };
+        match heard {
+            Heard::State(update) | Heard::Update(update) => self.read_update(update, authors),
+            Heard::Presence(presence) => self.is_wrong |= self.read_presence(presence, authors).is_none(),
+            Heard::Event(json) => self.is_wrong |= self.read_event(json, authors).is_none(),
+            _ => {}
+        }
+    }
+
+    fn be<'a>(&mut self, kind: Kind, body: &'a [u8]) -> &'a [u8] {
+        self.kind = kind;
+        body
+    }
+
+    fn read_update(&mut self, update: &[u8], authors: &Authors) {
+        let (pieces, mut is_wrong) = (&mut self.pieces, false);
+        let scanned = scan::scan(update, |block| {
+            let Some(place) = authors.place(block.client) else { return };
+            if block.content == Content::Skip {
+                return;
+            }
+            is_wrong |= !authors.wrote(place, block, update);
+            push(pieces, place, block.clock..block.clock + block.length);
+        });
+        self.is_wrong |= is_wrong || scanned.is_err();
+    }
+
+    fn read_presence(&mut self, presence: &[u8], authors: &Authors) -> Option<()> {
+        let mut reader = Reader::new(presence);
+        for _ in 0..reader.count().ok()? {
+            let (client, clock) = (reader.number().ok()?, reader.number().ok()?);
+            let state = reader.text().ok()?;
+            if state == "null" {
+                continue;
+            }
+            let place = client.checked_sub(authors.first_client).and_then(|place| u32::try_from(place).ok());
+            match place.filter(|_| !state.contains(events::STATUS)) {
+                Some(place) => self.moves.push((place, u32::try_from(clock).ok()?)),
+                None => self.moves.extend(status_within(state)),
+            }
+        }
+        Some(())
+    }
+
+    fn read_event(&mut self, json: &[u8], authors: &Authors) -> Option<()> {
+        let event: Event<'_> = serde_json::from_slice(json).ok()?;
+        if event.kind == "room.welcome" {
+            self.kind = Kind::State;
+        } else if event.kind == "ack" {
+            self.kind = Kind::Saved;
+        } else if event.kind == "error" {
+            self.kind = Kind::Denied;
+        } else if let Some((piece, letters)) = event.edit() {
+            self.kind = Kind::Update;
+            let writer = authors.writers.get(piece.writer as usize);
+            self.is_wrong |= writer.is_none_or(|writer| !writer.wrote(piece.clocks.start, &letters));
+            self.pieces.push(piece);
+        } else if let Some(status) = event.status() {
+            self.kind = Kind::Presence;
+            self.moves.push(status);
+        }
+        Some(())
+    }
+}
+
+impl Authors {
+    fn place(&self, client: u64) -> Option<u32> {
+        let place = client.checked_sub(self.first_client).and_then(|place| u32::try_from(place).ok())?;
+        ((place as usize) < self.writers.len()).then_some(place)
+    }
+
+    /// Whether a block of a writer's is what it wrote, where it wrote it.
+    fn wrote(&self, place: u32, block: &Block, update: &[u8]) -> bool {
+        let stands = match block.place {
+            Place::Root { name_end, name_length } => {
+                block.clock == 0 && update[name_end - name_length as usize..name_end] == *ROOT.as_bytes()
+            }
+            Place::Beside(..) => block.clock > 0 && block.left == Some((block.client, block.clock - 1)),
+            Place::Nowhere | Place::Inside(..) => false,
+        };
+        if block.reference != TEXT || !stands || block.right.is_some() || block.has_key {
+            return false;
+        }
+        let text = Reader::new(&update[block.payload.clone()]).byte_string();
+        text.is_ok_and(|text| self.writers[place as usize].wrote(block.clock, text))
+    }
+}
+
+/// Pieces that follow each other are one.
+fn push(pieces: &mut Vec<Piece>, writer: u32, clocks: Range<u32>) {
+    match pieces.last_mut() {
+        Some(last) if last.writer == writer && last.clocks.end == clocks.start => last.clocks.end = clocks.end,
+        _ => pieces.push(Piece { writer, clocks }),
+    }
+}
+
+/// An agent's status within a presence state that a server made of it.
+fn status_within(state: &str) -> Option<(u32, u32)> {
+    let start = state.find(events::STATUS)?;
+    events::said(state[start..].split('"').next()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::client::Say;
+    use crate::load::writer::EDIT;
+
+    fn authors() -> Authors {
+        let writers = (0..3).map(|place| Writer::new(5, 0, place, 1_000 + place as u64)).collect();
+        Authors { first_client: 1_000, writers }
+    }
+
+    fn edit(authors: &Authors, writer: usize, number: u32) -> Vec<u8> {
+        let mut update = Vec::new();
+        authors.writers[writer].update(number * EDIT..(number + 1) * EDIT, &mut update);
+        Dialect::Yjs.message(Say::Update(&update)).expect("the protocol has updates")
+    }
+
+    #[test]
+    fn merged_updates_are_the_same_pieces() {
+        let (authors, mut latest, mut next) = (authors(), Latest::default(), 0);
+        let updates: Vec<Vec<u8>> = [(0, 0), (2, 0), (0, 1)]
+            .into_iter()
+            .map(|(writer, number)| edit(&authors, writer, number)[3..].to_vec())
+            .collect();
+        let merged = yrs::merge_updates_v1(updates).expect("they are updates");
+        let message = Dialect::Yjs.message(Say::Update(&merged)).expect("the protocol has updates");
+        let decoded = latest.read(&message, &mut next, &Dialect::Yjs, &authors);
+        let mut pieces = decoded.pieces.clone();
+        pieces.sort_by_key(|piece| piece.writer);
+        assert_eq!(pieces, [Piece { writer: 0, clocks: 0..32 }, Piece { writer: 2, clocks: 0..16 }]);
+        assert!(!decoded.is_wrong && decoded.kind == Kind::Update);
+    }
+
+    #[test]
+    fn one_wrong_byte_is_wrong() {
+        let authors = authors();
+        let message = edit(&authors, 1, 4);
+        for at in 3..message.len() {
+            let mut mangled = message.clone();
+            mangled[at] ^= 1;
+            let (mut latest, mut next) = (Latest::default(), 0);
+            let decoded = latest.read(&mangled, &mut next, &Dialect::Yjs, &authors);
+            let told = Piece { writer: 1, clocks: 64..80 };
+            assert!(decoded.is_wrong || decoded.pieces != [told], "byte {at} of {}", message.len());
+        }
+    }
+
+    #[test]
+    fn hearers_of_the_same_share_what_was_read() {
+        let (authors, mut latest) = (authors(), Latest::default());
+        let messages: Vec<_> = (0..100).map(|number| edit(&authors, 0, number)).collect();
+        let (mut first, mut second) = (0, 0);
+        for message in &messages[..30] {
+            latest.read(message, &mut first, &Dialect::Yjs, &authors);
+        }
+        for message in &messages[..30] {
+            latest.read(message, &mut second, &Dialect::Yjs, &authors);
+        }
+        assert_eq!((first, second, latest.messages.len()), (30, 30, 30));
+        for message in &messages[30..] {
+            latest.read(message, &mut first, &Dialect::Yjs, &authors);
+        }
+        assert_eq!((latest.messages.len(), first), (KEPT, 100));
+    }
+}

@@ -1,0 +1,99 @@
+//! What one client hears of authors whose edits may be of any kind and length: known by the clock that each author's document has
+//! after each edit. For scenarios with real documents; those with a crowd count faster (`coverage`, `person`).
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use super::coverage::{Coverage, Piece};
+use super::latency::Latency;
+use crate::room::scan::{self, Content};
+use crate::wire::lib0::Malformed;
+
+/// When each edit of each author was meant, and up to where its author's clocks go with it. One that only deletes has no clocks of
+/// its own: it is taken for seen together with what its author wrote before.
+#[derive(Debug)]
+pub struct Meant {
+    clients: Vec<u64>,
+    edits: RefCell<Vec<Vec<(u32, Instant)>>>,
+}
+
+impl Meant {
+    /// Nothing yet, of these Yjs clients.
+    pub fn new(clients: Vec<u64>) -> Self {
+        let edits = RefCell::new(vec![Vec::new(); clients.len()]);
+        Self { clients, edits }
+    }
+
+    /// An author's next edit.
+    pub fn add(&self, author: usize, end: u32, moment: Instant) {
+        self.edits.borrow_mut()[author].push((end, moment));
+    }
+
+    /// How many edits there are of everybody but one.
+    pub fn of_others(&self, author: Option<usize>) -> usize {
+        let edits = self.edits.borrow();
+        edits.iter().enumerate().filter(|(other, _)| Some(*other) != author).map(|(_, edits)| edits.len()).sum()
+    }
+}
+
+/// One who hears.
+#[derive(Debug)]
+pub struct Ear {
+    author: Option<usize>,
+    coverage: Coverage,
+    seen: Vec<usize>,
+    /// What was meant before was not for this ear to hear in time.
+    since: Instant,
+    /// From when an edit was meant until it was heard.
+    pub times: Latency,
+    /// From when an own edit was meant until it came back: then it is kept.
+    pub back: Latency,
+}
+
+impl Ear {
+    /// Of somebody new, who may be an author.
+    pub fn new(author: Option<usize>, authors: usize) -> Self {
+        Self {
+            author,
+            coverage: Coverage::new(authors),
+            seen: vec![0; authors],
+            since: Instant::now(),
+            times: Latency::default(),
+            back: Latency::default(),
+        }
+    }
+
+    /// Was away, and is here from now on.
+    pub fn begin_anew(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Hears an update.
+    pub fn hear(&mut self, update: &[u8], meant: &Meant) -> Result<(), Malformed> {
+        let now = Instant::now();
+        let edits = meant.edits.borrow();
+        scan::scan(update, |block| {
+            let Some(writer) = meant.clients.iter().position(|client| *client == block.client) else { return };
+            if block.content == Content::Skip {
+                return;
+            }
+            let clocks = block.clock..block.clock + block.length;
+            let shown = self.coverage.take(&Piece { writer: u32::try_from(writer).unwrap_or(u32::MAX), clocks }).shown;
+            while let Some((end, moment)) = edits[writer].get(self.seen[writer]).filter(|(end, _)| *end <= shown.end) {
+                let before = self.seen[writer].checked_sub(1).map_or(0, |before| edits[writer][before].0);
+                self.seen[writer] += 1;
+                // One that only deletes ends where the one before ended.
+                if *end > before && *moment >= self.since {
+                    let times = if self.author == Some(writer) { &mut self.back } else { &mut self.times };
+                    times.record(now.saturating_duration_since(*moment));
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// How many edits of others it has seen.
+    pub fn seen(&self) -> usize {
+        self.seen.iter().enumerate().filter(|(writer, _)| Some(*writer) != self.author).map(|(_, seen)| seen).sum()
+    }
+}

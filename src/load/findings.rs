@@ -1,0 +1,191 @@
+//! What a scenario has found, before it becomes a record: the one place where counts of the engine become the words of the record.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::conductor::Found;
+use super::host;
+use super::latency::{Latency, LatencyKind};
+use super::meter::Measure;
+use super::options::Options;
+use super::plan::Plan;
+use super::record::{FORMAT, Figure, Record, Second, ServerUse, Step, Target};
+use super::verdict::{Bound, Generator, Tally, Verdict};
+use super::words::{count, many};
+
+/// A generator that is later than this at one time in a hundred is saturated, if that is also most of what it measures.
+const LAG_MAX_MS: f64 = 5.0;
+/// Busier than this and a thread has no time to hear in time.
+const BUSY_MAX_PERCENT: f64 = 90.0;
+
+/// What a run is about: the first of these that it has. That people joined is no more than how it began, most often.
+const MAIN: [LatencyKind; 5] =
+    [LatencyKind::Delivery, LatencyKind::Status, LatencyKind::Reconnect, LatencyKind::Saved, LatencyKind::Join];
+
+/// What one scenario has found.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    /// When measuring began.
+    pub started_at: Timestamp,
+    /// How long was measured.
+    pub seconds: f64,
+    /// What was counted.
+    pub tally: Tally,
+    /// How the generator did.
+    pub generator: Generator,
+    /// What else is to be known, in sentences.
+    pub notes: Vec<String>,
+    /// What was waited for, and how long.
+    pub latencies: BTreeMap<LatencyKind, Latency>,
+    /// What the scenario is about, if that is not the first of [`MAIN`] that it has.
+    pub main: Option<LatencyKind>,
+    /// See there.
+    pub servers: Vec<ServerUse>,
+    /// See there.
+    pub figures: Vec<Figure>,
+    /// See there.
+    pub steps: Vec<Step>,
+    /// See there.
+    pub timeline: Vec<Second>,
+}
+
+impl Findings {
+    /// Nothing, but for when it was.
+    pub fn empty(started_at: Timestamp, seconds: f64) -> Self {
+        Self {
+            started_at,
+            seconds,
+            tally: Tally::default(),
+            generator: Generator::default(),
+            notes: Vec::new(),
+            latencies: BTreeMap::new(),
+            main: None,
+            servers: Vec::new(),
+            figures: Vec::new(),
+            steps: Vec::new(),
+            timeline: Vec::new(),
+        }
+    }
+
+    /// Those of a crowd.
+    pub fn of(found: Found, plan: &Plan) -> Self {
+        let counts = found.meter.counts;
+        let tally = Tally {
+            sent: counts.sent,
+            expected_deliveries: found.missing.expected,
+            deliveries: counts.deliveries,
+            lost: found.missing.lost,
+            doubled: counts.doubled,
+            out_of_order: counts.out_of_order,
+            corrupt: counts.corrupted,
+            rooms_checked: found.checked.rooms,
+            rooms_diverged: found.checked.diverged,
+            connections: counts.joined,
+            refused: counts.refused,
+            closed_early: counts.closed,
+        };
+        let lag = |measure| found.meter.latency(measure).quantile_ms(0.99);
+        let generator = Generator {
+            saturated: false,
+            send_lag_p99_ms: lag(Measure::SendLag),
+            tick_lag_p99_ms: lag(Measure::TickLag),
+            cpu_percent: found.generator_cpu_percent,
+        };
+        let mut notes = found.checked.differences;
+        notes.extend(found.notes.reasons);
+        if found.missing.lost > 0 {
+            let (hidden, people) = (found.missing.hidden, found.missing.people);
+            notes.push(format!(
+                "{} miss something; {} came and cannot be seen, because an earlier one of the same writer did not come",
+                many(people, "client", "clients"),
+                many(hidden, "update", "updates")
+            ));
+        }
+        if counts.denied > 0 {
+            notes.push(format!("the server refused {} times what it was told", count(counts.denied)));
+        }
+        let latencies = latencies(&found.meter);
+        let mut findings = Self {
+            started_at: found.started_at,
+            seconds: found.seconds,
+            tally,
+            generator,
+            notes,
+            latencies,
+            main: None,
+            servers: found.servers,
+            figures: Vec::new(),
+            steps: Vec::new(),
+            timeline: found.timeline,
+        };
+        let main = findings.main_p99_ms().unwrap_or(0.0);
+        findings.judge_generator(plan.threads, main);
+        findings
+    }
+
+    /// What 99 % of what the scenario is about did not exceed.
+    fn main_p99_ms(&self) -> Option<f64> {
+        let mut kinds = self.main.into_iter().chain(MAIN);
+        kinds.find_map(|kind| self.latencies.get(&kind)).map(|latency| latency.quantile_ms(0.99))
+    }
+
+    /// Whether the generator was too slow for what it measured, of which 99 % took no longer than this.
+    pub fn judge_generator(&mut self, threads: usize, measured_p99_ms: f64) {
+        let generator = &mut self.generator;
+        let lag = generator.send_lag_p99_ms.max(generator.tick_lag_p99_ms);
+        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms / 2.0;
+        generator.saturated = is_late || generator.cpu_percent > BUSY_MAX_PERCENT * threads as f64;
+    }
+
+    /// One more figure.
+    pub fn figure(&mut self, name: &str, value: f64, unit: &str) {
+        self.figures.push(Figure { name: name.to_owned(), value, unit: unit.to_owned() });
+    }
+
+    /// As it is kept.
+    pub fn record(self, scenario: &str, parameters: Map<String, Value>, options: &Options) -> Record {
+        let p99_ms = self.main_p99_ms();
+        let bound = options.p99_below.map(|below| Bound { p99_below_ms: below.as_secs_f64() * 1_000.0, p99_ms });
+        let protocol = serde_json::to_value(options.protocol).expect("a word is JSON");
+        let path = options.path.clone().unwrap_or_else(|| options.protocol.usual_path().to_owned());
+        Record {
+            format: FORMAT,
+            name: options.name.clone().unwrap_or_else(|| scenario.to_owned()),
+            scenario: scenario.to_owned(),
+            parameters,
+            target: Target {
+                urls: options.target.clone(),
+                protocol: protocol.as_str().unwrap_or_default().to_owned(),
+                path,
+            },
+            started_at: self.started_at,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: options.seed,
+            machine: host::machine(),
+            verdict: Verdict::judge(self.tally, self.generator, bound, self.notes),
+            seconds: self.seconds,
+            latencies: self.latencies,
+            servers: self.servers,
+            figures: self.figures,
+            steps: self.steps,
+            timeline: self.timeline,
+        }
+    }
+}
+
+fn latencies(meter: &super::meter::Meter) -> BTreeMap<LatencyKind, Latency> {
+    let kinds = [
+        (LatencyKind::Delivery, Measure::Delivery),
+        (LatencyKind::Join, Measure::Join),
+        (LatencyKind::Reconnect, Measure::Reconnect),
+        (LatencyKind::Status, Measure::Status),
+    ];
+    let measured = kinds.map(|(kind, measure)| (kind, meter.latency(measure)));
+    measured
+        .into_iter()
+        .filter(|(_, latency)| latency.count() > 0)
+        .map(|(kind, latency)| (kind, latency.clone()))
+        .collect()
+}

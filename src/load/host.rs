@@ -1,0 +1,152 @@
+//! What processes use, as the system counts it: CPU and memory of the server by its process id, and of the generator itself. Linux
+//! tells it in `/proc`; elsewhere nothing is known, and nothing is said.
+
+use std::fs;
+use std::io;
+use std::process::Command;
+
+use super::record::{Machine, ServerUse};
+
+/// What a process has used until now.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Use {
+    /// User and system time of all its threads.
+    pub cpu_seconds: f64,
+    /// Resident now.
+    pub memory_bytes: u64,
+}
+
+/// One process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// The generator.
+    This,
+    /// A server on this machine.
+    Pid(u32),
+}
+
+impl Process {
+    /// What it has used so far; an error if there is no such process.
+    pub fn used(self) -> io::Result<Use> {
+        let name = match self {
+            Self::This => "self".to_owned(),
+            Self::Pid(pid) => pid.to_string(),
+        };
+        let stat = fs::read_to_string(format!("/proc/{name}/stat"))?;
+        let unreadable = || io::Error::new(io::ErrorKind::InvalidData, "its /proc/…/stat cannot be read");
+        // The command's name stands in brackets and may have any character in it.
+        let (_, fields) = stat.rsplit_once(')').ok_or_else(unreadable)?;
+        let fields: Vec<u64> = fields.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+        let field = |number: usize| fields.get(number - 3).copied().ok_or_else(unreadable);
+        let (ticks, pages) = (field(14)? + field(15)?, field(24)?);
+        Ok(Use { cpu_seconds: ticks as f64 / ticks_per_second(), memory_bytes: pages * page_bytes() })
+    }
+}
+
+impl Process {
+    /// The most memory that it had since it began, or since [`begin_peak`].
+    pub fn peak_bytes(self) -> Option<u64> {
+        let Self::Pid(pid) = self else { return None };
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+    }
+}
+
+/// What each server has used until now, or which one is not there.
+pub fn servers(pids: &[u32]) -> Result<Vec<Use>, (u32, io::Error)> {
+    pids.iter().map(|pid| Process::Pid(*pid).used().map_err(|error| (*pid, error))).collect()
+}
+
+/// What each server has used since then.
+pub fn uses(pids: &[u32], before: &[Use]) -> Vec<ServerUse> {
+    let host = machine().host;
+    let one = |(pid, before): (&u32, &Use)| {
+        let now = Process::Pid(*pid).used().unwrap_or_default();
+        ServerUse {
+            host: host.clone(),
+            pid: *pid,
+            cpu_seconds: (now.cpu_seconds - before.cpu_seconds).max(0.0),
+            memory_before_bytes: before.memory_bytes,
+            memory_peak_bytes: Process::Pid(*pid).peak_bytes().unwrap_or(now.memory_bytes),
+            memory_after_bytes: now.memory_bytes,
+        }
+    };
+    pids.iter().zip(before).map(one).collect()
+}
+
+/// CPU seconds of all servers together, if there are any.
+pub fn cpu(pids: &[u32]) -> Option<f64> {
+    let used = servers(pids).ok().filter(|used| !used.is_empty())?;
+    Some(used.iter().map(|used| used.cpu_seconds).sum())
+}
+
+/// The servers' memory now; from here on the most that they have is counted anew, where the system lets this process do so.
+pub fn begin_peak(pids: &[u32]) -> Option<u64> {
+    for pid in pids {
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").ok()?;
+    }
+    let used = servers(pids).ok().filter(|used| !used.is_empty())?;
+    Some(used.iter().map(|used| used.memory_bytes).sum())
+}
+
+/// The most memory that the servers have had, each by itself.
+pub fn peak(pids: &[u32]) -> Option<u64> {
+    pids.iter().map(|pid| Process::Pid(*pid).peak_bytes()).sum()
+}
+
+#[cfg(target_os = "linux")]
+fn ticks_per_second() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+#[cfg(target_os = "linux")]
+fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ticks_per_second() -> f64 {
+    100.0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn page_bytes() -> u64 {
+    4096
+}
+
+/// The machine that this runs on.
+pub fn machine() -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()).to_owned();
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| said_by("hostname", &[]));
+    let kernel = said_by("uname", &["-sr"]);
+    Machine { host: host.trim().to_owned(), cores: u32::try_from(cores).unwrap_or(u32::MAX), model, kernel }
+}
+
+fn said_by(command: &str, arguments: &[&str]) -> String {
+    let said = Command::new(command).args(arguments).output();
+    said.map_or_else(|_| "unknown".to_owned(), |said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_works_uses_something() {
+        let before = Process::This.used().expect("it is there");
+        assert_eq!(
+            Process::Pid(std::process::id()).used().expect("the same").memory_bytes >> 30,
+            before.memory_bytes >> 30
+        );
+        let mut sum = 0u64;
+        while Process::This.used().expect("it is there").cpu_seconds <= before.cpu_seconds {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(before.memory_bytes > 1 << 20);
+        assert!(Process::Pid(u32::MAX).used().is_err());
+    }
+}

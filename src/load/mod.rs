@@ -1,0 +1,65 @@
+//! The load tester: scenarios against any server of Yjs documents, over the protocols that their clients speak. It is a client and
+//! nothing else: of the server's own parts it uses codecs, and what goes through the bytes of an update (`room/scan`).
+//!
+//! The way of one run: options → `scenario` → `plan` → `conductor` → `worker`s with their `person`s (warm-up, load, drain) → `check`
+//! → `findings` → `record`. Deliveries are counted by `coverage` and timed from the moments of `schedule`.
+
+mod agents;
+mod alarm;
+mod check;
+mod client;
+mod conductor;
+mod coverage;
+mod decoded;
+mod ear;
+mod findings;
+mod host;
+pub mod latency;
+pub mod merge;
+mod meter;
+mod mix;
+pub mod options;
+mod person;
+mod plan;
+mod probe;
+pub mod progress;
+pub mod record;
+pub mod report;
+pub mod scenario;
+pub mod scenario_file;
+mod schedule;
+pub mod table;
+pub mod target;
+mod trace;
+pub mod verdict;
+pub mod words;
+mod worker;
+mod writer;
+
+use serde_json::{Map, Value};
+
+use options::Options;
+use progress::Progress;
+use record::Record;
+use scenario::{LoadError, Scenario, Session};
+
+/// Runs a scenario, and says what it found.
+pub fn run<S: Scenario>(scenario: &S, options: &Options, progress: &mut Progress) -> Result<Record, LoadError> {
+    if let Some(place) = &options.json {
+        place.check()?;
+    }
+    // Each connection is an open file; what the system does not allow shows when a connection fails.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let findings = scenario.run(options, &mut Session { progress })?;
+    Ok(findings.record(S::NAME, parameters(scenario, options), options))
+}
+
+/// The scenario's options and the shared ones, by the names of their flags.
+fn parameters<S: Scenario>(scenario: &S, options: &Options) -> Map<String, Value> {
+    let both = [serde_json::to_value(options), serde_json::to_value(scenario)];
+    let fields = both.into_iter().filter_map(|fields| match fields {
+        Ok(Value::Object(fields)) => Some(fields),
+        _ => None,
+    });
+    fields.flatten().collect()
+}

@@ -1,0 +1,485 @@
+//! One person of a crowd: connects, joins, hears what the others write, and writes when the pacer says so. Lives on one thread and
+//! shares that thread's meter and decoded messages with everybody there, so a delivery takes no lock. It never builds a document:
+//! what came is known by its clocks.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use super::client::socket::{Closed, ConnectError, Message, Outgoing};
+use super::client::{self, Dialect, Say, events, socket};
+use super::coverage::Coverage;
+use super::decoded::{Authors, Decoded, Kind, Latest};
+use super::meter::{Measure, Meter};
+use super::plan::{Made, Plan};
+use super::schedule::{Schedule, nanoseconds};
+use super::writer::EDIT;
+use crate::wire::lib0::{Reader, put_byte_string, put_number};
+
+/// How long a server may take until the document is there.
+const JOIN_PATIENCE: Duration = Duration::from_mins(1);
+/// How long a person waits before coming back.
+const COME_BACK: Duration = Duration::from_millis(100);
+/// Reasons that are kept to be told.
+const REASONS_MAX: usize = 5;
+
+/// A room as one thread sees it.
+#[derive(Debug)]
+pub struct RoomHere {
+    /// Its number.
+    pub index: usize,
+    name: String,
+    dialect: Dialect,
+    authors: Authors,
+    latest: RefCell<Latest>,
+    /// When its writers write.
+    pub edits: Vec<Schedule>,
+    /// When its people move their cursors.
+    pub moves: Vec<Schedule>,
+}
+
+impl RoomHere {
+    /// As it is planned.
+    pub fn new(plan: &Plan, index: usize) -> Self {
+        let name = plan.room(index);
+        Self {
+            index,
+            dialect: Dialect::of(&plan.target, &name),
+            name,
+            authors: plan.authors(index),
+            latest: RefCell::default(),
+            edits: plan.edits(index),
+            moves: plan.moves(index),
+        }
+    }
+}
+
+/// What everybody on one thread shares.
+#[derive(Debug)]
+pub struct Stage {
+    /// The run.
+    pub plan: Arc<Plan>,
+    /// What was made on all threads.
+    pub made: Arc<Made>,
+    /// What is measured here.
+    pub meter: RefCell<Meter>,
+    /// When the load begins, once that is known.
+    pub began: Cell<Option<Instant>>,
+    /// Some of what went wrong, in words.
+    pub reasons: RefCell<Vec<String>>,
+    /// How many people have joined for the first time, or could not.
+    pub settled: Cell<usize>,
+    /// Rings when that changes.
+    pub settling: Notify,
+    /// How long each storm lasted until the last one here was back, in nanoseconds.
+    pub storms: RefCell<Vec<u64>>,
+    opening: Arc<Semaphore>,
+}
+
+impl Stage {
+    /// Nothing has happened yet.
+    pub fn new(plan: Arc<Plan>, made: Arc<Made>) -> Self {
+        let opening = Arc::new(Semaphore::new(plan.opening));
+        Self {
+            plan,
+            made,
+            meter: RefCell::default(),
+            began: Cell::new(None),
+            reasons: RefCell::default(),
+            settled: Cell::new(0),
+            settling: Notify::new(),
+            storms: RefCell::default(),
+            opening,
+        }
+    }
+
+    /// Nanoseconds since the load began.
+    pub fn now(&self) -> u64 {
+        self.began.get().map_or(0, |began| nanoseconds(began.elapsed()))
+    }
+
+    fn settle(&self) {
+        self.settled.set(self.settled.get() + 1);
+        self.settling.notify_one();
+    }
+
+    fn reason(&self, text: &dyn std::fmt::Display) {
+        let mut reasons = self.reasons.borrow_mut();
+        let text = text.to_string();
+        if reasons.len() < REASONS_MAX && !reasons.contains(&text) {
+            reasons.push(text);
+        }
+    }
+}
+
+/// Where a person stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Not connected, or not joined yet.
+    Away,
+    /// Joined.
+    Here,
+}
+
+/// Somebody in a room.
+#[derive(Debug)]
+pub struct Person {
+    /// The number among all people, which decides about the node.
+    index: usize,
+    /// Where.
+    pub room: Rc<RoomHere>,
+    /// The number in the room; the first ones are its writers.
+    pub place: usize,
+    /// What has come.
+    pub coverage: RefCell<Coverage>,
+    newest_moves: RefCell<Vec<u32>>,
+    next_message: Cell<u64>,
+    outgoing: RefCell<Option<Rc<Outgoing>>>,
+    presence: Cell<Presence>,
+    joins: Cell<u32>,
+    /// How many edits were made.
+    pub made: Cell<u32>,
+    moved: Cell<u32>,
+    /// Until when nothing is read.
+    pub reads_again: Cell<Option<Instant>>,
+    opening: RefCell<Option<OwnedSemaphorePermit>>,
+    /// In which storm it lost its connection, and when that was.
+    storm: Cell<Option<(usize, Instant)>>,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Refused(#[from] ConnectError),
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    #[error("the document has not come after {} s", JOIN_PATIENCE.as_secs())]
+    NoDocument,
+}
+
+impl Person {
+    /// The person with this number, in its room.
+    pub fn new(plan: &Plan, index: usize, room: Rc<RoomHere>) -> Self {
+        Self {
+            index,
+            place: index % plan.crowd.clients,
+            coverage: RefCell::new(Coverage::new(plan.crowd.writers)),
+            newest_moves: RefCell::new(vec![0; plan.movers()]),
+            next_message: Cell::new(0),
+            outgoing: RefCell::new(None),
+            presence: Cell::new(Presence::Away),
+            joins: Cell::new(0),
+            made: Cell::new(0),
+            moved: Cell::new(0),
+            reads_again: Cell::new(None),
+            opening: RefCell::new(None),
+            storm: Cell::new(None),
+            room,
+        }
+    }
+
+    /// Whether it ever was in the room.
+    pub fn has_joined(&self) -> bool {
+        self.joins.get() > 0
+    }
+
+    /// Whether it has a connection.
+    pub fn is_connected(&self) -> bool {
+        self.outgoing.borrow().is_some()
+    }
+
+    /// What it has, as a Yjs state vector.
+    fn vector(&self) -> Vec<u8> {
+        let (coverage, made) = (self.coverage.borrow(), self.made.get() * EDIT);
+        let seen = |writer| if writer == self.place { made } else { coverage.seen(writer) };
+        let has: Vec<_> =
+            (0..self.room.edits.len()).map(|writer| (writer, seen(writer))).filter(|has| has.1 > 0).collect();
+        let mut vector = Vec::with_capacity(1 + 10 * has.len());
+        put_number(&mut vector, has.len() as u64);
+        for (writer, clock) in has {
+            put_number(&mut vector, self.room.authors.writers[writer].client);
+            put_number(&mut vector, clock.into());
+        }
+        vector
+    }
+
+    /// Makes the next edit, and sends it if there is a way: else it goes with the answer when the server asks.
+    pub fn edit(&self, stage: &Stage, meant: u64) {
+        let number = self.made.get();
+        let was_cut = self.joins.get() > 0 && self.presence.get() == Presence::Away;
+        if was_cut && !stage.plan.comes_back() {
+            return;
+        }
+        self.made.set(number + 1);
+        stage.made.add(self.room.index, self.place);
+        let mut meter = stage.meter.borrow_mut();
+        meter.counts.sent_at_all += 1;
+        if self.room.edits[self.place].measured().contains(&number) {
+            meter.counts.sent += 1;
+            meter.record(Measure::SendLag, stage.now().saturating_sub(meant));
+        }
+        drop(meter);
+        if self.presence.get() == Presence::Here {
+            self.send_edit(stage, number);
+        }
+    }
+
+    fn send_edit(&self, stage: &Stage, number: u32) {
+        let writer = &self.room.authors.writers[self.place];
+        let outgoing = self.outgoing.borrow();
+        let Some(outgoing) = outgoing.as_ref() else { return };
+        let mut message = Vec::with_capacity(256);
+        // A socket that fails is noticed by its reader.
+        let _ = if let Dialect::Events = self.room.dialect {
+            events::edit(&stage.plan.run, self.place, number, writer, &mut message);
+            outgoing.send_text(&message)
+        } else {
+            let mut update = Vec::with_capacity(64);
+            writer.update(number * EDIT..(number + 1) * EDIT, &mut update);
+            self.room.dialect.write(Say::Update(&update), &mut message);
+            outgoing.send_binary(&message)
+        };
+    }
+
+    /// Moves the cursor.
+    pub fn step(&self, stage: &Stage, meant: u64) {
+        let number = self.moved.get();
+        self.moved.set(number + 1);
+        if self.presence.get() == Presence::Away {
+            return;
+        }
+        self.announce(&stage.plan, number + 1);
+        let mut meter = stage.meter.borrow_mut();
+        meter.counts.moves += 1;
+        meter.record(Measure::SendLag, stage.now().saturating_sub(meant));
+    }
+
+    /// Says that it is here, and where its cursor is.
+    fn announce(&self, plan: &Plan, clock: u32) {
+        let mut presence = vec![1];
+        put_number(&mut presence, plan.first_client() + self.place as u64);
+        put_number(&mut presence, clock.into());
+        let state = format!(r##"{{"user":{{"name":"person {}","color":"#30bced"}},"cursor":{clock}}}"##, self.place);
+        put_byte_string(&mut presence, state.as_bytes());
+        self.say(Say::Presence(&presence));
+    }
+
+    fn say(&self, say: Say<'_>) {
+        if let (Some(outgoing), Some(message)) = (self.outgoing.borrow().as_ref(), self.room.dialect.message(say)) {
+            let _ = outgoing.send_binary(&message);
+        }
+    }
+
+    /// Says goodbye.
+    pub fn leave(&self) {
+        if let Some(outgoing) = self.outgoing.borrow_mut().take() {
+            outgoing.close();
+        }
+    }
+
+    /// Loses its connection in a storm, with everybody else.
+    pub fn be_hit(&self, stage: &Stage, storm: usize, at: Instant) {
+        self.fall(stage);
+        self.storm.set(Some((storm, at)));
+    }
+
+    /// The connection is gone without a word.
+    pub fn fall(&self, stage: &Stage) {
+        self.outgoing.borrow_mut().take();
+        self.opening.borrow_mut().take();
+        if self.presence.replace(Presence::Away) == Presence::Here {
+            stage.meter.borrow_mut().counts.left += 1;
+        }
+    }
+}
+
+/// Lives through one connection, or through one after the other where people come back.
+pub async fn live(stage: Rc<Stage>, person: Rc<Person>) {
+    loop {
+        let was_here = person.has_joined();
+        if !was_here {
+            let permit = Arc::clone(&stage.opening).acquire_owned().await.expect("nobody closes it");
+            person.opening.replace(Some(permit));
+        }
+        let ended = attend(&stage, &person).await;
+        let joined = person.has_joined() && person.presence.get() == Presence::Here;
+        person.fall(&stage);
+        if let Err(ended) = ended {
+            stage.reason(&ended);
+            let mut meter = stage.meter.borrow_mut();
+            if joined {
+                meter.counts.closed += 1;
+            } else {
+                meter.counts.refused += 1;
+                if !was_here {
+                    drop(meter);
+                    stage.settle();
+                    return;
+                }
+            }
+        }
+        if !stage.plan.comes_back() {
+            return;
+        }
+        tokio::time::sleep(COME_BACK).await;
+    }
+}
+
+/// One connection, from its beginning to its end.
+async fn attend(stage: &Stage, person: &Person) -> Result<(), Ended> {
+    let began = Instant::now();
+    let room = &person.room;
+    let address = client::locate(&stage.plan.target, &room.name, person.index).await?;
+    let (mut incoming, outgoing) = socket::connect(&address).await?;
+    for message in room.dialect.opening(&person.vector()) {
+        outgoing.send_binary(&message)?;
+    }
+    person.outgoing.replace(Some(outgoing));
+    let joining = async {
+        while person.presence.get() == Presence::Away {
+            let bytes = incoming.read(|message| hear(stage, person, message)).await?;
+            stage.meter.borrow_mut().counts.bytes_in += bytes as u64;
+        }
+        Ok::<_, Closed>(())
+    };
+    tokio::time::timeout(JOIN_PATIENCE, joining).await.map_err(|_| Ended::NoDocument)??;
+    arrive(stage, person, began);
+    loop {
+        let bytes = incoming.read(|message| hear(stage, person, message)).await?;
+        stage.meter.borrow_mut().counts.bytes_in += bytes as u64;
+        if let Some(until) = person.reads_again.take() {
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+}
+
+/// The document is there.
+fn arrive(stage: &Stage, person: &Person, began: Instant) {
+    let joins = person.joins.get();
+    person.joins.set(joins + 1);
+    person.opening.borrow_mut().take();
+    if stage.plan.presence {
+        person.announce(&stage.plan, person.moved.get());
+    }
+    let measure = if joins == 0 { Measure::Join } else { Measure::Reconnect };
+    let storm = person.storm.take();
+    let took = nanoseconds(storm.map_or(began, |(_, hit)| hit).elapsed());
+    let mut meter = stage.meter.borrow_mut();
+    meter.counts.joined += 1;
+    meter.record(measure, took);
+    drop(meter);
+    if let Some((number, _)) = storm {
+        let mut storms = stage.storms.borrow_mut();
+        let known = storms.len();
+        storms.resize(known.max(number + 1), 0);
+        storms[number] = storms[number].max(took);
+    }
+    if joins == 0 {
+        stage.settle();
+    }
+}
+
+fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
+    let (Message::Binary(bytes) | Message::Text(bytes)) = message;
+    let room = &person.room;
+    let mut latest = room.latest.borrow_mut();
+    let mut next = person.next_message.get();
+    let decoded = latest.read(bytes, &mut next, &room.dialect, &room.authors);
+    person.next_message.set(next);
+    let mut meter = stage.meter.borrow_mut();
+    meter.counts.messages_in += 1;
+    if decoded.is_wrong {
+        meter.counts.corrupted += 1;
+    }
+    if !decoded.pieces.is_empty() {
+        take_pieces(stage, person, decoded, &mut meter);
+    }
+    if !decoded.moves.is_empty() {
+        take_moves(stage, person, decoded, &mut meter);
+    }
+    match decoded.kind {
+        Kind::State => person.presence.set(Presence::Here),
+        Kind::Asks => answer(person, decoded.body()),
+        Kind::Denied => {
+            meter.counts.denied += 1;
+            stage.reason(&format_args!("the server refuses: {}", String::from_utf8_lossy(decoded.body())));
+        }
+        Kind::Update | Kind::Presence | Kind::Saved | Kind::Nothing => {}
+    }
+}
+
+/// Counts what somebody else wrote and this person now sees.
+fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Meter) {
+    let now = stage.now();
+    let mut coverage = person.coverage.borrow_mut();
+    for piece in &decoded.pieces {
+        let writer = piece.writer as usize;
+        if writer == person.place {
+            continue;
+        }
+        let taken = coverage.take(piece);
+        // Around a join a server may say things by news and by the state, in whatever order.
+        let is_calm = person.presence.get() == Presence::Here && person.joins.get() == 1;
+        if decoded.kind == Kind::Update && is_calm {
+            meter.counts.out_of_order += u64::from(taken.is_early);
+            meter.counts.doubled += u64::from(taken.repeated.div_ceil(EDIT));
+        }
+        let edits = &person.room.edits[writer];
+        let measured = edits.measured();
+        for number in taken.shown.start / EDIT..taken.shown.end / EDIT {
+            meter.counts.deliveries_at_all += 1;
+            if measured.contains(&number) {
+                meter.counts.deliveries += 1;
+                meter.record(Measure::Delivery, now.saturating_sub(edits.moment(number)));
+            }
+        }
+    }
+}
+
+/// Counts the moves that somebody else made and this person now sees: the newest of each replaces those before.
+fn take_moves(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Meter) {
+    let now = stage.now();
+    let mut newest = person.newest_moves.borrow_mut();
+    for (place, clock) in &decoded.moves {
+        let place = *place as usize;
+        let Some(known) = newest.get_mut(place).filter(|known| place != person.place && *clock > **known) else {
+            continue;
+        };
+        *known = *clock;
+        let (moves, number) = (&person.room.moves[place], clock - 1);
+        if moves.measured().contains(&number) {
+            meter.counts.moves_seen += 1;
+            meter.record(Measure::Status, now.saturating_sub(moves.moment(number)));
+        }
+    }
+}
+
+/// Sends what the server lacks of what this person wrote.
+fn answer(person: &Person, vector: &[u8]) {
+    let mut update = Vec::new();
+    match person.room.authors.writers.get(person.place) {
+        Some(writer) => {
+            let made = person.made.get() * EDIT;
+            let has = clock_of(vector, writer.client).unwrap_or(0).min(made);
+            writer.update(has..made, &mut update);
+        }
+        None => update.extend_from_slice(&[0, 0]),
+    }
+    person.say(Say::State(&update));
+}
+
+/// What a state vector says of a client.
+fn clock_of(vector: &[u8], client: u64) -> Option<u32> {
+    let mut reader = Reader::new(vector);
+    for _ in 0..reader.count().ok()? {
+        let (id, clock) = (reader.number().ok()?, reader.number().ok()?);
+        if id == client {
+            return u32::try_from(clock).ok();
+        }
+    }
+    None
+}

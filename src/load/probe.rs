@@ -1,0 +1,165 @@
+//! One client apart from any crowd, which takes what it hears as bytes: for the check after a run, and for scenarios that are about
+//! single clients. It is not measured to the last microsecond, and may build documents.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use yrs::updates::decoder::Decode;
+use yrs::{ClientID, Doc, Options, Transact, Update};
+
+use super::client::socket::{self, Closed, ConnectError, Incoming, Message, Outgoing};
+use super::client::{self, Dialect, Heard, Say};
+use super::target::{Address, Target};
+
+/// How long a server may take to answer a probe.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a probe has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// See there.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// See there.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// What came is no message of the protocol, or no update.
+    #[error("the server says something that cannot be read: {0}")]
+    Unreadable(String),
+    /// The server refuses.
+    #[error("the server refuses: {0}")]
+    Denied(String),
+    /// It does not come.
+    #[error("the document does not come")]
+    TooSlow,
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct Probe {
+    incoming: Incoming,
+    voice: Rc<Voice>,
+    /// What the server lacks of what this client has, if it should ask: an update.
+    own: Vec<u8>,
+}
+
+/// Its speaking side, which others may hold while it listens.
+#[derive(Debug)]
+pub struct Voice {
+    outgoing: Rc<Outgoing>,
+    dialect: Dialect,
+}
+
+impl Voice {
+    /// Sends a message; nothing, where the protocol does not have it.
+    pub fn say(&self, say: Say<'_>) -> Result<(), ProbeError> {
+        let Some(message) = self.dialect.message(say) else { return Ok(()) };
+        Ok(self.outgoing.send_binary(&message)?)
+    }
+
+    /// Sends a text, on a JSON socket.
+    pub fn say_json(&self, json: &str) -> Result<(), ProbeError> {
+        Ok(self.outgoing.send_text(json.as_bytes())?)
+    }
+
+    /// Says goodbye.
+    pub fn close(&self) {
+        self.outgoing.close();
+    }
+}
+
+/// What one read has brought: updates, and whether the state was among them.
+#[derive(Debug, Default)]
+pub struct Brought {
+    /// Each an update, in order.
+    pub updates: Vec<Vec<u8>>,
+    /// Whether the answer to the client's first question was there.
+    pub has_state: bool,
+}
+
+impl Probe {
+    /// Connects to a room and asks for everything. `own` is an update of what the client has already.
+    pub async fn open(target: &Target, room: &str, client: usize, own: Vec<u8>) -> Result<Self, ProbeError> {
+        let address = client::locate(target, room, client).await?;
+        Self::open_at(&address, Dialect::of(target, room), own).await
+    }
+
+    /// The same at an address.
+    pub async fn open_at(address: &Address, dialect: Dialect, own: Vec<u8>) -> Result<Self, ProbeError> {
+        let (incoming, outgoing) = socket::connect(address).await?;
+        for message in dialect.opening(&[0]) {
+            outgoing.send_binary(&message)?;
+        }
+        Ok(Self { incoming, voice: Rc::new(Voice { outgoing, dialect }), own })
+    }
+
+    /// Its speaking side.
+    pub fn voice(&self) -> Rc<Voice> {
+        Rc::clone(&self.voice)
+    }
+
+    /// Waits for something to come.
+    pub async fn next(&mut self) -> Result<Brought, ProbeError> {
+        let mut brought = Brought::default();
+        let mut failed = None;
+        let (voice, own) = (&self.voice, &self.own);
+        let read = self.incoming.read(|message| {
+            let (Message::Binary(bytes) | Message::Text(bytes)) = message;
+            match voice.dialect.hear(bytes) {
+                // A socket that fails is noticed by the next read.
+                Ok(Heard::Asks(_)) => drop(voice.say(Say::State(own))),
+                Ok(Heard::State(update)) => {
+                    brought.has_state = true;
+                    brought.updates.push(update.to_vec());
+                }
+                Ok(Heard::Update(update)) => brought.updates.push(update.to_vec()),
+                Ok(Heard::Denied(reason)) => failed = Some(ProbeError::Denied(reason.to_owned())),
+                Ok(Heard::Presence(_) | Heard::Event(_) | Heard::Saved | Heard::Nothing) => {}
+                Err(error) => failed = Some(ProbeError::Unreadable(error.to_string())),
+            }
+        });
+        read.await?;
+        failed.map_or(Ok(brought), Err)
+    }
+
+    /// Waits until the document is there, or what the server says first that is enough.
+    pub async fn state(&mut self) -> Result<Vec<Vec<u8>>, ProbeError> {
+        let mut updates = Vec::new();
+        let waiting = async {
+            loop {
+                let brought = self.next().await?;
+                updates.extend(brought.updates);
+                if brought.has_state {
+                    return Ok(updates);
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| ProbeError::TooSlow)?
+    }
+
+    /// Sends an update.
+    pub fn send(&self, update: &[u8]) -> Result<(), ProbeError> {
+        self.voice.say(Say::Update(update))
+    }
+
+    /// Says goodbye.
+    pub fn close(self) {
+        self.voice.close();
+    }
+}
+
+/// A document that counts as browsers do.
+pub fn document(client: u64) -> Doc {
+    Doc::with_options(Options { offset_kind: yrs::OffsetKind::Utf16, ..Options::with_client_id(ClientID::new(client)) })
+}
+
+/// Puts updates into a document.
+pub fn apply<'a>(doc: &Doc, updates: impl IntoIterator<Item = &'a Vec<u8>>) -> Result<(), ProbeError> {
+    let unreadable = |error: &dyn std::fmt::Display| ProbeError::Unreadable(error.to_string());
+    let mut txn = doc.transact_mut();
+    for update in updates {
+        let update = Update::decode_v1(update).map_err(|error| unreadable(&error))?;
+        txn.apply_update(update).map_err(|error| unreadable(&error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! `replay`: a real editing history, each of its edits an update, at a steady rate. What a keystroke costs, how soon a reader sees
+//! it, and how soon its author hears that it is kept, where the server says so by sending it back.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::task::LocalSet;
+
+use super::{LoadError, Scenario, Session, run_name};
+use crate::load::alarm::Alarm;
+use crate::load::client::Say;
+use crate::load::conductor::RunError;
+use crate::load::ear::{Ear, Meant};
+use crate::load::findings::Findings;
+use crate::load::host::{self, Process};
+use crate::load::latency::{Latency, LatencyKind};
+use crate::load::options::{Options, OptionsError};
+use crate::load::probe::{Probe, ProbeError, Voice};
+use crate::load::progress::Phase;
+use crate::load::target::{Protocol, Target};
+use crate::load::trace::{Trace, text_of};
+
+/// How often is looked whether everything has arrived.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What is replayed, and how fast.
+#[derive(Debug, Clone, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Replay {
+    /// Editing trace, in a form of github.com/josephg/editing-traces, perhaps with .gz
+    #[arg(long, value_name = "FILE")]
+    pub trace: PathBuf,
+    /// Edits of it that are replayed; all, if nothing is said
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edits: Option<usize>,
+    /// Edits a second, of all authors together
+    #[arg(long, default_value_t = 1_000.0, value_name = "NUMBER")]
+    pub rate: f64,
+    /// People who read
+    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    pub readers: usize,
+}
+
+impl Scenario for Replay {
+    const NAME: &'static str = "replay";
+
+    fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
+        options.allow(self.readers + 2, self.rate)?;
+        let target = options.target()?;
+        let is_senseless = self.rate <= 0.0 || target.protocol == Protocol::Events;
+        if is_senseless {
+            let why = "--rate: more than nothing; --protocol: one with a document";
+            return Err(OptionsError::Senseless(why.to_owned()).into());
+        }
+        session.progress.begin(Phase::Connecting, None);
+        session.progress.note("making the updates of the trace");
+        let trace = Trace::open(&self.trace, self.edits.unwrap_or(usize::MAX))
+            .map_err(|error| OptionsError::Senseless(error.to_string()))?;
+        let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
+        let begun = Process::This.used().unwrap_or_default();
+        let replayed = LocalSet::new().block_on(&runtime, self.act(&trace, &target, options, session));
+        let replayed = replayed.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
+        let mut findings = Findings::empty(replayed.started_at, replayed.seconds);
+        let cpu = Process::This.used().unwrap_or_default().cpu_seconds - begun.cpu_seconds;
+        findings.generator.cpu_percent = 100.0 * cpu / replayed.seconds;
+        findings.servers = host::uses(&options.pid, &before);
+        replayed.conclude(&mut findings, &trace);
+        Ok(findings)
+    }
+}
+
+/// What was measured.
+struct Replayed {
+    started_at: Timestamp,
+    seconds: f64,
+    late: Latency,
+    saved: Latency,
+    delivery: Latency,
+    deliveries: u64,
+    expected: u64,
+    server_cpu: Option<f64>,
+    diverged: Vec<String>,
+    connections: u64,
+}
+
+/// Somebody who hears what authors write; readers keep it.
+struct Listener {
+    is_author: bool,
+    ear: Ear,
+    updates: Vec<Vec<u8>>,
+    fault: Option<String>,
+}
+
+impl Replay {
+    async fn act(
+        &self,
+        trace: &Trace,
+        target: &Target,
+        options: &Options,
+        session: &mut Session<'_>,
+    ) -> Result<Replayed, ProbeError> {
+        let room = format!("load-{}-0", run_name());
+        let start = Instant::now() + Duration::from_secs(1);
+        let started_at = Timestamp::now() + Duration::from_secs(1);
+        let meant = Rc::new(self.meant(trace, start));
+        let (mut voices, mut listeners) = (Vec::new(), Vec::<Rc<RefCell<Listener>>>::new());
+        for client in 0..trace.clients.len() + self.readers {
+            let author = (client < trace.clients.len()).then_some(client);
+            let ear = Ear::new(author, trace.clients.len());
+            let mut probe = Probe::open(target, &room, client, vec![0, 0]).await?;
+            probe.state().await?;
+            voices.push(probe.voice());
+            let listener = Listener { is_author: author.is_some(), ear, updates: Vec::new(), fault: None };
+            let listener = Rc::new(RefCell::new(listener));
+            tokio::task::spawn_local(listen(probe, Rc::clone(&listener), Rc::clone(&meant)));
+            listeners.push(listener);
+        }
+        let lasts = Duration::from_secs_f64(trace.steps.len() as f64 / self.rate);
+        session.progress.begin(Phase::Measuring, Some(lasts));
+        let cpu = host::cpu(&options.pid);
+        let late = self.send(trace, start, &voices).await?;
+        let sent = Instant::now();
+        session.progress.begin(Phase::Draining, Some(options.drain));
+        let has_all = |listener: &Listener| listener.is_author || listener.ear.seen() == trace.steps.len();
+        while !listeners.iter().all(|listener| has_all(&listener.borrow())) {
+            if sent.elapsed() > options.drain {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
+        session.progress.begin(Phase::Checking, None);
+        let mut diverged = Vec::new();
+        if let Err(why) = compare(target, &room, trace, options.drain).await {
+            diverged.push(format!("a fresh client: {why}"));
+        }
+        let mut replayed = Replayed {
+            started_at,
+            seconds,
+            late,
+            saved: Latency::default(),
+            delivery: Latency::default(),
+            deliveries: 0,
+            expected: 0,
+            server_cpu,
+            diverged,
+            connections: listeners.len() as u64,
+        };
+        for (listener, voice) in listeners.iter().zip(&voices) {
+            replayed.take(&listener.borrow(), trace);
+            voice.close();
+        }
+        Ok(replayed)
+    }
+
+    fn meant(&self, trace: &Trace, start: Instant) -> Meant {
+        let meant = Meant::new(trace.clients.clone());
+        for (number, step) in trace.steps.iter().enumerate() {
+            meant.add(step.author, step.end, start + Duration::from_secs_f64(number as f64 / self.rate));
+        }
+        meant
+    }
+
+    /// Sends each edit when it is meant; how late that was.
+    async fn send(&self, trace: &Trace, start: Instant, voices: &[Rc<Voice>]) -> Result<Latency, ProbeError> {
+        let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
+        let alarm = Alarm::new().map_err(timer)?;
+        let mut late = Latency::default();
+        for (number, step) in trace.steps.iter().enumerate() {
+            let moment = start + Duration::from_secs_f64(number as f64 / self.rate);
+            alarm.until(moment).await.map_err(timer)?;
+            late.record(moment.elapsed());
+            voices[step.author].say(Say::Update(&step.update))?;
+            if number % 64 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(late)
+    }
+}
+
+impl Replayed {
+    fn conclude(self, findings: &mut Findings, trace: &Trace) {
+        let tally = &mut findings.tally;
+        tally.sent = trace.steps.len() as u64;
+        (tally.expected_deliveries, tally.deliveries) = (self.expected, self.deliveries);
+        tally.lost = self.expected - self.deliveries;
+        (tally.rooms_checked, tally.rooms_diverged) = (1, u64::from(!self.diverged.is_empty()));
+        tally.connections = self.connections;
+        findings.notes.extend(self.diverged);
+        findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
+        findings.judge_generator(1, self.delivery.quantile_ms(0.99));
+        if let Some(cpu) = self.server_cpu {
+            findings.figure("CPU an edit", cpu * 1e6 / trace.steps.len().max(1) as f64, "µs");
+        }
+        findings.figure("letters", trace.text.len() as f64, "in the text at the end");
+        for (kind, latency) in [(LatencyKind::Delivery, self.delivery), (LatencyKind::Saved, self.saved)] {
+            if latency.count() > 0 {
+                findings.latencies.insert(kind, latency);
+            }
+        }
+    }
+
+    fn take(&mut self, listener: &Listener, trace: &Trace) {
+        if let Some(fault) = &listener.fault {
+            self.diverged.push(fault.clone());
+        }
+        self.saved.add(&listener.ear.back);
+        if listener.is_author {
+            return;
+        }
+        self.delivery.add(&listener.ear.times);
+        self.expected += trace.steps.len() as u64;
+        self.deliveries += listener.ear.seen() as u64;
+        // What deletes leaves no clocks: only the text shows it.
+        match text_of(&listener.updates) {
+            Ok(text) if text == trace.text => {}
+            Ok(_) => self.diverged.push("a reader has another text than was written".to_owned()),
+            Err(error) => self.diverged.push(format!("a reader: {error}")),
+        }
+    }
+}
+
+async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Meant>) {
+    loop {
+        let brought = probe.next().await;
+        let mut listener = listener.borrow_mut();
+        match brought {
+            Ok(brought) => {
+                for update in brought.updates {
+                    if let Err(error) = listener.ear.hear(&update, &meant) {
+                        listener.fault.get_or_insert(format!("an update cannot be read: {error}"));
+                    }
+                    if !listener.is_author {
+                        listener.updates.push(update);
+                    }
+                }
+            }
+            Err(error) => {
+                listener.fault.get_or_insert(error.to_string());
+                return;
+            }
+        }
+    }
+}
+
+/// Reads the room as somebody new would, until it is right.
+async fn compare(target: &Target, room: &str, trace: &Trace, patience: Duration) -> Result<(), String> {
+    let until = Instant::now() + patience;
+    loop {
+        let read = async {
+            let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
+            let updates = probe.state().await?;
+            probe.close();
+            text_of(&updates)
+        };
+        let text = read.await.map_err(|error| error.to_string())?;
+        if text == trace.text {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err("it has another text than was written".to_owned());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

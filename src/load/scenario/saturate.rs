@@ -1,0 +1,147 @@
+//! `saturate`: the highest rate at which a server still delivers everything in time. Rates are tried one after the other, each in
+//! rooms of its own: twice as much until it is too much, then between. What is lost on the way up is no fault of the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::fanout::plan;
+use super::{LoadError, Scenario, Session};
+use crate::config::duration;
+use crate::load::conductor;
+use crate::load::findings::Findings;
+use crate::load::latency::LatencyKind;
+use crate::load::options::{Options, in_words};
+use crate::load::plan::{Crowd, Mischief};
+use crate::load::record::Step;
+use crate::load::schedule::Times;
+
+/// A step that delivers less than this of what it is offered does not hold.
+const WHOLE: f64 = 0.97;
+
+/// Who writes, where to begin, and what is too slow.
+#[derive(Debug, Clone, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Saturate {
+    /// Rooms
+    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    pub rooms: usize,
+    /// People in each room
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    pub clients: usize,
+    /// How many of them write; all, if nothing is said
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writers: Option<usize>,
+    /// Updates a second of each writer in the first step
+    #[arg(long, default_value_t = 5.0, value_name = "NUMBER")]
+    pub from: f64,
+    /// A step does not hold when 99 % of its deliveries are not faster than this
+    #[arg(long, default_value = "100ms", value_parser = duration, value_name = "TIME")]
+    #[serde(serialize_with = "in_words")]
+    pub within: Duration,
+    /// How long a step is measured; a third of it warms up
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME")]
+    #[serde(serialize_with = "in_words")]
+    pub step: Duration,
+    /// Steps between the last rate that held and the first that did not
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub refine: u32,
+}
+
+/// What came of one rate.
+enum Tried {
+    Held(Box<Findings>),
+    Failed(Box<Findings>),
+}
+
+impl Scenario for Saturate {
+    const NAME: &'static str = "saturate";
+
+    fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
+        let writers = (self.rooms * self.writers.unwrap_or(self.clients)).max(1) as f64;
+        let highest = f64::from(options.max_rate) / writers;
+        let (mut steps, mut held, mut failed, mut rate) = (Vec::new(), None, None, self.from.min(highest));
+        let (mut best, mut why) = (None, "");
+        let mut left = self.refine;
+        loop {
+            match self.attempt(rate, options, session, &mut steps)? {
+                Tried::Held(findings) => (best, held) = (Some(findings), Some(rate)),
+                Tried::Failed(findings) => {
+                    if findings.generator.saturated {
+                        why = "the load tester itself could not send and hear more: the server may hold more";
+                    }
+                    best = best.or(Some(findings));
+                    failed = Some(rate);
+                }
+            }
+            rate = match (held, failed) {
+                (Some(held), None) if held >= highest => {
+                    why = "that is --max-rate: the server may hold more";
+                    break;
+                }
+                (Some(held), None) => (held * 2.0).min(highest),
+                (Some(held), Some(failed)) if left > 0 => f64::midpoint(held, failed),
+                (None, Some(failed)) if left > 0 => failed / 2.0,
+                _ => break,
+            };
+            if failed.is_some() {
+                left -= 1;
+            }
+        }
+        Ok(conclude(*best.expect("one was tried"), held.is_some(), steps, why))
+    }
+}
+
+impl Saturate {
+    fn attempt(
+        &self,
+        rate: f64,
+        options: &Options,
+        session: &mut Session<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<Tried, LoadError> {
+        let writers = self.writers.unwrap_or(self.clients);
+        let crowd = Crowd { rooms: self.rooms, clients: self.clients, writers, rate, cursors: 0.0 };
+        let mut plan = plan(crowd, Mischief::default(), options)?;
+        plan.times = Times { warm_up: self.step / 3, measured: self.step, drain: options.drain };
+        let plan = Arc::new(plan);
+        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let findings = Findings::of(found, &plan);
+        let offered = crowd.rooms as f64 * writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
+        let delivered = findings.tally.deliveries as f64 / findings.seconds;
+        let latency = findings.latencies.get(&LatencyKind::Delivery).cloned().unwrap_or_default();
+        let (p50_ms, p99_ms) = (latency.quantile_ms(0.5), latency.quantile_ms(0.99));
+        let tally = &findings.tally;
+        let is_whole = tally.lost == 0 && tally.rooms_diverged == 0 && tally.refused == 0 && tally.closed_early == 0;
+        let held = is_whole
+            && !findings.generator.saturated
+            && delivered >= WHOLE * offered
+            && latency.count() > 0
+            && p99_ms < self.within.as_secs_f64() * 1_000.0;
+        let lost = tally.lost;
+        steps.push(Step { offered_per_second: offered, deliveries_per_second: delivered, p50_ms, p99_ms, lost, held });
+        session.progress.note(&format!(
+            "{offered:.0} deliveries/s offered, {delivered:.0} came, p99 {p99_ms:.2} ms: {}",
+            if held { "held" } else { "not held" }
+        ));
+        let findings = Box::new(findings);
+        Ok(if held { Tried::Held(findings) } else { Tried::Failed(findings) })
+    }
+}
+
+/// What was found at the highest rate that held; if none did, at the lowest that was tried.
+fn conclude(mut findings: Findings, has_held: bool, steps: Vec<Step>, why: &str) -> Findings {
+    let rate = if has_held { findings.tally.deliveries as f64 / findings.seconds } else { 0.0 };
+    findings.figure("highest rate held", rate, "deliveries/s");
+    if !has_held {
+        findings.notes.push("no rate that was tried has held".to_owned());
+    }
+    if !why.is_empty() {
+        findings.notes.push(why.to_owned());
+    }
+    findings.steps = steps;
+    findings
+}

@@ -1,0 +1,388 @@
+//! `trip`: a planning session as people have them. They read, type into the notes, drag items from day to day, do something else,
+//! leave and come back; agents say how they are and write a line now and then. Everybody has a real document, and in the end all
+//! documents are to be the same.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::task::{AbortHandle, LocalSet};
+use yrs::{Any, Doc, GetString, Map, MapPrelim, MapRef, ReadTxn, StateVector, Text, TextRef, Transact, TransactionMut};
+
+use super::{LoadError, Scenario, Session, run_name};
+use crate::load::alarm::Alarm;
+use crate::load::client::Say;
+use crate::load::conductor::RunError;
+use crate::load::ear::{Ear, Meant};
+use crate::load::findings::Findings;
+use crate::load::host::{self, Process};
+use crate::load::latency::{Latency, LatencyKind};
+use crate::load::mix::{Act, DEFAULT, Mix, Who};
+use crate::load::options::{Options, OptionsError};
+use crate::load::probe::{self, Probe, ProbeError, Voice};
+use crate::load::progress::Phase;
+use crate::load::target::{Protocol, Target};
+use crate::load::writer::ROOT;
+use crate::wire::lib0::{put_byte_string, put_number};
+
+/// Items that there are from the beginning.
+const ITEMS: u32 = 12;
+/// The first client id; the others follow.
+const FIRST_CLIENT: u64 = 1 << 31;
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Who plans.
+#[derive(Debug, Clone, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Trip {
+    /// People in the room
+    #[arg(long, default_value_t = 12, value_name = "COUNT")]
+    pub people: usize,
+    /// Agents in the room
+    #[arg(long, default_value_t = 2, value_name = "COUNT")]
+    pub agents: usize,
+    /// What people do how often, in TOML; src/load/scenario/trip-mix.toml is what is used otherwise
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<PathBuf>,
+}
+
+impl Scenario for Trip {
+    const NAME: &'static str = "trip";
+
+    fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
+        let senseless = |why: &dyn std::fmt::Display| OptionsError::Senseless(why.to_string());
+        let text = self.mix.as_ref().map(fs::read_to_string).transpose().map_err(|error| senseless(&error))?;
+        let mix = Mix::parse(text.as_deref().unwrap_or(DEFAULT)).map_err(|error| senseless(&error))?;
+        let target = options.target()?;
+        if self.people == 0 || target.protocol == Protocol::Events {
+            return Err(senseless(&"--people: at least one; --protocol: one with a document").into());
+        }
+        options.allow(self.people + self.agents + 1, mix.busiest(self.people, self.agents))?;
+        let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
+        session.progress.begin(Phase::Connecting, None);
+        let (started_at, cpu) = (Timestamp::now(), Process::This.used().unwrap_or_default().cpu_seconds);
+        let start = Instant::now();
+        let planned = LocalSet::new().block_on(&runtime, self.act(&mix, &target, options, session));
+        let planned = planned.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut findings = Findings::empty(started_at, seconds);
+        findings.generator.cpu_percent = 100.0 * (Process::This.used().unwrap_or_default().cpu_seconds - cpu) / seconds;
+        findings.servers = host::uses(&options.pid, &before);
+        planned.conclude(&mut findings);
+        Ok(findings)
+    }
+}
+
+/// Somebody in the room.
+struct Person {
+    number: usize,
+    doc: Doc,
+    notes: TextRef,
+    items: MapRef,
+    ear: RefCell<Ear>,
+    voice: RefCell<Option<Rc<Voice>>>,
+    listening: RefCell<Option<AbortHandle>>,
+    clock: Cell<u32>,
+    moved: Cell<u64>,
+    fault: RefCell<Option<String>>,
+}
+
+/// What was measured.
+#[derive(Default)]
+struct Planned {
+    late: Latency,
+    delivery: Latency,
+    saved: Latency,
+    reconnect: Latency,
+    edits: u64,
+    expected: u64,
+    deliveries: u64,
+    diverged: Vec<String>,
+    connections: u64,
+}
+
+/// What everybody shares.
+struct Room {
+    target: Target,
+    name: String,
+    meant: Meant,
+}
+
+impl Trip {
+    async fn act(
+        &self,
+        mix: &Mix,
+        target: &Target,
+        options: &Options,
+        session: &mut Session<'_>,
+    ) -> Result<Planned, ProbeError> {
+        let all = self.people + self.agents;
+        let clients = (0..=all as u64).map(|number| FIRST_CLIENT + number).collect();
+        let name = format!("load-{}-0", run_name());
+        let room = Rc::new(Room { target: target.clone(), name, meant: Meant::new(clients) });
+        let people: Vec<Rc<Person>> = (0..all).map(|number| Rc::new(Person::new(number, all + 1))).collect();
+        for person in &people {
+            person.come(&room).await?;
+        }
+        people[0].furnish(&room.meant)?;
+        let mut random = fastrand::Rng::with_seed(options.seed);
+        let mut acts = Vec::new();
+        for person in &people {
+            let who = if person.number < self.people { Who::Person } else { Who::Agent };
+            let day = mix.day(who, options.duration, &mut random);
+            acts.extend(day.into_iter().map(|(moment, act)| (moment, act, Rc::clone(person))));
+        }
+        acts.sort_by_key(|(moment, ..)| *moment);
+        session.progress.begin(Phase::Measuring, Some(options.duration));
+        let mut planned = Planned { connections: all as u64, ..Planned::default() };
+        play(&acts, &room, &mut planned, &mut random).await?;
+        session.progress.begin(Phase::Draining, Some(options.drain));
+        let until = Instant::now() + options.drain;
+        let has_all = |person: &Rc<Person>| person.ear.borrow().seen() == room.meant.of_others(Some(person.number));
+        while !people.iter().all(has_all) && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+        }
+        session.progress.begin(Phase::Checking, None);
+        for person in &people {
+            planned.take(person, &room.meant);
+        }
+        planned.check(&people, &room).await;
+        for person in &people {
+            person.go();
+        }
+        Ok(planned)
+    }
+}
+
+/// Does everything when it is meant.
+async fn play(
+    acts: &[(Duration, Act, Rc<Person>)],
+    room: &Rc<Room>,
+    planned: &mut Planned,
+    random: &mut fastrand::Rng,
+) -> Result<(), ProbeError> {
+    let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
+    let (alarm, start) = (Alarm::new().map_err(timer)?, Instant::now());
+    let mut returning = tokio::task::JoinSet::new();
+    for (moment, act, person) in acts {
+        let moment = start + *moment;
+        alarm.until(moment).await.map_err(timer)?;
+        planned.late.record(moment.elapsed());
+        match act {
+            Act::Type => {
+                person.write(&room.meant, moment, |txn, person| {
+                    let end = person.notes.len(txn);
+                    let near = end - random.u32(..=end.min(40));
+                    person.notes.insert(txn, near, "e");
+                });
+            }
+            Act::Line => person.write(&room.meant, moment, |txn, person| {
+                let end = person.notes.len(txn);
+                person.notes.insert(txn, end, "\nThree more places are near the river.");
+            }),
+            Act::Drag => person.write(&room.meant, moment, |txn, person| person.drag(txn, random)),
+            Act::Point => person.point(),
+            Act::Leave => person.go(),
+            Act::Return => {
+                let (person, room) = (Rc::clone(person), Rc::clone(room));
+                returning.spawn_local(async move {
+                    person.ear.borrow_mut().begin_anew();
+                    person.come(&room).await.map(|()| moment.elapsed())
+                });
+                planned.connections += 1;
+            }
+        }
+    }
+    while let Some(returned) = returning.join_next().await {
+        match returned {
+            Ok(Ok(took)) => planned.reconnect.record(took),
+            Ok(Err(error)) => planned.diverged.push(format!("somebody cannot come back: {error}")),
+            Err(error) => planned.diverged.push(error.to_string()),
+        }
+    }
+    Ok(())
+}
+
+impl Person {
+    fn new(number: usize, authors: usize) -> Self {
+        let doc = probe::document(FIRST_CLIENT + number as u64);
+        let (notes, items) = (doc.get_or_insert_text(ROOT), doc.get_or_insert_map("items"));
+        Self {
+            number,
+            doc,
+            notes,
+            items,
+            ear: RefCell::new(Ear::new(Some(number), authors)),
+            voice: RefCell::default(),
+            listening: RefCell::default(),
+            clock: Cell::new(0),
+            moved: Cell::new(0),
+            fault: RefCell::default(),
+        }
+    }
+
+    /// Connects, takes what is there, and listens from then on.
+    async fn come(self: &Rc<Self>, room: &Rc<Room>) -> Result<(), ProbeError> {
+        let own = self.doc.transact().encode_state_as_update_v1(&StateVector::default());
+        let mut probe = Probe::open(&room.target, &room.name, self.number, own).await?;
+        let updates = probe.state().await?;
+        self.hear(&updates, &room.meant);
+        self.voice.replace(Some(probe.voice()));
+        let (person, room) = (Rc::clone(self), Rc::clone(room));
+        let listening = tokio::task::spawn_local(async move {
+            loop {
+                match probe.next().await {
+                    Ok(brought) => person.hear(&brought.updates, &room.meant),
+                    Err(error) => return person.fail(&error),
+                }
+            }
+        });
+        self.listening.replace(Some(listening.abort_handle()));
+        Ok(())
+    }
+
+    fn go(&self) {
+        if let Some(listening) = self.listening.take() {
+            listening.abort();
+        }
+        if let Some(voice) = self.voice.take() {
+            voice.close();
+        }
+    }
+
+    fn fail(&self, error: &dyn std::fmt::Display) {
+        self.fault.borrow_mut().get_or_insert(format!("person {}: {error}", self.number));
+    }
+
+    fn hear(&self, updates: &[Vec<u8>], meant: &Meant) {
+        for update in updates {
+            if let Err(error) = self.ear.borrow_mut().hear(update, meant) {
+                self.fail(&error);
+            }
+        }
+        if let Err(error) = probe::apply(&self.doc, updates) {
+            self.fail(&error);
+        }
+    }
+
+    /// Changes the document and says so. Nobody writes while they are away.
+    fn write(&self, meant: &Meant, moment: Instant, change: impl FnOnce(&mut TransactionMut<'_>, &Self)) {
+        let Some(voice) = self.voice.borrow().clone() else { return };
+        let mut txn = self.doc.transact_mut();
+        change(&mut txn, self);
+        let end = txn.state_vector().get(&self.doc.client_id());
+        if self.clock.replace(end) == end {
+            return;
+        }
+        meant.add(self.number, end, moment);
+        // A socket that fails is noticed by its reader.
+        let _ = voice.say(Say::Update(&txn.encode_update_v1()));
+    }
+
+    /// Puts in what a trip begins with.
+    fn furnish(&self, meant: &Meant) -> Result<(), ProbeError> {
+        self.write(meant, Instant::now(), |txn, person| {
+            for number in 0..ITEMS {
+                let fields = [("kind", "activity"), ("title", "Somewhere nice"), ("day", "2026-05-01"), ("rank", "a0")];
+                person.items.insert(txn, format!("item-{number}"), MapPrelim::from(fields));
+            }
+            person.notes.insert(txn, 0, "# Lisbon\n");
+        });
+        self.fault.borrow().clone().map_or(Ok(()), |why| Err(ProbeError::Unreadable(why)))
+    }
+
+    /// An item to another day, and a place between others there.
+    fn drag(&self, txn: &mut TransactionMut<'_>, random: &mut fastrand::Rng) {
+        let item = format!("item-{}", random.u32(..ITEMS));
+        if let Some(yrs::Out::YMap(item)) = self.items.get(txn, &item) {
+            item.insert(txn, "day", Any::from(format!("2026-05-{:02}", random.u32(1..=14))));
+            item.insert(txn, "rank", Any::from(format!("a{:04}", random.u32(..10_000))));
+        }
+    }
+
+    /// Says where the cursor is, or how an agent is.
+    fn point(&self) {
+        let Some(voice) = self.voice.borrow().clone() else { return };
+        let moved = self.moved.get() + 1;
+        self.moved.set(moved);
+        let mut presence = vec![1];
+        put_number(&mut presence, FIRST_CLIENT + self.number as u64);
+        put_number(&mut presence, moved);
+        let state = format!(r#"{{"user":{{"name":"person {}"}},"cursor":{moved}}}"#, self.number);
+        put_byte_string(&mut presence, state.as_bytes());
+        let _ = voice.say(Say::Presence(&presence));
+    }
+
+    /// What it has, in a form that can be compared.
+    fn content(&self) -> String {
+        content(&self.doc, &self.notes, &self.items)
+    }
+}
+
+fn content(doc: &Doc, notes: &TextRef, items: &MapRef) -> String {
+    let txn = doc.transact();
+    let mut text = notes.get_string(&txn);
+    let mut fields: Vec<String> = Vec::new();
+    for (id, item) in items.iter(&txn) {
+        if let yrs::Out::YMap(item) = item {
+            fields.extend(item.iter(&txn).map(|(key, value)| format!("{id}.{key}={}", value.to_string(&txn))));
+        }
+    }
+    fields.sort();
+    text.push_str(&fields.join("\n"));
+    text
+}
+
+impl Planned {
+    fn take(&mut self, person: &Person, meant: &Meant) {
+        let ear = person.ear.borrow();
+        self.delivery.add(&ear.times);
+        self.saved.add(&ear.back);
+        let expected = meant.of_others(Some(person.number)) as u64;
+        self.expected += expected;
+        self.deliveries += ear.seen() as u64;
+        self.edits = meant.of_others(None) as u64;
+        if let Some(fault) = &*person.fault.borrow() {
+            self.diverged.push(fault.clone());
+        }
+    }
+
+    /// Everybody's document, and that of somebody new, are to be the same.
+    async fn check(&mut self, people: &[Rc<Person>], room: &Rc<Room>) {
+        let fresh = Rc::new(Person::new(people.len(), people.len() + 1));
+        if let Err(error) = fresh.come(room).await {
+            self.diverged.push(format!("a fresh client: {error}"));
+            return;
+        }
+        let wanted = fresh.content();
+        let differ = people.iter().filter(|person| person.content() != wanted).count();
+        if differ > 0 {
+            self.diverged.push(format!("{differ} people have another document than a fresh client"));
+        }
+        fresh.go();
+    }
+
+    fn conclude(self, findings: &mut Findings) {
+        let tally = &mut findings.tally;
+        (tally.sent, tally.expected_deliveries, tally.deliveries) = (self.edits, self.expected, self.deliveries);
+        tally.lost = self.expected - self.deliveries;
+        (tally.rooms_checked, tally.rooms_diverged) = (1, u64::from(!self.diverged.is_empty()));
+        tally.connections = self.connections;
+        findings.notes.extend(self.diverged);
+        findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
+        findings.judge_generator(1, self.delivery.quantile_ms(0.99));
+        let kinds = [
+            (LatencyKind::Delivery, self.delivery),
+            (LatencyKind::Reconnect, self.reconnect),
+            (LatencyKind::Saved, self.saved),
+        ];
+        findings.latencies.extend(kinds.into_iter().filter(|(_, latency)| latency.count() > 0));
+    }
+}

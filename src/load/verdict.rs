@@ -1,0 +1,208 @@
+//! Whether a run is to be believed and what went wrong in it: what was counted, how the generator itself did, and the one
+//! word and exit code that follow from both. Nothing else decides an outcome.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+/// What is said first about a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    outcome: Outcome,
+    /// What was counted.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// What else a reader must know, in whole sentences.
+    pub notes: Vec<String>,
+    /// How the load tester itself did.
+    pub generator: Generator,
+    /// What was asked for by `--p99-below`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
+}
+
+/// Counts of the measured part. Those of several processes are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Logical updates that writers sent.
+    pub sent: u64,
+    /// Those times the other clients that must get each.
+    pub expected_deliveries: u64,
+    /// Logical updates that came at another client, each counted once there.
+    pub deliveries: u64,
+    /// Deliveries that were still missing after the drain.
+    pub lost: u64,
+    /// Deliveries that came again on the same connection.
+    pub doubled: u64,
+    /// Deliveries that came before an older one of the same writer.
+    pub out_of_order: u64,
+    /// Messages that could not be read.
+    #[serde(default)]
+    pub corrupt: u64,
+    /// Rooms that a fresh client read after the drain.
+    pub rooms_checked: u64,
+    /// Rooms where it, or anybody, did not have what was written.
+    pub rooms_diverged: u64,
+    /// Connections that were made.
+    pub connections: u64,
+    /// Connections that could not be made.
+    pub refused: u64,
+    /// Connections that the server ended.
+    pub closed_early: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
+        add(&mut self.sent, other.sent);
+        add(&mut self.expected_deliveries, other.expected_deliveries);
+        add(&mut self.deliveries, other.deliveries);
+        add(&mut self.lost, other.lost);
+        add(&mut self.doubled, other.doubled);
+        add(&mut self.out_of_order, other.out_of_order);
+        add(&mut self.corrupt, other.corrupt);
+        add(&mut self.rooms_checked, other.rooms_checked);
+        add(&mut self.rooms_diverged, other.rooms_diverged);
+        add(&mut self.connections, other.connections);
+        add(&mut self.refused, other.refused);
+        add(&mut self.closed_early, other.closed_early);
+    }
+}
+
+/// How the load tester itself did.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Generator {
+    /// It could not keep its own schedule, so the figures say more about it than about the server.
+    pub saturated: bool,
+    /// How late updates were sent.
+    pub send_lag_p99_ms: f64,
+    /// How late a timer of it came that should come many times a second.
+    pub tick_lag_p99_ms: f64,
+    /// 100 is one whole core.
+    pub cpu_percent: f64,
+}
+
+/// A bound on the latency that the scenario is about.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// What was asked for.
+    pub p99_below_ms: f64,
+    /// What it was; nothing if nothing was measured.
+    pub p99_ms: Option<f64>,
+}
+
+impl Bound {
+    /// Whether it was not kept.
+    pub fn missed(&self) -> bool {
+        self.p99_ms.is_none_or(|p99| p99 >= self.p99_below_ms)
+    }
+}
+
+/// What came of a run in one word. The worst one that holds is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything was delivered, every room converged.
+    Ok,
+    /// That, and it took longer than asked for.
+    BoundMissed,
+    /// The generator itself was too slow: the figures are not to be trusted.
+    Saturated,
+    /// Connections were refused, or ended by the server.
+    Disconnected,
+    /// An update came before an older one of its writer.
+    Reordered,
+    /// An update came again on the same connection.
+    Doubled,
+    /// A message could not be read.
+    Corrupt,
+    /// An update did not come.
+    Lost,
+    /// Somebody has another text than was written.
+    Diverged,
+}
+
+impl Outcome {
+    /// From the best to the worst.
+    pub const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::BoundMissed,
+        Self::Saturated,
+        Self::Disconnected,
+        Self::Reordered,
+        Self::Doubled,
+        Self::Corrupt,
+        Self::Lost,
+        Self::Diverged,
+    ];
+
+    /// What the process exits with.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Disconnected | Self::Reordered | Self::Doubled | Self::Corrupt | Self::Lost | Self::Diverged => 2,
+            Self::Saturated => 3,
+            Self::BoundMissed => 4,
+        }
+    }
+
+    /// As tables and reports say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::BoundMissed => "too slow",
+            Self::Saturated => "not to be trusted",
+            Self::Disconnected => "disconnected",
+            Self::Reordered => "reordered",
+            Self::Doubled => "doubled",
+            Self::Corrupt => "corrupt",
+            Self::Lost => "lost",
+            Self::Diverged => "diverged",
+        }
+    }
+
+    /// What it means, in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Ok => "Everything was delivered and every room converged.",
+            Self::BoundMissed => "Everything was delivered, but slower than was asked for.",
+            Self::Saturated => "The load tester itself could not keep up: these figures are not to be trusted.",
+            Self::Disconnected => "The server refused or ended connections.",
+            Self::Reordered => "Updates came before older ones of the same writer.",
+            Self::Doubled => "Updates came more than once on the same connection.",
+            Self::Corrupt => "Messages came that cannot be read.",
+            Self::Lost => "Updates were lost.",
+            Self::Diverged => "Rooms diverged: not everybody has what was written.",
+        }
+    }
+}
+
+impl Verdict {
+    /// Judges a run.
+    pub fn judge(tally: Tally, generator: Generator, bound: Option<Bound>, notes: Vec<String>) -> Self {
+        Self { outcome: Outcome::Ok, tally, notes, generator, bound }.judged()
+    }
+
+    /// In one word.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The same, with the outcome that follows from the counts.
+    pub(super) fn judged(mut self) -> Self {
+        let tally = &self.tally;
+        let found = [
+            (Outcome::BoundMissed, self.bound.is_some_and(|bound| bound.missed())),
+            (Outcome::Saturated, self.generator.saturated),
+            (Outcome::Disconnected, tally.refused > 0 || tally.closed_early > 0),
+            (Outcome::Reordered, tally.out_of_order > 0),
+            (Outcome::Doubled, tally.doubled > 0),
+            (Outcome::Corrupt, tally.corrupt > 0),
+            (Outcome::Lost, tally.lost > 0),
+            (Outcome::Diverged, tally.rooms_diverged > 0),
+        ];
+        self.outcome =
+            found.into_iter().filter(|(_, holds)| *holds).map(|(outcome, _)| outcome).max().unwrap_or(Outcome::Ok);
+        self
+    }
+}

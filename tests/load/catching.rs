@@ -1,0 +1,134 @@
+//! A server that drops, reorders, delays, doubles, changes, closes or forgets is caught, each by the right word; one that merges is
+//! not taken for any of these.
+
+use triproom::load::verdict::Outcome;
+
+use super::liar::{Lie, start};
+use super::run::{Run, load};
+
+fn fanout(lie: Lie, more: &[&str]) -> Run {
+    let target = format!("ws://{}", start(lie));
+    let options = [
+        "fanout",
+        "--target",
+        &target,
+        "--path",
+        "/{room}",
+        "--rooms",
+        "2",
+        "--clients",
+        "4",
+        "--writers",
+        "2",
+        "--rate",
+        "25",
+        "--duration",
+        "1500ms",
+        "--warm-up",
+        "300ms",
+        "--drain",
+        "700ms",
+    ];
+    load(&[&options, more].concat())
+}
+
+/// A machine that is busy with other tests may make the generator late, which is for the run to say and not for these tests.
+fn is_fine(run: &Run) -> bool {
+    matches!(run.record().verdict.outcome(), Outcome::Ok | Outcome::Saturated)
+}
+
+#[test]
+fn an_honest_server_is_fine() {
+    let run = fanout(Lie::None, &[]);
+    let tally = &run.record().verdict.tally;
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!((tally.expected_deliveries, tally.deliveries, tally.lost), (tally.sent * 3, tally.sent * 3, 0));
+    assert!(tally.sent >= 148 && tally.sent <= 152, "{} edits in 1.5 s, four writers with 25 a second", tally.sent);
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.connections), (2, 0, 8));
+    assert_eq!(run.record().latencies.values().next().unwrap().count(), tally.deliveries);
+}
+
+#[test]
+fn a_server_that_merges_counts_the_same() {
+    let run = fanout(Lie::Merge, &[]);
+    let tally = &run.record().verdict.tally;
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!((tally.deliveries, tally.doubled, tally.out_of_order), (tally.sent * 3, 0, 0));
+}
+
+#[test]
+fn what_is_dropped_is_lost() {
+    let run = fanout(Lie::Drop, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2));
+    assert_eq!(verdict.tally.lost + verdict.tally.deliveries, verdict.tally.expected_deliveries);
+    assert_eq!(verdict.tally.rooms_diverged, 0, "the server itself has everything");
+}
+
+#[test]
+fn what_comes_too_early_is_said() {
+    let run = fanout(Lie::Reorder, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Reordered, 2), "{verdict:?}");
+    assert!(verdict.tally.out_of_order > 0 && verdict.tally.lost == 0);
+}
+
+#[test]
+fn what_comes_twice_is_said() {
+    let run = fanout(Lie::Double, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Doubled, 2));
+    assert_eq!(verdict.tally.deliveries, verdict.tally.expected_deliveries, "and counted once");
+}
+
+#[test]
+fn one_wrong_letter_is_seen() {
+    let run = fanout(Lie::Corrupt, &[]);
+    assert_eq!((run.record().verdict.outcome(), run.code), (Outcome::Corrupt, 2));
+}
+
+#[test]
+fn what_is_of_another_room_is_seen() {
+    let run = fanout(Lie::Leak, &[]);
+    assert!(run.record().verdict.tally.corrupt > 0);
+    assert_eq!(run.code, 2);
+}
+
+#[test]
+fn who_is_closed_misses_the_rest() {
+    let run = fanout(Lie::Close, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!(run.code, 2);
+    assert!(verdict.tally.closed_early > 0 && verdict.tally.lost > 0, "{verdict:?}");
+}
+
+#[test]
+fn what_a_new_client_does_not_find_is_a_divergence() {
+    let run = fanout(Lie::Forget, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Diverged, 2));
+    assert_eq!((verdict.tally.rooms_diverged, verdict.tally.lost), (2, 0), "the others heard it");
+}
+
+#[test]
+fn what_is_late_is_measured_and_may_be_too_late() {
+    let run = fanout(Lie::Delay, &["--p99-below", "20ms"]);
+    let latency = run.record().latencies.values().next().unwrap();
+    assert!(latency.quantile_ms(0.01) >= 29.0, "each is held up for 30 ms: {}", latency.quantile_ms(0.01));
+    assert!(run.code == 4 || run.code == 3, "{:?}", run.record().verdict);
+}
+
+#[test]
+fn without_a_server_or_a_target_there_is_no_run() {
+    for options in [
+        &["fanout"][..],
+        &["fanout", "--target", "ws://127.0.0.1:1"],
+        &["fanout", "--target", "ws://example.org"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--clients", "3000"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--rate", "1000000"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--writers", "60"],
+    ] {
+        let run = load(options);
+        assert!(run.code == 1 && run.record.is_none() && !run.errors.is_empty(), "{options:?}: {}", run.errors);
+    }
+}
