@@ -1,0 +1,92 @@
+// The comparison as it stands in docs/benchmarks.md, between two markers: machine, versions, commands, a table a cell, what was
+// noisy and what went wrong. It shows what was measured; it judges nothing but the goals of cells.mjs.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { fault, figure, short, summary } from './figures.mjs';
+import { words } from './load.mjs';
+
+const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
+const BEGIN = '<!-- peers: begin; written by benches/peers/run -->';
+const END = '<!-- peers: end -->';
+
+/** Puts `text` between the page's markers. */
+export function put(text) {
+  const page = readFileSync(PAGE, 'utf8');
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${PAGE} has lost its markers: ${BEGIN} and ${END}`);
+  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n\n${text}\n${page.slice(end)}`);
+}
+
+/** All of it, of the cells that were measured. */
+export function comparison(about, runs, cells, servers) {
+  const measured = cells.filter((cell) => runs.some((run) => run.cell === cell.name));
+  return [
+    ...head(about, servers.filter((server) => runs.some((run) => run.server === server.name))),
+    ...measured.flatMap((cell) => section(cell, runs.filter((run) => run.cell === cell.name), servers, about)),
+  ].join('\n');
+}
+
+function head({ date, command, quick, machine, versions, serverCore, generatorCore }, servers) {
+  return [
+    `Measured on ${date.slice(0, 10)} by \`${command}\`${quick ? ' (one short round: a look, not a result)' : ''}: ${machine.cores} × `
+      + `${machine.model}, ${Math.round(machine.memory / 2 ** 30)} GiB, ${machine.kernel}. Each server alone on core ${serverCore}, the `
+      + `generator on core ${generatorCore}, a fresh process and folder for every run, the servers in another order each round.`,
+    'Medians over the rounds, with the range behind; `~`: the rounds were further apart than a third of it, so a difference of that '
+      + 'size means nothing.',
+    '',
+    Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ').concat('.'),
+    '',
+    '| server | what it is |', '| --- | --- |',
+    ...servers.map((server) => `| ${server.name} | ${server.what} |`),
+    '',
+  ];
+}
+
+function section(cell, runs, servers, { quick }) {
+  const rows = servers.map((server) => ({ server, runs: runs.filter((run) => run.server === server.name) }))
+    .filter((row) => row.runs.length > 0);
+  const of = (name, key) => {
+    const row = rows.find(({ server }) => server.name === name);
+    return summary(cell.figures[key] ?? key, row?.runs ?? [])?.median ?? NaN;
+  };
+  return [
+    `### ${cell.title}`, '',
+    `    ${command(cell, rows[0].server, quick)}`, '',
+    ...(Math.max(...rows.map((row) => row.runs.length)) === 1 ? ['One round.', ''] : []),
+    `| server | ${cell.figures.map((name) => figure(name).title).join(' | ')} |`,
+    `| --- |${' --- |'.repeat(cell.figures.length)}`,
+    ...rows.map((row) => `| ${row.server.name} | ${cell.figures.map((name) => cellOf(summary(name, row.runs))).join(' | ')} |`),
+    '',
+    ...faults(rows),
+    ...(cell.goal ? [goal(cell, rows, of), ''] : []),
+  ];
+}
+
+function command(cell, server, quick) {
+  return `triproom load ${words(cell, { server, url: 'ws://127.0.0.1:PORT' }, quick).join(' ')}`;
+}
+
+function cellOf(found) {
+  if (!found) return '–';
+  const range = found.least === found.most ? '' : ` (${short(found.least)}–${short(found.most)})`;
+  return `${short(found.median)}${range}${found.noisy ? ' ~' : ''}`;
+}
+
+/** What was lost, refused or failed, by server; the same words once. */
+function faults(rows) {
+  const lines = rows.flatMap(({ server, runs }) => {
+    const wrong = runs.map((run) => [run.round, fault(run, server)]).filter(([, words]) => words);
+    return wrong.map(([round, text]) => `- **${server.name}**, round ${round}: ${plain(text)}`);
+  });
+  return lines.length > 0 ? [...lines, ''] : [];
+}
+
+/** Words of a program, fit for one line of Markdown. */
+const plain = (text) => text.replace(/[|<>`*_\u001b]/g, ' ').replace(/\s+/g, ' ').trim().slice(0, 300);
+
+function goal(cell, rows, of) {
+  const [text, reached] = cell.goal;
+  if (!rows.some(({ server, runs }) => server.name === 'triproom' && runs.some((run) => run.record))) return `Goal: ${text}.`;
+  return `Goal for triproom: ${text}: **${reached(of) ? 'reached' : 'not reached'}**.`;
+}
