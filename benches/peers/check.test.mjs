@@ -14,7 +14,7 @@ import { find } from './programs.mjs';
 import { servers } from './servers.mjs';
 
 const { TRIPROOM: triproom, FLOOR: floor, Y_SWEET } = process.env;
-const tools = find({ triproom, floor, 'y-sweet': Y_SWEET });
+const tools = find({ servers, triproom, floor, 'y-sweet': Y_SWEET });
 const ROOM = 'check';
 
 /** A provider of `doc` for the server's protocol. */

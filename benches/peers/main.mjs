@@ -42,7 +42,7 @@ async function measured(options) {
   const before = options.into ? [about(folder).command] : [];
   writeFileSync(join(folder, 'about.json'), JSON.stringify({
     date: new Date().toISOString(), command: [...before, options.command].join('; '), quick: options.quick,
-    serverCore: options.serverCore, generatorCore: options.generatorCore, machine: machine(), versions: versions(tools),
+    serverCore: options.serverCore, generatorCore: options.generatorCore, machine: machine(), versions: versions(tools, options),
   }, null, 2));
   for (const cell of options.cells) {
     report(tools.load, folder, cell.name, await measure(cell, options, tools));

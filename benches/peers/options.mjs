@@ -39,8 +39,8 @@ const FLAGS = {
   load: { type: 'string' },
   floor: { type: 'string' },
   'y-sweet': { type: 'string' },
-  'server-core': { type: 'string', default: '0' },
-  'generator-core': { type: 'string', default: '1' },
+  'server-core': { type: 'string' },
+  'generator-core': { type: 'string' },
   help: { type: 'boolean', default: false },
 };
 
@@ -55,12 +55,18 @@ export function read(words, cells, servers) {
     cells: chosen('cell', values.only, cells),
     servers: chosen('server', values.servers, servers),
     rounds,
-    serverCore: count('server-core', values['server-core'], 0),
-    generatorCore: count('generator-core', values['generator-core'], 0),
-    command: ['benches/peers/run', ...words].join(' '),
+    serverCore: count('server-core', values['server-core'] ?? '0', 0),
+    generatorCore: count('generator-core', values['generator-core'] ?? '1', 0),
+    command: command(values),
     folder: values.into ?? join(RESULTS, new Date().toISOString().replace(/[:.]/g, '-')),
     publish: values.publish || !(values.quick || values.only || values.servers || values.render),
   };
+}
+
+/** The call as the page shows it: where programs lie on this machine is nobody else's business. */
+function command(values) {
+  const shown = ['only', 'servers', 'rounds', 'quick', 'server-core', 'generator-core'].filter((flag) => values[flag]);
+  return ['benches/peers/run', ...shown.map((flag) => (values[flag] === true ? `--${flag}` : `--${flag} ${values[flag]}`))].join(' ');
 }
 
 /** Those of `all` that are named in `names`; all without names. */

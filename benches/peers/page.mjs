@@ -10,6 +10,9 @@ const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url))
 const BEGIN = '<!-- peers: begin; written by benches/peers/run -->';
 const END = '<!-- peers: end -->';
 
+/** The part of the machine that others may use before a run without a word about it. */
+const DISTURBED = 0.1;
+
 /** Puts `text` between the page's markers. */
 export function put(text) {
   const page = readFileSync(PAGE, 'utf8');
@@ -22,18 +25,19 @@ export function put(text) {
 export function comparison(about, runs, cells, servers) {
   const measured = cells.filter((cell) => runs.some((run) => run.cell === cell.name));
   return [
-    ...head(about, servers.filter((server) => runs.some((run) => run.server === server.name))),
+    ...head(about, servers.filter((server) => runs.some((run) => run.server === server.name)), runs),
     ...measured.flatMap((cell) => section(cell, runs.filter((run) => run.cell === cell.name), servers, about)),
   ].join('\n');
 }
 
-function head({ date, command, quick, machine, versions, serverCore, generatorCore }, servers) {
+function head({ date, command, quick, machine, versions, serverCore, generatorCore }, servers, runs) {
   return [
     `Measured on ${date.slice(0, 10)} by \`${command}\`${quick ? ' (one short round: a look, not a result)' : ''}: ${machine.cores} × `
       + `${machine.model}, ${Math.round(machine.memory / 2 ** 30)} GiB, ${machine.kernel}. Each server alone on core ${serverCore}, the `
       + `generator on core ${generatorCore}, a fresh process and folder for every run, the servers in another order each round.`,
     'Medians over the rounds, with the range behind; `~`: the rounds were further apart than a third of it, so a difference of that '
       + 'size means nothing.',
+    ...quiet(runs),
     '',
     Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ').concat('.'),
     '',
@@ -41,6 +45,15 @@ function head({ date, command, quick, machine, versions, serverCore, generatorCo
     ...servers.map((server) => `| ${server.name} | ${server.what} |`),
     '',
   ];
+}
+
+/** Other programs of the machine make figures worse, and not those of all servers alike. */
+function quiet(runs) {
+  const shares = runs.map((run) => run.busy);
+  const disturbed = shares.filter((share) => share > DISTURBED).length;
+  if (disturbed === 0) return [];
+  return [`**The machine was not quiet**: before ${disturbed} of ${runs.length} runs other programs used more than `
+    + `${DISTURBED * 100} % of it, at most ${Math.round(Math.max(...shares) * 100)} %.`];
 }
 
 function section(cell, runs, servers, { quick }) {

@@ -39,6 +39,7 @@ class Running {
   async start(core) {
     this.port = await freePort();
     const { command, args, env } = this.server.start({ port: String(this.port), folder: this.folder, tools: this.tools });
+    if (!command) throw new Error(`${this.server.name} cannot be had here`);
     // taskset becomes the command: the pid is the server's. Nothing of this shell's settings reaches it.
     this.#child = spawn('taskset', ['-c', String(core), command, ...args], {
       env: { PATH: process.env.PATH, HOME: this.folder, NODE_ENV: 'production', ...env },
