@@ -1,7 +1,7 @@
 // What is measured: one load each, on the servers that it makes sense for, and what triproom is to reach in it.
 //
 //   name, title   as on the command line and on the page
-//   scenario      of `triproom load`; `knobs`: its flags; `quick`: those that --quick changes
+//   scenario      of `triproom load`; `knobs`: its flags; `quick`: those that --quick changes; or `bootstrap`, bootstrap.mjs
 //   servers       the servers that are measured
 //   figures       what is shown, the one that counts first (figures.mjs)
 //   stored        also how much the server has on disk after it was stopped
@@ -72,5 +72,11 @@ export const cells = [
     knobs: {}, servers: ON_DISK, figures: ['cpu update', 'stored'], stored: true,
     goal: ['under 5 µs a keystroke, under 160 kB kept',
       (of) => of('triproom', 'cpu update') < 5 && of('triproom', 'stored') < 160],
+  },
+  {
+    name: 'bootstrap', title: 'The bootstrap of a warm room over REST', scenario: 'bootstrap',
+    seconds: 10, servers: ['triproom'], figures: ['request p50', 'request p99', own('requests a second of CPU')],
+    goal: ['p99 < 1 ms, more than 20,000 requests a second of a core',
+      (of) => of('triproom', 'request p99') < 1 && of('triproom', 2) > 20_000],
   },
 ];

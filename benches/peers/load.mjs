@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** It could not run (1); anything else comes with a record. */
 const COULD_NOT_RUN = 1;
@@ -12,17 +13,18 @@ const PATIENCE_MS = 15 * 60_000;
 /** What is kept of what it says. */
 const SAID_BYTES = 4000;
 
-/** The words after `triproom load` for `cell` against `running`. */
-export function words(cell, running, quick) {
-  const { server } = running;
-  const flags = { ...cell.knobs, ...(quick ? { ...QUICK, ...cell.quick } : {}) };
+const QUICK = { duration: '4s', 'warm-up': '1s' };
+const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.mjs', import.meta.url));
+
+/** What generates the load of `cell` on `running`, as one would type it: a program's name and its words. */
+export function command(cell, { server, url, pid = 'PID' }, quick, file = 'FILE') {
+  if (cell.scenario === 'bootstrap') return ['node', 'bootstrap.mjs', url, pid, quick ? 3 : cell.seconds, file];
+  const flags = { ...cell.knobs, ...(quick ? { ...QUICK, ...cell.quick } : {}), pid, json: file };
   return [
-    cell.scenario, '--target', running.url, '--protocol', server.protocol, ...(server.path ? ['--path', server.path] : []),
-    ...Object.entries(flags).filter(([, value]) => value !== null).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+    'triproom', 'load', cell.scenario, '--target', url, '--protocol', server.protocol, ...(server.path ? ['--path', server.path] : []),
+    ...Object.entries(flags).filter(([, value]) => value !== null).flatMap(([flag, value]) => [`--${flag}`, value]),
   ];
 }
-
-const QUICK = { duration: '4s', 'warm-up': '1s' };
 
 /** Where the record of one run is kept. */
 export const recordFile = (options, cell, server, round) => join(options.folder, `${cell.name}.${server.name}.${round}.json`);
@@ -31,10 +33,10 @@ export const recordFile = (options, cell, server, round) => join(options.folder,
 export async function load({ cell, running, round, options, tools }) {
   const file = recordFile(options, cell, running.server, round);
   rmSync(file, { force: true });
-  const name = `${running.server.name}, round ${round}`;
-  const child = spawn('taskset', ['-c', String(options.generatorCore), tools.load, 'load',
-    ...words(cell, running, options.quick), '--pid', String(running.pid), '--threads', '1', '--seed', String(round),
-    '--name', name, '--json', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, ...words] = command(cell, running, options.quick, file).map(String);
+  const run = program === 'node' ? [process.execPath, BOOTSTRAP, ...words.slice(1)]
+    : [tools.load, ...words, '--threads', '1', '--seed', String(round), '--name', `${running.server.name}, round ${round}`];
+  const child = spawn('taskset', ['-c', String(options.generatorCore), ...run], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => { said = (said + text).slice(-SAID_BYTES); });
@@ -43,9 +45,12 @@ export async function load({ cell, running, round, options, tools }) {
   const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   const [code, signal] = await ended;
   clearTimeout(late);
-  if (code === COULD_NOT_RUN || !existsSync(file)) throw new Error(`triproom load ended with ${code ?? signal}: ${said}`);
+  if (code === COULD_NOT_RUN || !existsSync(file)) throw new Error(`the generator ended with ${code ?? signal}: ${said}`);
   return JSON.parse(readFileSync(file, 'utf8'));
 }
+
+/** Whether reports can be made of a cell's records. */
+export const hasReport = (cell) => cell.scenario !== 'bootstrap';
 
 /** One HTML page that compares all runs of a cell. */
 export function report(program, folder, cell, records) {

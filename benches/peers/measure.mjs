@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inWords } from './figures.mjs';
-import { load, recordFile } from './load.mjs';
+import { hasReport, load, recordFile } from './load.mjs';
 import { busy } from './machine.mjs';
 import { start } from './process.mjs';
 
@@ -15,7 +15,7 @@ export async function measure(cell, options, tools) {
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const server of ordered(servers, round)) {
       const run = { cell: cell.name, server: server.name, round, busy: await busy(), ...await once(cell, server, round, options, tools) };
-      if (run.record) records.push(recordFile(options, cell, server, round));
+      if (run.record && hasReport(cell)) records.push(recordFile(options, cell, server, round));
       appendFileSync(join(options.folder, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
       console.log(`${cell.name.padEnd(14)} ${String(round).padStart(2)} ${server.name.padEnd(18)} ${inWords(cell, run, server)}`);
     }

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { fault, figure, short, summary } from './figures.mjs';
-import { words } from './load.mjs';
+import { command } from './load.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
 const BEGIN = '<!-- peers: begin; written by benches/peers/run -->';
@@ -65,7 +65,7 @@ function section(cell, runs, servers, { quick }) {
   };
   return [
     `### ${cell.title}`, '',
-    `    ${command(cell, rows[0].server, quick)}`, '',
+    `    ${command(cell, { server: rows[0].server, url: 'ws://127.0.0.1:PORT' }, quick).join(' ')}`, '',
     ...(Math.max(...rows.map((row) => row.runs.length)) === 1 ? ['One round.', ''] : []),
     `| server | ${cell.figures.map((name) => figure(name).title).join(' | ')} |`,
     `| --- |${' --- |'.repeat(cell.figures.length)}`,
@@ -74,10 +74,6 @@ function section(cell, runs, servers, { quick }) {
     ...faults(rows),
     ...(cell.goal ? [goal(cell, rows, of), ''] : []),
   ];
-}
-
-function command(cell, server, quick) {
-  return `triproom load ${words(cell, { server, url: 'ws://127.0.0.1:PORT' }, quick).join(' ')}`;
 }
 
 function cellOf(found) {
