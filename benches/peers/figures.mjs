@@ -8,13 +8,10 @@ const memory = (run, key) => (run.record.servers?.length ? sum(run.record.server
 /** By the names that cells use: a heading, and what it reads from a run. */
 export const figures = {
   cpu: { title: 'CPU a delivery, µs', of: (run) => cpu(run) / run.record.verdict.deliveries },
-  'cpu update': { title: 'CPU an update, µs', of: (run) => cpu(run) / run.record.verdict.sent },
   core: { title: 'of a core, %', of: (run) => cpu(run) / 1e4 / run.record.seconds },
   p50: { title: 'p50, ms', of: latency('delivery', 'p50_ms') },
   p99: { title: 'p99, ms', of: latency('delivery', 'p99_ms') },
   rate: { title: 'deliveries a second', of: ({ record }) => record.verdict.deliveries / record.seconds },
-  held: { title: 'most deliveries a second that held', of: ({ record }) => Math.max(0, ...(record.steps ?? [])
-    .filter((step) => step.held).map((step) => step.deliveries_per_second)) },
   memory: { title: 'memory at its peak, MB', of: (run) => memory(run, 'memory_peak_bytes') / 1e6 },
   grown: { title: 'memory grown, MB', of: (run) => (memory(run, 'memory_after_bytes') - memory(run, 'memory_before_bytes')) / 1e6 },
   stored: { title: 'kept on disk, kB', of: ({ stored }) => stored / 1e3 },
@@ -61,7 +58,7 @@ export function fault(run, server) {
   if (outcome === 'ok' || outcome === 'bound_missed') return null;
   if (outcome === 'diverged' && server.keeps === 'none' && lost === 0) return null;
   const loss = lost > 0 ? `${lost.toLocaleString('en')} of ${expected.toLocaleString('en')} lost` : '';
-  return [outcome.replaceAll('_', ' '), loss, ...notes].filter(Boolean).join('; ');
+  return [outcome.replaceAll('_', ' '), loss || notes[0]].filter(Boolean).join('; ');
 }
 
 /** One run on one line of the terminal. */

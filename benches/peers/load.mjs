@@ -17,13 +17,12 @@ const QUICK = { duration: '4s', 'warm-up': '1s' };
 const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.mjs', import.meta.url));
 
 /** What generates the load of `cell` on `running`, as one would type it: a program's name and its words. */
-export function command(cell, { server, url, pid = 'PID' }, quick, file = 'FILE') {
+export function command(cell, { server, url, pid = 'PID' }, { quick, trace }, file = 'FILE') {
   if (cell.scenario === 'bootstrap') return ['node', 'bootstrap.mjs', url, pid, quick ? 3 : cell.seconds, file];
-  const flags = { ...cell.knobs, ...(quick ? { ...QUICK, ...cell.quick } : {}), pid, json: file };
-  return [
-    'triproom', 'load', cell.scenario, '--target', url, '--protocol', server.protocol, ...(server.path ? ['--path', server.path] : []),
-    ...Object.entries(flags).filter(([, value]) => value !== null).flatMap(([flag, value]) => [`--${flag}`, value]),
-  ];
+  const flags = { ...cell.knobs, ...(cell.needsTrace && { trace }), ...(quick && { ...QUICK, ...cell.quick }), pid, json: file };
+  const path = server.path ? ['--path', server.path] : [];
+  const words = Object.entries(flags).flatMap(([flag, value]) => (value === true ? [`--${flag}`] : [`--${flag}`, value]));
+  return ['triproom', 'load', cell.scenario, '--target', url, '--protocol', server.protocol, ...path, ...words];
 }
 
 /** Where the record of one run is kept. */
@@ -33,7 +32,8 @@ export const recordFile = (options, cell, server, round) => join(options.folder,
 export async function load({ cell, running, round, options, tools }) {
   const file = recordFile(options, cell, running.server, round);
   rmSync(file, { force: true });
-  const [program, ...words] = command(cell, running, options.quick, file).map(String);
+  if (cell.needsTrace && !options.trace) throw new Error('it needs --trace automerge-paper.json.gz, of josephg/editing-traces');
+  const [program, ...words] = command(cell, running, options, file).map(String);
   const run = program === 'node' ? [process.execPath, BOOTSTRAP, ...words.slice(1)]
     : [tools.load, ...words, '--threads', '1', '--seed', String(round), '--name', `${running.server.name}, round ${round}`];
   const child = spawn('taskset', ['-c', String(options.generatorCore), ...run], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -20,6 +20,7 @@ export const HELP = `benches/peers/run: triproom beside the other servers of its
   --publish             rewrite docs/benchmarks.md also when only a part was measured
   --render FOLDER       measure nothing: write the comparison from what an earlier call left there
   --into FOLDER         add to that folder what is measured now
+  --trace FILE          automerge-paper.json.gz of github.com/josephg/editing-traces, for \`replay\`
   --triproom PATH       the server to measure, instead of building it
   --load PATH           the triproom whose \`load\` generates the load, instead of the one that is measured
   --floor PATH          the floor's binary, instead of building it
@@ -35,6 +36,7 @@ const FLAGS = {
   publish: { type: 'boolean', default: false },
   render: { type: 'string' },
   into: { type: 'string' },
+  trace: { type: 'string' },
   triproom: { type: 'string' },
   load: { type: 'string' },
   floor: { type: 'string' },

@@ -65,7 +65,7 @@ function section(cell, runs, servers, { quick }) {
   };
   return [
     `### ${cell.title}`, '',
-    `    ${command(cell, { server: rows[0].server, url: 'ws://127.0.0.1:PORT' }, quick).join(' ')}`, '',
+    `    ${command(cell, { server: rows[0].server, url: 'ws://127.0.0.1:PORT' }, { quick, trace: 'FILE' }).join(' ')}`, '',
     ...(Math.max(...rows.map((row) => row.runs.length)) === 1 ? ['One round.', ''] : []),
     `| server | ${cell.figures.map((name) => figure(name).title).join(' | ')} |`,
     `| --- |${' --- |'.repeat(cell.figures.length)}`,
