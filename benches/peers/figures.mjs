@@ -25,11 +25,9 @@ export function figure(name) {
   return { title: `${kind} ${key}, ms`, of: latency(kind, `${key}_ms`) };
 }
 
-/** A figure of the record's own list. */
-export const own = (name, title = name, scale = 1) => ({ title, of: ({ record }) => {
-  const found = record.figures?.find((one) => one.name === name);
-  return found && found.value * scale;
-} });
+/** A figure of the record's own list; of some, `more` is better. */
+export const own = (name, title = name, more = false) => (
+  { title, more, of: ({ record }) => record.figures?.find((one) => one.name === name)?.value });
 
 /** Ranges wider than this part of the median are called noisy: differences within mean nothing. */
 const NOISY = 1 / 3;

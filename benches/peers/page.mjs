@@ -10,6 +10,8 @@ const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url))
 const BEGIN = '<!-- peers: begin; written by benches/peers/run -->';
 const END = '<!-- peers: end -->';
 
+/** The servers that are no peers. */
+const OURS = ['triproom', 'floor'];
 /** The part of the machine that others may use before a run without a word about it. */
 const DISTURBED = 0.1;
 
@@ -23,12 +25,47 @@ export function put(text) {
 
 /** All of it, of the cells that were measured. */
 export function comparison(about, runs, cells, servers) {
-  const measured = cells.filter((cell) => runs.some((run) => run.cell === cell.name));
+  const results = cells.map((cell) => resultOf(cell, runs, servers)).filter(({ rows }) => rows.length > 0);
   return [
     ...head(about, servers.filter((server) => runs.some((run) => run.server === server.name)), runs),
-    ...measured.flatMap((cell) => section(cell, runs.filter((run) => run.cell === cell.name), servers, about)),
+    ...glance(results),
+    ...results.flatMap((result) => section(result, about)),
   ].join('\n');
 }
+
+/** What came of one cell: its runs by server, and `of(server, figure)`, the median or NaN. */
+function resultOf(cell, runs, servers) {
+  const ofCell = runs.filter((run) => run.cell === cell.name);
+  const rows = servers.map((server) => ({ server, runs: ofCell.filter((run) => run.server === server.name) }))
+    .filter((row) => row.runs.length > 0);
+  const of = (name, key) => {
+    const row = rows.find(({ server }) => server.name === name);
+    return summary(cell.figures[key] ?? key, row?.runs ?? [])?.median ?? NaN;
+  };
+  return { cell, rows, of };
+}
+
+/** The first figure of each cell on one line. */
+function glance(results) {
+  const lines = results.map(({ cell, rows, of }) => {
+    const { title, more } = figure(cell.figures[0]);
+    const peers = rows.filter(({ server, runs }) => !OURS.includes(server.name) && runs.every(lostNothing))
+      .map(({ server }) => ({ name: server.name, value: of(server.name, 0) })).filter(({ value }) => Number.isFinite(value));
+    const [best] = peers.sort((a, b) => (more ? b.value - a.value : a.value - b.value));
+    const columns = [`[${cell.title}](#${anchor(cell.title)})`, title, text(of('triproom', 0)), text(of('floor', 0)),
+      best ? `${text(best.value)} ${best.name}` : '–', cell.goal[0], reached({ cell, rows, of })];
+    return `| ${columns.join(' | ')} |`;
+  });
+  return ['| load | figure | triproom | floor | best peer | goal | |', '| --- | --- | --- | --- | --- | --- | --- |', ...lines, ''];
+}
+
+/** What is cheap because it does not arrive is no measure for others. */
+const lostNothing = ({ record }) => record?.verdict.lost === 0;
+
+const text = (value) => (Number.isFinite(value) ? short(value) : '–');
+
+/** As GitHub makes it of a heading. */
+const anchor = (title) => title.toLowerCase().replace(/[^\p{L}\p{N} -]/gu, '').replaceAll(' ', '-');
 
 function head({ date, command, quick, machine, versions, serverCore, generatorCore }, servers, runs) {
   return [
@@ -56,13 +93,7 @@ function quiet(runs) {
     + `${DISTURBED * 100} % of it, at most ${Math.round(Math.max(...shares) * 100)} %.`];
 }
 
-function section(cell, runs, servers, { quick }) {
-  const rows = servers.map((server) => ({ server, runs: runs.filter((run) => run.server === server.name) }))
-    .filter((row) => row.runs.length > 0);
-  const of = (name, key) => {
-    const row = rows.find(({ server }) => server.name === name);
-    return summary(cell.figures[key] ?? key, row?.runs ?? [])?.median ?? NaN;
-  };
+function section({ cell, rows, of }, { quick }) {
   return [
     `### ${cell.title}`, '',
     `    ${command(cell, { server: rows[0].server, url: 'ws://127.0.0.1:PORT' }, { quick, trace: 'FILE' }).join(' ')}`, '',
@@ -72,7 +103,7 @@ function section(cell, runs, servers, { quick }) {
     ...rows.map((row) => `| ${row.server.name} | ${cell.figures.map((name) => cellOf(summary(name, row.runs))).join(' | ')} |`),
     '',
     ...faults(rows),
-    ...(cell.goal ? [goal(cell, rows, of), ''] : []),
+    `Goal for triproom: ${cell.goal[0]}: **${reached({ cell, rows, of })}**.`, '',
   ];
 }
 
@@ -94,8 +125,15 @@ function faults(rows) {
 /** Words of a program, fit for one line of Markdown. */
 const plain = (text) => text.replace(/[|<>`*_\u001b]/g, ' ').replace(/\s+/g, ' ').trim().slice(0, 300);
 
-function goal(cell, rows, of) {
-  const [text, reached] = cell.goal;
-  if (!rows.some(({ server, runs }) => server.name === 'triproom' && runs.some((run) => run.record))) return `Goal: ${text}.`;
-  return `Goal for triproom: ${text}: **${reached(of) ? 'reached' : 'not reached'}**.`;
+/** Only by runs in which nothing went wrong. */
+function reached({ cell, rows, of }) {
+  const measured = (name) => rows.some(({ server, runs }) => server.name === name && runs.some((run) => run.record));
+  let missing = !measured('triproom');
+  const is = cell.goal[1]((name, key) => {
+    missing ||= OURS.includes(name) && !measured(name);
+    return of(name, key);
+  });
+  if (missing) return 'not measured';
+  const wrong = rows.some(({ server, runs }) => server.name === 'triproom' && runs.some((run) => fault(run, server)));
+  return is && !wrong ? 'reached' : 'not reached';
 }
