@@ -1,10 +1,11 @@
 // Calls `triproom load` against one running server and reads its record; and has it make the reports.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { child } from './process.mjs';
 
 /** It could not run (1); anything else comes with a record. */
 const COULD_NOT_RUN = 1;
@@ -36,13 +37,13 @@ export async function load({ cell, running, round, options, tools }) {
   const [program, ...words] = command(cell, running, options, file).map(String);
   const run = program === 'node' ? [process.execPath, BOOTSTRAP, ...words.slice(1)]
     : [tools.load, ...words, '--threads', '1', '--seed', String(round), '--name', `${running.server.name}, round ${round}`];
-  const child = spawn('taskset', ['-c', String(options.generatorCore), ...run], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const generator = child('taskset', ['-c', String(options.generatorCore), ...run], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of [generator.stdout, generator.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => { said = (said + text).slice(-SAID_BYTES); });
   }
-  const ended = once(child, 'close');
-  const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  const ended = once(generator, 'close');
+  const late = setTimeout(() => generator.kill('SIGKILL'), PATIENCE_MS);
   const [code, signal] = await ended;
   clearTimeout(late);
   if (code === COULD_NOT_RUN || !existsSync(file)) throw new Error(`the generator ended with ${code ?? signal}: ${said}`);

@@ -14,6 +14,19 @@ const STOP_MS = 15_000;
 /** What is kept of what a server says. */
 const SAID_BYTES = 4000;
 
+/** Nothing that was started here outlives this process, however that ends. */
+const children = new Set();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+/** `spawn`, ended with this process. */
+export function child(command, args, options) {
+  const started = spawn(command, args, options);
+  children.add(started);
+  started.on('exit', () => children.delete(started));
+  return started;
+}
+
 /** Starts `server` (of servers.mjs) with a folder of its own, pinned to `core`; resolves when it listens. */
 export async function start(server, core, tools) {
   const running = new Running(server, tools);
@@ -41,7 +54,7 @@ class Running {
     const { command, args, env } = this.server.start({ port: String(this.port), folder: this.folder, tools: this.tools });
     if (!command) throw new Error(`${this.server.name} cannot be had here`);
     // taskset becomes the command: the pid is the server's. Nothing of this shell's settings reaches it.
-    this.#child = spawn('taskset', ['-c', String(core), command, ...args], {
+    this.#child = child('taskset', ['-c', String(core), command, ...args], {
       env: { PATH: process.env.PATH, HOME: this.folder, NODE_ENV: 'production', ...env },
       cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'],
     });
