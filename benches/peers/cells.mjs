@@ -13,13 +13,15 @@ import { own } from './figures.mjs';
 const PEERS = ['hocuspocus', 'y-sweet', 'y-websocket'];
 const RELAYS = ['triproom', 'floor', ...PEERS];
 const WITH_DOCUMENTS = ['triproom', ...PEERS];
+/** Where everybody leaves for a moment: Hocuspocus forgets a document then, unless it keeps it on disk. */
+const WITH_MEMORY = ['triproom', 'hocuspocus-sqlite', 'y-sweet', 'y-websocket'];
 const ON_DISK = ['triproom', 'hocuspocus-sqlite', 'y-sweet', 'y-leveldb'];
 const CALM = { duration: '15s', 'warm-up': '3s' };
 
 const HELD = own('highest rate held', 'deliveries a second', true);
 
 /** The least that a peer has. */
-const best = (of, figure) => Math.min(...PEERS.map((server) => of(server, figure)).filter(Number.isFinite));
+const best = (of, figure) => Math.min(...[...PEERS, ...ON_DISK.slice(1)].map((server) => of(server, figure)).filter(Number.isFinite));
 
 export const cells = [
   {
@@ -64,7 +66,7 @@ export const cells = [
   },
   {
     name: 'join', title: 'Joining a document of 1 MB: 100 one by one, then 50 at once', scenario: 'join',
-    knobs: { size: '1MB', joins: 100, 'at-once': 50 }, servers: WITH_DOCUMENTS,
+    knobs: { size: '1MB', joins: 100, 'at-once': 50 }, servers: WITH_MEMORY,
     figures: ['join p50', own('CPU a join', 'CPU a join, ms'), own('all at once', 'all at once, ms'), own('memory', 'memory for that, MB')],
     goal: ['p50 a third of the best peer, CPU a tenth, all at once half, 20 MB', (of) => of('triproom', 0) <= best(of, 0) / 3
       && of('triproom', 1) <= best(of, 1) / 10 && of('triproom', 2) <= best(of, 2) / 2 && of('triproom', 3) <= 20],
@@ -72,12 +74,12 @@ export const cells = [
   {
     name: 'storm', title: '2,000 connections are cut and come back at once', scenario: 'storm',
     knobs: { rooms: 200, clients: 10, duration: '30s', every: '10s' }, quick: { duration: '8s', every: '4s' },
-    servers: WITH_DOCUMENTS, figures: [own('all back', 'until all are back, ms')],
+    servers: WITH_MEMORY, figures: [own('all back', 'until all are back, ms')],
     goal: ['below 300 ms', (of) => of('triproom', 0) < 300],
   },
   {
     name: 'replay', title: 'The automerge-paper trace, a keystroke at a time', scenario: 'replay', needsTrace: true,
-    knobs: { rate: 10_000 }, quick: { edits: 20_000 }, servers: ON_DISK, stored: true,
+    knobs: { rate: 4_000 }, quick: { edits: 20_000 }, servers: ON_DISK, stored: true,
     figures: [own('CPU an edit', 'CPU a keystroke, µs'), 'stored'],
     goal: ['under 5 µs a keystroke, under 160 kB kept', (of) => of('triproom', 0) < 5 && of('triproom', 'stored') < 160],
   },
