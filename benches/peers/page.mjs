@@ -102,7 +102,7 @@ function section({ cell, rows, of }, { quick }) {
     `| --- |${' --- |'.repeat(cell.figures.length)}`,
     ...rows.map((row) => `| ${row.server.name} | ${cell.figures.map((name) => cellOf(summary(name, row.runs))).join(' | ')} |`),
     '',
-    ...faults(rows),
+    ...remarks(rows),
     `Goal for triproom: ${cell.goal[0]}: **${reached({ cell, rows, of })}**.`, '',
   ];
 }
@@ -113,12 +113,13 @@ function cellOf(found) {
   return `${short(found.median)}${range}${found.noisy ? ' ~' : ''}`;
 }
 
-/** What was lost, refused or failed, by server; the same words once. */
-function faults(rows) {
-  const lines = rows.flatMap(({ server, runs }) => {
-    const wrong = runs.map((run) => [run.round, fault(run, server)]).filter(([, words]) => words);
-    return wrong.map(([round, text]) => `- **${server.name}**, round ${round}: ${plain(text)}`);
-  });
+/** What was lost, refused or failed, by server; and what else a reader must know of a run that went well. */
+function remarks(rows) {
+  const lines = rows.flatMap(({ server, runs }) => runs.flatMap((run) => {
+    const wrong = fault(run, server);
+    const said = wrong ? [wrong] : (server.keeps === 'none' ? [] : run.record.verdict.notes ?? []);
+    return said.map((words) => `- ${wrong ? `**${server.name}**` : server.name}, round ${run.round}: ${plain(words)}`);
+  }));
   return lines.length > 0 ? [...lines, ''] : [];
 }
 
