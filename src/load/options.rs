@@ -147,7 +147,8 @@ impl Options {
         if !rate.is_finite() || rate < 0.0 {
             return Err(OptionsError::Senseless("a rate is a number of things a second".to_owned()));
         }
-        if rate > f64::from(self.max_rate) {
+        // A part of the limit for each writer may add up to a breath more.
+        if rate > f64::from(self.max_rate) * (1.0 + 1e-9) {
             return Err(OptionsError::Rate(rate, self.max_rate));
         }
         Ok(())
