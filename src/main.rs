@@ -51,9 +51,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = match scenario_file::expand(std::env::args_os()) {
-        Ok(arguments) => Arguments::parse_from(arguments),
+    let words = match scenario_file::expand(std::env::args_os()) {
+        Ok(words) => words,
         Err(error) => return failed(&error),
+    };
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            let _ = answer.print();
+            // Never clap's own 2: of a load run it says that something was lost.
+            return ExitCode::from(u8::from(answer.use_stderr()));
+        }
     };
     let done = match arguments.command {
         None => on_large_stack(|| serve(arguments.config)),

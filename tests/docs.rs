@@ -8,8 +8,10 @@ use serde_json::Value;
 use triproom::api::code::Code;
 use triproom::api::event_schema;
 use triproom::command::key::KeyCommand;
+use triproom::command::load::LoadCommand;
 use triproom::command::room::RoomCommand;
 use triproom::config::Config;
+use triproom::load::scenario_file;
 use triproom::room::event::request::{self, TYPES};
 use triproom::room::patch::{PatchCode, VERBS};
 use triproom::room::role::Role;
@@ -20,6 +22,7 @@ const OPERATIONS: &str = include_str!("../docs/operations.md");
 const PROTOCOLS: &str = include_str!("../docs/protocols.md");
 const ACCESS: &str = include_str!("../docs/access.md");
 const README: &str = include_str!("../README.md");
+const LOAD: &str = include_str!("../docs/load.md");
 const EVENTS: &str = include_str!("../docs/events.md");
 
 /// The names of all events and requests: whatever the schema says that a `type` is.
@@ -88,6 +91,68 @@ fn every_command_is_documented() {
             let line = format!("`triproom {name} {}", command.get_name());
             assert!(OPERATIONS.contains(&line), "{line} is missing");
         }
+    }
+}
+
+#[test]
+fn every_scenario_and_option_of_the_load_tester_is_documented_with_its_default() {
+    let command = LoadCommand::augment_subcommands(Command::new("load"));
+    let shared = LOAD.split("\n## Options of all scenarios\n").nth(1).expect("a section").split("\n## ").next();
+    for scenario in command.get_subcommands() {
+        let name = scenario.get_name();
+        if ["merge", "report"].contains(&name) {
+            assert!(LOAD.contains(&format!("triproom load {name} ")), "{name} is missing");
+            continue;
+        }
+        let section = LOAD.split(&format!("\n### `{name}`\n")).nth(1).unwrap_or_else(|| panic!("{name} is missing"));
+        let section = section.split("\n### ").next().and_then(|section| section.split("\n## ").next());
+        let rows = section.into_iter().chain(shared).flat_map(str::lines).collect::<Vec<_>>();
+        for option in scenario.get_arguments() {
+            let flag = format!("| `--{}` |", option.get_long().expect("every option has a flag"));
+            let row =
+                rows.iter().find(|row| row.starts_with(&flag)).unwrap_or_else(|| panic!("{name}: {flag} is missing"));
+            for default in option.get_default_values().iter().filter_map(|value| value.to_str()) {
+                assert!(row.contains(&format!("| `{default}` |")) || default == "false", "{row}: {default}");
+            }
+        }
+    }
+}
+
+/// The lines of the page that start the load tester.
+fn load_lines() -> Vec<Vec<String>> {
+    let lines = LOAD.lines().map(str::trim).filter(|line| line.starts_with("triproom load "));
+    let words = |line: &str| {
+        let line = line.split(" # ").next().unwrap_or(line).replace("$(pidof triproom)", "1");
+        line.split('"')
+            .enumerate()
+            .flat_map(|(place, part)| {
+                let part = part.replace('\'', "");
+                if place % 2 == 1 { vec![part] } else { part.split_whitespace().map(str::to_owned).collect() }
+            })
+            .collect()
+    };
+    lines.map(words).collect()
+}
+
+#[test]
+fn every_command_line_of_the_load_tester_is_one() {
+    let lines = load_lines();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        let words =
+            scenario_file::expand(line.iter().map(Into::into)).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        let command = LoadCommand::augment_subcommands(Command::new("load"));
+        command.try_get_matches_from(&words[1..]).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+    }
+}
+
+#[test]
+fn every_scenario_file_is_one() {
+    for file in ["quiet-room", "lecture-hall", "many-rooms"] {
+        let line = ["triproom", "load", "--file", &format!("examples/load/{file}.toml")].map(Into::into);
+        let words = scenario_file::expand(line).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let command = LoadCommand::augment_subcommands(Command::new("load"));
+        command.try_get_matches_from(&words[1..]).unwrap_or_else(|error| panic!("{file}: {error}"));
     }
 }
 

@@ -265,7 +265,7 @@ fn a_report_says_the_verdict_before_any_figure() {
     let page = report::html(&[lossy.clone()]);
     let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing"));
     assert!(place("Updates were lost.") < place("12,250"));
-    assert!(page.contains("3 of 367,500 deliveries lost"));
+    assert!(page.contains("Lost: 3 of 367,500 deliveries"));
     for chart in
         ["Latency over time", "Percentiles", "Throughput", "Server CPU", "Server memory", "Latency at each rate"]
     {

@@ -27,14 +27,14 @@ const HISTOGRAM_TEXT_LIMIT: usize = 1 << 20;
 pub enum LatencyKind {
     /// From the moment that an update was meant to be sent until it was at one other client.
     Delivery,
-    /// From the moment that a client was meant to connect until it had the whole document.
-    Join,
-    /// The same for a client that was cut off.
-    Reconnect,
-    /// From an agent's status until one other client had it.
+    /// From the moment that a status or a cursor was meant to be sent until one other client had it.
     Status,
+    /// From the moment that a client that was cut off was meant to connect until it had the whole document.
+    Reconnect,
     /// From the moment that an update was meant to be sent until its writer heard that it is durable.
     Saved,
+    /// From the moment that a client was meant to connect until it had the whole document.
+    Join,
 }
 
 impl LatencyKind {
@@ -42,10 +42,10 @@ impl LatencyKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Delivery => "delivery",
-            Self::Join => "join",
-            Self::Reconnect => "reconnect",
             Self::Status => "status",
+            Self::Reconnect => "reconnect",
             Self::Saved => "saved",
+            Self::Join => "join",
         }
     }
 }

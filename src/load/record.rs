@@ -195,10 +195,11 @@ impl Record {
         self.latencies.iter().next().map(|(kind, latency)| (*kind, latency))
     }
 
-    /// CPU of all the server's processes, in microseconds for each delivery; nothing without a process or a delivery.
+    /// CPU of all the server's processes, in microseconds for each delivery; nothing without a process, or where deliveries are not
+    /// what was measured.
     pub fn cpu_per_delivery_us(&self) -> Option<f64> {
         let deliveries = self.verdict.tally.deliveries;
-        (deliveries > 0 && !self.servers.is_empty())
+        (deliveries > 0 && !self.servers.is_empty() && self.latencies.contains_key(&LatencyKind::Delivery))
             .then(|| self.servers.iter().map(|server| server.cpu_seconds).sum::<f64>() * 1e6 / deliveries as f64)
     }
 

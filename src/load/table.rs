@@ -66,9 +66,8 @@ fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let tally = &verdict.tally;
     writeln!(out, "\n{}: {}\n", verdict.outcome().word().to_uppercase(), verdict.outcome().sentence())?;
     let mut line = |label: &str, text: String| writeln!(out, "  {label:<LABEL$} {text}");
-    line("lost", format!("{} of {}", count(tally.lost), many(tally.expected_deliveries, "delivery", "deliveries")))?;
-    let same = tally.rooms_checked.saturating_sub(tally.rooms_diverged);
-    line("converged", format!("{} of {}", count(same), many(tally.rooms_checked, "room", "rooms")))?;
+    line("lost", tally.lost_of())?;
+    line("converged", tally.converged_of())?;
     line(
         "also",
         format!(
@@ -119,9 +118,10 @@ fn rates(record: &Record, out: &mut impl Write) -> io::Result<()> {
         line("sent", format!("{}, {rate}/s", many(tally.sent, "update", "updates")));
     }
     if tally.deliveries > 0 {
-        let bytes_in = bytes(a_second(record.timeline.iter().map(|second| second.bytes_in as f64).sum()));
         let rate = number(record.deliveries_per_second());
-        line("delivered", format!("{}, {rate}/s, {bytes_in}/s", count(tally.deliveries)));
+        let bytes_in = record.timeline.iter().map(|second| second.bytes_in as f64).reduce(|sum, more| sum + more);
+        let bytes_in = bytes_in.map_or_else(String::new, |sum| format!(", {}/s", bytes(a_second(sum))));
+        line("delivered", format!("{}, {rate}/s{bytes_in}", count(tally.deliveries)));
     }
     for server in &record.servers {
         let memory = [server.memory_before_bytes, server.memory_after_bytes, server.memory_peak_bytes];

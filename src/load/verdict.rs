@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use super::words::{count, many};
+
 /// What is said first about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -49,6 +51,26 @@ pub struct Tally {
     pub refused: u64,
     /// Connections that the server ended.
     pub closed_early: u64,
+}
+
+impl Tally {
+    /// `0 of 12,250 deliveries`, or that there was nothing to lose.
+    pub fn lost_of(&self) -> String {
+        let expected = many(self.expected_deliveries, "delivery", "deliveries");
+        if (self.lost, self.expected_deliveries) == (0, 0) {
+            return "0, none was to be delivered".to_owned();
+        }
+        format!("{} of {expected}", count(self.lost))
+    }
+
+    /// `1 of 1 room`, or that none was looked at.
+    pub fn converged_of(&self) -> String {
+        if self.rooms_checked == 0 {
+            return "no room was checked".to_owned();
+        }
+        let same = self.rooms_checked.saturating_sub(self.rooms_diverged);
+        format!("{} of {}", count(same), many(self.rooms_checked, "room", "rooms"))
+    }
 }
 
 impl AddAssign for Tally {

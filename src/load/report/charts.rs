@@ -66,7 +66,7 @@ fn has_moving_connections(records: &[&Record]) -> bool {
 }
 
 fn percent(value: f64) -> String {
-    format!("{value:.0} %")
+    format!("{} %", number(value))
 }
 
 fn clock(seconds: f64) -> String {

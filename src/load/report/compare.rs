@@ -74,13 +74,16 @@ const COLUMNS: [Column; 8] = [
     ("lost", Best::Smallest, |run| Some(run.verdict.tally.lost as f64), number),
 ];
 
-/// The best of a column is marked only among runs that are to be believed, and only if there is a worse one.
+/// What differs by less is noise.
+const NOISE: f64 = 0.05;
+
+/// The best of a column is marked only among runs that are to be believed, and only if another one is clearly worse.
 fn best(records: &[Record], column: &Column) -> Option<f64> {
     let (_, best, figure, _) = column;
     let values = records.iter().filter(|record| record.verdict.outcome().exit_code() == 0).filter_map(figure);
     let values = values.collect::<Vec<_>>();
     let (smallest, largest) = (values.iter().copied().reduce(f64::min)?, values.iter().copied().reduce(f64::max)?);
-    (smallest < largest).then_some(if *best == Best::Smallest { smallest } else { largest })
+    (smallest < largest * (1.0 - NOISE)).then_some(if *best == Best::Smallest { smallest } else { largest })
 }
 
 fn table(records: &[Record]) -> Markup {
@@ -115,7 +118,7 @@ fn table(records: &[Record]) -> Markup {
                 }
             } }
         } }
-        p.hint { "Marked is the best of each column among the runs that are ok. Only runs on one machine, made in turns, can be compared." }
+        p.hint { "Marked is the best of each column among the runs that are ok, where they differ by more than 5 %. Only runs on one machine, made in turns, can be compared." }
     }
 }
 

@@ -63,7 +63,9 @@ fn about(scenario: &str) -> Option<&'static str> {
         "saturate" => {
             "Like fanout, faster and faster, until the server no longer delivers everything within the bound."
         }
-        "idle" => "Connections are opened and held without a word, to see what each costs the server.",
+        "idle" => {
+            "People are there and do nothing but say so now and then, to see what each connection costs the server."
+        }
         "join" => "Clients open a document of a given size, one by one and then all at once.",
         "storm" => "Everybody is cut off at one moment and comes back at once.",
         "replay" => "The recorded keystrokes of a real document are typed again.",

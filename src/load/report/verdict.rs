@@ -72,22 +72,19 @@ pub(super) fn banner(record: &Record) -> Markup {
 fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
     let tally = &verdict.tally;
     let generator = &verdict.generator;
-    let same = tally.rooms_checked.saturating_sub(tally.rooms_diverged);
-    let deliveries = many(tally.expected_deliveries, "delivery", "deliveries");
-    let rooms = many(tally.rooms_checked, "room", "rooms");
     let mut checks = vec![
-        (Grade::bad_if(tally.lost > 0), format!("{} of {deliveries} lost", count(tally.lost))),
-        (Grade::bad_if(tally.rooms_diverged > 0), format!("{} of {rooms} converged", count(same))),
+        (Grade::bad_if(tally.lost > 0), format!("Lost: {}", tally.lost_of())),
+        (Grade::bad_if(tally.rooms_diverged > 0), format!("Converged: {}", tally.converged_of())),
         (
             Grade::bad_if(tally.doubled > 0 || tally.out_of_order > 0),
-            format!("{} doubled, {} out of order", count(tally.doubled), count(tally.out_of_order)),
+            format!("Doubled: {}, out of order: {}", count(tally.doubled), count(tally.out_of_order)),
         ),
-        (Grade::bad_if(tally.corrupt > 0), format!("{} unreadable", many(tally.corrupt, "message", "messages"))),
+        (Grade::bad_if(tally.corrupt > 0), format!("Unreadable: {}", many(tally.corrupt, "message", "messages"))),
         (
             Grade::bad_if(tally.refused > 0 || tally.closed_early > 0),
             format!(
-                "{}: {} refused, {} ended by the server",
-                many(tally.connections, "connection", "connections"),
+                "Connections: {}, {} refused, {} ended by the server",
+                count(tally.connections),
                 count(tally.refused),
                 count(tally.closed_early)
             ),

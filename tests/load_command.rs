@@ -1,0 +1,110 @@
+//! The load tester's page as somebody follows it: files, records, reports and merges, against the real server.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+use triproom::load::record;
+
+struct Server {
+    process: Child,
+    target: String,
+    folder: TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
+        command.args(["serve", "--port", "0", "--data"]).arg(folder.path().join("data"));
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit("http://").next().unwrap();
+        let target = format!("ws://{address}");
+        Self { process, target, folder }
+    }
+
+    fn load(&self, words: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
+        command.arg("load").args(words).current_dir(self.folder.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// A small run; its exit code is 3 where the machine is too busy for it.
+    fn small(&self, duration: &str, words: &[&str]) -> Child {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/load/quiet-room.toml");
+        let small = ["--target", &self.target, "--duration", duration, "--warm-up", "200ms", "--drain", "20s"];
+        self.load(&[&["--file", file.to_str().unwrap()], &small[..], words].concat())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn ended(process: Child, codes: &[i32]) -> Output {
+    let output = process.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{}: {said}", output.status);
+    output
+}
+
+#[test]
+fn runs_are_recorded_reported_and_compared() {
+    let server = Server::start();
+    let path = server.folder.path();
+    let pid = server.process.id().to_string();
+    let first = ended(server.small("1s", &["--json", "runs.json", "--report", "one.html", "--pid", &pid]), &[0, 3]);
+    let table = String::from_utf8(first.stdout).unwrap();
+    assert!(table.contains("lost          0 of ") && table.contains("converged     1 of 1 room"), "{table}");
+    assert!(std::fs::read_to_string(path.join("one.html")).unwrap().contains("<h3>Server CPU</h3>"));
+
+    let second =
+        ended(server.small("1s", &["--rate", "4", "--name", "twice", "--json", "runs.json", "--quiet"]), &[0, 3]);
+    assert!(second.stdout.is_empty() && second.stderr.is_empty());
+    let runs = record::read(&path.join("runs.json")).unwrap();
+    assert_eq!(runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["fanout", "twice"]);
+    assert_eq!(runs[1].verdict.tally.sent, 2 * runs[0].verdict.tally.sent, "the flag won over the file");
+
+    let compared = ended(server.load(&["report", "runs.json", "--report", "both.html"]), &[0]);
+    assert!(String::from_utf8(compared.stdout).unwrap().contains("twice"));
+    assert!(std::fs::read_to_string(path.join("both.html")).unwrap().contains("2 runs compared"));
+
+    let clean = ended(server.small("1s", &["--json", "-"]), &[0, 3]).stdout;
+    record::Record::parse(std::str::from_utf8(&clean).unwrap()).expect("nothing but the record is on standard output");
+}
+
+#[test]
+fn several_load_testers_make_one_run() {
+    let server = Server::start();
+    let [a, b] = ["a", "b"].map(|name| server.small("3s", &["--name", name, "--json", name]));
+    ended(a, &[0, 3]);
+    ended(b, &[0, 3]);
+    let merged = ended(server.load(&["merge", "a", "b", "--name", "both", "--json", "all"]), &[0, 3]);
+    assert!(String::from_utf8(merged.stdout).unwrap().starts_with("both · fanout"));
+    let [a, b, all] = ["a", "b", "all"].map(|name| record::read(&server.folder.path().join(name)).unwrap().remove(0));
+    let deliveries = |run: &record::Record| run.verdict.tally.deliveries;
+    assert_eq!(deliveries(&all), deliveries(&a) + deliveries(&b));
+}
+
+#[test]
+fn what_cannot_run_says_so_by_its_exit_code() {
+    let server = Server::start();
+    for (words, said) in [
+        (&["fanout"][..], "--target"),
+        (&["fanout", "--ratee", "5"], "--ratee"),
+        (&["fanout", "--target", "ws://example.org"], "--allow-remote"),
+        (&["--file", "nowhere.toml"], "nowhere.toml"),
+        (&["report", "nowhere.json"], "nowhere.json"),
+    ] {
+        let output = ended(server.load(words), &[1]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(said), "{words:?}: {error}");
+    }
+}
