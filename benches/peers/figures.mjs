@@ -14,7 +14,8 @@ export const figures = {
   rate: { title: 'deliveries a second', of: ({ record }) => record.verdict.deliveries / record.seconds },
   memory: { title: 'memory at its peak, MB', of: (run) => memory(run, 'memory_peak_bytes') / 1e6 },
   grown: { title: 'memory grown, MB', of: (run) => (memory(run, 'memory_after_bytes') - memory(run, 'memory_before_bytes')) / 1e6 },
-  stored: { title: 'kept on disk, kB', of: ({ stored }) => stored / 1e3 },
+  used: { title: 'kept, kB', of: ({ stored }) => stored?.used / 1e3 },
+  files: { title: 'size of its files, kB', of: ({ stored }) => stored?.files / 1e3 },
 };
 
 /** A cell's figure: one of the above, or one that the scenario's record has under a name of its own. */
