@@ -57,7 +57,7 @@ export function fault(run, server) {
   if (outcome === 'ok' || outcome === 'bound_missed') return null;
   if (outcome === 'diverged' && server.keeps === 'none' && lost === 0) return null;
   const loss = lost > 0 ? `${lost.toLocaleString('en')} of ${expected.toLocaleString('en')} lost` : '';
-  return [outcome.replaceAll('_', ' '), loss || notes[0]].filter(Boolean).join('; ');
+  return [outcome === 'lost' ? '' : outcome.replaceAll('_', ' '), loss || notes[0]].filter(Boolean).join('; ');
 }
 
 /** One run on one line of the terminal. */
