@@ -42,20 +42,20 @@ export const cells = [
   },
   {
     name: 'saturate-50', title: 'The most deliveries with p99 < 100 ms and nothing lost, 50 all writing', scenario: 'saturate',
-    knobs: { rooms: 1, clients: 50, writers: 50, from: 20, 'max-rate': 500_000 }, quick: { step: '2s', refine: 1 },
+    knobs: { rooms: 1, clients: 50, writers: 50, from: 20, 'max-rate': 500_000 }, quick: { step: '1s', refine: 0, drain: '3s' },
     servers: WITH_DOCUMENTS, figures: [HELD],
     goal: ['5 × Hocuspocus', (of) => of('triproom', 0) >= 5 * of('hocuspocus', 0)],
   },
   {
     name: 'saturate-500', title: 'The same, 500 clients of whom 5 write', scenario: 'saturate',
-    knobs: { rooms: 1, clients: 500, writers: 5, from: 20, 'max-rate': 500_000 }, quick: { step: '2s', refine: 1 },
+    knobs: { rooms: 1, clients: 500, writers: 5, from: 20, 'max-rate': 500_000 }, quick: { step: '1s', refine: 0, drain: '3s' },
     servers: WITH_DOCUMENTS, figures: [HELD],
     goal: ['2 × Hocuspocus', (of) => of('triproom', 0) >= 2 * of('hocuspocus', 0)],
   },
   {
     name: 'overload', title: 'Far past every limit: 500 clients, 3,000 updates a second', scenario: 'fanout',
-    knobs: { rooms: 1, clients: 500, writers: 50, rate: 60, ...CALM }, servers: WITH_DOCUMENTS,
-    figures: ['cpu', 'p99', 'rate', 'grown'],
+    knobs: { rooms: 1, clients: 500, writers: 50, rate: 60, ...CALM }, quick: { drain: '3s' },
+    servers: WITH_DOCUMENTS, figures: ['cpu', 'p99', 'rate', 'grown'],
     goal: ['0.3 µs, p99 < 30 ms', (of) => of('triproom', 'cpu') <= 0.3 && of('triproom', 'p99') < 30],
   },
   {
