@@ -14,7 +14,8 @@ export const figures = {
   rate: { title: 'deliveries a second', of: ({ record }) => record.verdict.deliveries / record.seconds },
   memory: { title: 'memory at its peak, MB', of: (run) => memory(run, 'memory_peak_bytes') / 1e6 },
   grown: { title: 'memory grown, MB', of: (run) => (memory(run, 'memory_after_bytes') - memory(run, 'memory_before_bytes')) / 1e6 },
-  stored: { title: 'kept on disk, kB', of: ({ stored }) => stored / 1e3 },
+  used: { title: 'kept, kB', of: ({ stored }) => stored?.used / 1e3 },
+  files: { title: 'size of its files, kB', of: ({ stored }) => stored?.files / 1e3 },
 };
 
 /** A cell's figure: one of the above, or one that the scenario's record has under a name of its own. */
@@ -56,7 +57,7 @@ export function fault(run, server) {
   if (outcome === 'ok' || outcome === 'bound_missed') return null;
   if (outcome === 'diverged' && server.keeps === 'none' && lost === 0) return null;
   const loss = lost > 0 ? `${lost.toLocaleString('en')} of ${expected.toLocaleString('en')} lost` : '';
-  return [outcome.replaceAll('_', ' '), loss || notes[0]].filter(Boolean).join('; ');
+  return [outcome === 'lost' ? '' : outcome.replaceAll('_', ' '), loss || notes[0]].filter(Boolean).join('; ');
 }
 
 /** One run on one line of the terminal. */

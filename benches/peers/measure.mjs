@@ -1,7 +1,6 @@
 // One cell: every round starts each server anew, in another order, measures it and stops it. What came of each run is a
 // line of runs.jsonl; a server that fails leaves a line that says so, and the others go on. Returns the files of all records.
 
-import { spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inWords } from './figures.mjs';
@@ -38,8 +37,6 @@ async function once(cell, server, round, options, tools) {
     if (running.state) return { record, error: `${server.name} ended: ${running.state}` };
     if (!cell.stored) return { record };
     await running.stop();
-    const settle = server.settle?.({ folder: running.folder, tools });
-    if (settle) spawnSync(settle[0], settle.slice(1));
     return { record, stored: running.stored() };
   } catch (error) {
     return { error: `${error.message}${running?.state ? ` (${running.state})` : ''}` };

@@ -10,7 +10,7 @@ const RESULTS = fileURLToPath(new URL('./results/', import.meta.url));
 export const HELP = `benches/peers/run: triproom beside the other servers of its kind, the same load on each in turn
 
   benches/peers/run                     everything; takes some hours; rewrites the comparison in docs/benchmarks.md
-  benches/peers/run --quick             one short round, a few minutes; leaves docs/benchmarks.md alone
+  benches/peers/run --quick             one short round, some ten minutes; leaves docs/benchmarks.md alone
   benches/peers/run --only fanout-50,idle --servers triproom,floor,hocuspocus
 
   --only CELLS          only these lines of cells.mjs

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,16 +95,27 @@ class Running {
     clearTimeout(killed);
   }
 
-  /** Bytes of all files that it keeps. */
+  /** Bytes of all files that it keeps, and those without the pages that SQLite has freed and uses again. To be asked when it has ended. */
   stored() {
     const files = readdirSync(this.folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    return files.reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0);
+    const sizes = files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).map((path) => {
+      const { size } = statSync(path);
+      return { files: size, used: size - (path.endsWith('.sqlite') ? freed(path) : 0) };
+    });
+    return { files: sizes.reduce((sum, { files: size }) => sum + size, 0), used: sizes.reduce((sum, { used }) => sum + used, 0) };
   }
 
   async dispose() {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Bytes of free pages, from the header of a SQLite file. */
+function freed(path) {
+  const header = readFileSync(path).subarray(0, 100);
+  const pageSize = header.readUInt16BE(16);
+  return header.readUInt32BE(36) * (pageSize === 1 ? 65_536 : pageSize);
 }
 
 async function freePort() {

@@ -6,7 +6,6 @@
 //   start     ({ port, folder, tools }) => { command, args, env }: one process, listening on 127.0.0.1:port, that keeps
 //             what it keeps in `folder`
 //   keeps     whether documents survive a restart; `none`: it has no documents at all
-//   settle    ({ folder, tools }) => command and arguments that bring its files to rest after it has ended
 
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
