@@ -152,7 +152,7 @@ pub struct Config {
     #[arg(long, env = "TRIPROOM_COMPACT_BYTES", default_value = "1MiB", value_name = "SIZE")]
     pub compact_bytes: ByteSize,
 
-    /// Threads that serve; 0 means one a core
+    /// Threads that serve; 0 means one a core that the process may use
     #[arg(long, env = "TRIPROOM_THREADS", default_value_t = 0, value_name = "COUNT")]
     pub threads: usize,
     /// How logs are written to standard error

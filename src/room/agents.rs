@@ -24,8 +24,10 @@ use super::principal::{Principal, PrincipalId, PrincipalKind};
 use super::room::Room;
 use crate::wire::awareness::ClientId;
 
-/// Statuses are told at most so often: of those that come in between, the latest.
+/// An agent's status is told at most so often: of those that come in between, the latest.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// In that time all agents together are told of so often: then at the end of it, all at once.
+const TELLS_MAX: u32 = 4;
 /// Clocks of presence count tenths of a second from here on, which is as fast as statuses are told: so they rise over restarts,
 /// too. They are 32 bits wide on their way to other nodes, which is enough for 136 years.
 const CLOCKS_SINCE: i64 = 1_767_225_600_000;
@@ -46,8 +48,29 @@ pub(super) struct Agents {
     known: HashMap<ClientId, PrincipalId>,
     /// Those of whom others have not heard the latest.
     untold: BTreeSet<PrincipalId>,
-    told: Option<Instant>,
+    tells: Tells,
     renewed: Option<Instant>,
+}
+
+/// How often others were told of agents, since when.
+#[derive(Debug, Default)]
+struct Tells {
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Tells {
+    /// When others may be told, if not at once.
+    fn next(&self) -> Option<Instant> {
+        self.since.filter(|_| self.count >= TELLS_MAX).map(|since| since + TELL_EVERY)
+    }
+
+    fn note(&mut self, now: Instant) {
+        if self.since.is_none_or(|since| now.duration_since(since) >= TELL_EVERY) {
+            (self.since, self.count) = (Some(now), 0);
+        }
+        self.count += 1;
+    }
 }
 
 struct Here {
@@ -59,6 +82,8 @@ struct Here {
     status: Option<AgentStatus>,
     /// When it said so.
     at: String,
+    /// When others were told of it.
+    told: Option<Instant>,
     attention: Attention,
     /// Until when that counts, if it says anything.
     attentive_until: Option<Instant>,
@@ -117,6 +142,7 @@ impl Room {
             connections: SmallVec::new(),
             status,
             at,
+            told: None,
             attention: Attention::default(),
             attentive_until: None,
             kept: None,
@@ -182,18 +208,25 @@ impl Room {
         }
         self.forget_attention(now);
         let wall = self.wall();
-        let Agents { here, untold, told, renewed, .. } = &mut self.agents;
+        let Agents { here, untold, tells, renewed, .. } = &mut self.agents;
         if renewed.is_none_or(|renewed| now.duration_since(renewed) >= RENEW_EVERY) {
             *renewed = Some(now);
             untold.extend(here.keys().cloned());
         }
-        if untold.is_empty() || told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {
+        if tells.next().is_some_and(|next| now < next) {
             return;
         }
-        *told = Some(now);
+        let is_due =
+            |id: &PrincipalId| here.get(id).is_none_or(|agent| agent.may_be_told().is_none_or(|next| next <= now));
+        let due: Vec<PrincipalId> = untold.extract_if(.., is_due).collect();
+        if due.is_empty() {
+            return;
+        }
+        tells.note(now);
         let least = least_clock(wall);
-        for id in std::mem::take(untold) {
-            let Some(agent) = here.get(&id) else { continue };
+        for id in due {
+            let Some(agent) = here.get_mut(&id) else { continue };
+            agent.told = Some(now);
             let speaker = *agent.connections.first().expect("an agent is here by a connection");
             self.presence.put(now, speaker, (agent.client, least), agent.state());
         }
@@ -222,8 +255,9 @@ impl Room {
 
     /// When `show_agents` has something to do.
     pub fn next_showing(&self) -> Option<Instant> {
-        let Agents { here, untold, told, renewed, .. } = &self.agents;
-        let untold = (!untold.is_empty()).then(|| told.map(|told| told + TELL_EVERY)).flatten();
+        let Agents { here, untold, tells, renewed, .. } = &self.agents;
+        let due = untold.iter().filter_map(|id| here.get(id)).map(|agent| agent.may_be_told().unwrap_or(self.now));
+        let untold = due.min().map(|due| tells.next().map_or(due, |next| next.max(due)));
         let renewal = (!here.is_empty()).then(|| renewed.map(|renewed| renewed + RENEW_EVERY)).flatten();
         let stale = here.values().filter_map(|here| here.attentive_until).min();
         untold.into_iter().chain(renewal).chain(stale).chain(self.next_attention()).min()
@@ -336,6 +370,11 @@ fn least_clock(at: Timestamp) -> u64 {
 }
 
 impl Here {
+    /// When others may be told of it again, if not at once.
+    fn may_be_told(&self) -> Option<Instant> {
+        self.told.map(|told| told + TELL_EVERY)
+    }
+
     /// When its status may be kept, if it is another state than the last that was. That an agent is here and has nothing to
     /// do is not worth keeping.
     fn timeline_due(&self) -> Option<Instant> {

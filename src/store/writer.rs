@@ -18,10 +18,6 @@ use super::ledger::{Batch, Ledger};
 use super::sink::{Attempt, Sink};
 use super::{Compaction, StoreHealth};
 
-/// After a commit of several rows the next one begins at least so much later, unless a full batch waits. Whoever is
-/// alone, and asks again as soon as it was answered, waits for nothing.
-const SPACING: Duration = Duration::from_millis(8);
-
 /// A database that has not answered for so long cannot write at present, whatever it will say.
 const LATE: Duration = Duration::from_secs(3);
 /// While nothing is to be written, a database elsewhere is asked so often whether it would take it.
@@ -63,7 +59,7 @@ impl Writer {
                 sleep_until(self.next_commit).await;
             }
             if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
-                self.next_commit = Instant::now() + if batch.len() > 1 { SPACING } else { Duration::ZERO };
+                self.next_commit = Instant::now() + if batch.len() > 1 { self.sink.spacing() } else { Duration::ZERO };
                 if self.commit(&batch).await.is_err() {
                     return self.unsaved();
                 }
