@@ -27,7 +27,7 @@ const REMEMBERED: usize = 256;
 /// of updates up to this: whoever brings more at once brings what was written long ago.
 const UPDATE_MAX: usize = 64 << 10;
 /// The largest document in which a place is looked for,
-const DOCUMENT_MAX: usize = 1 << 20;
+const DOCUMENT_MAX: usize = 256 << 10;
 /// and how often at most in a second.
 const LOOKS_MAX: u32 = 8;
 /// The kind of content that plain values are, as Yjs numbers it.
@@ -65,8 +65,11 @@ impl Conflicts {
     fn rival(&self, set: &Set) -> Option<Set> {
         let others = |other: &&Set| other.by != set.by && other.id.0 != set.id.0;
         let mut rival = self.recent.iter().filter(others).rfind(|other| other.place == set.place)?;
-        while let Some(next) = self.recent.iter().find(|next| next.place == Place::Instead(rival.id)) {
-            rival = next;
+        // In the order in which they came, so that there is an end to it.
+        for next in &self.recent {
+            if next.place == Place::Instead(rival.id) {
+                rival = next;
+            }
         }
         (rival.by != set.by).then(|| rival.clone())
     }
