@@ -214,6 +214,13 @@ impl Conductor {
         let checked = check::rooms(&self.plan, &self.made)?;
         self.tell(Phase::Ending);
         self.listen(Instant::now() + GATHERING, progress, |told| told.done == threads)?;
+        if self.told.done < threads {
+            return Err(io::Error::other("a thread of it does not answer, and what it saw is not known").into());
+        }
+        // Seconds that not all threads have told of.
+        for (_, second) in std::mem::take(&mut self.telling).into_values() {
+            self.total.add(&second);
+        }
         self.found(started_at, checked)
     }
 

@@ -142,6 +142,8 @@ pub struct Person {
     joins: Cell<u32>,
     /// How many edits were made.
     pub made: Cell<u32>,
+    /// How many of them went by this connection, or were known; nothing until the server has asked.
+    offered: Cell<Option<u32>>,
     moved: Cell<u32>,
     /// Until when nothing is read.
     pub reads_again: Cell<Option<Instant>>,
@@ -174,6 +176,7 @@ impl Person {
             presence: Cell::new(Presence::Away),
             joins: Cell::new(0),
             made: Cell::new(0),
+            offered: Cell::new(None),
             moved: Cell::new(0),
             reads_again: Cell::new(None),
             opening: RefCell::new(None),
@@ -223,8 +226,11 @@ impl Person {
             meter.record(Measure::SendLag, stage.now().saturating_sub(meant));
         }
         drop(meter);
-        if self.presence.get() == Presence::Here {
+        // What was made before goes with the answer to the server's question, and nothing goes before it.
+        let is_in_step = self.offered.get().is_some() || self.joins.get() <= 1 || self.room.dialect.never_asks();
+        if self.presence.get() == Presence::Here && is_in_step {
             self.send_edit(stage, number);
+            self.offered.set(self.offered.get().map(|_| number + 1));
         }
     }
 
@@ -243,6 +249,17 @@ impl Person {
             self.room.dialect.write(Say::Update(&update), &mut message);
             outgoing.send_binary(&message)
         };
+    }
+
+    /// Sends what was made since the server's question was answered.
+    fn catch_up(&self) {
+        let (Some(offered), made) = (self.offered.get(), self.made.get()) else { return };
+        if offered < made {
+            let mut update = Vec::new();
+            self.room.authors.writers[self.place].update(offered * EDIT..made * EDIT, &mut update);
+            self.say(Say::Update(&update));
+            self.offered.set(Some(made));
+        }
     }
 
     /// Moves the cursor.
@@ -291,6 +308,7 @@ impl Person {
     pub fn fall(&self, stage: &Stage) {
         self.outgoing.borrow_mut().take();
         self.opening.borrow_mut().take();
+        self.offered.set(None);
         if self.presence.replace(Presence::Away) == Presence::Here {
             stage.meter.borrow_mut().counts.left += 1;
         }
@@ -402,7 +420,10 @@ fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
         take_moves(stage, person, decoded, &mut meter);
     }
     match decoded.kind {
-        Kind::State => person.presence.set(Presence::Here),
+        Kind::State => {
+            person.presence.set(Presence::Here);
+            person.catch_up();
+        }
         Kind::Asks => answer(person, decoded.body()),
         Kind::Denied => {
             meter.counts.denied += 1;
@@ -466,6 +487,7 @@ fn answer(person: &Person, vector: &[u8]) {
             let made = person.made.get() * EDIT;
             let has = clock_of(vector, writer.client).unwrap_or(0).min(made);
             writer.update(has..made, &mut update);
+            person.offered.set(Some(person.made.get()));
         }
         None => update.extend_from_slice(&[0, 0]),
     }

@@ -312,9 +312,10 @@ impl Room {
         self.agents.known.get(&client)
     }
 
-    /// Somebody is on another node, perhaps an agent.
+    /// Somebody is on another node, perhaps an agent, or perhaps by a program that says where they look: people do not drive out
+    /// agents.
     pub(super) fn agent_is_elsewhere(&mut self, id: &PrincipalId) {
-        if id.kind() == PrincipalKind::Agent {
+        if id.kind() == PrincipalKind::Agent || self.agents.known.len() < KNOWN_MAX / 2 {
             self.agents.know(id);
         }
     }

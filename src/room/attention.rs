@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::effects::Audience;
+use super::effects::{Audience, Effects};
 use super::event::attention::Shown;
 use super::event::{Event, Party};
+use super::id::ConnectionId;
 use super::presence::PresenceChange;
 use super::principal::PrincipalId;
 use super::room::Room;
@@ -55,7 +56,9 @@ impl Room {
             let attention = &mut self.listeners.attention;
             // Of whom it was never told there is nothing to say while they look at nothing.
             let told = attention.told.get(&entry.client);
-            if told.map_or_else(|| shown.is_idle(), |(_, told)| *told == shown) {
+            if told.is_none() && shown.is_idle() {
+                // That it was gone before is still to be told.
+            } else if told.is_some_and(|(_, told)| *told == shown) {
                 attention.untold.remove(&entry.client);
             } else {
                 attention.untold.insert(entry.client, (who, shown));
@@ -65,6 +68,15 @@ impl Room {
 
     fn speaker(&self, client: ClientId) -> Option<&PrincipalId> {
         self.agent_of(client).or_else(|| self.writers.owner(client.0).map(|(owner, _)| owner))
+    }
+
+    /// What a listener that has just come, or missed something, is told: where all look who were told of.
+    pub(super) fn tell_attention_so_far(&self, to: ConnectionId, effects: &mut Effects) {
+        let at = self.moment();
+        for (who, shown) in self.listeners.attention.told.values() {
+            let event = Event::PresenceChanged(Box::new(shown.clone().told(at.clone())));
+            effects.events.push((Audience::One(to), self.encode(&event, Some(who))));
+        }
     }
 
     /// What is new, if it is time.

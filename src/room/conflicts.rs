@@ -21,6 +21,7 @@ use super::principal::PrincipalId;
 use super::room::Room;
 use super::scan::{self, Block, Id};
 use super::view::part;
+use super::writers::Claim;
 
 /// So many of the values that were set last are remembered,
 const REMEMBERED: usize = 256;
@@ -113,7 +114,12 @@ impl Room {
         let at = self.wall();
         for (id, place, value) in sets {
             // Whoever passes on what others wrote did not write it.
-            let by = if are_several { self.writers.owner(id.0).map(|(owner, _)| owner) } else { by };
+            let by = match self.writers.owner(id.0) {
+                Some((owner, Claim::Wrote)) => Some(owner),
+                Some((owner, _)) if are_several => Some(owner),
+                _ if are_several => None,
+                _ => by,
+            };
             let Some(by) = by.cloned() else { continue };
             if self.conflicts.recent.iter().any(|known| known.id == id) {
                 continue;

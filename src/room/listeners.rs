@@ -37,6 +37,8 @@ const COMPARE_EVERY: Duration = Duration::from_millis(250);
 const AGENTS_HEAR_EVERY: Duration = Duration::from_secs(1);
 /// and people's programs so often.
 const PEOPLE_HEAR_EVERY: Duration = Duration::from_millis(250);
+/// The most bytes of comments that are told of at once: others are named by `doc.changed` alone.
+const COMMENTS_BYTES_MAX: usize = 64 << 10;
 /// The most authors of one `doc.changed`.
 const AUTHORS_MAX: usize = 32;
 
@@ -135,6 +137,7 @@ impl Room {
         };
         self.tell_one(connection, &Event::Welcome(Box::new(welcome)), effects);
         self.tell_outputs_so_far(connection, effects);
+        self.tell_attention_so_far(connection, effects);
         if let Some(view) = self.listeners.compared.clone()
             && !self.listeners.warnings.current().is_empty()
         {
@@ -195,6 +198,7 @@ impl Room {
         let (members, agents) = (self.people().into_values().collect(), self.agents_now());
         let resync = Resync { version: version.clone(), members, agents };
         self.tell_one(connection, &Event::Resync(Box::new(resync)), effects);
+        self.tell_attention_so_far(connection, effects);
         if let Some(view) = self.listeners.compared.clone() {
             self.tell_one(connection, &self.warnings(&view), effects);
         }
@@ -363,8 +367,13 @@ impl Room {
         let comments = part(&view.json, "/comments");
         let comments: HashMap<String, Box<RawValue>> =
             comments.and_then(|comments| serde_json::from_str(comments.get()).ok()).unwrap_or_default();
+        let mut bytes = 0;
         for id in ids {
             let id = id.replace("~1", "/").replace("~0", "~");
+            bytes += comments.get(&id).map_or(0, |comment| comment.get().len());
+            if bytes > COMMENTS_BYTES_MAX {
+                break;
+            }
             let (comment, version) = (comments.get(&id).cloned(), view.version.to_string());
             self.tell_all(&Event::CommentChanged(CommentChanged { id, comment, version }), effects);
         }

@@ -149,7 +149,7 @@ impl Room {
         self.tell_outputs(now, &mut effects);
         self.sweep_outputs(now, &mut effects);
         self.show_guests_out(now, &mut effects);
-        self.tell_standing(&mut effects);
+        self.tell_standing(admission, &mut effects);
         if admission == Admission::Open {
             self.keep_timeline(now, &mut effects);
         }

@@ -58,6 +58,7 @@ impl Room {
             | Ask::Output { .. }
                 if admission == Admission::ReadOnly =>
             {
+                self.note_read_only(&mut effects);
                 Err(RequestRefusal::ReadOnly)
             }
             Ask::Post { by, post } => {

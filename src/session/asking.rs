@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use json_patch::jsonptr::PointerBuf;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::access::{Action, Pass};
@@ -99,10 +101,16 @@ pub fn ask(
                     Err(error) => rejected(failed(error, fields)),
                 }
             }
-            Asked::Comment(patch, id) => match visit.patch(by, writes, patch, None).await {
-                Ok(_) => comment(&visit, id).await.unwrap_or_else(Event::Error),
-                Err(error) => rejected(failed(error, fields)),
-            },
+            Asked::Comment(patch, id) => {
+                let added = Added::of(&patch);
+                match visit.patch(by, writes, patch, None).await {
+                    // It is there; that it cannot be shown is no reason to have it said again.
+                    Ok(version) => comment(&hub, &visit, id)
+                        .await
+                        .unwrap_or_else(|_| Event::Patched(Patched { version: version.to_string(), added })),
+                    Err(error) => rejected(failed(error, fields)),
+                }
+            }
             Asked::Suggest(patch, operations, wanted) => match visit.suggest(by, patch, operations, wanted).await {
                 Ok(logged) => Event::Ack(Ack::new(logged, None)),
                 Err(error) => rejected(failed(error, fields)),
@@ -170,19 +178,23 @@ fn previewed(version: Version, preview: Preview, warnings: Vec<Warning>) -> Prev
 }
 
 /// A comment as it is now.
-async fn comment(visit: &Visit, id: String) -> Result<Event, Fault> {
+async fn comment(hub: &Hub, visit: &Visit, id: String) -> Result<Event, Fault> {
     let view = visit.view().await?;
-    let place = PointerBuf::from_tokens(["comments", &id]);
-    let (comment, version) = (part(view.json()?, place.as_str()), view.version.to_string());
-    Ok(Event::CommentChanged(CommentChanged { id, comment, version }))
+    let place = PointerBuf::from_tokens(["comments", &id]).to_string();
+    let comment = find(hub, view.json()?.clone(), place).await?;
+    Ok(Event::CommentChanged(CommentChanged { id, comment, version: view.version.to_string() }))
+}
+
+/// What is at a place, looked for in the lane when there is much to go through.
+async fn find(hub: &Hub, json: Bytes, place: String) -> Result<Option<Box<RawValue>>, Fault> {
+    let bytes = json.len();
+    let look = move || part(&json, &place);
+    if bytes > HEAVY_BYTES { hub.lane().run(look).await.map_err(|_| Fault::no_json()) } else { Ok(look()) }
 }
 
 async fn read(hub: &Hub, visit: &Visit, pointer: String, fields: Fields) -> Result<Event, Fault> {
     let view = visit.view().await?;
-    let json = view.json()?.clone();
-    let (wanted, bytes) = (pointer.clone(), json.len());
-    let look = move || part(&json, &wanted);
-    let found = if bytes > HEAVY_BYTES { hub.lane().run(look).await.map_err(|_| Fault::no_json())? } else { look() };
+    let found = find(hub, view.json()?.clone(), pointer.clone()).await?;
     let Some(value) = found else {
         let received: String = pointer.chars().take(200).collect();
         let fault = Fault::new("not_found", "There is nothing at this pointer.").at("/pointer").received(received);

@@ -63,6 +63,11 @@ pub enum Say<'a> {
 }
 
 impl Dialect {
+    /// Whether a server that speaks it never asks what a client has.
+    pub fn never_asks(&self) -> bool {
+        matches!(self, Self::Events)
+    }
+
     /// The dialect of a target in one room.
     pub fn of(target: &Target, room: &str) -> Self {
         match target.protocol {

@@ -11,6 +11,7 @@ use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, OptionsError};
 use crate::load::plan::{Crowd, Mischief, Plan};
+use crate::load::target::Protocol;
 
 /// How many people, and how busy they are.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -51,8 +52,15 @@ pub fn plan(crowd: Crowd, mischief: Mischief, options: &Options) -> Result<Plan,
     let people = crowd.rooms.saturating_mul(crowd.clients);
     let edits = (crowd.rooms.saturating_mul(crowd.writers)) as f64 * crowd.rate;
     options.allow(people, edits + people as f64 * crowd.cursors)?;
+    let target = options.target()?;
+    let comes_back = mischief.cuts > 0.0 || mischief.storms.is_some();
+    if comes_back && target.protocol == Protocol::Events {
+        // What is written while one is away nobody asks for there.
+        let why = "--protocol events: who is cut does not say again what was not taken; use another protocol";
+        return Err(OptionsError::Senseless(why.to_owned()));
+    }
     Ok(Plan {
-        target: options.target()?,
+        target,
         run: super::run_name(),
         seed: options.seed,
         crowd,

@@ -2,12 +2,16 @@
 //! to everybody as it came, with a number and its sender. It must never hold what the server knows better: who said it, and
 //! when.
 
+mod attachment;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{Event, Fault};
 use crate::room::principal::PrincipalKind;
+
+pub use attachment::Attachment;
 
 /// The most bytes of a message's text, and of a streamed one.
 pub const CHAT_BYTES_MAX: usize = 32 * 1024;
@@ -72,33 +76,6 @@ pub struct ChatMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub client_id: Option<String>,
-}
-
-/// A file that a message refers to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Attachment {
-    /// Its id where it is kept.
-    #[schema(max_length = 200)]
-    pub id: String,
-    /// What it is called.
-    #[schema(max_length = 200)]
-    pub name: String,
-    /// Where it is.
-    /// `https` or `http` alone: people click on it.
-    #[schema(
-        example = "https://files.example.com/abc",
-        max_length = 2000,
-        pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$"
-    )]
-    pub url: String,
-    /// What it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "application/pdf", max_length = 200)]
-    pub content_type: Option<String>,
-    /// Its bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
 }
 
 /// How far a task is.
@@ -361,13 +338,8 @@ impl ChatMessage {
         for (at, mention) in self.mentions.iter().enumerate() {
             name(&format!("/mentions/{at}"), mention)?;
         }
-        for (at, Attachment { id, name: called, url, content_type, .. }) in self.attachments.iter().enumerate() {
-            let field = |field| format!("/attachments/{at}/{field}");
-            name(&field("id"), id)?;
-            name(&field("name"), called)?;
-            text(&field("url"), Some(url), URL_MAX)?;
-            address(&field("url"), url)?;
-            text(&field("content_type"), content_type.as_deref(), NAME_MAX)?;
+        for (at, attachment) in self.attachments.iter().enumerate() {
+            attachment.check().map_err(|fault| fault.below(&format!("/attachments/{at}")))?;
         }
         Ok(())
     }
@@ -411,21 +383,6 @@ fn text(field: &str, value: Option<&str>, most: usize) -> Result<(), Fault> {
         return Err(fault.hint("Shorten it."));
     }
     Ok(())
-}
-
-/// Whether an address may be shown to be clicked on: programs (`javascript:`), pages of their own (`data:`) and files may not.
-fn address(field: &str, value: &str) -> Result<(), Fault> {
-    let host = value
-        .split_once("://")
-        .filter(|(scheme, _)| ["https", "http"].iter().any(|taken| scheme.eq_ignore_ascii_case(taken)));
-    let is_plain =
-        |text: &str| !text.is_empty() && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
-    if host.is_some_and(|(_, rest)| is_plain(rest)) {
-        return Ok(());
-    }
-    let fault =
-        wrong(field, "an address that begins with https:// or http://", value.chars().take(80).collect::<String>());
-    Err(fault.hint("Put the file where it can be fetched from, and say that address."))
 }
 
 fn few(field: &str, count: usize, most: usize) -> Result<(), Fault> {

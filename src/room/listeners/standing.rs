@@ -57,8 +57,8 @@ impl Room {
     }
 
     /// Tells that everything is durable, if it is time.
-    pub(in crate::room) fn tell_standing(&mut self, effects: &mut Effects) {
-        if self.can_save_again() {
+    pub(in crate::room) fn tell_standing(&mut self, admission: Admission, effects: &mut Effects) {
+        if self.listeners.standing.admission == Admission::ReadOnly && admission == Admission::Open {
             self.listeners.standing.admission = Admission::Open;
             self.tell_all(&Event::Notice(Notice::of(Admission::Open)), effects);
         }
@@ -74,10 +74,8 @@ impl Room {
     pub(in crate::room) fn next_saved(&self) -> Option<Instant> {
         let Standing { saved, told, .. } = &self.listeners.standing;
         let due = (*saved == Saved::Untold).then(|| told.map_or(self.now, |told| told + TELL_EVERY));
-        self.can_save_again().then_some(self.now).or(due)
-    }
-
-    fn can_save_again(&self) -> bool {
-        self.listeners.standing.admission == Admission::ReadOnly && self.durability.is_settled()
+        // Whether changes are taken again is a matter of all rooms, and nobody says when it is so.
+        let is_read_only = self.listeners.standing.admission == Admission::ReadOnly;
+        is_read_only.then(|| self.now + TELL_EVERY).or(due)
     }
 }
