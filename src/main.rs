@@ -129,10 +129,12 @@ fn serve(config: Config) -> Result<(), String> {
     let served = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             tokio::spawn(keep_up(metrics.clone()));
+            // Before anybody knows that there is something to stop: until then a signal ends the process on the spot.
+            let stop = stop_signal().expect("SIGTERM and Ctrl-C can be listened for");
             let server =
                 Server::open(listen(SocketAddr::new(config.host, config.port))?, config, Some(metrics)).await?;
             announce(server.address()?);
-            server.run(stop_signal()).await
+            server.run(stop).await
         })
     }));
     // Whatever still runs is of no use any more; a disk that hangs, or heavy work, must not keep the process.
@@ -180,12 +182,14 @@ fn announce(address: SocketAddr) {
     let _ = out.flush();
 }
 
-/// Done at the first SIGTERM or Ctrl-C.
-async fn stop_signal() {
+/// Done at the first SIGTERM or Ctrl-C from now on.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted.expect("Ctrl-C can be listened for"),
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
