@@ -28,6 +28,7 @@ pub mod report;
 pub mod scenario;
 pub mod scenario_file;
 mod schedule;
+mod stage;
 pub mod table;
 pub mod target;
 mod trace;

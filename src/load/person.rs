@@ -7,15 +7,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::socket::{Closed, ConnectError, Message, Outgoing};
 use super::client::{self, Dialect, Say, events, socket};
 use super::coverage::Coverage;
-use super::decoded::{Authors, Decoded, Kind, Latest};
+use super::decoded::{Decoded, Kind};
 use super::meter::{Measure, Meter};
-use super::plan::{Made, Plan};
-use super::schedule::{Schedule, nanoseconds};
+use super::plan::Plan;
+use super::schedule::nanoseconds;
+use super::stage::{RoomHere, Stage};
 use super::writer::EDIT;
 use crate::wire::lib0::{Reader, put_byte_string, put_number};
 
@@ -23,97 +24,6 @@ use crate::wire::lib0::{Reader, put_byte_string, put_number};
 const JOIN_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a person waits before coming back.
 const COME_BACK: Duration = Duration::from_millis(100);
-/// Reasons that are kept to be told.
-const REASONS_MAX: usize = 5;
-
-/// A room as one thread sees it.
-#[derive(Debug)]
-pub struct RoomHere {
-    /// Its number.
-    pub index: usize,
-    name: String,
-    dialect: Dialect,
-    authors: Authors,
-    latest: RefCell<Latest>,
-    /// When its writers write.
-    pub edits: Vec<Schedule>,
-    /// When its people move their cursors.
-    pub moves: Vec<Schedule>,
-}
-
-impl RoomHere {
-    /// As it is planned.
-    pub fn new(plan: &Plan, index: usize) -> Self {
-        let name = plan.room(index);
-        Self {
-            index,
-            dialect: Dialect::of(&plan.target, &name),
-            name,
-            authors: plan.authors(index),
-            latest: RefCell::default(),
-            edits: plan.edits(index),
-            moves: plan.moves(index),
-        }
-    }
-}
-
-/// What everybody on one thread shares.
-#[derive(Debug)]
-pub struct Stage {
-    /// The run.
-    pub plan: Arc<Plan>,
-    /// What was made on all threads.
-    pub made: Arc<Made>,
-    /// What is measured here.
-    pub meter: RefCell<Meter>,
-    /// When the load begins, once that is known.
-    pub began: Cell<Option<Instant>>,
-    /// Some of what went wrong, in words.
-    pub reasons: RefCell<Vec<String>>,
-    /// How many people have joined for the first time, or could not.
-    pub settled: Cell<usize>,
-    /// Rings when that changes.
-    pub settling: Notify,
-    /// How long each storm lasted until the last one here was back, in nanoseconds.
-    pub storms: RefCell<Vec<u64>>,
-    opening: Arc<Semaphore>,
-}
-
-impl Stage {
-    /// Nothing has happened yet.
-    pub fn new(plan: Arc<Plan>, made: Arc<Made>) -> Self {
-        let opening = Arc::new(Semaphore::new(plan.opening));
-        Self {
-            plan,
-            made,
-            meter: RefCell::default(),
-            began: Cell::new(None),
-            reasons: RefCell::default(),
-            settled: Cell::new(0),
-            settling: Notify::new(),
-            storms: RefCell::default(),
-            opening,
-        }
-    }
-
-    /// Nanoseconds since the load began.
-    pub fn now(&self) -> u64 {
-        self.began.get().map_or(0, |began| nanoseconds(began.elapsed()))
-    }
-
-    fn settle(&self) {
-        self.settled.set(self.settled.get() + 1);
-        self.settling.notify_one();
-    }
-
-    fn reason(&self, text: &dyn std::fmt::Display) {
-        let mut reasons = self.reasons.borrow_mut();
-        let text = text.to_string();
-        if reasons.len() < REASONS_MAX && !reasons.contains(&text) {
-            reasons.push(text);
-        }
-    }
-}
 
 /// Where a person stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

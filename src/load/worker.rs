@@ -14,9 +14,10 @@ use tokio::task::{AbortHandle, LocalSet};
 
 use super::alarm::Alarm;
 use super::meter::{Measure, Meter};
-use super::person::{Person, RoomHere, Stage, live};
+use super::person::{Person, live};
 use super::plan::{Made, Plan};
 use super::schedule::{Schedule, nanoseconds};
+use super::stage::{RoomHere, Stage};
 use super::writer::EDIT;
 
 /// How often a thread looks how late it comes to look.
