@@ -26,10 +26,18 @@ pub(super) async fn commit<DB: sqlx::Database>(
     transaction: sqlx::Transaction<'_, DB>,
     fault: Option<&FaultSwitch>,
 ) -> Result<(), StoreError> {
+    committing(async { Ok(transaction.commit().await?) }, fault).await
+}
+
+/// Does what commits, unless a test wants it otherwise.
+pub(super) async fn committing(
+    commit: impl Future<Output = Result<(), StoreError>>,
+    fault: Option<&FaultSwitch>,
+) -> Result<(), StoreError> {
     if let Some(fault) = fault {
         fault.before_commit().await?;
     }
-    transaction.commit().await?;
+    commit.await?;
     if let Some(fault) = fault {
         fault.after_commit()?;
     }

@@ -2,29 +2,22 @@
 //! Only the sink calls it. It must never write a row twice, nor take another process's row for its own.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
 use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::room::id::RoomId;
 use crate::store::error::StoreError;
 use crate::store::events::sqlite::statements;
-use crate::store::fault::{FaultSwitch, commit};
+use crate::store::fault::{FaultSwitch, commit, committing};
 use crate::store::ledger::Batch;
 use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
 use crate::store::sink::{Attempt, Committed};
 
-/// Rows of the prepared INSERTs, largest first: a batch is cut into these. Each is a hop to SQLite's thread and back,
-/// so small batches should not fall apart into single rows.
-const INSERT_ROWS: [usize; 6] = [128, 32, 8, 4, 2, 1];
-
-static INSERTS: LazyLock<[String; 6]> = LazyLock::new(|| {
-    INSERT_ROWS.map(|rows| {
-        let values = vec!["(?,?,?,?)"; rows].join(",");
-        format!("INSERT INTO log (seq, room, checksum, data) VALUES {values}")
-    })
-});
+/// Writes any number of rows in one statement: what is special about each as JSON, their data behind one another. Each
+/// statement is a hop to SQLite's thread and back, which costs as much as some dozens of rows.
+const INSERT: &str = "INSERT INTO log (seq, room, checksum, data) \
+    SELECT value->>0, value->>1, value->>2, substr(?2, (value->>3) + 1, value->>4) FROM json_each(?1)";
 
 /// One transaction for a batch, see [`Sink::commit_batch`](crate::store::sink::Sink::commit_batch).
 pub(super) async fn commit_batch(
@@ -34,15 +27,30 @@ pub(super) async fn commit_batch(
     attempt: Attempt,
     fault: Option<&FaultSwitch>,
 ) -> Result<Committed, StoreError> {
+    if let (Some(ids), Attempt::First, 0) = (all_known(known), attempt, batch.news.len()) {
+        // One statement is a transaction by itself.
+        let rows = sealed(batch, &ids);
+        committing(insert(connection, &rows), fault).await?;
+        return Ok(Committed { ids, events: Vec::new() });
+    }
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let ids = room_ids(&mut transaction, known).await?;
-    let rows: Vec<SealedRow<'_>> = batch.rows.iter().map(|row| SealedRow::new(row, ids[row.life.room()])).collect();
+    let rows = sealed(batch, &ids);
     if attempt == Attempt::First || !already_there(&mut transaction, &rows).await? {
         insert(&mut transaction, &rows).await?;
     }
     let events = statements::commit(&mut transaction, &batch.news, &ids, attempt).await?;
     commit(transaction, fault).await?;
     Ok(Committed { ids, events })
+}
+
+/// The ids of all these rooms, when each has one.
+fn all_known(known: &HashMap<RoomId, Option<i64>>) -> Option<HashMap<RoomId, i64>> {
+    known.iter().map(|(room, id)| Some((room.clone(), (*id)?))).collect()
+}
+
+fn sealed<'a>(batch: &'a Batch, ids: &HashMap<RoomId, i64>) -> Vec<SealedRow<'a>> {
+    batch.rows.iter().map(|row| SealedRow::new(row, ids[row.life.room()])).collect()
 }
 
 /// The ids of all these rooms; those without one get one.
@@ -99,16 +107,14 @@ async fn already_there(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]
     Err(StoreError::ForeignRows { first: first.0, last: last.0 })
 }
 
-async fn insert(connection: &mut SqliteConnection, mut rows: &[SealedRow<'_>]) -> Result<(), StoreError> {
-    for (size, sql) in INSERT_ROWS.into_iter().zip(INSERTS.iter()) {
-        while let Some((chunk, rest)) = rows.split_at_checked(size) {
-            let mut query = sqlx::query(sql.as_str());
-            for SealedRow { row, room, checksum } in chunk {
-                query = query.bind(signed(row.sequence.0)).bind(*room).bind(*checksum).bind(&row.data[..]);
-            }
-            query.execute(&mut *connection).await?;
-            rows = rest;
-        }
+async fn insert(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]) -> Result<(), StoreError> {
+    let mut data = Vec::with_capacity(rows.iter().map(|row| row.row.data.len()).sum());
+    let mut places = Vec::with_capacity(rows.len());
+    for SealedRow { row, room, checksum } in rows {
+        places.push((row.sequence.0, room, checksum, data.len(), row.data.len()));
+        data.extend_from_slice(&row.data);
     }
+    let places = serde_json::to_string(&places).expect("numbers are JSON");
+    sqlx::query(INSERT).bind(places).bind(data).execute(connection).await?;
     Ok(())
 }
