@@ -58,7 +58,7 @@ impl Hub {
                 Ok(false) | Err(StoreError::Closed) => return,
                 Ok(true) => {
                     // A room that failed at this moment has ended, too.
-                    let _ = mailbox.send(Mail::Verify).await;
+                    let _ = mailbox.send(Box::new(Mail::Verify)).await;
                     return;
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
@@ -116,6 +116,6 @@ async fn deserted(bus: &Bus, room: &RoomId) {
 async fn evict(shared: &Shared, room: &RoomId) {
     if let Some(mailbox) = shared.registry.take(room) {
         // A room that failed at this moment has ended, too.
-        let _ = mailbox.send(Mail::Delete).await;
+        let _ = mailbox.send(Box::new(Mail::Delete)).await;
     }
 }

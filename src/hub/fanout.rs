@@ -2,7 +2,6 @@
 //! connection gets one write. Called by the room task after each turn.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -53,15 +52,17 @@ pub fn fan_out<'l>(
 ) -> Tally {
     let mut encoded: SmallVec<[Encoded; 1]> = SmallVec::new();
     let mut tally = Tally::default();
-    let authors: HashSet<ConnectionId> =
+    let mut authors: SmallVec<[ConnectionId; 8]> =
         fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
+    authors.sort_unstable();
+    authors.dedup();
     for line in lines.filter(|line| line.protocol().has_document()) {
         let encoded = Encoded::of(&mut encoded, line.protocol(), fanouts);
         let id = line.id();
         let presence = presence
             .filter(|change| change.sole_origin != Some(id))
             .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
-        if authors.contains(&id) {
+        if authors.binary_search(&id).is_ok() {
             let frames = encoded.for_author(id, fanouts);
             deliver(now, line, &frames, presence, &mut tally);
         } else {

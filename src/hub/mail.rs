@@ -3,7 +3,7 @@
 
 use std::sync::Weak;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Standing;
 use super::feed::{Following, Interest};
@@ -14,6 +14,11 @@ use crate::room::id::ConnectionId;
 use crate::room::input::Input;
 use crate::room::node::NodeNews;
 use crate::room::request::{Answer, Ask};
+
+/// Where a room's mail is put. Boxed, because a mailbox keeps places for some dozens, whether there is any mail or not.
+pub type Mailbox = mpsc::Sender<Box<Mail>>;
+/// Where the room's task gets it from.
+pub type Inbox = mpsc::Receiver<Box<Mail>>;
 
 /// One piece of mail.
 #[derive(Debug)]

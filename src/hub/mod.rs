@@ -223,7 +223,7 @@ impl Hub {
         let Some(mailbox) = self.shared.registry.mailbox(room) else { return Standing::First };
         let (reply, standing) = oneshot::channel();
         // A room that failed at this moment is closed.
-        let _ = mailbox.send(Mail::Standing(reply)).await;
+        let _ = mailbox.send(Box::new(Mail::Standing(reply))).await;
         standing.await.unwrap_or(Standing::First)
     }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::loading::load_document;
-use super::mail::Mail;
+use super::mail::{Inbox, Mail};
 use super::registry::{Generation, Opening};
 use super::saving::Saving;
 use super::task::{Opened, RoomTask};
@@ -41,9 +41,23 @@ async fn live(
     shared: &Arc<Shared>,
     room: &RoomId,
     generation: Generation,
-    mut mail: mpsc::Receiver<Mail>,
+    mail: Inbox,
     drain: watch::Receiver<Option<Arc<Drain>>>,
 ) {
+    // Boxed, because a room that lives should not keep the memory that it took to open it.
+    if let Some(task) = Box::pin(open(shared, room, generation, mail, drain)).await {
+        task.run().await;
+    }
+}
+
+/// The room's task, once its document is loaded; nothing when that failed and everybody was told.
+async fn open(
+    shared: &Arc<Shared>,
+    room: &RoomId,
+    generation: Generation,
+    mut mail: Inbox,
+    drain: watch::Receiver<Option<Arc<Drain>>>,
+) -> Option<Box<RoomTask>> {
     let started = Instant::now();
     let options = &shared.options;
     // Before it is loaded: whatever is not in what was loaded is heard.
@@ -57,28 +71,25 @@ async fn live(
             // Something still waited to be written of a room that was deleted elsewhere: what was found is the next one of its name.
             Ok(_) if saving.is_deleted() && !shared.deleting.has(room) => {}
             Ok((document, last_event)) => break (saving, document, last_event),
-            Err(reason) => return turn_away(shared, room, generation, &mut mail, reason).await,
+            Err(reason) => {
+                turn_away(shared, room, generation, &mut mail, reason).await;
+                return None;
+            }
         }
     };
     // Nobody may be listening.
     let _ = shared.openings.send(room.clone());
     shared.metrics.open_seconds.record(started.elapsed().as_secs_f64());
     let opened = Opened { document, last_event, saving, seat };
-    RoomTask::new(Arc::clone(shared), room.clone(), generation, opened, mail, drain).run().await;
+    Some(Box::new(RoomTask::new(Arc::clone(shared), room.clone(), generation, opened, mail, drain)))
 }
 
 /// A room that could not be opened: everybody who waits for it is sent away.
-async fn turn_away(
-    shared: &Shared,
-    room: &RoomId,
-    generation: Generation,
-    mail: &mut mpsc::Receiver<Mail>,
-    reason: CloseReason,
-) {
+async fn turn_away(shared: &Shared, room: &RoomId, generation: Generation, mail: &mut Inbox, reason: CloseReason) {
     shared.registry.remove_failed(room, generation);
     mail.close();
     while let Some(letter) = mail.recv().await {
-        if let Mail::Join(line, _) | Mail::Listen(line, ..) = letter {
+        if let Mail::Join(line, _) | Mail::Listen(line, ..) = *letter {
             line.close(reason);
         }
     }

@@ -1,5 +1,5 @@
-//! When a room may flush next. Writing to everybody is what costs; a flush that was dear is followed by a pause about
-//! as long, so that fan-out never takes more than half of a core for one room, and what arrives meanwhile becomes one
+//! When a room may flush next. Writing to everybody is what costs; a flush that was dear is followed by a pause in
+//! proportion, so that the fan-out of one room leaves most of a core to others, and what arrives meanwhile becomes one
 //! bigger update. A room that is calm never waits.
 
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Document updates: a pause as long as the flush took, at most 10 ms.
+    /// Document updates: a pause four times as long as the flush took, at most 10 ms.
     pub fn of_updates() -> Self {
-        Self { factor: 1, longest: Duration::from_millis(10), rest_until: None }
+        Self { factor: 4, longest: Duration::from_millis(10), rest_until: None }
     }
 
     /// Presence, which grows with the square of a room's people: ten times as long, at most 100 ms.
@@ -50,8 +50,8 @@ mod tests {
         pace.flushed(start, after(50));
         assert_eq!(pace.rest(after(50)), None);
         pace.flushed(start, after(2_000));
-        assert_eq!(pace.rest(after(2_100)), Some(after(4_000)));
-        assert_eq!(pace.rest(after(4_000)), None);
+        assert_eq!(pace.rest(after(2_100)), Some(after(10_000)));
+        assert_eq!(pace.rest(after(10_000)), None);
         pace.flushed(start, after(500_000));
         assert_eq!(pace.rest(after(500_000)), Some(after(510_000)));
     }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::lane::RoomTurn;
-use super::mail::Mail;
+use super::mail::{Inbox, Mail, Mailbox};
 use crate::room::id::RoomId;
 
 /// All live rooms of this process.
@@ -26,7 +27,7 @@ pub struct Registry {
 #[derive(Debug)]
 struct Place {
     generation: Generation,
-    mailbox: mpsc::Sender<Mail>,
+    mailbox: Mailbox,
     turn: RoomTurn,
     leases: Arc<AtomicUsize>,
 }
@@ -38,7 +39,7 @@ pub struct Generation(u64);
 /// The right to write to a room; while it is held, the room stays.
 #[derive(Debug)]
 pub struct Lease {
-    mailbox: mpsc::Sender<Mail>,
+    mailbox: Mailbox,
     turn: RoomTurn,
     leases: Arc<AtomicUsize>,
 }
@@ -53,7 +54,7 @@ pub struct Opening {
     /// The life that begins.
     pub generation: Generation,
     /// What everybody's mail comes out of.
-    pub mail: mpsc::Receiver<Mail>,
+    pub mail: Inbox,
 }
 
 impl Registry {
@@ -95,7 +96,7 @@ impl Registry {
     }
 
     /// The mailbox of a room that is live.
-    pub fn mailbox(&self, room: &RoomId) -> Option<mpsc::Sender<Mail>> {
+    pub fn mailbox(&self, room: &RoomId) -> Option<Mailbox> {
         self.rooms.get(room).map(|place| place.mailbox.clone())
     }
 
@@ -105,7 +106,7 @@ impl Registry {
     }
 
     /// Takes the room out, whoever holds a lease; its task lives on until it is told otherwise through this mailbox.
-    pub fn take(&self, room: &RoomId) -> Option<mpsc::Sender<Mail>> {
+    pub fn take(&self, room: &RoomId) -> Option<Mailbox> {
         let (_, place) = self.rooms.remove(room)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
         Some(place.mailbox)
@@ -156,8 +157,17 @@ impl Lease {
         &self.turn
     }
 
+    /// Sends mail to the room, or gives it back while its mailbox is full. An error means that the room failed.
+    pub fn try_send(&self, mail: Mail) -> Result<Option<Box<Mail>>, RoomFailed> {
+        match self.mailbox.try_send(Box::new(mail)) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(mail)) => Ok(Some(mail)),
+            Err(TrySendError::Closed(_)) => Err(RoomFailed),
+        }
+    }
+
     /// Sends mail to the room, waiting while its mailbox is full. An error means that the room failed.
-    pub async fn send(&self, mail: Mail) -> Result<(), RoomFailed> {
+    pub async fn send(&self, mail: Box<Mail>) -> Result<(), RoomFailed> {
         self.mailbox.send(mail).await.map_err(|_| RoomFailed)
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::alarm::Alarm;
 use super::fanout::fan_out;
@@ -20,7 +20,7 @@ use super::feed::Feed;
 use super::lane::Entrance;
 use super::leaving::Leaving;
 use super::line::Line;
-use super::mail::Mail;
+use super::mail::{Inbox, Mail};
 use super::members::Members;
 use super::pace::Pace;
 use super::registry::Generation;
@@ -64,9 +64,9 @@ pub(super) struct RoomTask {
     /// The room's place among the nodes, when there can be others.
     seat: Option<Seat>,
     looking: Looking,
-    mail: mpsc::Receiver<Mail>,
+    mail: Inbox,
     /// Mail of the coming turn.
-    waiting: Vec<Mail>,
+    waiting: Vec<Box<Mail>>,
     leaving: Leaving,
     visitors: Visitors,
     /// Whether the room is being deleted.
@@ -118,7 +118,7 @@ impl RoomTask {
         id: RoomId,
         generation: Generation,
         opened: Opened,
-        mail: mpsc::Receiver<Mail>,
+        mail: Inbox,
         drain: watch::Receiver<Option<Arc<Drain>>>,
     ) -> Self {
         let now = Instant::now();
@@ -156,9 +156,9 @@ impl RoomTask {
         }
     }
 
-    /// Lives until nobody needs the room, or it is lost.
-    pub(super) async fn run(mut self) {
-        if self.meet().await.is_err() {
+    /// Lives until nobody needs the room, or it is lost. What is rare and big is boxed: a quiet room should be small.
+    pub(super) async fn run(mut self: Box<Self>) {
+        if Box::pin(self.meet()).await.is_err() {
             return;
         }
         loop {
@@ -176,7 +176,7 @@ impl RoomTask {
                 Event::Time => self.keep_time(),
                 Event::Drain => self.leaving.plan(&self.members),
                 Event::Found(found) => {
-                    if self.take_found(found).await.is_err() {
+                    if Box::pin(self.take_found(found)).await.is_err() {
                         return;
                     }
                 }
@@ -218,7 +218,7 @@ impl RoomTask {
                 if count == 0 { Event::Deserted } else { Event::Mail }
             }
             news = hear(&mut self.seat) => {
-                self.waiting.push(Mail::Node(news));
+                self.waiting.push(Box::new(Mail::Node(news)));
                 self.listen();
                 Event::Mail
             }
@@ -271,7 +271,7 @@ impl RoomTask {
             let (lost, fetch) = (effects.document_lost, effects.fetch);
             self.carry_out(now, effects);
             if lost {
-                self.rebuild().await?;
+                Box::pin(self.rebuild()).await?;
             } else if fetch {
                 self.looking.look_for_stored(&self.saving);
             }
@@ -290,7 +290,7 @@ impl RoomTask {
     fn unpack(&mut self, now: Instant, entrances: &mut Vec<Entrance>, welcomes: &mut Vec<Welcome>) -> VecDeque<Input> {
         let mut inputs = VecDeque::with_capacity(self.waiting.len());
         for mail in std::mem::take(&mut self.waiting) {
-            let input = match mail {
+            let input = match *mail {
                 Mail::Join(line, arrival) => {
                     self.comes(now, line);
                     Input::Join(arrival)
@@ -301,7 +301,7 @@ impl RoomTask {
                     Input::Join(arrival)
                 }
                 Mail::Leave(id) | Mail::ShownOut(id, _) => {
-                    match mail {
+                    match *mail {
                         Mail::ShownOut(_, line) => self.members.show_out(id, line),
                         _ => self.members.remove(id),
                     }
@@ -366,10 +366,10 @@ impl RoomTask {
             return Ok(work(self.room()));
         }
         let mut room = self.room.take().expect("the room is away only within a turn");
-        let done = self.shared.lane.run(move || {
+        let done = Box::pin(self.shared.lane.run(move || {
             let result = work(&mut room);
             (room, result)
-        });
+        }));
         let (room, result) = done.await.map_err(|_| RoomLost)?;
         self.room = Some(room);
         Ok(result)
@@ -469,7 +469,7 @@ impl RoomTask {
             let lost = effects.document_lost;
             self.carry_out(now, effects);
             if lost {
-                self.rebuild().await?;
+                Box::pin(self.rebuild()).await?;
             }
         }
         Ok(())

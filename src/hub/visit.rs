@@ -224,7 +224,7 @@ impl Visit {
     }
 
     async fn send(&self, mail: Mail) -> Result<(), VisitError> {
-        self.lease.send(mail).await.map_err(|RoomFailed| VisitError::Failed)
+        self.lease.send(Box::new(mail)).await.map_err(|RoomFailed| VisitError::Failed)
     }
 }
 

@@ -138,13 +138,15 @@ impl Document {
 
     /// The encoded state vector.
     pub fn state_vector(&self) -> Bytes {
-        self.doc.transact().state_vector().encode_v1().into()
+        // The encoder's buffer has room for a thousand bytes; this is kept for as long as somebody is here.
+        self.doc.transact().state_vector().encode_v1().into_boxed_slice().into()
     }
 
     /// The whole state, and an update that is to be sent before it, if there is one.
     pub fn full_state(&mut self) -> (Option<Bytes>, Bytes) {
         let doc = &self.doc;
-        let (first, full) = self.state.get(|| doc.transact().encode_state_as_update_v1(&StateVector::default()).into());
+        let encode = || doc.transact().encode_state_as_update_v1(&StateVector::default()).into_boxed_slice().into();
+        let (first, full) = self.state.get(encode);
         if first.is_none() {
             self.size = full.len();
         }

@@ -63,7 +63,7 @@ pub struct EventLimits {
 ///
 /// `after` is the event behind which kept ones are to follow; without it, those that come.
 pub async fn serve(
-    mut connection: Connection,
+    mut connection: Box<Connection>,
     door: Box<Door>,
     room: RoomId,
     after: Option<EventSeq>,
@@ -83,7 +83,7 @@ pub async fn serve(
     let conversation = AssertUnwindSafe(session.converse(&mut connection, after));
     let reason = conversation.catch_unwind().await.unwrap_or(CloseReason::ServerError);
     session.say(&connection, &Event::Closing(reason.into()), None);
-    session.seat.leave().await;
+    Box::pin(session.seat.leave()).await;
     session.answers.clear();
     Box::pin(connection.finish(reason)).await;
     reason
@@ -394,9 +394,10 @@ async fn follow(follower: &mut Option<Follower>) -> Result<Followed, RoomClosed>
 
 /// Tells the room something, for as long as the client may be there.
 async fn tell(seat: &Seat, connection: &mut Connection, mail: Mail) -> Result<(), CloseReason> {
-    match connection.during(while_here(std::iter::once(seat), seat.send(mail))).await? {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(RoomFailed)) => Err(CloseReason::TryAgain),
+    let failed = |RoomFailed| CloseReason::TryAgain;
+    let Some(mail) = seat.try_send(mail).map_err(failed)? else { return Ok(()) };
+    match Box::pin(connection.during(while_here(std::iter::once(seat), seat.send(mail)))).await? {
+        Ok(sent) => sent.map_err(failed),
         Err(end) => Err(end.into()),
     }
 }

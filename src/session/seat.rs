@@ -2,7 +2,7 @@
 //! session of each protocol.
 //! Bytes are decoded and checked here, in the client's own task, so that a room is never kept busy by garbage.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -39,6 +39,15 @@ pub struct Seat {
     presence_bytes: usize,
 }
 
+/// What the room is to be told of a message, if anything.
+pub enum Reading<'s> {
+    /// This.
+    Done(Option<Mail>),
+    /// What comes out of it: the message is so big that it waits until there may be one more. Boxed, because an idle
+    /// connection should not be as big as the rarest thing that it may do.
+    Waiting(Pin<Box<dyn Future<Output = Result<Option<Mail>, CloseReason>> + Send + 's>>),
+}
+
 impl Seat {
     /// Enters the room of `pass`; nobody knows of it before `take`.
     pub fn new(id: ConnectionId, hub: Hub, lease: Lease, pass: Pass, receipt: Receipt, presence_bytes: usize) -> Self {
@@ -62,7 +71,7 @@ impl Seat {
 
     /// Tells the room that the client is here, and how it is spoken to.
     pub async fn take(&self, protocol: Protocol, outbox: Arc<Outbox>) -> Result<(), RoomFailed> {
-        self.send(Mail::Join(Line::new(self.id, protocol, outbox), self.arrival(None))).await
+        self.send(Box::new(Mail::Join(Line::new(self.id, protocol, outbox), self.arrival(None)))).await
     }
 
     /// The same for a JSON socket, with what it is told first. Returns when it was told, with what follows of the log.
@@ -70,7 +79,7 @@ impl Seat {
         let after = greeting.cursor;
         let (reply, following) = oneshot::channel();
         let line = Line::new(self.id, Protocol::Events, outbox);
-        self.send(Mail::Listen(line, self.arrival(Some(Box::new(greeting))), reply)).await?;
+        self.send(Box::new(Mail::Listen(line, self.arrival(Some(Box::new(greeting))), reply))).await?;
         let following = following.await.map_err(|_| RoomFailed)?;
         Ok(self.hub.follower(self.pass.room(), following, after))
     }
@@ -87,16 +96,21 @@ impl Seat {
 
     /// Tells the room that the client is gone. A room that failed needs not be told.
     pub async fn leave(self) {
-        let _ = self.send(Mail::Leave(self.id)).await;
+        let _ = self.send(Box::new(Mail::Leave(self.id))).await;
     }
 
     /// Tells the room that the client lost its right to be there, and how it is told what became of what it wrote.
     pub async fn show_out(self, line: Weak<Line>) {
-        let _ = self.send(Mail::ShownOut(self.id, line)).await;
+        let _ = self.send(Box::new(Mail::ShownOut(self.id, line))).await;
+    }
+
+    /// Sends mail to the room, or gives it back while its mailbox is full.
+    pub fn try_send(&self, mail: Mail) -> Result<Option<Box<Mail>>, RoomFailed> {
+        self.lease.try_send(mail)
     }
 
     /// Sends mail to the room, waiting while its mailbox is full.
-    pub async fn send(&self, mail: Mail) -> Result<(), RoomFailed> {
+    pub async fn send(&self, mail: Box<Mail>) -> Result<(), RoomFailed> {
         self.lease.send(mail).await
     }
 
@@ -132,12 +146,12 @@ impl Seat {
     }
 
     /// What the room is to be told of a message of `bytes` bytes, if anything.
-    pub async fn read(&self, message: ClientMessage, bytes: usize) -> Result<Option<Mail>, CloseReason> {
+    pub fn read(&self, message: ClientMessage, bytes: usize) -> Result<Reading<'_>, CloseReason> {
         let from = self.id;
         let input = match message {
             ClientMessage::Step1(known) => Input::Step1 { from, known },
-            ClientMessage::Step2(update) => return self.read_update(update, UpdateKind::Answer).await,
-            ClientMessage::Update(update) => return self.read_update(update, UpdateKind::Live).await,
+            ClientMessage::Step2(update) => return self.read_update(update, UpdateKind::Answer),
+            ClientMessage::Update(update) => return self.read_update(update, UpdateKind::Live),
             ClientMessage::Awareness(update) => {
                 let entries = awareness::decode(&update, self.presence_bytes).map_err(|error| match error {
                     AwarenessError::Malformed(error) => malformed(error),
@@ -149,31 +163,26 @@ impl Seat {
             ClientMessage::Probe(probe) => Input::Probe { from, probe },
             ClientMessage::Unknown(kind) => {
                 tracing::debug!(kind, "a message of an unknown type is ignored");
-                return Ok(None);
+                return Ok(Reading::Done(None));
             }
         };
-        self.pack(input, bytes).await.map(Some)
-    }
-
-    /// Puts an input into the room's mail; a big one waits until there may be one more.
-    async fn pack(&self, input: Input, bytes: usize) -> Result<Mail, CloseReason> {
         if bytes <= HEAVY_BYTES {
-            return Ok(Mail::Said(input));
+            return Ok(Reading::Done(Some(Mail::Said(input))));
         }
-        Ok(Mail::Heavy(input, self.hub.lane().enter(self.lease.turn()).await))
+        let entering = async { Ok(Some(Mail::Heavy(input, self.hub.lane().enter(self.lease.turn()).await))) };
+        Ok(Reading::Waiting(Box::pin(entering)))
     }
 
-    async fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
+    fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Reading<'_>, CloseReason> {
         let from = self.id;
         if raw.len() <= HEAVY_BYTES {
             let update = CheckedUpdate::parse(raw).map_err(malformed)?;
             let update = Box::new(update);
             // An answer tells the room something even when nothing is in it, and so does what is counted.
             let says_nothing = update.is_empty() && kind == UpdateKind::Live && self.receipt == Receipt::Echo;
-            return Ok((!says_nothing).then(|| Mail::Said(Input::Update { from, update, kind })));
+            return Ok(Reading::Done((!says_nothing).then(|| Mail::Said(Input::Update { from, update, kind }))));
         }
-        // Boxed, because an idle connection should not be as big as the rarest thing that it may do.
-        Box::pin(self.read_heavy_update(raw, kind)).await
+        Ok(Reading::Waiting(Box::pin(self.read_heavy_update(raw, kind))))
     }
 
     async fn read_heavy_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {

@@ -51,7 +51,7 @@ pub struct SessionOptions {
 pub struct Sessions {
     hub: Hub,
     access: Access,
-    options: SessionOptions,
+    options: Arc<SessionOptions>,
     ids: Arc<AtomicU64>,
 }
 
@@ -97,7 +97,7 @@ enum Purpose {
 impl Sessions {
     /// Sessions in the rooms of `hub`, for those whom `access` lets in.
     pub fn new(hub: Hub, access: Access, options: SessionOptions) -> Self {
-        Self { hub, access, options, ids: Arc::new(AtomicU64::new(1)) }
+        Self { hub, access, options: Arc::new(options), ids: Arc::new(AtomicU64::new(1)) }
     }
 
     /// Answers a request to open a y-websocket connection; `path` is what names the room, as it came.
@@ -142,16 +142,17 @@ impl Sessions {
         };
         let room = if let Purpose::Yjs(room) | Purpose::Events(room, _) = &purpose { room.as_str() } else { "" };
         let span = tracing::info_span!("connection", id = self.ids.fetch_add(1, Ordering::Relaxed), room);
-        let session = serve(purpose, upgrade, counted, Box::new(door), self.options);
+        let session = serve(purpose, upgrade, counted, Box::new(door), Arc::clone(&self.options));
         tokio::spawn(session.instrument(span));
         Ok(switching_protocols(&accept, chosen_subprotocol(request.headers())))
     }
 }
 
-async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box<Door>, options: SessionOptions) {
+async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box<Door>, options: Arc<SessionOptions>) {
     let Ok(upgraded) = upgrade.await else { return };
     let Some((socket, ahead)) = bare_socket(upgraded) else { return };
-    let connection = Connection::new(socket, ahead, options.connection).await;
+    // Boxed, because it would be in the task several times: in each future that it is handed to.
+    let connection = Box::new(Box::pin(Connection::new(socket, ahead, options.connection)).await);
     tracing::debug!("connected");
     let reason = match purpose {
         Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
@@ -159,7 +160,7 @@ async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box
         Purpose::Hocuspocus => Box::pin(hocuspocus::serve(connection, door, options.hocuspocus)).await,
         Purpose::Events(room, after) => Box::pin(events::serve(connection, door, room, after, options.events)).await,
         Purpose::Refuse(reason) => {
-            connection.finish(reason).await;
+            Box::pin(connection.finish(reason)).await;
             reason
         }
     };

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use super::connection::{Connection, Event};
 use super::door::Door;
-use super::seat::{Seat, malformed, while_here};
+use super::seat::{Reading, Seat, malformed, while_here};
 use crate::hub::mail::Mail;
 use crate::hub::registry::RoomFailed;
 use crate::room::client::Receipt;
@@ -19,7 +19,7 @@ use crate::wire::close::CloseReason;
 use crate::wire::yjs::decode;
 
 /// Serves one client until it goes or has to go; then the room is told, and the client is.
-pub async fn serve(mut connection: Connection, door: Box<Door>, room: RoomId) -> CloseReason {
+pub async fn serve(mut connection: Box<Connection>, door: Box<Door>, room: RoomId) -> CloseReason {
     let admitted = connection.during(Box::pin(door.admit(&room, None, Receipt::Echo))).await;
     drop((door, room));
     let mut seat = match admitted {
@@ -33,13 +33,13 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, room: RoomId) ->
     let conversation = AssertUnwindSafe(converse(&mut seat, &mut connection));
     let reason = conversation.catch_unwind().await.unwrap_or(CloseReason::ServerError);
     // Whatever happened, the room is told, and first: others see at once that the client is gone.
-    seat.leave().await;
+    Box::pin(seat.leave()).await;
     Box::pin(connection.finish(reason)).await;
     reason
 }
 
 async fn converse(seat: &mut Seat, connection: &mut Connection) -> CloseReason {
-    if let Err(RoomFailed) = seat.take(Protocol::Yjs, Arc::clone(connection.outbox())).await {
+    if let Err(RoomFailed) = Box::pin(seat.take(Protocol::Yjs, Arc::clone(connection.outbox()))).await {
         return CloseReason::TryAgain;
     }
     loop {
@@ -48,7 +48,13 @@ async fn converse(seat: &mut Seat, connection: &mut Connection) -> CloseReason {
             Ok(None) => continue,
             Err(reason) => return reason,
         };
-        match connection.during(while_here(once(&*seat), seat.send(mail))).await {
+        let mail = match seat.try_send(mail) {
+            Ok(None) => continue,
+            Ok(Some(mail)) => mail,
+            Err(RoomFailed) => return CloseReason::TryAgain,
+        };
+        // Boxed, here and below, because an idle connection should not be as big as the rarest thing that it may do.
+        match Box::pin(connection.during(while_here(once(&*seat), seat.send(mail)))).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(RoomFailed))) => return CloseReason::TryAgain,
             Ok(Err(end)) => return end.into(),
@@ -70,7 +76,10 @@ async fn next_mail(seat: &mut Seat, connection: &mut Connection) -> Result<Optio
         Event::Message(frame) => {
             seat.count(frame.len());
             let message = decode(&frame).map_err(malformed)?;
-            connection.during(while_here(once(&*seat), seat.read(message, frame.len()))).await??
+            match seat.read(message, frame.len())? {
+                Reading::Done(mail) => Ok(mail),
+                Reading::Waiting(mail) => Box::pin(connection.during(while_here(once(&*seat), mail))).await??,
+            }
         }
     }
 }

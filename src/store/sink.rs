@@ -102,7 +102,7 @@ impl Sink {
     pub(super) fn spacing(&self) -> Duration {
         match self {
             // It is this process that pays, with a thread that is woken for each statement and sleeps for each sync.
-            Self::Sqlite(_) => Duration::from_millis(20),
+            Self::Sqlite(_) => Duration::from_millis(40),
             // Other nodes are told of a change when it is there.
             Self::Postgres(_) => Duration::from_millis(8),
         }

@@ -52,7 +52,7 @@ impl Drop for RoomTask {
         self.mail.close();
         let rest = std::iter::from_fn(|| self.mail.try_recv().ok());
         for mail in self.waiting.drain(..).chain(rest) {
-            if let Mail::Join(line, _) | Mail::Listen(line, ..) = mail {
+            if let Mail::Join(line, _) | Mail::Listen(line, ..) = *mail {
                 line.close(CloseReason::TryAgain);
             }
         }

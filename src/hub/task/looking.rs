@@ -29,7 +29,7 @@ pub(super) struct Looking {
     /// What the room knew of itself when that was asked.
     own: Option<Incarnation>,
     /// What waits for the answer.
-    doubts: Vec<Mail>,
+    doubts: Vec<Box<Mail>>,
     stored: Option<Asked<StoredRoom>>,
     /// More was stored since that was asked.
     stored_more: bool,
@@ -147,7 +147,7 @@ impl RoomTask {
             // What still waits to be written must not hold up another room of this name.
             self.saving.end();
         }
-        self.waiting.extend(doubts.into_iter().filter(|mail| match mail {
+        self.waiting.extend(doubts.into_iter().filter(|mail| match &**mail {
             Mail::Node(NodeNews::Said { message: NodeMessage::Digest { incarnation, .. }, .. }) => {
                 incarnation.is_none() || *incarnation == stored
             }
@@ -175,6 +175,6 @@ impl RoomTask {
         let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;
         let lost = effects.document_lost;
         self.carry_out(Instant::now(), effects);
-        if lost { self.rebuild().await } else { Ok(()) }
+        if lost { Box::pin(self.rebuild()).await } else { Ok(()) }
     }
 }

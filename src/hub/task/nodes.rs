@@ -31,7 +31,7 @@ impl RoomTask {
         while self.room().awaits_nodes() && !self.deleted {
             tokio::select! {
                 biased;
-                news = hear(&mut self.seat) => self.waiting.push(Mail::Node(news)),
+                news = hear(&mut self.seat) => self.waiting.push(Box::new(Mail::Node(news))),
                 () = &mut patience => {
                     tracing::debug!("another node has the room open and does not say who is there");
                     break;
@@ -48,7 +48,7 @@ impl RoomTask {
         while self.waiting.len() < self.turn_max()
             && let Some(news) = self.seat.as_mut().and_then(Seat::heard)
         {
-            self.waiting.push(Mail::Node(news));
+            self.waiting.push(Box::new(Mail::Node(news)));
         }
     }
 

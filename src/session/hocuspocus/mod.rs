@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::connection::{Connection, Event};
 use super::door::{Door, TurnedAway};
-use super::seat::{Seat, malformed, while_here};
+use super::seat::{Reading, Seat, malformed, while_here};
 use crate::access::{Identity, Refused, Token};
 use crate::hub::alarm::Alarm;
 use crate::hub::mail::Mail;
@@ -56,7 +56,7 @@ pub struct HocuspocusLimits {
 }
 
 /// Serves one client until it goes or has to go; then its rooms are told, and the client is.
-pub async fn serve(mut connection: Connection, door: Box<Door>, limits: HocuspocusLimits) -> CloseReason {
+pub async fn serve(mut connection: Box<Connection>, door: Box<Door>, limits: HocuspocusLimits) -> CloseReason {
     let mut session = Session {
         door: Arc::from(door),
         documents: HashMap::new(),
@@ -72,7 +72,7 @@ pub async fn serve(mut connection: Connection, door: Box<Door>, limits: Hocuspoc
     let reason = conversation.catch_unwind().await.unwrap_or(CloseReason::ServerError);
     for (_, document) in session.documents.drain() {
         if let Document::Open(open) = document {
-            open.seat.leave().await;
+            Box::pin(open.seat.leave()).await;
         }
     }
     drop(session);
@@ -238,9 +238,11 @@ impl Session {
     ) -> Result<(), CloseReason> {
         let Some(Document::Open(open)) = self.documents.get(address) else { return Ok(()) };
         let mail = match message {
-            ClientMessage::Common(message) => {
-                during(connection, &self.documents, open.seat.read(message, bytes)).await?
-            }
+            ClientMessage::Common(message) => match open.seat.read(message, bytes) {
+                Ok(Reading::Done(mail)) => Ok(mail),
+                Ok(Reading::Waiting(mail)) => during(connection, &self.documents, mail).await?,
+                Err(reason) => Err(reason),
+            },
             ClientMessage::Stateless(text) => Ok(self.texts.admit(&open.seat, text)),
             ClientMessage::Token(_) | ClientMessage::Close | ClientMessage::Unknown(_) => Ok(None),
         };
@@ -471,9 +473,10 @@ async fn deliver(
     seat: &Seat,
     mail: Mail,
 ) -> Result<(), CloseReason> {
-    match during(connection, documents, seat.send(mail)).await? {
-        Ok(()) => Ok(()),
-        Err(RoomFailed) => Err(CloseReason::TryAgain),
+    let failed = |RoomFailed| CloseReason::TryAgain;
+    match seat.try_send(mail).map_err(failed)? {
+        None => Ok(()),
+        Some(mail) => during(connection, documents, seat.send(mail)).await?.map_err(failed),
     }
 }
 
@@ -486,5 +489,6 @@ async fn during<T>(
     work: impl Future<Output = T>,
 ) -> Result<T, CloseReason> {
     let seats = documents.values().filter_map(Document::open).map(|open| &open.seat);
-    connection.during(while_here(seats, work)).await?.map_err(|_| CloseReason::TryAgain)
+    // Boxed, because an idle connection should not be as big as the rarest thing that it may do.
+    Box::pin(connection.during(while_here(seats, work))).await?.map_err(|_| CloseReason::TryAgain)
 }
