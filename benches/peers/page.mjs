@@ -7,20 +7,19 @@ import { fault, figure, short, summary } from './figures.mjs';
 import { command } from './load.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
-const BEGIN = '<!-- peers: begin; written by benches/peers/run -->';
-const END = '<!-- peers: end -->';
 
 /** The servers that are no peers. */
 const OURS = ['triproom', 'floor'];
 /** The part of the machine that others may use before a run without a word about it. */
 const DISTURBED = 0.1;
 
-/** Puts `text` between the page's markers. */
-export function put(text) {
+/** Puts `text` between the page's markers of the bench `name`, a folder of benches/. */
+export function put(text, name = 'peers') {
+  const [first, last] = [`<!-- ${name}: begin; written by benches/${name}/run -->`, `<!-- ${name}: end -->`];
   const page = readFileSync(PAGE, 'utf8');
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${PAGE} has lost its markers: ${BEGIN} and ${END}`);
-  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n\n${text}\n${page.slice(end)}`);
+  const [begin, end] = [page.indexOf(first), page.indexOf(last)];
+  if (begin < 0 || end < begin) throw new Error(`${PAGE} has lost its markers: ${first} and ${last}`);
+  writeFileSync(PAGE, `${page.slice(0, begin + first.length)}\n\n${text}\n${page.slice(end)}`);
 }
 
 /** All of it, of the cells that were measured. */
