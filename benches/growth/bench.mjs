@@ -1,7 +1,6 @@
 // One point's server, and what a curve does with it: put load on it, look at what it uses, start it again.
 
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fault } from '../peers/figures.mjs';
 import { load } from '../peers/load.mjs';
@@ -13,6 +12,8 @@ const LOOK_MS = 50;
 export class Bench {
   /** What went wrong under load, in words. */
   faults = [];
+  /** CPU in µs of each thread that the server has had. */
+  #threads = new Map();
 
   static async start(curve, size, options, tools) {
     const bench = new Bench();
@@ -31,7 +32,7 @@ export class Bench {
     const cell = { name: `${this.curve.name}-${this.size}-${this.loads}`, scenario, knobs: { ...knobs, quiet: true } };
     const { options, tools, running } = this;
     const looks = [];
-    const looking = setInterval(() => looks.push({ at: Date.now(), cpu: this.used().cpu }), LOOK_MS);
+    const looking = setInterval(() => running.state || looks.push({ at: Date.now(), cpu: this.used().cpu }), LOOK_MS);
     const begun = Date.now();
     const record = await load({ cell, running, round: 1, options, tools }).finally(() => clearInterval(looking));
     if (running.state) throw new Error(running.state);
@@ -42,24 +43,34 @@ export class Bench {
     return { ...record, cpu, begun, from };
   }
 
-  /** What the server has used until now: `cpu` in µs, `memory` in bytes. Finer than the ticks of /proc/PID/stat; its threads all live as long as it. */
+  /** What the server has used until now: `cpu` in µs, finer than the ticks of /proc/PID/stat, and `memory` in bytes. */
   used() {
-    const { pid } = this.running;
-    const threads = readdirSync(`/proc/${pid}/task`);
-    const cpu = threads.reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]), 0);
-    return { cpu: cpu / 1000, memory: memory(pid) };
+    const folder = `/proc/${this.running.pid}`;
+    for (const thread of readdirSync(`${folder}/task`)) {
+      const [nanoseconds] = read(`${folder}/task/${thread}/schedstat`)?.split(' ') ?? [];
+      // A thread that has ended since the last look keeps what it had then.
+      if (nanoseconds) this.#threads.set(thread, Number(nanoseconds) / 1000);
+    }
+    const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`${folder}/status`, 'utf8'));
+    return { cpu: [...this.#threads.values()].reduce((sum, cpu) => sum + cpu, 0), memory: kilobytes * 1024 };
+  }
+
+  /** CPU in µs that the server used while `work` was done. */
+  async spends(work) {
+    const before = this.used().cpu;
+    await work();
+    return this.used().cpu - before;
   }
 
   /** CPU in µs a second while nobody does anything. */
   async idle(seconds) {
-    const before = this.used().cpu;
-    await pause(seconds * 1000);
-    return (this.used().cpu - before) / seconds;
+    return await this.spends(() => pause(seconds * 1000)) / seconds;
   }
 
   /** Stops the server and starts it on the same folder; how many ms it took until it listened, and what it had kept meanwhile. */
   async restart() {
     await this.running.stop();
+    this.#threads.clear();
     const kept = this.running.stored().used;
     const before = performance.now();
     await this.running.start(this.options.serverCore);
@@ -79,6 +90,11 @@ export function cpuAt(looks, at) {
   return a.cpu + (b.cpu - a.cpu) * (at - a.at) / (b.at - a.at);
 }
 
-function memory(pid) {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))[1]) * 1024;
+/** Nothing when the thread has ended meanwhile. */
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }

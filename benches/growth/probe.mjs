@@ -15,7 +15,7 @@ const PATIENCE_MS = 60_000;
 
 /** The name of the only room that the server has. */
 export async function room(url) {
-  const { rooms } = await (await fetch(`${url.replace('ws:', 'http:')}/v1/rooms`)).json();
+  const { items: rooms } = await (await fetch(`${url.replace('ws:', 'http:')}/v1/rooms`)).json();
   if (rooms.length !== 1) throw new Error(`there are ${rooms.length} rooms instead of one`);
   return rooms[0].id;
 }
