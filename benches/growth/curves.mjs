@@ -116,7 +116,7 @@ export const curves = [
   {
     name: 'history', title: 'Length of a history', axis: 'edits',
     sizes: [1e3, 1e4, 1e5, 1e6], quick: [1e3, 1e4, 1e5],
-    text: 'One person types and deletes, a letter an update, 20,000 a second, in runs of up to 60 letters here and there; another one '
+    text: 'One person types and deletes, a letter an update, 20,000 a second, in runs of up to 400 letters here and there; another one '
       + 'reads. About six in ten letters are left at the end.',
     figures: {
       cpu: { title: 'CPU an edit, µs', should: FLAT },

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 
 /** The longest run of letters that is typed or deleted at one place. */
-const RUN = 60;
+const RUN = 400;
 /** Of ten runs so many delete. */
 const DELETES = 2;
 
