@@ -89,7 +89,7 @@ export const curves = [
     name: 'document', title: 'Size of a document', axis: 'bytes of text',
     sizes: [1e3, 1e4, 1e5, 1e6, 1e7, 5e7], quick: [1e3, 1e4, 1e5, 1e6],
     text: 'Written in 1,000 pieces here and there; opened 20 times one by one and by 10 at once, then one person types 6,000 letters '
-      + 'into it, 1,000 a second: enough for the log of a smaller one to be folded into its snapshot.',
+      + 'into it, 1,000 a second. Meanwhile its log is folded into its snapshot once, which costs what the document costs.',
     figures: {
       join: { title: 'a join, p50, ms', should: WITH_SIZE },
       cpu: { title: 'CPU a join, ms', should: WITH_SIZE },
@@ -117,7 +117,8 @@ export const curves = [
     name: 'history', title: 'Length of a history', axis: 'edits',
     sizes: [1e3, 1e4, 1e5, 1e6], quick: [1e3, 1e4, 1e5],
     text: 'One person types and deletes, a letter an update, 20,000 a second, in runs of up to 400 letters here and there; another one '
-      + 'reads. About six in ten letters are left at the end.',
+      + 'reads. About six in ten letters are left at the end. `saturated` is said of the '
+      + 'load tester, which fell behind; what the server used is right all the same.',
     figures: {
       cpu: { title: 'CPU an edit, µs', should: FLAT },
       memory: { title: 'memory of the process, MB', should: WITH_SIZE },
