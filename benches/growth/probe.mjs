@@ -3,10 +3,13 @@
 import { createRequire } from 'node:module';
 
 const require = createRequire(new URL('../peers/package.json', import.meta.url));
-const WebSocket = require('ws');
-const Y = require('yjs');
-const decoding = require('lib0/decoding');
-const encoding = require('lib0/encoding');
+/** Those of the peers, which may not be installed before they are needed. */
+const library = {
+  get WebSocket() { return require('ws'); },
+  get Y() { return require('yjs'); },
+  get decoding() { return require('lib0/decoding'); },
+  get encoding() { return require('lib0/encoding'); },
+};
 
 const SYNC = 0;
 const [ASK, ANSWER, UPDATE] = [0, 1, 2];
@@ -23,7 +26,7 @@ export async function room(url) {
 /** Joins, and resolves when the whole document has come: how many ms that took, its bytes, and the socket. */
 export async function join(url, name) {
   const begun = performance.now();
-  const socket = new WebSocket(`${url}/yjs/${encodeURIComponent(name)}`, { maxPayload: 2 ** 30, perMessageDeflate: false });
+  const socket = new library.WebSocket(`${url}/yjs/${encodeURIComponent(name)}`, { maxPayload: 2 ** 30, perMessageDeflate: false });
   const bytes = await heard(socket, (kind, data) => (kind === ANSWER ? data.length : undefined),
     () => socket.send(message(ASK, EMPTY)));
   return { ms: performance.now() - begun, bytes, socket };
@@ -31,6 +34,7 @@ export async function join(url, name) {
 
 /** Types `count` letters, one an update, `rate` a second, into a text of its own; the sorted ms until each was said to be saved. */
 export async function type(socket, count, rate) {
+  const { Y } = library;
   const doc = new Y.Doc();
   const text = doc.getText('probe');
   const sent = [];
@@ -53,6 +57,7 @@ export async function type(socket, count, rate) {
 
 /** Calls `of` with each message of the sync protocol until it returns something. */
 function heard(socket, of, opened = () => {}) {
+  const { decoding } = library;
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error('a probe waited in vain')), PATIENCE_MS);
     const end = (settle) => (value) => { clearTimeout(late); socket.off('message', hear); settle(value); };
@@ -67,6 +72,7 @@ function heard(socket, of, opened = () => {}) {
 }
 
 function message(kind, data) {
+  const { encoding } = library;
   const encoder = encoding.createEncoder();
   encoding.writeVarUint(encoder, SYNC);
   encoding.writeVarUint(encoder, kind);
