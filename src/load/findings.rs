@@ -83,7 +83,7 @@ impl Findings {
             rooms_checked: found.checked.rooms,
             rooms_diverged: found.checked.diverged,
             connections: counts.joined,
-            refused: counts.refused,
+            refused: counts.refused + found.missing.away,
             closed_early: counts.closed,
         };
         let lag = |measure| found.meter.latency(measure).quantile_ms(0.99);
@@ -102,6 +102,10 @@ impl Findings {
                 many(people, "client", "clients"),
                 many(hidden, "update", "updates")
             ));
+        }
+        if found.missing.away > 0 {
+            let away = many(found.missing.away, "client", "clients");
+            notes.push(format!("{away} had lost the connection and not come back when the run ended"));
         }
         if counts.denied > 0 {
             notes.push(format!("the server refused {} times what it was told", count(counts.denied)));

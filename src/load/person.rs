@@ -58,8 +58,8 @@ pub struct Person {
     /// Until when nothing is read.
     pub reads_again: Cell<Option<Instant>>,
     opening: RefCell<Option<OwnedSemaphorePermit>>,
-    /// In which storm it lost its connection, and when that was.
-    storm: Cell<Option<(usize, Instant)>>,
+    /// The storms that it has not come back from, and when each was.
+    storms: RefCell<Vec<(usize, Instant)>>,
 }
 
 /// Why a connection is over.
@@ -90,7 +90,7 @@ impl Person {
             moved: Cell::new(0),
             reads_again: Cell::new(None),
             opening: RefCell::new(None),
-            storm: Cell::new(None),
+            storms: RefCell::default(),
             room,
         }
     }
@@ -98,6 +98,11 @@ impl Person {
     /// Whether it ever was in the room.
     pub fn has_joined(&self) -> bool {
         self.joins.get() > 0
+    }
+
+    /// Whether it was in the room, and is not now.
+    pub fn is_away(&self) -> bool {
+        self.has_joined() && self.presence.get() == Presence::Away
     }
 
     /// Whether it has a connection.
@@ -123,8 +128,7 @@ impl Person {
     /// Makes the next edit, and sends it if there is a way: else it goes with the answer when the server asks.
     pub fn edit(&self, stage: &Stage, meant: u64) {
         let number = self.made.get();
-        let was_cut = self.joins.get() > 0 && self.presence.get() == Presence::Away;
-        if was_cut && !stage.plan.comes_back() {
+        if self.is_away() && !stage.plan.comes_back() {
             return;
         }
         self.made.set(number + 1);
@@ -208,10 +212,21 @@ impl Person {
         }
     }
 
-    /// Loses its connection in a storm, with everybody else.
+    /// Loses its connection in a storm, with everybody else. Who has not come back from the one before has to come back from both.
     pub fn be_hit(&self, stage: &Stage, storm: usize, at: Instant) {
         self.fall(stage);
-        self.storm.set(Some((storm, at)));
+        if self.has_joined() {
+            self.storms.borrow_mut().push((storm, at));
+        }
+    }
+
+    /// The storms that it has not come back from have lasted until now, whether it comes back now or never. When the first was.
+    pub fn outlast(&self, stage: &Stage) -> Option<Instant> {
+        let storms = self.storms.take();
+        for (number, hit) in &storms {
+            stage.storm_lasts(*number, nanoseconds(hit.elapsed()));
+        }
+        storms.first().map(|(_, hit)| *hit)
     }
 
     /// The connection is gone without a word.
@@ -294,18 +309,11 @@ fn arrive(stage: &Stage, person: &Person, began: Instant) {
         person.announce(&stage.plan, person.moved.get());
     }
     let measure = if joins == 0 { Measure::Join } else { Measure::Reconnect };
-    let storm = person.storm.take();
-    let took = nanoseconds(storm.map_or(began, |(_, hit)| hit).elapsed());
+    let took = nanoseconds(person.outlast(stage).unwrap_or(began).elapsed());
     let mut meter = stage.meter.borrow_mut();
     meter.counts.joined += 1;
     meter.record(measure, took);
     drop(meter);
-    if let Some((number, _)) = storm {
-        let mut storms = stage.storms.borrow_mut();
-        let known = storms.len();
-        storms.resize(known.max(number + 1), 0);
-        storms[number] = storms[number].max(took);
-    }
     if joins == 0 {
         stage.settle();
     }

@@ -71,6 +71,8 @@ pub struct Missing {
     pub people: u64,
     /// How many have been there at all.
     pub joined: u64,
+    /// How many of those lost their connection on purpose and have not come back.
+    pub away: u64,
 }
 
 impl Missing {
@@ -81,6 +83,7 @@ impl Missing {
         self.hidden += other.hidden;
         self.people += other.people;
         self.joined += other.joined;
+        self.away += other.away;
     }
 }
 
@@ -293,7 +296,7 @@ impl Worker {
             }
             Duty::Look => {
                 let is_draining = *self.orders.phase.borrow() == Phase::Draining;
-                if is_draining && !self.has_arrived && self.missing(|_| 0).lost == 0 {
+                if is_draining && !self.has_arrived && self.has_all() {
                     self.has_arrived = true;
                     self.tell(Report::Arrived);
                 }
@@ -359,6 +362,12 @@ impl Worker {
         nanoseconds(Duration::from_secs_f64(-(1.0 - self.random.f64()).ln() / here))
     }
 
+    /// Whether nobody here waits for anything.
+    fn has_all(&self) -> bool {
+        let missing = self.missing(|_| 0);
+        missing.lost == 0 && missing.away == 0
+    }
+
     /// What people here miss of what was made from `first` on.
     fn missing(&self, first: impl Fn(&Schedule) -> u32) -> Missing {
         let mut missing = Missing::default();
@@ -366,6 +375,7 @@ impl Worker {
             let coverage = person.coverage.borrow();
             let before = missing.lost;
             missing.joined += 1;
+            missing.away += u64::from(person.is_away() && self.orders.plan.comes_back());
             for (writer, schedule) in person.room.edits.iter().enumerate().filter(|(writer, _)| *writer != person.place)
             {
                 let made = self.orders.made.of(person.room.index, writer);
@@ -382,6 +392,9 @@ impl Worker {
 
     fn end(self) {
         let missing = self.missing(|schedule| schedule.measured().start);
+        for person in self.people.iter().filter(|person| person.is_away()) {
+            person.outlast(&self.stage);
+        }
         for life in &self.lives {
             life.abort();
         }

@@ -118,6 +118,36 @@ fn what_is_late_is_measured_and_may_be_too_late() {
     assert!(run.code == 4 || run.code == 3, "{:?}", run.record().verdict);
 }
 
+/// Eight people, all of whom lose their connections twice.
+fn storm(lie: Lie) -> Run {
+    let target = format!("ws://{}", start(lie));
+    let people = ["--rooms", "2", "--clients", "4", "--writers", "0", "--every", "1s", "--duration", "2s"];
+    let times = ["--warm-up", "200ms", "--drain", "500ms"];
+    load(&[&["storm", "--target", &target, "--path", "/{room}"], &people[..], &times].concat())
+}
+
+fn longest_storm(run: &Run) -> (f64, &str) {
+    let all_back = run.record().figures.iter().rfind(|figure| figure.name == "all back").unwrap();
+    (all_back.value, &all_back.unit)
+}
+
+#[test]
+fn who_comes_back_after_the_next_storm_is_not_left_out() {
+    let run = storm(Lie::Ignore);
+    let (milliseconds, unit) = longest_storm(&run);
+    assert!(is_fine(&run) && unit == "ms, longest of the storms", "{:?}", run.record().verdict);
+    assert!(milliseconds >= 1_000.0, "one was back only after the second storm: {milliseconds}");
+}
+
+#[test]
+fn who_never_comes_back_is_refused() {
+    let run = storm(Lie::IgnoreMore);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.refused), (Outcome::Disconnected, 2, 5), "{verdict:?}");
+    let (milliseconds, unit) = longest_storm(&run);
+    assert!(milliseconds >= 1_000.0 && unit.ends_with("some never came back"), "{milliseconds} {unit}");
+}
+
 #[test]
 fn without_a_server_or_a_target_there_is_no_run() {
     for options in [

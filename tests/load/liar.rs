@@ -44,6 +44,20 @@ pub enum Lie {
     Forget,
     /// What is written in one room comes in all.
     Leak,
+    /// Whoever comes as the tenth is never told anything.
+    Ignore,
+    /// The same, and then everybody from the twentieth on.
+    IgnoreMore,
+}
+
+impl Lie {
+    fn ignores(self, number: usize) -> bool {
+        match self {
+            Self::Ignore => number == 9,
+            Self::IgnoreMore => number == 9 || number >= 19,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -105,7 +119,7 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
     while let Some(Ok(Message::Binary(frame))) = heard.next().await {
         let mut rooms = rooms.lock().unwrap();
         match frame[..] {
-            [0, 0, ..] => {
+            [0, 0, ..] if !lie.ignores(number) => {
                 let _ = sender.send((Instant::now(), message(1, &rooms[&name].state())));
             }
             [0, 1 | 2, ..] => {
