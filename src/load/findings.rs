@@ -15,11 +15,6 @@ use super::record::{FORMAT, Figure, Record, Second, ServerUse, Step, Target};
 use super::verdict::{Bound, Generator, Tally, Verdict};
 use super::words::{count, many};
 
-/// A generator that is later than this at one time in a hundred is saturated, if that is also most of what it measures.
-const LAG_MAX_MS: f64 = 5.0;
-/// Busier than this and a thread has no time to hear in time.
-const BUSY_MAX_PERCENT: f64 = 90.0;
-
 /// What a run is about: the first of these that it has. That people joined is no more than how it began, most often.
 const MAIN: [LatencyKind; 5] =
     [LatencyKind::Delivery, LatencyKind::Status, LatencyKind::Reconnect, LatencyKind::Saved, LatencyKind::Join];
@@ -137,10 +132,7 @@ impl Findings {
 
     /// Whether the generator was too slow for what it measured, of which 99 % took no longer than this.
     pub fn judge_generator(&mut self, threads: usize, measured_p99_ms: f64) {
-        let generator = &mut self.generator;
-        let lag = generator.send_lag_p99_ms.max(generator.tick_lag_p99_ms);
-        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms / 2.0;
-        generator.saturated = is_late || generator.cpu_percent > BUSY_MAX_PERCENT * threads as f64;
+        self.generator = self.generator.judged(threads, measured_p99_ms);
     }
 
     /// One more figure.

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{count, many};
 
+/// A generator that is later than this at one time in a hundred is saturated, if that is also most of what it measures.
+const LAG_MAX_MS: f64 = 5.0;
+/// Busier than this and a thread has no time to hear in time.
+const BUSY_MAX_PERCENT: f64 = 90.0;
+
 /// What is said first about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -102,6 +107,15 @@ pub struct Generator {
     pub tick_lag_p99_ms: f64,
     /// 100 is one whole core.
     pub cpu_percent: f64,
+}
+
+impl Generator {
+    /// The same, with whether it was too slow for what it measured, of which 99 % took no longer than this.
+    pub(super) fn judged(self, threads: usize, measured_p99_ms: f64) -> Self {
+        let lag = self.send_lag_p99_ms.max(self.tick_lag_p99_ms);
+        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms / 2.0;
+        Self { saturated: is_late || self.cpu_percent > BUSY_MAX_PERCENT * threads as f64, ..self }
+    }
 }
 
 /// A bound on the latency that the scenario is about.

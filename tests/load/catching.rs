@@ -148,6 +148,45 @@ fn who_never_comes_back_is_refused() {
     assert!(milliseconds >= 1_000.0 && unit.ends_with("some never came back"), "{milliseconds} {unit}");
 }
 
+/// Any scenario for half a second.
+fn short(lie: Lie, options: &[&str]) -> Run {
+    let target = format!("ws://{}", start(lie));
+    let common = ["--target", &target, "--path", "/{room}", "--duration", "500ms", "--drain", "700ms"];
+    load(&[options, &common].concat())
+}
+
+/// Sixty letters of one author.
+fn replay(lie: Lie, readers: &str) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.json");
+    let letters: Vec<String> = (0..60).map(|at| format!(r#"{{"patches":[[{at},0,"x"]]}}"#)).collect();
+    std::fs::write(&path, format!(r#"{{"startContent":"","txns":[{}]}}"#, letters.join(","))).unwrap();
+    short(lie, &["replay", "--trace", path.to_str().unwrap(), "--rate", "200", "--readers", readers])
+}
+
+#[test]
+fn who_is_not_let_in_has_lost_nothing() {
+    for run in [
+        short(Lie::Refuse, &["join", "--size", "5KB", "--pieces", "20", "--joins", "10", "--at-once", "10"]),
+        replay(Lie::Refuse, "13"),
+        short(Lie::Refuse, &["trip", "--people", "12", "--agents", "2"]),
+    ] {
+        let (verdict, scenario) = (&run.record().verdict, &run.record().scenario);
+        assert_eq!((verdict.outcome(), run.code), (Outcome::Disconnected, 2), "{scenario}: {verdict:?}");
+        let tally = &verdict.tally;
+        assert!(tally.refused > 0 && tally.deliveries > 0, "{scenario}: {verdict:?}");
+        assert_eq!((tally.lost, tally.rooms_diverged), (0, 0), "{scenario}: {verdict:?}");
+    }
+}
+
+#[test]
+fn whose_connection_is_closed_in_a_replay_has_lost_nothing() {
+    let run = replay(Lie::Close, "3");
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.closed_early), (Outcome::Disconnected, 2, 1), "{verdict:?}");
+    assert_eq!((verdict.tally.lost, verdict.tally.rooms_diverged), (0, 0), "{verdict:?}");
+}
+
 #[test]
 fn without_a_server_or_a_target_there_is_no_run() {
     for options in [

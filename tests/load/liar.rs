@@ -48,9 +48,15 @@ pub enum Lie {
     Ignore,
     /// The same, and then everybody from the twentieth on.
     IgnoreMore,
+    /// Of those who come as the twelfth or later it lets one in four not in.
+    Refuse,
 }
 
 impl Lie {
+    fn refuses(self, number: usize) -> bool {
+        self == Self::Refuse && number >= 12 && number.is_multiple_of(4)
+    }
+
     fn ignores(self, number: usize) -> bool {
         match self {
             Self::Ignore => number == 9,
@@ -85,6 +91,9 @@ pub fn start(lie: Lie) -> SocketAddr {
             }
             for number in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
+                if lie.refuses(number) {
+                    continue;
+                }
                 tokio::spawn(serve(stream, number, Arc::clone(&rooms), lie));
             }
         });

@@ -16,6 +16,7 @@ use crate::load::alarm::Alarm;
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
 use crate::load::ear::{Ear, Meant};
+use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host::{self, Process};
 use crate::load::latency::{Latency, LatencyKind};
@@ -87,6 +88,8 @@ struct Replayed {
     expected: u64,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
+    faults: Faults,
+    rooms_checked: u64,
     connections: u64,
 }
 
@@ -95,7 +98,8 @@ struct Listener {
     is_author: bool,
     ear: Ear,
     updates: Vec<Vec<u8>>,
-    fault: Option<String>,
+    /// What ended it.
+    fault: Option<ProbeError>,
 }
 
 impl Replay {
@@ -111,11 +115,19 @@ impl Replay {
         let started_at = Timestamp::now() + Duration::from_secs(1);
         let meant = Rc::new(self.meant(trace, start));
         let (mut voices, mut listeners) = (Vec::new(), Vec::<Rc<RefCell<Listener>>>::new());
+        let mut faults = Faults::default();
         for client in 0..trace.clients.len() + self.readers {
             let author = (client < trace.clients.len()).then_some(client);
             let ear = Ear::new(author, trace.clients.len());
-            let mut probe = Probe::open(target, &room, client, vec![0, 0]).await?;
-            probe.state().await?;
+            let probe = match come(target, &room, client).await {
+                Ok(probe) => probe,
+                // Without its authors there is nothing to replay.
+                Err(error) if author.is_some() => return Err(error),
+                Err(error) => {
+                    faults.add("a reader", &error);
+                    continue;
+                }
+            };
             voices.push(probe.voice());
             let listener = Listener { is_author: author.is_some(), ear, updates: Vec::new(), fault: None };
             let listener = Rc::new(RefCell::new(listener));
@@ -125,10 +137,12 @@ impl Replay {
         let lasts = Duration::from_secs_f64(trace.steps.len() as f64 / self.rate);
         session.progress.begin(Phase::Measuring, Some(lasts));
         let cpu = host::cpu(&options.pid);
-        let late = self.send(trace, start, &voices).await?;
+        let late = self.send(trace, start, &voices, &listeners).await?;
         let sent = Instant::now();
         session.progress.begin(Phase::Draining, Some(options.drain));
-        let has_all = |listener: &Listener| listener.is_author || listener.ear.seen() == trace.steps.len();
+        let has_all = |listener: &Listener| {
+            listener.is_author || listener.fault.is_some() || listener.ear.seen() == trace.steps.len()
+        };
         while !listeners.iter().all(|listener| has_all(&listener.borrow())) {
             if sent.elapsed() > options.drain {
                 break;
@@ -138,9 +152,14 @@ impl Replay {
         let seconds = start.elapsed().as_secs_f64();
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
         session.progress.begin(Phase::Checking, None);
-        let mut diverged = Vec::new();
-        if let Err(why) = compare(target, &room, trace, options.drain).await {
-            diverged.push(format!("a fresh client: {why}"));
+        let (mut diverged, mut rooms_checked) = (Vec::new(), 1);
+        match compare(target, &room, trace, options.drain).await {
+            Ok(true) => {}
+            Ok(false) => diverged.push("a fresh client has another text than was written".to_owned()),
+            Err(error) => {
+                rooms_checked = 0;
+                faults.add("a fresh client", &error);
+            }
         }
         let mut replayed = Replayed {
             started_at,
@@ -152,6 +171,8 @@ impl Replay {
             expected: 0,
             server_cpu,
             diverged,
+            faults,
+            rooms_checked,
             connections: listeners.len() as u64,
         };
         for (listener, voice) in listeners.iter().zip(&voices) {
@@ -170,7 +191,13 @@ impl Replay {
     }
 
     /// Sends each edit when it is meant; how late that was.
-    async fn send(&self, trace: &Trace, start: Instant, voices: &[Rc<Voice>]) -> Result<Latency, ProbeError> {
+    async fn send(
+        &self,
+        trace: &Trace,
+        start: Instant,
+        voices: &[Rc<Voice>],
+        listeners: &[Rc<RefCell<Listener>>],
+    ) -> Result<Latency, ProbeError> {
         let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
         let alarm = Alarm::new().map_err(timer)?;
         let mut late = Latency::default();
@@ -178,7 +205,9 @@ impl Replay {
             let moment = start + Duration::from_secs_f64(number as f64 / self.rate);
             alarm.until(moment).await.map_err(timer)?;
             late.record(moment.elapsed());
-            voices[step.author].say(Say::Update(&step.update))?;
+            if let Err(error) = voices[step.author].say(Say::Update(&step.update)) {
+                listeners[step.author].borrow_mut().fault.get_or_insert(error);
+            }
             if number % 64 == 0 {
                 tokio::task::yield_now().await;
             }
@@ -193,9 +222,10 @@ impl Replayed {
         tally.sent = trace.steps.len() as u64;
         (tally.expected_deliveries, tally.deliveries) = (self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
-        (tally.rooms_checked, tally.rooms_diverged) = (1, u64::from(!self.diverged.is_empty()));
+        (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.connections = self.connections;
         findings.notes.extend(self.diverged);
+        self.faults.conclude(findings);
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
         if let Some(cpu) = self.server_cpu {
@@ -211,15 +241,21 @@ impl Replayed {
 
     fn take(&mut self, listener: &Listener, trace: &Trace) {
         if let Some(fault) = &listener.fault {
-            self.diverged.push(fault.clone());
+            self.faults.add(if listener.is_author { "an author" } else { "a reader" }, fault);
         }
         self.saved.add(&listener.ear.back);
         if listener.is_author {
             return;
         }
         self.delivery.add(&listener.ear.times);
+        let seen = listener.ear.seen() as u64;
+        self.deliveries += seen;
+        if listener.fault.is_some() {
+            // Nothing more was to come to it than what has.
+            self.expected += seen;
+            return;
+        }
         self.expected += trace.steps.len() as u64;
-        self.deliveries += listener.ear.seen() as u64;
         // What deletes leaves no clocks: only the text shows it.
         match text_of(&listener.updates) {
             Ok(text) if text == trace.text => {}
@@ -227,6 +263,13 @@ impl Replayed {
             Err(error) => self.diverged.push(format!("a reader: {error}")),
         }
     }
+}
+
+/// Connects, and has the document.
+async fn come(target: &Target, room: &str, client: usize) -> Result<Probe, ProbeError> {
+    let mut probe = Probe::open(target, room, client, vec![0, 0]).await?;
+    probe.state().await?;
+    Ok(probe)
 }
 
 async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Meant>) {
@@ -237,7 +280,7 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
             Ok(brought) => {
                 for update in brought.updates {
                     if let Err(error) = listener.ear.hear(&update, &meant) {
-                        listener.fault.get_or_insert(format!("an update cannot be read: {error}"));
+                        listener.fault.get_or_insert(ProbeError::Unreadable(error.to_string()));
                     }
                     if !listener.is_author {
                         listener.updates.push(update);
@@ -245,29 +288,23 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
                 }
             }
             Err(error) => {
-                listener.fault.get_or_insert(error.to_string());
+                listener.fault.get_or_insert(error);
                 return;
             }
         }
     }
 }
 
-/// Reads the room as somebody new would, until it is right.
-async fn compare(target: &Target, room: &str, trace: &Trace, patience: Duration) -> Result<(), String> {
+/// Reads the room as somebody new would, until it is right; whether it is in the end.
+async fn compare(target: &Target, room: &str, trace: &Trace, patience: Duration) -> Result<bool, ProbeError> {
     let until = Instant::now() + patience;
     loop {
-        let read = async {
-            let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
-            let updates = probe.state().await?;
-            probe.close();
-            text_of(&updates)
-        };
-        let text = read.await.map_err(|error| error.to_string())?;
-        if text == trace.text {
-            return Ok(());
-        }
-        if Instant::now() > until {
-            return Err("it has another text than was written".to_owned());
+        let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
+        let updates = probe.state().await?;
+        probe.close();
+        let is_right = text_of(&updates)? == trace.text;
+        if is_right || Instant::now() > until {
+            return Ok(is_right);
         }
         tokio::time::sleep(LOOK).await;
     }
