@@ -3,18 +3,21 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
+use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
-use yrs::{Doc, GetString, Transact, Update};
+use yrs::{Any, Doc, GetString, Transact, Update};
 
+use super::agents::ITEMS;
 use super::client::socket::{Closed, ConnectError, Message};
 use super::client::{self, Dialect, Say, socket};
 use super::coverage::Coverage;
 use super::decoded::{Authors, Kind, Latest};
 use super::plan::{Made, Plan};
+use super::probe::{self, Probe, ProbeError};
 use super::target::Protocol;
 use super::writer::{EDIT, ROOT};
 
@@ -22,6 +25,8 @@ use super::writer::{EDIT, ROOT};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Rooms that are read at the same time.
 const AT_ONCE: usize = 8;
+/// How long to wait before reading again what may still be on its way.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Differences that are told.
 const TOLD_MAX: usize = 5;
 
@@ -43,6 +48,10 @@ enum Difference {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Closed(#[from] Closed),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    #[error("what an agent has written at once is not there")]
+    Burst,
     #[error("the document does not come")]
     Nothing,
     #[error("writer {writer} made {made} edits, and {there} are there")]
@@ -55,7 +64,7 @@ enum Difference {
     Corrupt,
 }
 
-/// Reads all rooms that anybody wrote into.
+/// Reads all rooms that anybody wrote into, and those that agents wrote into at once.
 pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
@@ -67,6 +76,16 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
             reading.spawn_local(async move {
                 let _permit = permits.acquire_owned().await.expect("nobody closes it");
                 check(&plan, &made, room).await.map_err(|difference| format!("{}: {difference}", plan.room(room)))
+            });
+        }
+        let agents = plan.agents.as_ref();
+        let burst: Arc<[u8]> = agents.map_or(&[][..], |agents| &agents.burst).into();
+        for agent in 0..agents.map_or(0, |agents| agents.bursting) {
+            let (plan, burst, permits) = (Arc::clone(plan), Arc::clone(&burst), Arc::clone(&permits));
+            reading.spawn_local(async move {
+                let _permit = permits.acquire_owned().await.expect("nobody closes it");
+                let room = plan.agents_room(agent);
+                check_burst(&plan, &room, agent, &burst).await.map_err(|difference| format!("{room}: {difference}"))
             });
         }
         let mut checked = Checked::default();
@@ -102,6 +121,32 @@ async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> 
         return Err(Difference::Corrupt);
     }
     if plan.target.protocol == Protocol::Events { Ok(()) } else { reading.compare(made) }
+}
+
+/// Reads what an agent has written at once, which is to be there before long.
+async fn check_burst(plan: &Plan, room: &str, agent: usize, burst: &[u8]) -> Result<(), Difference> {
+    let (wanted, until) = (items_of(&[burst.to_vec()])?, Instant::now() + plan.times.drain);
+    loop {
+        let mut probe = Probe::open(&plan.target, room, plan.people() + agent, vec![0, 0]).await?;
+        let updates = probe.state().await?;
+        probe.close();
+        if items_of(&updates)? == wanted {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(Difference::Burst);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What agents write: items.
+fn items_of(updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
+    let doc = probe::document(1);
+    let items = doc.get_or_insert_map(ITEMS);
+    probe::apply(&doc, updates)?;
+    let txn = doc.transact();
+    Ok(items.to_json(&txn))
 }
 
 /// What a fresh client has read of one room.

@@ -2,6 +2,7 @@
 //! the scenarios that are not about a crowd.
 
 use super::findings::Findings;
+use super::meter::Counts;
 use super::probe::ProbeError;
 
 /// Reasons that are told.
@@ -28,6 +29,14 @@ impl Faults {
         if self.reasons.len() < TOLD_MAX && !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
+    }
+
+    /// Becomes part of what a thread has counted. What is told of it.
+    pub fn count(self, counts: &mut Counts) -> Vec<String> {
+        counts.refused += self.refused;
+        counts.closed += self.closed_early;
+        counts.corrupted += self.corrupt;
+        self.reasons
     }
 
     /// Becomes part of what was found.

@@ -72,6 +72,8 @@ impl Findings {
             expected_deliveries: found.missing.expected,
             deliveries: counts.deliveries,
             lost: found.missing.lost,
+            statuses_expected: found.missing.statuses,
+            statuses_lost: found.missing.statuses_lost,
             doubled: counts.doubled,
             out_of_order: counts.out_of_order,
             corrupt: counts.corrupted,
@@ -97,6 +99,10 @@ impl Findings {
                 many(people, "client", "clients"),
                 many(hidden, "update", "updates")
             ));
+        }
+        if found.missing.statuses_lost > 0 {
+            let lost = many(found.missing.statuses_lost, "time", "times");
+            notes.push(format!("somebody has not seen the last cursor or status of somebody else: {lost}"));
         }
         if found.missing.away > 0 {
             let away = many(found.missing.away, "client", "clients");

@@ -105,6 +105,17 @@ impl Person {
         self.has_joined() && self.presence.get() == Presence::Away
     }
 
+    /// How many others there are whose newest moves and statuses it should have seen, and of how many it has not. Those who are not
+    /// here should see nothing.
+    pub fn statuses(&self, newest: impl Iterator<Item = u32>) -> (u64, u64) {
+        if self.presence.get() == Presence::Away {
+            return (0, 0);
+        }
+        let seen = self.newest_moves.borrow();
+        let told = newest.enumerate().filter(|(place, told)| *place != self.place && *told > 0);
+        told.fold((0, 0), |(expected, lost), (place, told)| (expected + 1, lost + u64::from(seen[place] < told)))
+    }
+
     /// Whether it has a connection.
     pub fn is_connected(&self) -> bool {
         self.outgoing.borrow().is_some()
@@ -183,26 +194,31 @@ impl Person {
         if self.presence.get() == Presence::Away {
             return;
         }
-        self.announce(&stage.plan, number + 1);
+        self.announce(stage, number + 1);
         let mut meter = stage.meter.borrow_mut();
         meter.counts.moves += 1;
         meter.record(Measure::SendLag, stage.now().saturating_sub(meant));
     }
 
     /// Says that it is here, and where its cursor is.
-    fn announce(&self, plan: &Plan, clock: u32) {
+    fn announce(&self, stage: &Stage, clock: u32) {
         let mut presence = vec![1];
-        put_number(&mut presence, plan.first_client() + self.place as u64);
+        put_number(&mut presence, stage.plan.first_client() + self.place as u64);
         put_number(&mut presence, clock.into());
-        let state = format!(r##"{{"user":{{"name":"person {}","color":"#30bced"}},"cursor":{clock}}}"##, self.place);
-        put_byte_string(&mut presence, state.as_bytes());
-        self.say(Say::Presence(&presence));
+        let shown = format!(r##"{{"user":{{"name":"person {}","color":"#30bced"}},"cursor":{clock}}}"##, self.place);
+        put_byte_string(&mut presence, shown.as_bytes());
+        if self.say(Say::Presence(&presence)) && clock > 0 {
+            stage.made.tell(self.room.index, self.place, clock);
+        }
     }
 
-    fn say(&self, say: Say<'_>) {
-        if let (Some(outgoing), Some(message)) = (self.outgoing.borrow().as_ref(), self.room.dialect.message(say)) {
-            let _ = outgoing.send_binary(&message);
-        }
+    /// Says something, if there is a way and the protocol has it; whether it does.
+    fn say(&self, say: Say<'_>) -> bool {
+        let (outgoing, message) = (self.outgoing.borrow(), self.room.dialect.message(say));
+        let (Some(outgoing), Some(message)) = (outgoing.as_ref(), message) else { return false };
+        // A socket that fails is noticed by its reader.
+        let _ = outgoing.send_binary(&message);
+        true
     }
 
     /// Says goodbye.
@@ -306,7 +322,7 @@ fn arrive(stage: &Stage, person: &Person, began: Instant) {
     person.joins.set(joins + 1);
     person.opening.borrow_mut().take();
     if stage.plan.presence {
-        person.announce(&stage.plan, person.moved.get());
+        person.announce(stage, person.moved.get());
     }
     let measure = if joins == 0 { Measure::Join } else { Measure::Reconnect };
     let took = nanoseconds(person.outlast(stage).unwrap_or(began).elapsed());

@@ -39,6 +39,12 @@ pub struct Tally {
     pub deliveries: u64,
     /// Deliveries that were still missing after the drain.
     pub lost: u64,
+    /// The newest cursor or status of each, at each other client that must see it: newer ones replace older ones.
+    #[serde(default)]
+    pub statuses_expected: u64,
+    /// Those of them that were still missing after the drain.
+    #[serde(default)]
+    pub statuses_lost: u64,
     /// Deliveries that came again on the same connection.
     pub doubled: u64,
     /// Deliveries that came before an older one of the same writer.
@@ -61,11 +67,15 @@ pub struct Tally {
 impl Tally {
     /// `0 of 12,250 deliveries`, or that there was nothing to lose.
     pub fn lost_of(&self) -> String {
-        let expected = many(self.expected_deliveries, "delivery", "deliveries");
-        if (self.lost, self.expected_deliveries) == (0, 0) {
-            return "0, none was to be delivered".to_owned();
+        let mut parts = Vec::new();
+        if (self.lost, self.expected_deliveries) != (0, 0) {
+            parts.push(format!("{} of {}", count(self.lost), many(self.expected_deliveries, "delivery", "deliveries")));
         }
-        format!("{} of {expected}", count(self.lost))
+        if self.statuses_expected > 0 {
+            let expected = many(self.statuses_expected, "last status", "last statuses");
+            parts.push(format!("{} of {expected}", count(self.statuses_lost)));
+        }
+        if parts.is_empty() { "0, none was to be delivered".to_owned() } else { parts.join(", ") }
     }
 
     /// `1 of 1 room`, or that none was looked at.
@@ -85,6 +95,8 @@ impl AddAssign for Tally {
         add(&mut self.expected_deliveries, other.expected_deliveries);
         add(&mut self.deliveries, other.deliveries);
         add(&mut self.lost, other.lost);
+        add(&mut self.statuses_expected, other.statuses_expected);
+        add(&mut self.statuses_lost, other.statuses_lost);
         add(&mut self.doubled, other.doubled);
         add(&mut self.out_of_order, other.out_of_order);
         add(&mut self.corrupt, other.corrupt);
@@ -234,7 +246,7 @@ impl Verdict {
             (Outcome::Reordered, tally.out_of_order > 0),
             (Outcome::Doubled, tally.doubled > 0),
             (Outcome::Corrupt, tally.corrupt > 0),
-            (Outcome::Lost, tally.lost > 0),
+            (Outcome::Lost, tally.lost > 0 || tally.statuses_lost > 0),
             (Outcome::Diverged, tally.rooms_diverged > 0),
         ];
         self.outcome =

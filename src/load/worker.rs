@@ -65,6 +65,10 @@ pub struct Missing {
     pub expected: u64,
     /// Those of them that somebody does not see.
     pub lost: u64,
+    /// Newest moves and statuses, each at each other person who should see it.
+    pub statuses: u64,
+    /// Those of them that somebody does not see.
+    pub statuses_lost: u64,
     /// Of all edits, measured or not, how many came and cannot be seen, because an earlier one did not come.
     pub hidden: u64,
     /// How many people miss something.
@@ -80,6 +84,8 @@ impl Missing {
     pub fn add(&mut self, other: &Self) {
         self.expected += other.expected;
         self.lost += other.lost;
+        self.statuses += other.statuses;
+        self.statuses_lost += other.statuses_lost;
         self.hidden += other.hidden;
         self.people += other.people;
         self.joined += other.joined;
@@ -365,7 +371,7 @@ impl Worker {
     /// Whether nobody here waits for anything.
     fn has_all(&self) -> bool {
         let missing = self.missing(|_| 0);
-        missing.lost == 0 && missing.away == 0
+        missing.lost == 0 && missing.statuses_lost == 0 && missing.away == 0
     }
 
     /// What people here miss of what was made from `first` on.
@@ -386,6 +392,12 @@ impl Worker {
                 missing.hidden += u64::from(coverage.hidden(writer) / EDIT);
             }
             missing.people += u64::from(missing.lost > before);
+            // Who comes back tells as old what others may take for older, so it is not looked at there.
+            if !self.orders.plan.comes_back() {
+                let (statuses, lost) = person.statuses(self.orders.made.newest(person.room.index));
+                missing.statuses += statuses;
+                missing.statuses_lost += lost;
+            }
         }
         missing
     }

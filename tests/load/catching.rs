@@ -187,6 +187,36 @@ fn whose_connection_is_closed_in_a_replay_has_lost_nothing() {
     assert_eq!((verdict.tally.lost, verdict.tally.rooms_diverged), (0, 0), "{verdict:?}");
 }
 
+fn agents(lie: Lie) -> Run {
+    let people = ["--clients", "3", "--writers", "1", "--agents", "2", "--statuses", "20"];
+    let bursting = ["--bursting", "2", "--burst", "20KB", "--warm-up", "200ms"];
+    short(lie, &[&["agents"], &people[..], &bursting].concat())
+}
+
+#[test]
+fn agents_of_an_honest_server_are_heard_and_kept() {
+    let run = agents(Lie::None);
+    let tally = &run.record().verdict.tally;
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!((tally.statuses_expected, tally.statuses_lost), (6, 0), "two agents, each at three people");
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged), (3, 0), "that of the people, and two of agents");
+}
+
+#[test]
+fn a_status_that_does_not_come_is_lost() {
+    let run = agents(Lie::Mute);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2), "{verdict:?}");
+    assert_eq!((verdict.tally.statuses_lost, verdict.tally.lost), (6, 0));
+}
+
+#[test]
+fn what_an_agent_writes_at_once_and_nobody_finds_is_a_divergence() {
+    let run = agents(Lie::ForgetLong);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.rooms_diverged), (Outcome::Diverged, 2, 2), "{verdict:?}");
+}
+
 #[test]
 fn without_a_server_or_a_target_there_is_no_run() {
     for options in [

@@ -48,6 +48,10 @@ pub enum Lie {
     Ignore,
     /// The same, and then everybody from the twentieth on.
     IgnoreMore,
+    /// It tells the first ten presences of a room, and no more.
+    Mute,
+    /// It forgets updates of more than 10 kB.
+    ForgetLong,
     /// Of those who come as the twelfth or later it lets one in four not in.
     Refuse,
 }
@@ -71,6 +75,7 @@ struct Room {
     doc: Option<Doc>,
     people: Vec<(usize, UnboundedSender<(Instant, Message)>)>,
     relayed: usize,
+    presences: usize,
     held: Option<(usize, Vec<u8>)>,
     gathered: Vec<Vec<u8>>,
 }
@@ -137,6 +142,13 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
                     relay(&mut rooms, &name, number, update, lie);
                 }
             }
+            [1, ..] => {
+                let room = rooms.get_mut(&name).unwrap();
+                room.presences += 1;
+                let told = lie != Lie::Mute || room.presences <= 10;
+                let others = room.people.iter().filter(|(person, _)| told && *person != number);
+                others.for_each(|(_, other)| drop(other.send((Instant::now(), Message::Binary(frame.clone())))));
+            }
             _ => {}
         }
     }
@@ -162,7 +174,7 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
     let room = rooms.get_mut(name).unwrap();
     room.relayed += 1;
     let lies = room.relayed.is_multiple_of(EVERY) && room.relayed <= LAST;
-    if !(lies && lie == Lie::Forget) {
+    if !(lies && lie == Lie::Forget || update.len() > 10_000 && lie == Lie::ForgetLong) {
         room.apply(update);
     }
     if lie == Lie::Merge {

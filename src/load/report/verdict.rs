@@ -73,7 +73,7 @@ fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
     let tally = &verdict.tally;
     let generator = &verdict.generator;
     let mut checks = vec![
-        (Grade::bad_if(tally.lost > 0), format!("Lost: {}", tally.lost_of())),
+        (Grade::bad_if(tally.lost > 0 || tally.statuses_lost > 0), format!("Lost: {}", tally.lost_of())),
         (Grade::bad_if(tally.rooms_diverged > 0), format!("Converged: {}", tally.converged_of())),
         (
             Grade::bad_if(tally.doubled > 0 || tally.out_of_order > 0),
