@@ -56,7 +56,7 @@ Exit codes:
   0  everything was delivered, every room converged
   1  it could not run
   2  something was lost, doubled, reordered, corrupted or diverged, or the server ended connections
-  3  the load tester itself was too slow: the figures are not to be trusted
+  3  the load tester itself was too slow, so the figures are not to be trusted; or not every room could be checked
   4  it was slower than --p99-below";
 
 /// A scenario's own options and those of all.

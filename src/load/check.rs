@@ -12,10 +12,11 @@ use yrs::updates::decoder::Decode;
 use yrs::{Any, Doc, GetString, Transact, Update};
 
 use super::agents::ITEMS;
-use super::client::socket::{Closed, ConnectError, Message};
+use super::client::socket::Message;
 use super::client::{self, Dialect, Say, socket};
 use super::coverage::Coverage;
 use super::decoded::{Authors, Kind, Latest};
+use super::faults::Faults;
 use super::plan::{Made, Plan};
 use super::probe::{self, Probe, ProbeError};
 use super::target::Protocol;
@@ -31,29 +32,52 @@ const AGAIN: Duration = Duration::from_millis(50);
 const TOLD_MAX: usize = 5;
 
 /// What fresh clients have found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Checked {
     /// How many rooms were read.
     pub rooms: u64,
     /// In how many of them there is not what was written.
     pub diverged: u64,
+    /// How many rooms could not be read, or not all that was written there.
+    pub unchecked: u64,
     /// Some of the differences, in words.
     pub differences: Vec<String>,
+    /// What went wrong with the clients themselves.
+    pub faults: Faults,
+}
+
+impl Checked {
+    fn take(&mut self, room: &str, read: Result<(), Difference>) {
+        match read {
+            Ok(()) => self.rooms += 1,
+            Err(Difference::Probe(fault)) => {
+                self.unchecked += 1;
+                self.faults.add(&format!("a fresh client of {room}"), &fault);
+            }
+            Err(difference) => {
+                if let Difference::Gap = difference {
+                    self.unchecked += 1;
+                } else {
+                    self.rooms += 1;
+                    self.diverged += 1;
+                }
+                if self.differences.len() < TOLD_MAX {
+                    self.differences.push(format!("{room}: {difference}"));
+                }
+            }
+        }
+    }
 }
 
 /// Why a room is not what it should be.
 #[derive(Debug, thiserror::Error)]
 enum Difference {
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Closed(#[from] Closed),
-    #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error("the server says that it does not keep the oldest messages; those that it keeps are right")]
+    Gap,
     #[error("what an agent has written at once is not there")]
     Burst,
-    #[error("the document does not come")]
-    Nothing,
     #[error("writer {writer} made {made} edits, and {there} are there")]
     Missing { writer: usize, made: u32, there: u32 },
     #[error("the document cannot be read: {0}")]
@@ -75,7 +99,7 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
             let (plan, made, permits) = (Arc::clone(plan), Arc::clone(made), Arc::clone(&permits));
             reading.spawn_local(async move {
                 let _permit = permits.acquire_owned().await.expect("nobody closes it");
-                check(&plan, &made, room).await.map_err(|difference| format!("{}: {difference}", plan.room(room)))
+                (plan.room(room), check(&plan, &made, room).await)
             });
         }
         let agents = plan.agents.as_ref();
@@ -85,18 +109,14 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
             reading.spawn_local(async move {
                 let _permit = permits.acquire_owned().await.expect("nobody closes it");
                 let room = plan.agents_room(agent);
-                check_burst(&plan, &room, agent, &burst).await.map_err(|difference| format!("{room}: {difference}"))
+                let read = check_burst(&plan, &room, agent, &burst).await;
+                (room, read)
             });
         }
         let mut checked = Checked::default();
         while let Some(read) = reading.join_next().await {
-            checked.rooms += 1;
-            if let Err(difference) = read.unwrap_or_else(|error| Err(error.to_string())) {
-                checked.diverged += 1;
-                if checked.differences.len() < TOLD_MAX {
-                    checked.differences.push(difference);
-                }
-            }
+            let (room, read) = read.expect("a check neither panics nor is stopped");
+            checked.take(&room, read);
         }
         checked
     }))
@@ -109,16 +129,19 @@ async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> 
         return Err(difference);
     }
     if !reading.has_come {
-        return Err(Difference::Nothing);
-    }
-    for (writer, made) in made.in_room(room).enumerate() {
-        let there = reading.coverage.seen(writer) / EDIT;
-        if there != made {
-            return Err(Difference::Missing { writer, made, there });
-        }
+        return Err(ProbeError::TooSlow.into());
     }
     if reading.is_wrong {
         return Err(Difference::Corrupt);
+    }
+    for (writer, made) in made.in_room(room).enumerate() {
+        if !reading.has_all_of(writer, made) {
+            let there = (reading.coverage.seen(writer) + reading.coverage.hidden(writer)) / EDIT;
+            return Err(Difference::Missing { writer, made, there });
+        }
+    }
+    if reading.has_gap {
+        return Err(Difference::Gap);
     }
     if plan.target.protocol == Protocol::Events { Ok(()) } else { reading.compare(made) }
 }
@@ -157,6 +180,8 @@ struct Reading {
     coverage: Coverage,
     updates: Vec<Vec<u8>>,
     has_come: bool,
+    /// Whether the server has said that it does not keep the beginning.
+    has_gap: bool,
     is_wrong: bool,
 }
 
@@ -169,6 +194,7 @@ impl Reading {
             coverage: Coverage::new(plan.crowd.writers),
             updates: Vec::new(),
             has_come: false,
+            has_gap: false,
             is_wrong: false,
         }
     }
@@ -177,13 +203,14 @@ impl Reading {
     async fn read(&mut self, plan: &Plan, made: &Made) -> Result<(), Difference> {
         let dialect = Dialect::of(&plan.target, &self.name);
         // Beside everybody, so over all nodes.
-        let mut address = client::locate(&plan.target, &self.name, plan.people() + self.room).await?;
+        let address = client::locate(&plan.target, &self.name, plan.people() + self.room);
+        let mut address = address.await.map_err(ProbeError::from)?;
         if let Dialect::Events = dialect {
             address.path.push_str(if address.path.contains('?') { "&cursor=0" } else { "?cursor=0" });
         }
-        let (mut incoming, outgoing) = socket::connect(&address).await?;
+        let (mut incoming, outgoing) = socket::connect(&address).await.map_err(ProbeError::from)?;
         for message in dialect.opening(&[0]) {
-            outgoing.send_binary(&message)?;
+            outgoing.send_binary(&message).map_err(ProbeError::from)?;
         }
         let (mut latest, mut next) = (Latest::default(), 0);
         while !self.has_come || !self.is_complete(made) {
@@ -193,6 +220,7 @@ impl Reading {
                     let decoded = latest.read(bytes, &mut next, &dialect, &self.authors);
                     self.is_wrong |= decoded.is_wrong;
                     self.has_come |= decoded.kind == Kind::State;
+                    self.has_gap |= decoded.kind == Kind::Gap;
                     for piece in &decoded.pieces {
                         self.coverage.take(piece);
                     }
@@ -206,14 +234,24 @@ impl Reading {
                         _ => {}
                     }
                 })
-                .await?;
+                .await
+                .map_err(ProbeError::from)?;
         }
         outgoing.close();
         Ok(())
     }
 
     fn is_complete(&self, made: &Made) -> bool {
-        made.in_room(self.room).enumerate().all(|(writer, edits)| self.coverage.seen(writer) >= edits * EDIT)
+        let end = |writer| if self.has_gap { self.coverage.newest(writer).end } else { self.coverage.seen(writer) };
+        made.in_room(self.room).enumerate().all(|(writer, edits)| end(writer) >= edits * EDIT)
+    }
+
+    /// Whether all is there that a writer has written; behind a gap, all that came later than the first of it that is there.
+    fn has_all_of(&self, writer: usize, edits: u32) -> bool {
+        let (seen, hidden) = (self.coverage.seen(writer), self.coverage.hidden(writer));
+        let newest = self.coverage.newest(writer);
+        let is_kept = newest.len() as u64 == u64::from(hidden) && (newest.end == edits * EDIT || newest.is_empty());
+        seen == edits * EDIT && hidden == 0 || self.has_gap && seen == 0 && is_kept
     }
 
     /// Builds the document from what came and from what was written; the library orders the writers in both.

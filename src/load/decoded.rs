@@ -59,6 +59,8 @@ pub enum Kind {
     Denied,
     /// What was sent is on disk.
     Saved,
+    /// The server does not keep what was said in the beginning.
+    Gap,
     /// Anything else.
     #[default]
     Nothing,
@@ -184,6 +186,8 @@ impl Decoded {
         let event: Event<'_> = serde_json::from_slice(json).ok()?;
         if event.kind == "room.welcome" {
             self.kind = Kind::State;
+        } else if event.kind == "room.gap" {
+            self.kind = Kind::Gap;
         } else if event.kind == "ack" {
             self.kind = Kind::Saved;
         } else if event.kind == "error" {

@@ -79,6 +79,7 @@ impl Findings {
             corrupt: counts.corrupted,
             rooms_checked: found.checked.rooms,
             rooms_diverged: found.checked.diverged,
+            rooms_unchecked: found.checked.unchecked,
             connections: counts.joined,
             refused: counts.refused + found.missing.away,
             closed_early: counts.closed,
@@ -127,6 +128,7 @@ impl Findings {
         };
         let main = findings.main_p99_ms().unwrap_or(0.0);
         findings.judge_generator(plan.threads, main);
+        found.checked.faults.conclude(&mut findings);
         findings
     }
 

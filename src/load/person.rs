@@ -363,7 +363,7 @@ fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
             meter.counts.denied += 1;
             stage.reason(&format_args!("the server refuses: {}", String::from_utf8_lossy(decoded.body())));
         }
-        Kind::Update | Kind::Presence | Kind::Saved | Kind::Nothing => {}
+        Kind::Update | Kind::Presence | Kind::Saved | Kind::Gap | Kind::Nothing => {}
     }
 }
 

@@ -56,6 +56,9 @@ pub struct Tally {
     pub rooms_checked: u64,
     /// Rooms where it, or anybody, did not have what was written.
     pub rooms_diverged: u64,
+    /// Rooms that none could read, or not all that was written there.
+    #[serde(default)]
+    pub rooms_unchecked: u64,
     /// Connections that were made.
     pub connections: u64,
     /// Connections that could not be made.
@@ -78,13 +81,19 @@ impl Tally {
         if parts.is_empty() { "0, none was to be delivered".to_owned() } else { parts.join(", ") }
     }
 
-    /// `1 of 1 room`, or that none was looked at.
+    /// `1 of 1 room`, or that none was looked at, or which could not be.
     pub fn converged_of(&self) -> String {
-        if self.rooms_checked == 0 {
+        let rooms = self.rooms_checked.saturating_add(self.rooms_unchecked);
+        if rooms == 0 {
             return "no room was checked".to_owned();
         }
         let same = self.rooms_checked.saturating_sub(self.rooms_diverged);
-        format!("{} of {}", count(same), many(self.rooms_checked, "room", "rooms"))
+        let of = format!("{} of {}", count(same), many(rooms, "room", "rooms"));
+        if self.rooms_unchecked == 0 {
+            of
+        } else {
+            format!("{of}; {} could not be checked", count(self.rooms_unchecked))
+        }
     }
 }
 
@@ -102,6 +111,7 @@ impl AddAssign for Tally {
         add(&mut self.corrupt, other.corrupt);
         add(&mut self.rooms_checked, other.rooms_checked);
         add(&mut self.rooms_diverged, other.rooms_diverged);
+        add(&mut self.rooms_unchecked, other.rooms_unchecked);
         add(&mut self.connections, other.connections);
         add(&mut self.refused, other.refused);
         add(&mut self.closed_early, other.closed_early);
@@ -154,6 +164,8 @@ pub enum Outcome {
     Ok,
     /// That, and it took longer than asked for.
     BoundMissed,
+    /// Nothing is known to be wrong, and not everything could be looked at.
+    Unchecked,
     /// The generator itself was too slow: the figures are not to be trusted.
     Saturated,
     /// Connections were refused, or ended by the server.
@@ -172,9 +184,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// From the best to the worst.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::BoundMissed,
+        Self::Unchecked,
         Self::Saturated,
         Self::Disconnected,
         Self::Reordered,
@@ -189,7 +202,7 @@ impl Outcome {
         match self {
             Self::Ok => 0,
             Self::Disconnected | Self::Reordered | Self::Doubled | Self::Corrupt | Self::Lost | Self::Diverged => 2,
-            Self::Saturated => 3,
+            Self::Unchecked | Self::Saturated => 3,
             Self::BoundMissed => 4,
         }
     }
@@ -199,6 +212,7 @@ impl Outcome {
         match self {
             Self::Ok => "ok",
             Self::BoundMissed => "too slow",
+            Self::Unchecked => "not checked",
             Self::Saturated => "not to be trusted",
             Self::Disconnected => "disconnected",
             Self::Reordered => "reordered",
@@ -214,6 +228,7 @@ impl Outcome {
         match self {
             Self::Ok => "Everything was delivered and every room converged.",
             Self::BoundMissed => "Everything was delivered, but slower than was asked for.",
+            Self::Unchecked => "Nothing is known to be lost, but not every room could be checked.",
             Self::Saturated => "The load tester itself could not keep up: these figures are not to be trusted.",
             Self::Disconnected => "The server refused or ended connections.",
             Self::Reordered => "Updates came before older ones of the same writer.",
@@ -241,6 +256,7 @@ impl Verdict {
         let tally = &self.tally;
         let found = [
             (Outcome::BoundMissed, self.bound.is_some_and(|bound| bound.missed())),
+            (Outcome::Unchecked, tally.rooms_unchecked > 0),
             (Outcome::Saturated, self.generator.saturated),
             (Outcome::Disconnected, tally.refused > 0 || tally.closed_early > 0),
             (Outcome::Reordered, tally.out_of_order > 0),

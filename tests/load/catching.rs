@@ -180,6 +180,15 @@ fn who_is_not_let_in_has_lost_nothing() {
 }
 
 #[test]
+fn a_fresh_client_that_is_not_let_in_has_found_no_divergence() {
+    let run = fanout(Lie::Refuse, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.refused), (Outcome::Disconnected, 2, 1), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.rooms_unchecked), (1, 0, 1), "{verdict:?}");
+}
+
+#[test]
 fn whose_connection_is_closed_in_a_replay_has_lost_nothing() {
     let run = replay(Lie::Close, "3");
     let verdict = &run.record().verdict;

@@ -52,13 +52,13 @@ pub enum Lie {
     Mute,
     /// It forgets updates of more than 10 kB.
     ForgetLong,
-    /// Of those who come as the twelfth or later it lets one in four not in.
+    /// Of those who come after eight others it lets one in four not in.
     Refuse,
 }
 
 impl Lie {
     fn refuses(self, number: usize) -> bool {
-        self == Self::Refuse && number >= 12 && number.is_multiple_of(4)
+        self == Self::Refuse && number >= 8 && number.is_multiple_of(4)
     }
 
     fn ignores(self, number: usize) -> bool {

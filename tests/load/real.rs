@@ -18,9 +18,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
-        command.args(["serve", "--port", "0", "--data"]).arg(folder.path().join("data"));
+        command.args(["serve", "--port", "0", "--data"]).arg(folder.path().join("data")).args(options);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -63,6 +67,17 @@ fn fanout_over_every_protocol() {
         assert!(tally.sent > 0 && tally.rooms_checked == 2);
         assert!(record.servers[0].memory_peak_bytes > 1 << 20);
     }
+}
+
+#[test]
+fn what_a_server_keeps_no_longer_is_not_checked_and_not_diverged() {
+    let server = Server::start_with(&["--keep-events", "100", "--max-events", "1000"]);
+    let people = ["--protocol", "events", "--clients", "4", "--rate", "80", "--duration", "1s", "--warm-up", "200ms"];
+    let run = load(&[&["fanout", "--target", &server.target], &people[..]].concat());
+    let verdict = &run.record().verdict;
+    assert!(matches!(verdict.outcome(), Outcome::Unchecked | Outcome::Saturated), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((run.code, tally.lost, tally.rooms_diverged, tally.rooms_unchecked), (3, 0, 0, 1), "{verdict:?}");
 }
 
 #[test]

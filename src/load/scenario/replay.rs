@@ -223,6 +223,7 @@ impl Replayed {
         (tally.expected_deliveries, tally.deliveries) = (self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
+        tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);

@@ -405,6 +405,7 @@ impl Planned {
         (tally.sent, tally.expected_deliveries, tally.deliveries) = (self.edits, self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
+        tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
