@@ -10,7 +10,7 @@ use crate::room::scan::{self, Content};
 use crate::wire::lib0::Malformed;
 
 /// When each edit of each author was meant, and up to where its author's clocks go with it. One that only deletes has no clocks of
-/// its own: it is taken for seen together with what its author wrote before.
+/// its own: it is taken for seen together with what its author wrote before, or at once if that is nothing.
 #[derive(Debug)]
 pub struct Meant {
     clients: Vec<u64>,
@@ -41,6 +41,7 @@ impl Meant {
 pub struct Ear {
     author: Option<usize>,
     coverage: Coverage,
+    /// How many edits of each were heard, as far as they are timed.
     seen: Vec<usize>,
     /// What was meant before was not for this ear to hear in time.
     since: Instant,
@@ -93,7 +94,9 @@ impl Ear {
     }
 
     /// How many edits of others it has seen.
-    pub fn seen(&self) -> usize {
-        self.seen.iter().enumerate().filter(|(writer, _)| Some(*writer) != self.author).map(|(_, seen)| seen).sum()
+    pub fn seen(&self, meant: &Meant) -> usize {
+        let edits = meant.edits.borrow();
+        let others = edits.iter().enumerate().filter(|(writer, _)| Some(*writer) != self.author);
+        others.map(|(writer, edits)| edits.partition_point(|(end, _)| *end <= self.coverage.seen(writer))).sum()
     }
 }

@@ -155,13 +155,50 @@ fn short(lie: Lie, options: &[&str]) -> Run {
     load(&[options, &common].concat())
 }
 
-/// Sixty letters of one author.
+/// Letters of one author.
 fn replay(lie: Lie, readers: &str) -> Run {
+    let letters: Vec<String> = (0..65).map(|at| format!(r#"{{"patches":[[{at},0,"x"]]}}"#)).collect();
+    replay_of(lie, readers, &letters)
+}
+
+fn replay_of(lie: Lie, readers: &str, edits: &[String]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.json");
-    let letters: Vec<String> = (0..60).map(|at| format!(r#"{{"patches":[[{at},0,"x"]]}}"#)).collect();
-    std::fs::write(&path, format!(r#"{{"startContent":"","txns":[{}]}}"#, letters.join(","))).unwrap();
+    std::fs::write(&path, format!(r#"{{"startContent":"","txns":[{}]}}"#, edits.join(","))).unwrap();
     short(lie, &["replay", "--trace", path.to_str().unwrap(), "--rate", "200", "--readers", readers])
+}
+
+/// The second author takes away what the first one writes, and the last thing that happens is such.
+fn deletes() -> Vec<String> {
+    let write = |edit: usize| format!(r#"{{"parents":[{}],"agent":0,"patches":[[0,0,"xy"]]}}"#, edit - 1);
+    let delete = |edit: usize| format!(r#"{{"parents":[{}],"agent":1,"patches":[[0,1,""]]}}"#, edit - 1);
+    let first = r#"{"parents":[],"agent":0,"patches":[[0,0,"xy"]]}"#.to_owned();
+    std::iter::once(first)
+        .chain((1..20usize).map(|edit| if edit.is_multiple_of(2) { write(edit) } else { delete(edit) }))
+        .collect()
+}
+
+#[test]
+fn an_author_who_only_deletes_is_not_lost() {
+    for lie in [Lie::None, Lie::Delay] {
+        let run = replay_of(lie, "2", &deletes());
+        let tally = &run.record().verdict.tally;
+        assert!(is_fine(&run), "{:?}", run.record().verdict);
+        assert_eq!((tally.sent, tally.expected_deliveries, tally.deliveries), (20, 40, 40));
+    }
+}
+
+#[test]
+fn a_clock_of_a_replay_does_not_run_while_people_come_in() {
+    let run = replay(Lie::SlowToJoin, "20");
+    let latency = run.record().latencies.values().next().unwrap();
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert!(latency.max_ms() < 1_000.0, "all came in before the first letter: {}", latency.max_ms());
+}
+
+#[test]
+fn what_is_dropped_of_a_replay_is_lost() {
+    assert_eq!(replay(Lie::Drop, "2").record().verdict.outcome(), Outcome::Diverged);
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub enum Lie {
     Reorder,
     /// Everybody gets everything later.
     Delay,
+    /// Everybody waits a tenth of a second to be let in.
+    SlowToJoin,
     /// Somebody gets an update twice.
     Double,
     /// Somebody gets an update in which a letter is another one.
@@ -113,6 +115,9 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
         request.uri().path().clone_into(&mut name);
         Ok(response)
     };
+    if lie == Lie::SlowToJoin {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, look).await else { return };
     let (mut out, mut heard) = socket.split();
     let (sender, waiting) = unbounded_channel();

@@ -10,6 +10,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::LocalSet;
+use yrs::{Doc, GetString, TextRef, Transact};
 
 use super::{LoadError, Scenario, Session, run_name};
 use crate::load::alarm::Alarm;
@@ -18,16 +19,19 @@ use crate::load::conductor::RunError;
 use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
-use crate::load::host::{self, Process};
+use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError};
-use crate::load::probe::{Probe, ProbeError, Voice};
+use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::target::{Protocol, Target};
 use crate::load::trace::{Trace, text_of};
+use crate::load::writer::ROOT;
 
 /// How often is looked whether everything has arrived.
 const LOOK: Duration = Duration::from_millis(20);
+/// Between the last who comes in and the first edit.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// What is replayed, and how fast.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -65,12 +69,9 @@ impl Scenario for Replay {
             .map_err(|error| OptionsError::Senseless(error.to_string()))?;
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
-        let begun = Process::This.used().unwrap_or_default();
         let replayed = LocalSet::new().block_on(&runtime, self.act(&trace, &target, options, session));
         let replayed = replayed.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
         let mut findings = Findings::empty(replayed.started_at, replayed.seconds);
-        let cpu = Process::This.used().unwrap_or_default().cpu_seconds - begun.cpu_seconds;
-        findings.generator.cpu_percent = 100.0 * cpu / replayed.seconds;
         findings.servers = host::uses(&options.pid, &before);
         replayed.conclude(&mut findings, &trace);
         Ok(findings)
@@ -86,6 +87,7 @@ struct Replayed {
     delivery: Latency,
     deliveries: u64,
     expected: u64,
+    generator_cpu_percent: f64,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
     faults: Faults,
@@ -96,10 +98,43 @@ struct Replayed {
 /// Somebody who hears what authors write; readers keep it.
 struct Listener {
     is_author: bool,
+    voice: Rc<Voice>,
     ear: Ear,
+    /// What a reader has heard and not put into its document yet: nobody is held up by that while keystrokes are timed.
     updates: Vec<Vec<u8>>,
+    doc: Doc,
+    text: TextRef,
     /// What ended it.
     fault: Option<ProbeError>,
+}
+
+impl Listener {
+    fn new(is_author: bool, voice: Rc<Voice>, ear: Ear) -> Self {
+        let doc = probe::document(1);
+        let text = doc.get_or_insert_text(ROOT);
+        Self { is_author, voice, ear, updates: Vec::new(), doc, text, fault: None }
+    }
+
+    /// An author says what it writes.
+    fn send(&mut self, update: &[u8]) {
+        if let Err(error) = self.voice.say(Say::Update(update)) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    /// Whether it waits for nothing: it has seen so many edits, or does not have to.
+    fn has_all(&self, edits: usize, meant: &Meant) -> bool {
+        self.is_author || self.fault.is_some() || self.ear.seen(meant) == edits
+    }
+
+    /// Whether it has this text, or does not have to.
+    fn is_right(&mut self, wanted: &str) -> bool {
+        let heard = std::mem::take(&mut self.updates);
+        if let Err(error) = probe::apply(&self.doc, &heard) {
+            self.fault.get_or_insert(error);
+        }
+        self.is_author || self.fault.is_some() || self.text.get_string(&self.doc.transact()) == wanted
+    }
 }
 
 impl Replay {
@@ -111,46 +146,25 @@ impl Replay {
         session: &mut Session<'_>,
     ) -> Result<Replayed, ProbeError> {
         let room = format!("load-{}-0", run_name());
-        let start = Instant::now() + Duration::from_secs(1);
-        let started_at = Timestamp::now() + Duration::from_secs(1);
-        let meant = Rc::new(self.meant(trace, start));
-        let (mut voices, mut listeners) = (Vec::new(), Vec::<Rc<RefCell<Listener>>>::new());
+        let meant = Rc::new(Meant::new(trace.clients.clone()));
         let mut faults = Faults::default();
-        for client in 0..trace.clients.len() + self.readers {
-            let author = (client < trace.clients.len()).then_some(client);
-            let ear = Ear::new(author, trace.clients.len());
-            let probe = match come(target, &room, client).await {
-                Ok(probe) => probe,
-                // Without its authors there is nothing to replay.
-                Err(error) if author.is_some() => return Err(error),
-                Err(error) => {
-                    faults.add("a reader", &error);
-                    continue;
-                }
-            };
-            voices.push(probe.voice());
-            let listener = Listener { is_author: author.is_some(), ear, updates: Vec::new(), fault: None };
-            let listener = Rc::new(RefCell::new(listener));
-            tokio::task::spawn_local(listen(probe, Rc::clone(&listener), Rc::clone(&meant)));
-            listeners.push(listener);
+        let listeners = self.gather(trace, target, &room, &meant, &mut faults).await?;
+        let (start, started_at) = (Instant::now() + BREATH, Timestamp::now() + BREATH);
+        for (number, step) in trace.steps.iter().enumerate() {
+            meant.add(step.author, step.end, self.moment(start, number));
         }
-        let lasts = Duration::from_secs_f64(trace.steps.len() as f64 / self.rate);
-        session.progress.begin(Phase::Measuring, Some(lasts));
-        let cpu = host::cpu(&options.pid);
-        let late = self.send(trace, start, &voices, &listeners).await?;
-        let sent = Instant::now();
+        session.progress.begin(Phase::Measuring, Some(self.moment(start, trace.steps.len()) - start));
+        let (cpu, own_cpu) = (host::cpu(&options.pid), host::own_cpu_seconds());
+        let late = self.send(trace, start, &listeners).await?;
         session.progress.begin(Phase::Draining, Some(options.drain));
-        let has_all = |listener: &Listener| {
-            listener.is_author || listener.fault.is_some() || listener.ear.seen() == trace.steps.len()
-        };
-        while !listeners.iter().all(|listener| has_all(&listener.borrow())) {
-            if sent.elapsed() > options.drain {
-                break;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let until = Instant::now() + options.drain;
+        let all = trace.steps.len();
+        wait(until, || listeners.iter().all(|listener| listener.borrow().has_all(all, &meant))).await;
         let seconds = start.elapsed().as_secs_f64();
+        let own_cpu = host::own_cpu_seconds() - own_cpu;
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
+        // What only deletes leaves no clocks: only the text shows whether it has come.
+        wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
         session.progress.begin(Phase::Checking, None);
         let (mut diverged, mut rooms_checked) = (Vec::new(), 1);
         match compare(target, &room, trace, options.drain).await {
@@ -169,25 +183,51 @@ impl Replay {
             delivery: Latency::default(),
             deliveries: 0,
             expected: 0,
+            generator_cpu_percent: 100.0 * own_cpu / seconds,
             server_cpu,
             diverged,
             faults,
             rooms_checked,
             connections: listeners.len() as u64,
         };
-        for (listener, voice) in listeners.iter().zip(&voices) {
-            replayed.take(&listener.borrow(), trace);
-            voice.close();
+        for listener in &listeners {
+            replayed.take(&mut listener.borrow_mut(), trace, &meant);
         }
         Ok(replayed)
     }
 
-    fn meant(&self, trace: &Trace, start: Instant) -> Meant {
-        let meant = Meant::new(trace.clients.clone());
-        for (number, step) in trace.steps.iter().enumerate() {
-            meant.add(step.author, step.end, start + Duration::from_secs_f64(number as f64 / self.rate));
+    /// When an edit is meant.
+    fn moment(&self, start: Instant, number: usize) -> Instant {
+        start + Duration::from_secs_f64(number as f64 / self.rate)
+    }
+
+    /// Everybody comes in: the authors, in their order, and then those readers who can.
+    async fn gather(
+        &self,
+        trace: &Trace,
+        target: &Target,
+        room: &str,
+        meant: &Rc<Meant>,
+        faults: &mut Faults,
+    ) -> Result<Vec<Rc<RefCell<Listener>>>, ProbeError> {
+        let mut listeners = Vec::new();
+        for client in 0..trace.clients.len() + self.readers {
+            let author = (client < trace.clients.len()).then_some(client);
+            let probe = match come(target, room, client).await {
+                Ok(probe) => probe,
+                // Without its authors there is nothing to replay.
+                Err(error) if author.is_some() => return Err(error),
+                Err(error) => {
+                    faults.add("a reader", &error);
+                    continue;
+                }
+            };
+            let ear = Ear::new(author, trace.clients.len());
+            let listener = Rc::new(RefCell::new(Listener::new(author.is_some(), probe.voice(), ear)));
+            tokio::task::spawn_local(listen(probe, Rc::clone(&listener), Rc::clone(meant)));
+            listeners.push(listener);
         }
-        meant
+        Ok(listeners)
     }
 
     /// Sends each edit when it is meant; how late that was.
@@ -195,19 +235,16 @@ impl Replay {
         &self,
         trace: &Trace,
         start: Instant,
-        voices: &[Rc<Voice>],
         listeners: &[Rc<RefCell<Listener>>],
     ) -> Result<Latency, ProbeError> {
         let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
         let alarm = Alarm::new().map_err(timer)?;
         let mut late = Latency::default();
         for (number, step) in trace.steps.iter().enumerate() {
-            let moment = start + Duration::from_secs_f64(number as f64 / self.rate);
+            let moment = self.moment(start, number);
             alarm.until(moment).await.map_err(timer)?;
             late.record(moment.elapsed());
-            if let Err(error) = voices[step.author].say(Say::Update(&step.update)) {
-                listeners[step.author].borrow_mut().fault.get_or_insert(error);
-            }
+            listeners[step.author].borrow_mut().send(&step.update);
             if number % 64 == 0 {
                 tokio::task::yield_now().await;
             }
@@ -227,6 +264,7 @@ impl Replayed {
         tally.connections = self.connections;
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
+        findings.generator.cpu_percent = self.generator_cpu_percent;
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
         if let Some(cpu) = self.server_cpu {
@@ -240,7 +278,9 @@ impl Replayed {
         }
     }
 
-    fn take(&mut self, listener: &Listener, trace: &Trace) {
+    fn take(&mut self, listener: &mut Listener, trace: &Trace, meant: &Meant) {
+        let is_right = listener.is_right(&trace.text);
+        listener.voice.close();
         if let Some(fault) = &listener.fault {
             self.faults.add(if listener.is_author { "an author" } else { "a reader" }, fault);
         }
@@ -249,7 +289,7 @@ impl Replayed {
             return;
         }
         self.delivery.add(&listener.ear.times);
-        let seen = listener.ear.seen() as u64;
+        let seen = listener.ear.seen(meant) as u64;
         self.deliveries += seen;
         if listener.fault.is_some() {
             // Nothing more was to come to it than what has.
@@ -257,12 +297,16 @@ impl Replayed {
             return;
         }
         self.expected += trace.steps.len() as u64;
-        // What deletes leaves no clocks: only the text shows it.
-        match text_of(&listener.updates) {
-            Ok(text) if text == trace.text => {}
-            Ok(_) => self.diverged.push("a reader has another text than was written".to_owned()),
-            Err(error) => self.diverged.push(format!("a reader: {error}")),
+        if !is_right {
+            self.diverged.push("a reader has another text than was written".to_owned());
         }
+    }
+}
+
+/// Waits until something holds, or until this moment.
+async fn wait(until: Instant, mut holds: impl FnMut() -> bool) {
+    while !holds() && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -148,7 +148,7 @@ impl Trip {
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
         let has_all = |person: &Rc<Person>| {
-            !person.is_here() || person.ear.borrow().seen() == room.meant.of_others(Some(person.number))
+            !person.is_here() || person.ear.borrow().seen(&room.meant) == room.meant.of_others(Some(person.number))
         };
         while !people.iter().all(has_all) && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
@@ -374,7 +374,7 @@ impl Planned {
         let ear = person.ear.borrow();
         self.delivery.add(&ear.times);
         self.saved.add(&ear.back);
-        let seen = ear.seen() as u64;
+        let seen = ear.seen(meant) as u64;
         self.deliveries += seen;
         // To who is not here nothing more was to come than what has.
         self.expected += if person.is_here() { meant.of_others(Some(person.number)) as u64 } else { seen };
