@@ -330,16 +330,17 @@ impl Worker {
         let plan = Arc::clone(&self.orders.plan);
         let index = self.random.usize(..self.people.len());
         let person = &self.people[index];
-        let is_cut = duty == Duty::Cut;
+        let (is_cut, load) = (duty == Duty::Cut, plan.times.load());
         if is_cut && person.is_connected() {
             self.lives[index].abort();
             person.fall(&self.stage);
             self.lives[index] = self.revive(index);
         } else if !is_cut {
-            person.reads_again.set(Some(Instant::now() + plan.mischief.pause));
+            let until = Duration::from_nanos(moment).saturating_add(plan.mischief.pause).min(load);
+            person.reads_again.set(self.stage.began.get().map(|began| began + until));
         }
         let next = moment + self.gap(if is_cut { plan.mischief.cuts } else { plan.mischief.pauses });
-        if next < nanoseconds(plan.times.load()) {
+        if next < nanoseconds(load) {
             self.agenda.push(Reverse((next, duty)));
         }
     }

@@ -233,6 +233,14 @@ fn whose_connection_is_closed_in_a_replay_has_lost_nothing() {
     assert_eq!((verdict.tally.lost, verdict.tally.rooms_diverged), (0, 0), "{verdict:?}");
 }
 
+#[test]
+fn who_reads_nothing_for_longer_than_the_drain_has_lost_nothing() {
+    let people =
+        ["--clients", "4", "--rate", "20", "--cuts", "0", "--pauses", "20", "--pause", "1m", "--warm-up", "0s"];
+    let run = short(Lie::None, &[&["chaos"], &people[..]].concat());
+    assert!(is_fine(&run) && run.record().verdict.tally.sent > 30, "{:?}", run.record().verdict);
+}
+
 fn agents(lie: Lie) -> Run {
     let people = ["--clients", "3", "--writers", "1", "--agents", "2", "--statuses", "20"];
     let bursting = ["--bursting", "2", "--burst", "20KB", "--warm-up", "200ms"];
