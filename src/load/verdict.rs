@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{count, many};
 
-/// A generator that is later than this at one time in a hundred is saturated, if that is also most of what it measures.
+/// A generator that is later than this at one time in a hundred is saturated, if that is also much of what it measures.
 const LAG_MAX_MS: f64 = 5.0;
+/// How much of that is much.
+const LAG_SHARE_MAX: f64 = 0.1;
 /// Busier than this and a thread has no time to hear in time.
 const BUSY_MAX_PERCENT: f64 = 90.0;
 
@@ -135,7 +137,7 @@ impl Generator {
     /// The same, with whether it was too slow for what it measured, of which 99 % took no longer than this.
     pub(super) fn judged(self, threads: usize, measured_p99_ms: f64) -> Self {
         let lag = self.send_lag_p99_ms.max(self.tick_lag_p99_ms);
-        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms / 2.0;
+        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms * LAG_SHARE_MAX;
         Self { saturated: is_late || self.cpu_percent > BUSY_MAX_PERCENT * threads as f64, ..self }
     }
 }
@@ -268,5 +270,21 @@ impl Verdict {
         self.outcome =
             found.into_iter().filter(|(_, holds)| *holds).map(|(outcome, _)| outcome).max().unwrap_or(Outcome::Ok);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_that_is_late_by_much_of_what_it_measures_is_saturated() {
+        let judged = |late, cpu_percent, measured| {
+            let generator = Generator { send_lag_p99_ms: late, cpu_percent, ..Generator::default() };
+            generator.judged(2, measured).saturated
+        };
+        assert!(judged(57.0, 20.0, 114.0) && judged(11.0, 20.0, 100.0) && judged(6.0, 20.0, 0.5));
+        assert!(!judged(4.9, 20.0, 0.5) && !judged(9.0, 20.0, 100.0));
+        assert!(judged(0.1, 181.0, 100.0) && !judged(0.1, 179.0, 100.0), "two threads have twice the time");
     }
 }

@@ -241,6 +241,18 @@ fn who_reads_nothing_for_longer_than_the_drain_has_lost_nothing() {
     assert!(is_fine(&run) && run.record().verdict.tally.sent > 30, "{:?}", run.record().verdict);
 }
 
+#[test]
+fn where_no_rate_holds_none_is_said() {
+    let steps = ["--clients", "3", "--from", "20", "--step", "300ms", "--refine", "2", "--within", "20ms"];
+    let run = short(Lie::Delay, &[&["saturate"], &steps[..]].concat());
+    let record = run.record();
+    assert!(run.code == 4 || run.code == 3, "everything comes, 30 ms late: {:?}", record.verdict);
+    assert!(record.steps.len() == 6 && record.steps.iter().all(|step| !step.held), "{:?}", record.steps);
+    let rate = &record.figures[0];
+    assert!(rate.value.abs() < f64::EPSILON && rate.unit.contains("none"), "{rate:?}");
+    assert!(record.verdict.tally.sent <= 6, "3 writers, 5 a second for 0.3 s: {:?}", record.verdict);
+}
+
 fn agents(lie: Lie) -> Run {
     let people = ["--clients", "3", "--writers", "1", "--agents", "2", "--statuses", "20"];
     let bursting = ["--bursting", "2", "--burst", "20KB", "--warm-up", "200ms"];
