@@ -137,11 +137,6 @@ impl Probe {
         tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| ProbeError::TooSlow)?
     }
 
-    /// Sends an update.
-    pub fn send(&self, update: &[u8]) -> Result<(), ProbeError> {
-        self.voice.say(Say::Update(update))
-    }
-
     /// Says goodbye.
     pub fn close(self) {
         self.voice.close();

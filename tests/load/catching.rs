@@ -242,6 +242,13 @@ fn who_reads_nothing_for_longer_than_the_drain_has_lost_nothing() {
 }
 
 #[test]
+fn who_opens_a_document_that_is_kept_while_it_is_open_finds_it() {
+    let run = short(Lie::Evict, &["join", "--size", "5KB", "--pieces", "20", "--joins", "10", "--at-once", "10"]);
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!(run.record().verdict.tally.deliveries, 20);
+}
+
+#[test]
 fn where_no_rate_holds_none_is_said() {
     let steps = ["--clients", "3", "--from", "20", "--step", "300ms", "--refine", "2", "--within", "20ms"];
     let run = short(Lie::Delay, &[&["saturate"], &steps[..]].concat());

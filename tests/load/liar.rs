@@ -54,6 +54,8 @@ pub enum Lie {
     Mute,
     /// It forgets updates of more than 10 kB.
     ForgetLong,
+    /// Nothing: it keeps a document as long as somebody has it open.
+    Evict,
     /// Of those who come after eight others it lets one in four not in.
     Refuse,
 }
@@ -159,6 +161,9 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
     }
     if let Some(room) = rooms.lock().unwrap().get_mut(&name) {
         room.people.retain(|(person, _)| *person != number);
+        if lie == Lie::Evict && room.people.is_empty() {
+            room.doc = None;
+        }
     }
     write.abort();
 }

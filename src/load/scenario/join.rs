@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{JoinHandle, JoinSet, LocalSet};
 use yrs::{GetString, Text, Transact};
 
 use super::{LoadError, Scenario, Session, run_name};
+use crate::load::client::Say;
 use crate::load::conductor::RunError;
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, in_bytes};
-use crate::load::probe::{self, PATIENCE, Probe, ProbeError};
+use crate::load::probe::{self, PATIENCE, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::pulse::Pulse;
 use crate::load::target::Target;
@@ -67,7 +68,7 @@ impl Scenario for Join {
             let why = "--size: up to 256 MiB; --pieces: at least one, and at most one a letter";
             return Err(OptionsError::Senseless(why.to_owned()).into());
         }
-        options.allow(self.at_once.max(2), 0.0)?;
+        options.allow(self.at_once.max(1).saturating_add(1), 0.0)?;
         let target = options.target()?;
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
@@ -91,7 +92,8 @@ impl Join {
         session: &mut Session<'_>,
     ) -> Result<Joins, ProbeError> {
         let room = Rc::new(format!("load-{}-0", run_name()));
-        let text: Rc<str> = self.write(target, &room, size, options.seed).await?.into();
+        let writer = Writer::come(target, &room).await?;
+        let text = self.write(&writer.voice, target, &room, size, options.seed).await?;
         session.progress.begin(Phase::Measuring, None);
         let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
         let (mut joins, mut pulse) = (Joins::default(), Pulse::new().map_err(timer)?);
@@ -117,16 +119,22 @@ impl Join {
             joins.take(joined, &text, Part::AtOnce);
         }
         joins.judge_generator(&pulse, Part::AtOnce);
+        writer.go(&mut joins.faults).await;
         Ok(joins)
     }
 
     /// Writes the document, and is done when somebody else can read all of it, or could have long since.
-    async fn write(&self, target: &Target, room: &str, size: usize, seed: u64) -> Result<String, ProbeError> {
+    async fn write(
+        &self,
+        writer: &Voice,
+        target: &Target,
+        room: &str,
+        size: usize,
+        seed: u64,
+    ) -> Result<String, ProbeError> {
         let mut random = fastrand::Rng::with_seed(seed);
         let doc = probe::document(u64::from(random.u32(1 << 30..)));
         let text = doc.get_or_insert_text(ROOT);
-        let mut writer = Probe::open(target, room, 0, vec![0, 0]).await?;
-        writer.state().await?;
         for piece in 0..self.pieces as usize {
             let letters = size * (piece + 1) / self.pieces as usize - size * piece / self.pieces as usize;
             let letters: String = (0..letters).map(|_| random.lowercase()).collect();
@@ -136,14 +144,13 @@ impl Join {
                 text.insert(&mut txn, random.u32(..=length), &letters);
                 txn.encode_update_v1()
             };
-            writer.send(&update)?;
+            writer.say(Say::Update(&update))?;
         }
         let written = text.get_string(&doc.transact());
         let deadline = Instant::now() + PATIENCE;
         loop {
             let read = join(target, room, 1).await?;
             if read.text()? == written || Instant::now() > deadline {
-                writer.close();
                 return Ok(written);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -208,6 +215,38 @@ impl Joins {
             tick_lag_p99_ms: before.tick_lag_p99_ms.max(now.tick_lag_p99_ms),
             cpu_percent: before.cpu_percent.max(now.cpu_percent),
         };
+    }
+}
+
+/// Who writes the document, and stays: a server that keeps documents in memory alone forgets those that nobody has open.
+struct Writer {
+    voice: Rc<Voice>,
+    listening: JoinHandle<ProbeError>,
+}
+
+impl Writer {
+    async fn come(target: &Target, room: &str) -> Result<Self, ProbeError> {
+        let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
+        probe.state().await?;
+        let voice = probe.voice();
+        let listening = tokio::task::spawn_local(async move {
+            loop {
+                if let Err(error) = probe.next().await {
+                    break error;
+                }
+            }
+        });
+        Ok(Self { voice, listening })
+    }
+
+    /// Goes, if it is still there.
+    async fn go(self, faults: &mut Faults) {
+        if self.listening.is_finished() {
+            self.listening.await.iter().for_each(|error| faults.add("who wrote the document", error));
+        } else {
+            self.listening.abort();
+            self.voice.close();
+        }
     }
 }
 
