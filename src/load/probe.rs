@@ -9,6 +9,7 @@ use yrs::{ClientID, Doc, Options, Transact, Update};
 
 use super::client::socket::{self, Closed, ConnectError, Incoming, Message, Outgoing};
 use super::client::{self, Dialect, Heard, Say};
+use super::decoded::Kind;
 use super::target::{Address, Target};
 
 /// How long a server may take to answer a probe.
@@ -75,6 +76,13 @@ pub struct Brought {
     pub updates: Vec<Vec<u8>>,
     /// Whether the answer to the client's first question was there.
     pub has_state: bool,
+}
+
+impl Brought {
+    /// What it all is: around a state a server may say again what it has said.
+    pub fn kind(&self) -> Kind {
+        if self.has_state { Kind::State } else { Kind::Update }
+    }
 }
 
 impl Probe {

@@ -197,8 +197,13 @@ fn a_clock_of_a_replay_does_not_run_while_people_come_in() {
 }
 
 #[test]
-fn what_is_dropped_of_a_replay_is_lost() {
-    assert_eq!(replay(Lie::Drop, "2").record().verdict.outcome(), Outcome::Diverged);
+fn what_goes_wrong_in_a_replay_is_said() {
+    for (lie, outcome) in
+        [(Lie::Drop, Outcome::Diverged), (Lie::Double, Outcome::Doubled), (Lie::Reorder, Outcome::Reordered)]
+    {
+        let run = replay(lie, "2");
+        assert_eq!((run.record().verdict.outcome(), run.code), (outcome, 2), "{:?}", run.record().verdict);
+    }
 }
 
 #[test]

@@ -87,6 +87,8 @@ struct Replayed {
     delivery: Latency,
     deliveries: u64,
     expected: u64,
+    doubled: u64,
+    out_of_order: u64,
     generator_cpu_percent: f64,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
@@ -183,6 +185,8 @@ impl Replay {
             delivery: Latency::default(),
             deliveries: 0,
             expected: 0,
+            doubled: 0,
+            out_of_order: 0,
             generator_cpu_percent: 100.0 * own_cpu / seconds,
             server_cpu,
             diverged,
@@ -259,6 +263,7 @@ impl Replayed {
         tally.sent = trace.steps.len() as u64;
         (tally.expected_deliveries, tally.deliveries) = (self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
+        (tally.doubled, tally.out_of_order) = (self.doubled, self.out_of_order);
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
@@ -285,6 +290,8 @@ impl Replayed {
             self.faults.add(if listener.is_author { "an author" } else { "a reader" }, fault);
         }
         self.saved.add(&listener.ear.back);
+        self.doubled += listener.ear.doubled;
+        self.out_of_order += listener.ear.out_of_order;
         if listener.is_author {
             return;
         }
@@ -323,8 +330,9 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
         let mut listener = listener.borrow_mut();
         match brought {
             Ok(brought) => {
+                let kind = brought.kind();
                 for update in brought.updates {
-                    if let Err(error) = listener.ear.hear(&update, &meant) {
+                    if let Err(error) = listener.ear.hear(kind, &update, &meant) {
                         listener.fault.get_or_insert(ProbeError::Unreadable(error.to_string()));
                     }
                     if !listener.is_author {

@@ -18,6 +18,7 @@ use super::{LoadError, Scenario, Session, run_name};
 use crate::load::alarm::Alarm;
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
+use crate::load::decoded::Kind;
 use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
@@ -106,6 +107,8 @@ struct Planned {
     edits: u64,
     expected: u64,
     deliveries: u64,
+    doubled: u64,
+    out_of_order: u64,
     diverged: Vec<String>,
     faults: Faults,
     rooms_checked: u64,
@@ -256,13 +259,13 @@ impl Person {
         let own = self.doc.transact().encode_state_as_update_v1(&StateVector::default());
         let mut probe = Probe::open(&room.target, &room.name, self.number, own).await?;
         let updates = probe.state().await?;
-        self.hear(&updates, &room.meant);
+        self.hear(Kind::State, &updates, &room.meant);
         self.voice.replace(Some(probe.voice()));
         let (person, room) = (Rc::clone(self), Rc::clone(room));
         let listening = tokio::task::spawn_local(async move {
             loop {
                 match probe.next().await {
-                    Ok(brought) => person.hear(&brought.updates, &room.meant),
+                    Ok(brought) => person.hear(brought.kind(), &brought.updates, &room.meant),
                     Err(error) => return person.fail(error),
                 }
             }
@@ -291,9 +294,9 @@ impl Person {
         self.fault.borrow_mut().get_or_insert(error);
     }
 
-    fn hear(&self, updates: &[Vec<u8>], meant: &Meant) {
+    fn hear(&self, kind: Kind, updates: &[Vec<u8>], meant: &Meant) {
         for update in updates {
-            if let Err(error) = self.ear.borrow_mut().hear(update, meant) {
+            if let Err(error) = self.ear.borrow_mut().hear(kind, update, meant) {
                 self.fail(ProbeError::Unreadable(error.to_string()));
             }
         }
@@ -374,6 +377,8 @@ impl Planned {
         let ear = person.ear.borrow();
         self.delivery.add(&ear.times);
         self.saved.add(&ear.back);
+        self.doubled += ear.doubled;
+        self.out_of_order += ear.out_of_order;
         let seen = ear.seen(meant) as u64;
         self.deliveries += seen;
         // To who is not here nothing more was to come than what has.
@@ -404,6 +409,7 @@ impl Planned {
         let tally = &mut findings.tally;
         (tally.sent, tally.expected_deliveries, tally.deliveries) = (self.edits, self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
+        (tally.doubled, tally.out_of_order) = (self.doubled, self.out_of_order);
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
