@@ -76,8 +76,10 @@ fn runs_are_recorded_reported_and_compared() {
     assert!(String::from_utf8(compared.stdout).unwrap().contains("twice"));
     assert!(std::fs::read_to_string(path.join("both.html")).unwrap().contains("2 runs compared"));
 
-    let clean = ended(server.small("1s", &["--json", "-"]), &[0, 3]).stdout;
-    record::Record::parse(std::str::from_utf8(&clean).unwrap()).expect("nothing but the record is on standard output");
+    let clean = ended(server.small("1s", &["--json", "-"]), &[0, 3]);
+    let line = std::str::from_utf8(&clean.stdout).unwrap();
+    record::Record::parse(line).expect("nothing but the record is on standard output");
+    assert!(String::from_utf8(clean.stderr).unwrap().contains("converged     1 of 1 room"), "the table is beside it");
 }
 
 #[test]

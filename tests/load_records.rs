@@ -169,6 +169,7 @@ fn every_fault_has_its_word_and_its_exit_code_and_the_worst_is_said() {
     assert_eq!(judge(|_| {}, false, Some(100.0)), (Outcome::BoundMissed, 4));
     assert_eq!(judge(|_| {}, false, None), (Outcome::BoundMissed, 4), "nothing measured keeps no bound");
     assert_eq!(judge(|_| {}, true, Some(500.0)), (Outcome::Saturated, 3));
+    assert_eq!(judge(|tally| tally.rooms_unchecked = 1, false, None), (Outcome::Unchecked, 3));
     assert_eq!(judge(|tally| tally.refused = 1, true, good), (Outcome::Disconnected, 2));
     assert_eq!(judge(|tally| tally.closed_early = 1, false, good), (Outcome::Disconnected, 2));
     assert_eq!(judge(|tally| tally.out_of_order = 1, false, good), (Outcome::Reordered, 2));

@@ -1,4 +1,5 @@
-//! `triproom load`: puts a server under load and says what came of it. Progress goes to standard error, the table to standard output.
+//! `triproom load`: puts a server under load and says what came of it. Progress goes to standard error, the table to standard output, or
+//! to standard error, too, when the record itself goes to standard output.
 //! It must never connect to anything but what was named.
 
 use std::io::{self, Write};
@@ -56,7 +57,7 @@ Exit codes:
   0  everything was delivered, every room converged
   1  it could not run
   2  something was lost, doubled, reordered, corrupted or diverged, or the server ended connections
-  3  the load tester itself was too slow: the figures are not to be trusted
+  3  the load tester itself was too slow, so the figures are not to be trusted; or not every room could be checked
   4  it was slower than --p99-below";
 
 /// A scenario's own options and those of all.
@@ -86,24 +87,28 @@ pub enum LoadCommandError {
     Output(#[from] io::Error),
 }
 
-/// Does it, and says what to exit with. Tables go to `out`.
+/// Does it, and says what to exit with. Tables go to `out`, or to `notes` when the record itself goes to standard output.
 pub fn run(command: LoadCommand, out: &mut impl Write, notes: &mut impl Write) -> Result<u8, LoadCommandError> {
     match command {
-        LoadCommand::Fanout(run) => load(&run, out),
-        LoadCommand::Saturate(run) => load(&run, out),
-        LoadCommand::Idle(run) => load(&run, out),
-        LoadCommand::Join(run) => load(&run, out),
-        LoadCommand::Storm(run) => load(&run, out),
-        LoadCommand::Trip(run) => load(&run, out),
-        LoadCommand::Replay(run) => load(&run, out),
-        LoadCommand::Agents(run) => load(&run, out),
-        LoadCommand::Chaos(run) => load(&run, out),
-        LoadCommand::Soak(run) => load(&run, out),
+        LoadCommand::Fanout(run) => load(&run, out, notes),
+        LoadCommand::Saturate(run) => load(&run, out, notes),
+        LoadCommand::Idle(run) => load(&run, out, notes),
+        LoadCommand::Join(run) => load(&run, out, notes),
+        LoadCommand::Storm(run) => load(&run, out, notes),
+        LoadCommand::Trip(run) => load(&run, out, notes),
+        LoadCommand::Replay(run) => load(&run, out, notes),
+        LoadCommand::Agents(run) => load(&run, out, notes),
+        LoadCommand::Chaos(run) => load(&run, out, notes),
+        LoadCommand::Soak(run) => load(&run, out, notes),
         LoadCommand::Records(command) => Ok(load_records::run(command, out, notes)?),
     }
 }
 
-fn load<S: Scenario + Args>(run: &Run<S>, out: &mut impl Write) -> Result<u8, LoadCommandError> {
+fn load<S: Scenario + Args>(
+    run: &Run<S>,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<u8, LoadCommandError> {
     let options = &run.options;
     let mut progress = if options.quiet { Progress::silent() } else { Progress::on_standard_error() };
     let record = run_scenario(&run.scenario, options, &mut progress);
@@ -115,8 +120,10 @@ fn load<S: Scenario + Args>(run: &Run<S>, out: &mut impl Write) -> Result<u8, Lo
     if let Some(path) = &options.report {
         report::write(std::slice::from_ref(&record), path)?;
     }
-    if !options.quiet && options.json != Some(JsonPlace::Output) {
-        table::write(&record, out)?;
+    match options.json {
+        _ if options.quiet => {}
+        Some(JsonPlace::Output) => table::write(&record, notes)?,
+        _ => table::write(&record, out)?,
     }
     Ok(record.verdict.outcome().exit_code())
 }

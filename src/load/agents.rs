@@ -1,6 +1,8 @@
 //! Agents beside the people of a crowd, on a thread of their own: some say again and again how they are, in the rooms where people
 //! type; some write a lot at one moment, in rooms of their own. What that does to the people is measured where they are.
 
+use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -12,15 +14,26 @@ use yrs::{Map, MapPrelim, Transact};
 
 use super::alarm::Alarm;
 use super::client::{Dialect, Say, events};
-use super::plan::{Agents, Plan};
+use super::faults::Faults;
+use super::meter::{Measure, Meter};
+use super::plan::{Agents, Made, Plan};
 use super::probe::{self, Probe, ProbeError, Voice};
-use super::worker::{Phase, Report};
+use super::schedule::nanoseconds;
+use super::worker::{Missing, Notes, Phase, Report};
 use crate::wire::lib0::{put_byte_string, put_number};
+
+/// Who they are in what is told of them.
+const WHO: &str = "an agent";
+
+/// Where an agent that has planned a trip writes it.
+pub const ITEMS: &str = "items";
 
 /// What the thread needs.
 pub struct Orders {
     /// The run.
     pub plan: Arc<Plan>,
+    /// What was made on all threads.
+    pub made: Arc<Made>,
     /// Where it stands.
     pub phase: watch::Receiver<Phase>,
     /// Where reports go.
@@ -31,19 +44,10 @@ pub struct Orders {
 pub fn run(orders: Orders) {
     let reports = orders.reports.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(AgentsError::from).and_then(|runtime| LocalSet::new().block_on(&runtime, act(orders)));
+    let done = runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, act(orders)));
     if let Err(error) = done {
-        let _ = reports.send(Report::Failed(std::io::Error::other(error.to_string())));
+        let _ = reports.send(Report::Failed(error));
     }
-}
-
-/// Why agents cannot act.
-#[derive(Debug, thiserror::Error)]
-enum AgentsError {
-    #[error("an agent: {0}")]
-    Probe(#[from] ProbeError),
-    #[error(transparent)]
-    Timer(#[from] std::io::Error),
 }
 
 /// An agent that says how it is.
@@ -53,15 +57,21 @@ struct Talker {
     place: usize,
 }
 
-async fn act(mut orders: Orders) -> Result<(), AgentsError> {
+/// What went wrong with any of them.
+type Shared = Rc<RefCell<Faults>>;
+
+async fn act(mut orders: Orders) -> io::Result<()> {
     let plan = Arc::clone(&orders.plan);
     let Some(agents) = &plan.agents else { return Ok(()) };
-    let talkers = open_talkers(&plan, agents).await?;
+    let faults = Shared::default();
+    let talkers = open_talkers(&plan, agents, &faults).await;
     let mut writers = Vec::new();
     for number in 0..agents.bursting {
-        let mut probe = Probe::open(&plan.target, &format!("{}-agent", plan.room(number)), number, vec![0, 0]).await?;
-        probe.state().await?;
-        writers.push(listen(probe));
+        let opening = async {
+            let mut probe = Probe::open(&plan.target, &plan.agents_room(number), number, vec![0, 0]).await?;
+            probe.state().await.map(|_| probe)
+        };
+        writers.extend(opened(opening.await, &faults));
     }
     let _ = orders.reports.send(Report::Gathered);
     let began = loop {
@@ -78,61 +88,83 @@ async fn act(mut orders: Orders) -> Result<(), AgentsError> {
     let burst = async {
         alarms.0.until(began + plan.times.warm_up).await?;
         for writer in &writers {
-            writer.say(Say::Update(&agents.burst))?;
+            if let Err(error) = writer.say(Say::Update(&agents.burst)) {
+                faults.borrow_mut().add(WHO, &error);
+            }
         }
-        Ok::<_, AgentsError>(())
+        Ok::<_, io::Error>(())
     };
-    let (said, burst) = tokio::join!(say(&plan, agents, began, &alarms.1, &talkers), burst);
+    let mut meter = Meter::default();
+    let (said, burst) = tokio::join!(say(&orders, agents, began, &alarms.1, &talkers, &mut meter), burst);
     said.and(burst)?;
+    let _ = orders.reports.send(Report::Sent);
     while *orders.phase.borrow_and_update() != Phase::Ending && orders.phase.changed().await.is_ok() {}
+    let notes = Notes { reasons: faults.take().count(&mut meter.counts), storms: Vec::new() };
+    let _ = orders.reports.send(Report::Done(Box::new(meter), Missing::default(), notes));
     Ok(())
 }
 
-async fn open_talkers(plan: &Plan, agents: &Agents) -> Result<Vec<Talker>, AgentsError> {
+async fn open_talkers(plan: &Plan, agents: &Agents, faults: &Shared) -> Vec<Talker> {
     let mut talkers = Vec::new();
     for number in 0..plan.crowd.rooms * agents.in_room {
         let (room, place) = (number / agents.in_room, plan.crowd.clients + number % agents.in_room);
         let name = plan.room(room);
-        let mut probe = if agents.over_events {
-            let address = plan.target.events(&name, &format!("agent:load-{number}"), number);
-            Probe::open_at(&address, Dialect::Events, Vec::new()).await?
-        } else {
-            Probe::open(&plan.target, &name, number, vec![0, 0]).await?
+        let opening = async {
+            let mut probe = if agents.over_events {
+                let address = plan.target.events(&name, &format!("agent:load-{number}"), number);
+                Probe::open_at(&address, Dialect::Events, Vec::new()).await?
+            } else {
+                Probe::open(&plan.target, &name, number, vec![0, 0]).await?
+            };
+            probe.next().await.map(|_| probe)
         };
-        probe.next().await?;
-        talkers.push(Talker { voice: listen(probe), room, place });
+        talkers.extend(opened(opening.await, faults).map(|voice| Talker { voice, room, place }));
     }
-    Ok(talkers)
+    talkers
 }
 
-/// What it hears is read and forgotten.
-fn listen(mut probe: Probe) -> Rc<Voice> {
-    let voice = probe.voice();
-    tokio::task::spawn_local(async move { while probe.next().await.is_ok() {} });
-    voice
+/// The voice of one who has come in. What it hears is read and forgotten.
+fn opened(probe: Result<Probe, ProbeError>, faults: &Shared) -> Option<Rc<Voice>> {
+    let mut probe = probe.map_err(|error| faults.borrow_mut().add(WHO, &error)).ok()?;
+    let (voice, faults) = (probe.voice(), Rc::clone(faults));
+    tokio::task::spawn_local(async move {
+        let ended = loop {
+            if let Err(error) = probe.next().await {
+                break error;
+            }
+        };
+        faults.borrow_mut().add(WHO, &ended);
+    });
+    Some(voice)
 }
 
 /// Each says how it is when it is meant to.
 async fn say(
-    plan: &Plan,
+    orders: &Orders,
     agents: &Agents,
     began: Instant,
     alarm: &Alarm,
     talkers: &[Talker],
-) -> Result<(), AgentsError> {
-    let mut due = Vec::new();
+    meter: &mut Meter,
+) -> io::Result<()> {
+    let (plan, mut due) = (&orders.plan, Vec::new());
     for talker in talkers {
         let schedule = plan.moves(talker.room)[talker.place];
         due.extend((0..schedule.count()).map(|number| (schedule.moment(number), number, talker)));
     }
     due.sort_by_key(|(moment, ..)| *moment);
     for (moment, number, talker) in due {
-        alarm.until(began + Duration::from_nanos(moment)).await?;
-        if agents.over_events {
-            talker.voice.say_json(&events::status(talker.place, number + 1))?;
+        let moment = began + Duration::from_nanos(moment);
+        alarm.until(moment).await?;
+        // A socket that fails is noticed by its reader.
+        let _ = if agents.over_events {
+            talker.voice.say_json(&events::status(talker.place, number + 1))
         } else {
-            talker.voice.say(Say::Presence(&presence(plan, talker.place, number + 1)))?;
-        }
+            talker.voice.say(Say::Presence(&presence(plan, talker.place, number + 1)))
+        };
+        orders.made.tell(talker.room, talker.place, number + 1);
+        meter.counts.moves += 1;
+        meter.record(Measure::SendLag, nanoseconds(moment.elapsed()));
     }
     Ok(())
 }
@@ -152,7 +184,7 @@ fn presence(plan: &Plan, place: usize, number: u32) -> Vec<u8> {
 pub fn burst(bytes: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     let doc = probe::document(u64::from(random.u32(1 << 30..)));
-    let items = doc.get_or_insert_map("items");
+    let items = doc.get_or_insert_map(ITEMS);
     let mut txn = doc.transact_mut();
     for number in 0.. {
         let title: String = (0..24).map(|_| random.lowercase()).collect();

@@ -3,18 +3,22 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
+use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
-use yrs::{Doc, GetString, Transact, Update};
+use yrs::{Any, Doc, GetString, Transact, Update};
 
-use super::client::socket::{Closed, ConnectError, Message};
+use super::agents::ITEMS;
+use super::client::socket::Message;
 use super::client::{self, Dialect, Say, socket};
 use super::coverage::Coverage;
 use super::decoded::{Authors, Kind, Latest};
+use super::faults::Faults;
 use super::plan::{Made, Plan};
+use super::probe::{self, Probe, ProbeError};
 use super::target::Protocol;
 use super::writer::{EDIT, ROOT};
 
@@ -22,29 +26,58 @@ use super::writer::{EDIT, ROOT};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Rooms that are read at the same time.
 const AT_ONCE: usize = 8;
+/// How long to wait before reading again what may still be on its way.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Differences that are told.
 const TOLD_MAX: usize = 5;
 
 /// What fresh clients have found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Checked {
     /// How many rooms were read.
     pub rooms: u64,
     /// In how many of them there is not what was written.
     pub diverged: u64,
+    /// How many rooms could not be read, or not all that was written there.
+    pub unchecked: u64,
     /// Some of the differences, in words.
     pub differences: Vec<String>,
+    /// What went wrong with the clients themselves.
+    pub faults: Faults,
+}
+
+impl Checked {
+    fn take(&mut self, room: &str, read: Result<(), Difference>) {
+        match read {
+            Ok(()) => self.rooms += 1,
+            Err(Difference::Probe(fault)) => {
+                self.unchecked += 1;
+                self.faults.add(&format!("a fresh client of {room}"), &fault);
+            }
+            Err(difference) => {
+                if let Difference::Gap = difference {
+                    self.unchecked += 1;
+                } else {
+                    self.rooms += 1;
+                    self.diverged += 1;
+                }
+                if self.differences.len() < TOLD_MAX {
+                    self.differences.push(format!("{room}: {difference}"));
+                }
+            }
+        }
+    }
 }
 
 /// Why a room is not what it should be.
 #[derive(Debug, thiserror::Error)]
 enum Difference {
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Closed(#[from] Closed),
-    #[error("the document does not come")]
-    Nothing,
+    Probe(#[from] ProbeError),
+    #[error("the server says that it does not keep the oldest messages; those that it keeps are right")]
+    Gap,
+    #[error("what an agent has written at once is not there")]
+    Burst,
     #[error("writer {writer} made {made} edits, and {there} are there")]
     Missing { writer: usize, made: u32, there: u32 },
     #[error("the document cannot be read: {0}")]
@@ -55,7 +88,7 @@ enum Difference {
     Corrupt,
 }
 
-/// Reads all rooms that anybody wrote into.
+/// Reads all rooms that anybody wrote into, and those that agents wrote into at once.
 pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
@@ -66,18 +99,24 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
             let (plan, made, permits) = (Arc::clone(plan), Arc::clone(made), Arc::clone(&permits));
             reading.spawn_local(async move {
                 let _permit = permits.acquire_owned().await.expect("nobody closes it");
-                check(&plan, &made, room).await.map_err(|difference| format!("{}: {difference}", plan.room(room)))
+                (plan.room(room), check(&plan, &made, room).await)
+            });
+        }
+        let agents = plan.agents.as_ref();
+        let burst: Arc<[u8]> = agents.map_or(&[][..], |agents| &agents.burst).into();
+        for agent in 0..agents.map_or(0, |agents| agents.bursting) {
+            let (plan, burst, permits) = (Arc::clone(plan), Arc::clone(&burst), Arc::clone(&permits));
+            reading.spawn_local(async move {
+                let _permit = permits.acquire_owned().await.expect("nobody closes it");
+                let room = plan.agents_room(agent);
+                let read = check_burst(&plan, &room, agent, &burst).await;
+                (room, read)
             });
         }
         let mut checked = Checked::default();
         while let Some(read) = reading.join_next().await {
-            checked.rooms += 1;
-            if let Err(difference) = read.unwrap_or_else(|error| Err(error.to_string())) {
-                checked.diverged += 1;
-                if checked.differences.len() < TOLD_MAX {
-                    checked.differences.push(difference);
-                }
-            }
+            let (room, read) = read.expect("a check neither panics nor is stopped");
+            checked.take(&room, read);
         }
         checked
     }))
@@ -90,18 +129,47 @@ async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> 
         return Err(difference);
     }
     if !reading.has_come {
-        return Err(Difference::Nothing);
-    }
-    for (writer, made) in made.in_room(room).enumerate() {
-        let there = reading.coverage.seen(writer) / EDIT;
-        if there != made {
-            return Err(Difference::Missing { writer, made, there });
-        }
+        return Err(ProbeError::TooSlow.into());
     }
     if reading.is_wrong {
         return Err(Difference::Corrupt);
     }
+    for (writer, made) in made.in_room(room).enumerate() {
+        if !reading.has_all_of(writer, made) {
+            let there = (reading.coverage.seen(writer) + reading.coverage.hidden(writer)) / EDIT;
+            return Err(Difference::Missing { writer, made, there });
+        }
+    }
+    if reading.has_gap {
+        return Err(Difference::Gap);
+    }
     if plan.target.protocol == Protocol::Events { Ok(()) } else { reading.compare(made) }
+}
+
+/// Reads what an agent has written at once, which is to be there before long.
+async fn check_burst(plan: &Plan, room: &str, agent: usize, burst: &[u8]) -> Result<(), Difference> {
+    let (wanted, until) = (items_of(&[burst.to_vec()])?, Instant::now() + plan.times.drain);
+    loop {
+        let mut probe = Probe::open(&plan.target, room, plan.people() + agent, vec![0, 0]).await?;
+        let updates = probe.state().await?;
+        probe.close();
+        if items_of(&updates)? == wanted {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(Difference::Burst);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What agents write: items.
+fn items_of(updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
+    let doc = probe::document(1);
+    let items = doc.get_or_insert_map(ITEMS);
+    probe::apply(&doc, updates)?;
+    let txn = doc.transact();
+    Ok(items.to_json(&txn))
 }
 
 /// What a fresh client has read of one room.
@@ -112,6 +180,8 @@ struct Reading {
     coverage: Coverage,
     updates: Vec<Vec<u8>>,
     has_come: bool,
+    /// Whether the server has said that it does not keep the beginning.
+    has_gap: bool,
     is_wrong: bool,
 }
 
@@ -124,6 +194,7 @@ impl Reading {
             coverage: Coverage::new(plan.crowd.writers),
             updates: Vec::new(),
             has_come: false,
+            has_gap: false,
             is_wrong: false,
         }
     }
@@ -132,13 +203,14 @@ impl Reading {
     async fn read(&mut self, plan: &Plan, made: &Made) -> Result<(), Difference> {
         let dialect = Dialect::of(&plan.target, &self.name);
         // Beside everybody, so over all nodes.
-        let mut address = client::locate(&plan.target, &self.name, plan.people() + self.room).await?;
+        let address = client::locate(&plan.target, &self.name, plan.people() + self.room);
+        let mut address = address.await.map_err(ProbeError::from)?;
         if let Dialect::Events = dialect {
             address.path.push_str(if address.path.contains('?') { "&cursor=0" } else { "?cursor=0" });
         }
-        let (mut incoming, outgoing) = socket::connect(&address).await?;
+        let (mut incoming, outgoing) = socket::connect(&address).await.map_err(ProbeError::from)?;
         for message in dialect.opening(&[0]) {
-            outgoing.send_binary(&message)?;
+            outgoing.send_binary(&message).map_err(ProbeError::from)?;
         }
         let (mut latest, mut next) = (Latest::default(), 0);
         while !self.has_come || !self.is_complete(made) {
@@ -148,6 +220,7 @@ impl Reading {
                     let decoded = latest.read(bytes, &mut next, &dialect, &self.authors);
                     self.is_wrong |= decoded.is_wrong;
                     self.has_come |= decoded.kind == Kind::State;
+                    self.has_gap |= decoded.kind == Kind::Gap;
                     for piece in &decoded.pieces {
                         self.coverage.take(piece);
                     }
@@ -161,14 +234,24 @@ impl Reading {
                         _ => {}
                     }
                 })
-                .await?;
+                .await
+                .map_err(ProbeError::from)?;
         }
         outgoing.close();
         Ok(())
     }
 
     fn is_complete(&self, made: &Made) -> bool {
-        made.in_room(self.room).enumerate().all(|(writer, edits)| self.coverage.seen(writer) >= edits * EDIT)
+        let end = |writer| if self.has_gap { self.coverage.newest(writer).end } else { self.coverage.seen(writer) };
+        made.in_room(self.room).enumerate().all(|(writer, edits)| end(writer) >= edits * EDIT)
+    }
+
+    /// Whether all is there that a writer has written; behind a gap, all that came later than the first of it that is there.
+    fn has_all_of(&self, writer: usize, edits: u32) -> bool {
+        let (seen, hidden) = (self.coverage.seen(writer), self.coverage.hidden(writer));
+        let newest = self.coverage.newest(writer);
+        let is_kept = newest.len() as u64 == u64::from(hidden) && (newest.end == edits * EDIT || newest.is_empty());
+        seen == edits * EDIT && hidden == 0 || self.has_gap && seen == 0 && is_kept
     }
 
     /// Builds the document from what came and from what was written; the library orders the writers in both.

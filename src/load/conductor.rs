@@ -72,7 +72,7 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Resul
     let watch = Watch::new(pids)?;
     let (phase, heard) = watch::channel(Phase::Gathering);
     let (reports, inbox) = channel();
-    let made = Arc::new(Made::new(&plan.crowd));
+    let made = Arc::new(Made::new(plan));
     let mut threads = Vec::new();
     for number in 0..plan.threads {
         let orders = Orders {
@@ -86,7 +86,7 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Resul
         threads.push(thread.spawn(move || worker::run(orders))?);
     }
     if plan.agents.is_some() {
-        let orders = agents::Orders { plan: Arc::clone(plan), phase: heard, reports };
+        let orders = agents::Orders { plan: Arc::clone(plan), made: Arc::clone(&made), phase: heard, reports };
         let thread = std::thread::Builder::new().name("load agents".to_owned());
         threads.push(thread.spawn(move || agents::run(orders))?);
     }
@@ -194,12 +194,11 @@ struct Conductor {
 
 impl Conductor {
     fn run(&mut self, progress: &mut Progress) -> Result<Found, RunError> {
-        let threads = self.plan.threads;
+        let (threads, all) = (self.plan.threads, self.all_threads());
         progress.begin(progress::Phase::Connecting, None);
         let until = Instant::now() + GATHERING;
-        let gathering = threads + usize::from(self.plan.agents.is_some());
-        self.listen(until, progress, |told| told.gathered == gathering)?;
-        if self.told.gathered < gathering {
+        self.listen(until, progress, |told| told.gathered == all)?;
+        if self.told.gathered < all {
             return Err(RunError::TooSlow);
         }
         let began = Instant::now() + BREATH;
@@ -213,8 +212,8 @@ impl Conductor {
         progress.begin(progress::Phase::Checking, None);
         let checked = check::rooms(&self.plan, &self.made)?;
         self.tell(Phase::Ending);
-        self.listen(Instant::now() + GATHERING, progress, |told| told.done == threads)?;
-        if self.told.done < threads {
+        self.listen(Instant::now() + GATHERING, progress, |told| told.done == all)?;
+        if self.told.done < all {
             return Err(io::Error::other("a thread of it does not answer, and what it saw is not known").into());
         }
         // Seconds that not all threads have told of.
@@ -224,13 +223,18 @@ impl Conductor {
         self.found(started_at, checked)
     }
 
+    /// The threads of people, and that of the agents if there are any.
+    fn all_threads(&self) -> usize {
+        self.plan.threads + usize::from(self.plan.agents.is_some())
+    }
+
     fn tell(&self, phase: Phase) {
         let _ = self.phase.send(phase);
     }
 
     /// From the first edit to the last, which may be later than planned.
     fn lead(&mut self, began: Instant, progress: &mut Progress) -> Result<(), RunError> {
-        let (threads, times) = (self.plan.threads, self.plan.times);
+        let (all, times) = (self.all_threads(), self.plan.times);
         let measuring = began + times.warm_up;
         if !times.warm_up.is_zero() {
             progress.begin(progress::Phase::WarmUp, Some(times.warm_up));
@@ -247,7 +251,7 @@ impl Conductor {
         }
         self.listen(end, progress, |_| false)?;
         self.samples.push(self.watch.look());
-        self.listen(Instant::now() + times.load() + times.drain, progress, |told| told.sent == threads)
+        self.listen(Instant::now() + times.load() + times.drain, progress, |told| told.sent == all)
     }
 
     /// Hears reports until a moment, or until enough was said.

@@ -57,6 +57,13 @@ impl Coverage {
         beyond.map_or(0, |beyond| beyond.iter().map(|range| range.end - range.start).sum())
     }
 
+    /// The last clocks of a writer that are there without a hole between them.
+    pub fn newest(&self, writer: usize) -> Range<u32> {
+        let track = self.tracks.get(writer);
+        let beyond = track.and_then(|track| track.beyond.as_ref()?.last().cloned());
+        beyond.unwrap_or(0..track.map_or(0, |track| track.seen))
+    }
+
     /// A piece has come. Of a writer that is not in the room nothing is new.
     pub fn take(&mut self, piece: &Piece) -> Taken {
         match self.tracks.get_mut(piece.writer as usize) {
@@ -131,9 +138,9 @@ mod tests {
         let mut coverage = Coverage::new(1);
         let early = coverage.take(&piece(0, 16..32));
         assert_eq!(early, Taken { shown: 0..0, repeated: 0, is_early: true });
-        assert_eq!((coverage.seen(0), coverage.hidden(0)), (0, 16));
+        assert_eq!((coverage.seen(0), coverage.hidden(0), coverage.newest(0)), (0, 16, 16..32));
         assert_eq!(coverage.take(&piece(0, 0..16)), Taken { shown: 0..32, repeated: 0, is_early: false });
-        assert_eq!(coverage.hidden(0), 0);
+        assert_eq!((coverage.hidden(0), coverage.newest(0)), (0, 0..32));
     }
 
     #[test]

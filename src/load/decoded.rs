@@ -59,6 +59,8 @@ pub enum Kind {
     Denied,
     /// What was sent is on disk.
     Saved,
+    /// The server does not keep what was said in the beginning.
+    Gap,
     /// Anything else.
     #[default]
     Nothing,
@@ -151,16 +153,18 @@ impl Decoded {
     }
 
     fn read_update(&mut self, update: &[u8], authors: &Authors) {
-        let (pieces, mut is_wrong) = (&mut self.pieces, false);
-        let scanned = scan::scan(update, |block| {
+        let (pieces, mut is_wrong, mut deletes) = (&mut self.pieces, false, false);
+        let each = |block: &Block| {
             let Some(place) = authors.place(block.client) else { return };
             if block.content == Content::Skip {
                 return;
             }
             is_wrong |= !authors.wrote(place, block, update);
             push(pieces, place, block.clock..block.clock + block.length);
-        });
-        self.is_wrong |= is_wrong || scanned.is_err();
+        };
+        // Nobody deletes what a writer wrote.
+        let scanned = scan::scan_all(update, each, |client, _| deletes |= authors.place(client).is_some());
+        self.is_wrong |= is_wrong || deletes || scanned.is_err();
     }
 
     fn read_presence(&mut self, presence: &[u8], authors: &Authors) -> Option<()> {
@@ -184,6 +188,8 @@ impl Decoded {
         let event: Event<'_> = serde_json::from_slice(json).ok()?;
         if event.kind == "room.welcome" {
             self.kind = Kind::State;
+        } else if event.kind == "room.gap" {
+            self.kind = Kind::Gap;
         } else if event.kind == "ack" {
             self.kind = Kind::Saved;
         } else if event.kind == "error" {
@@ -283,6 +289,16 @@ mod tests {
             let told = Piece { writer: 1, clocks: 64..80 };
             assert!(decoded.is_wrong || decoded.pieces != [told], "byte {at} of {}", message.len());
         }
+    }
+
+    #[test]
+    fn nobody_deletes() {
+        let (authors, mut latest, mut next) = (authors(), Latest::default(), 0);
+        // No blocks; of one client, one range: the first letter.
+        let update =
+            |client: u8| Dialect::Yjs.message(Say::Update(&[0, 1, client, 7, 1, 0, 1])).expect("it has updates");
+        assert!(latest.read(&update(0xe8), &mut next, &Dialect::Yjs, &authors).is_wrong, "client 1,000 is a writer");
+        assert!(!latest.read(&update(0xe0), &mut next, &Dialect::Yjs, &authors).is_wrong, "client 992 is not");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::coverage::{Coverage, Piece};
+use super::decoded::Kind;
 use super::latency::Latency;
 use crate::room::scan::{self, Content};
 use crate::wire::lib0::Malformed;
 
 /// When each edit of each author was meant, and up to where its author's clocks go with it. One that only deletes has no clocks of
-/// its own: it is taken for seen together with what its author wrote before.
+/// its own: it is taken for seen together with what its author wrote before, or at once if that is nothing.
 #[derive(Debug)]
 pub struct Meant {
     clients: Vec<u64>,
@@ -41,9 +42,16 @@ impl Meant {
 pub struct Ear {
     author: Option<usize>,
     coverage: Coverage,
+    /// How many edits of each were heard, as far as they are timed.
     seen: Vec<usize>,
     /// What was meant before was not for this ear to hear in time.
     since: Instant,
+    /// Around a return a server may say things by news and by the state, in whatever order.
+    has_been_away: bool,
+    /// Pieces that came again.
+    pub doubled: u64,
+    /// Pieces that came before something that their author wrote earlier.
+    pub out_of_order: u64,
     /// From when an edit was meant until it was heard.
     pub times: Latency,
     /// From when an own edit was meant until it came back: then it is kept.
@@ -58,6 +66,9 @@ impl Ear {
             coverage: Coverage::new(authors),
             seen: vec![0; authors],
             since: Instant::now(),
+            has_been_away: false,
+            doubled: 0,
+            out_of_order: 0,
             times: Latency::default(),
             back: Latency::default(),
         }
@@ -66,10 +77,11 @@ impl Ear {
     /// Was away, and is here from now on.
     pub fn begin_anew(&mut self) {
         self.since = Instant::now();
+        self.has_been_away = true;
     }
 
-    /// Hears an update.
-    pub fn hear(&mut self, update: &[u8], meant: &Meant) -> Result<(), Malformed> {
+    /// Hears an update, as news or as part of the state.
+    pub fn hear(&mut self, kind: Kind, update: &[u8], meant: &Meant) -> Result<(), Malformed> {
         let now = Instant::now();
         let edits = meant.edits.borrow();
         scan::scan(update, |block| {
@@ -78,8 +90,14 @@ impl Ear {
                 return;
             }
             let clocks = block.clock..block.clock + block.length;
-            let shown = self.coverage.take(&Piece { writer: u32::try_from(writer).unwrap_or(u32::MAX), clocks }).shown;
-            while let Some((end, moment)) = edits[writer].get(self.seen[writer]).filter(|(end, _)| *end <= shown.end) {
+            let taken = self.coverage.take(&Piece { writer: u32::try_from(writer).unwrap_or(u32::MAX), clocks });
+            if kind == Kind::Update && !self.has_been_away {
+                self.doubled += u64::from(taken.repeated > 0);
+                self.out_of_order += u64::from(taken.is_early);
+            }
+            while let Some((end, moment)) =
+                edits[writer].get(self.seen[writer]).filter(|(end, _)| *end <= taken.shown.end)
+            {
                 let before = self.seen[writer].checked_sub(1).map_or(0, |before| edits[writer][before].0);
                 self.seen[writer] += 1;
                 // One that only deletes ends where the one before ended.
@@ -93,7 +111,9 @@ impl Ear {
     }
 
     /// How many edits of others it has seen.
-    pub fn seen(&self) -> usize {
-        self.seen.iter().enumerate().filter(|(writer, _)| Some(*writer) != self.author).map(|(_, seen)| seen).sum()
+    pub fn seen(&self, meant: &Meant) -> usize {
+        let edits = meant.edits.borrow();
+        let others = edits.iter().enumerate().filter(|(writer, _)| Some(*writer) != self.author);
+        others.map(|(writer, edits)| edits.partition_point(|(end, _)| *end <= self.coverage.seen(writer))).sum()
     }
 }

@@ -1,6 +1,7 @@
 //! What a scenario has found, before it becomes a record: the one place where counts of the engine become the words of the record.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -14,11 +15,6 @@ use super::plan::Plan;
 use super::record::{FORMAT, Figure, Record, Second, ServerUse, Step, Target};
 use super::verdict::{Bound, Generator, Tally, Verdict};
 use super::words::{count, many};
-
-/// A generator that is later than this at one time in a hundred is saturated, if that is also most of what it measures.
-const LAG_MAX_MS: f64 = 5.0;
-/// Busier than this and a thread has no time to hear in time.
-const BUSY_MAX_PERCENT: f64 = 90.0;
 
 /// What a run is about: the first of these that it has. That people joined is no more than how it began, most often.
 const MAIN: [LatencyKind; 5] =
@@ -41,6 +37,8 @@ pub struct Findings {
     pub latencies: BTreeMap<LatencyKind, Latency>,
     /// What the scenario is about, if that is not the first of [`MAIN`] that it has.
     pub main: Option<LatencyKind>,
+    /// What 99 % of that must be faster than, whether it was asked for or not.
+    pub within: Option<Duration>,
     /// See there.
     pub servers: Vec<ServerUse>,
     /// See there.
@@ -62,6 +60,7 @@ impl Findings {
             notes: Vec::new(),
             latencies: BTreeMap::new(),
             main: None,
+            within: None,
             servers: Vec::new(),
             figures: Vec::new(),
             steps: Vec::new(),
@@ -77,13 +76,16 @@ impl Findings {
             expected_deliveries: found.missing.expected,
             deliveries: counts.deliveries,
             lost: found.missing.lost,
+            statuses_expected: found.missing.statuses,
+            statuses_lost: found.missing.statuses_lost,
             doubled: counts.doubled,
             out_of_order: counts.out_of_order,
             corrupt: counts.corrupted,
             rooms_checked: found.checked.rooms,
             rooms_diverged: found.checked.diverged,
+            rooms_unchecked: found.checked.unchecked,
             connections: counts.joined,
-            refused: counts.refused,
+            refused: counts.refused + found.missing.away,
             closed_early: counts.closed,
         };
         let lag = |measure| found.meter.latency(measure).quantile_ms(0.99);
@@ -103,6 +105,14 @@ impl Findings {
                 many(hidden, "update", "updates")
             ));
         }
+        if found.missing.statuses_lost > 0 {
+            let lost = many(found.missing.statuses_lost, "time", "times");
+            notes.push(format!("somebody has not seen the last cursor or status of somebody else: {lost}"));
+        }
+        if found.missing.away > 0 {
+            let away = many(found.missing.away, "client", "clients");
+            notes.push(format!("{away} had lost the connection and not come back when the run ended"));
+        }
         if counts.denied > 0 {
             notes.push(format!("the server refused {} times what it was told", count(counts.denied)));
         }
@@ -115,6 +125,7 @@ impl Findings {
             notes,
             latencies,
             main: None,
+            within: None,
             servers: found.servers,
             figures: Vec::new(),
             steps: Vec::new(),
@@ -122,6 +133,7 @@ impl Findings {
         };
         let main = findings.main_p99_ms().unwrap_or(0.0);
         findings.judge_generator(plan.threads, main);
+        found.checked.faults.conclude(&mut findings);
         findings
     }
 
@@ -133,10 +145,7 @@ impl Findings {
 
     /// Whether the generator was too slow for what it measured, of which 99 % took no longer than this.
     pub fn judge_generator(&mut self, threads: usize, measured_p99_ms: f64) {
-        let generator = &mut self.generator;
-        let lag = generator.send_lag_p99_ms.max(generator.tick_lag_p99_ms);
-        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms / 2.0;
-        generator.saturated = is_late || generator.cpu_percent > BUSY_MAX_PERCENT * threads as f64;
+        self.generator = self.generator.judged(threads, measured_p99_ms);
     }
 
     /// One more figure.
@@ -147,7 +156,8 @@ impl Findings {
     /// As it is kept.
     pub fn record(self, scenario: &str, parameters: Map<String, Value>, options: &Options) -> Record {
         let p99_ms = self.main_p99_ms();
-        let bound = options.p99_below.map(|below| Bound { p99_below_ms: below.as_secs_f64() * 1_000.0, p99_ms });
+        let below = options.p99_below.into_iter().chain(self.within).min();
+        let bound = below.map(|below| Bound { p99_below_ms: below.as_secs_f64() * 1_000.0, p99_ms });
         let protocol = serde_json::to_value(options.protocol).expect("a word is JSON");
         let path = options.path.clone().unwrap_or_else(|| options.protocol.usual_path().to_owned());
         Record {

@@ -70,7 +70,7 @@ pub struct Options {
     #[arg(long, value_name = "TEXT", help_heading = "Results")]
     #[serde(skip)]
     pub name: Option<String>,
-    /// Append the record of the run to this file, as a line of JSON; - is standard output
+    /// Append the record of the run to this file, as a line of JSON; - is standard output, and the table goes to standard error
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     #[serde(skip)]
     pub json: Option<JsonPlace>,

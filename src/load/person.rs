@@ -58,8 +58,8 @@ pub struct Person {
     /// Until when nothing is read.
     pub reads_again: Cell<Option<Instant>>,
     opening: RefCell<Option<OwnedSemaphorePermit>>,
-    /// In which storm it lost its connection, and when that was.
-    storm: Cell<Option<(usize, Instant)>>,
+    /// The storms that it has not come back from, and when each was.
+    storms: RefCell<Vec<(usize, Instant)>>,
 }
 
 /// Why a connection is over.
@@ -90,7 +90,7 @@ impl Person {
             moved: Cell::new(0),
             reads_again: Cell::new(None),
             opening: RefCell::new(None),
-            storm: Cell::new(None),
+            storms: RefCell::default(),
             room,
         }
     }
@@ -98,6 +98,22 @@ impl Person {
     /// Whether it ever was in the room.
     pub fn has_joined(&self) -> bool {
         self.joins.get() > 0
+    }
+
+    /// Whether it was in the room, and is not now.
+    pub fn is_away(&self) -> bool {
+        self.has_joined() && self.presence.get() == Presence::Away
+    }
+
+    /// How many others there are whose newest moves and statuses it should have seen, and of how many it has not. Those who are not
+    /// here should see nothing.
+    pub fn statuses(&self, newest: impl Iterator<Item = u32>) -> (u64, u64) {
+        if self.presence.get() == Presence::Away {
+            return (0, 0);
+        }
+        let seen = self.newest_moves.borrow();
+        let told = newest.enumerate().filter(|(place, told)| *place != self.place && *told > 0);
+        told.fold((0, 0), |(expected, lost), (place, told)| (expected + 1, lost + u64::from(seen[place] < told)))
     }
 
     /// Whether it has a connection.
@@ -123,8 +139,7 @@ impl Person {
     /// Makes the next edit, and sends it if there is a way: else it goes with the answer when the server asks.
     pub fn edit(&self, stage: &Stage, meant: u64) {
         let number = self.made.get();
-        let was_cut = self.joins.get() > 0 && self.presence.get() == Presence::Away;
-        if was_cut && !stage.plan.comes_back() {
+        if self.is_away() && !stage.plan.comes_back() {
             return;
         }
         self.made.set(number + 1);
@@ -179,26 +194,31 @@ impl Person {
         if self.presence.get() == Presence::Away {
             return;
         }
-        self.announce(&stage.plan, number + 1);
+        self.announce(stage, number + 1);
         let mut meter = stage.meter.borrow_mut();
         meter.counts.moves += 1;
         meter.record(Measure::SendLag, stage.now().saturating_sub(meant));
     }
 
     /// Says that it is here, and where its cursor is.
-    fn announce(&self, plan: &Plan, clock: u32) {
+    fn announce(&self, stage: &Stage, clock: u32) {
         let mut presence = vec![1];
-        put_number(&mut presence, plan.first_client() + self.place as u64);
+        put_number(&mut presence, stage.plan.first_client() + self.place as u64);
         put_number(&mut presence, clock.into());
-        let state = format!(r##"{{"user":{{"name":"person {}","color":"#30bced"}},"cursor":{clock}}}"##, self.place);
-        put_byte_string(&mut presence, state.as_bytes());
-        self.say(Say::Presence(&presence));
+        let shown = format!(r##"{{"user":{{"name":"person {}","color":"#30bced"}},"cursor":{clock}}}"##, self.place);
+        put_byte_string(&mut presence, shown.as_bytes());
+        if self.say(Say::Presence(&presence)) && clock > 0 {
+            stage.made.tell(self.room.index, self.place, clock);
+        }
     }
 
-    fn say(&self, say: Say<'_>) {
-        if let (Some(outgoing), Some(message)) = (self.outgoing.borrow().as_ref(), self.room.dialect.message(say)) {
-            let _ = outgoing.send_binary(&message);
-        }
+    /// Says something, if there is a way and the protocol has it; whether it does.
+    fn say(&self, say: Say<'_>) -> bool {
+        let (outgoing, message) = (self.outgoing.borrow(), self.room.dialect.message(say));
+        let (Some(outgoing), Some(message)) = (outgoing.as_ref(), message) else { return false };
+        // A socket that fails is noticed by its reader.
+        let _ = outgoing.send_binary(&message);
+        true
     }
 
     /// Says goodbye.
@@ -208,10 +228,21 @@ impl Person {
         }
     }
 
-    /// Loses its connection in a storm, with everybody else.
+    /// Loses its connection in a storm, with everybody else. Who has not come back from the one before has to come back from both.
     pub fn be_hit(&self, stage: &Stage, storm: usize, at: Instant) {
         self.fall(stage);
-        self.storm.set(Some((storm, at)));
+        if self.has_joined() {
+            self.storms.borrow_mut().push((storm, at));
+        }
+    }
+
+    /// The storms that it has not come back from have lasted until now, whether it comes back now or never. When the first was.
+    pub fn outlast(&self, stage: &Stage) -> Option<Instant> {
+        let storms = self.storms.take();
+        for (number, hit) in &storms {
+            stage.storm_lasts(*number, nanoseconds(hit.elapsed()));
+        }
+        storms.first().map(|(_, hit)| *hit)
     }
 
     /// The connection is gone without a word.
@@ -291,21 +322,14 @@ fn arrive(stage: &Stage, person: &Person, began: Instant) {
     person.joins.set(joins + 1);
     person.opening.borrow_mut().take();
     if stage.plan.presence {
-        person.announce(&stage.plan, person.moved.get());
+        person.announce(stage, person.moved.get());
     }
     let measure = if joins == 0 { Measure::Join } else { Measure::Reconnect };
-    let storm = person.storm.take();
-    let took = nanoseconds(storm.map_or(began, |(_, hit)| hit).elapsed());
+    let took = nanoseconds(person.outlast(stage).unwrap_or(began).elapsed());
     let mut meter = stage.meter.borrow_mut();
     meter.counts.joined += 1;
     meter.record(measure, took);
     drop(meter);
-    if let Some((number, _)) = storm {
-        let mut storms = stage.storms.borrow_mut();
-        let known = storms.len();
-        storms.resize(known.max(number + 1), 0);
-        storms[number] = storms[number].max(took);
-    }
     if joins == 0 {
         stage.settle();
     }
@@ -339,7 +363,7 @@ fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
             meter.counts.denied += 1;
             stage.reason(&format_args!("the server refuses: {}", String::from_utf8_lossy(decoded.body())));
         }
-        Kind::Update | Kind::Presence | Kind::Saved | Kind::Nothing => {}
+        Kind::Update | Kind::Presence | Kind::Saved | Kind::Gap | Kind::Nothing => {}
     }
 }
 

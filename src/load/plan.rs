@@ -91,6 +91,11 @@ impl Plan {
         format!("load-{}-{room}", self.run)
     }
 
+    /// The name of the room that an agent writes a lot into.
+    pub fn agents_room(&self, agent: usize) -> String {
+        format!("{}-agent", self.room(agent))
+    }
+
     /// How many people there are.
     pub fn people(&self) -> usize {
         self.crowd.rooms * self.crowd.clients
@@ -139,18 +144,32 @@ impl Plan {
     }
 }
 
-/// How many edits each writer has made so far, for all threads to see: what was made is to arrive.
+/// How many edits each writer has made so far, and which move or status of each is the newest that was told, for all threads to
+/// see: what was made is to arrive.
 #[derive(Debug)]
 pub struct Made {
     edits: Vec<AtomicU32>,
     writers: usize,
+    newest: Vec<AtomicU32>,
+    movers: usize,
 }
 
 impl Made {
     /// Nothing yet.
-    pub fn new(crowd: &Crowd) -> Self {
-        let edits = (0..crowd.rooms * crowd.writers).map(|_| AtomicU32::new(0)).collect();
-        Self { edits, writers: crowd.writers }
+    pub fn new(plan: &Plan) -> Self {
+        let (rooms, writers, movers) = (plan.crowd.rooms, plan.crowd.writers, plan.movers());
+        let nothing = |count: usize| (0..count).map(|_| AtomicU32::new(0)).collect();
+        Self { edits: nothing(rooms * writers), writers, newest: nothing(rooms * movers), movers }
+    }
+
+    /// Somebody has told a move of theirs, or how they are. Counted from one.
+    pub fn tell(&self, room: usize, place: usize, number: u32) {
+        self.newest[room * self.movers + place].store(number, Ordering::Relaxed);
+    }
+
+    /// What is the newest that everybody in a room has told, by their places; 0 is nothing.
+    pub fn newest(&self, room: usize) -> impl Iterator<Item = u32> {
+        self.newest[room * self.movers..(room + 1) * self.movers].iter().map(|told| told.load(Ordering::Relaxed))
     }
 
     /// One more.

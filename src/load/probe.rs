@@ -9,6 +9,7 @@ use yrs::{ClientID, Doc, Options, Transact, Update};
 
 use super::client::socket::{self, Closed, ConnectError, Incoming, Message, Outgoing};
 use super::client::{self, Dialect, Heard, Say};
+use super::decoded::Kind;
 use super::target::{Address, Target};
 
 /// How long a server may take to answer a probe.
@@ -77,6 +78,13 @@ pub struct Brought {
     pub has_state: bool,
 }
 
+impl Brought {
+    /// What it all is: around a state a server may say again what it has said.
+    pub fn kind(&self) -> Kind {
+        if self.has_state { Kind::State } else { Kind::Update }
+    }
+}
+
 impl Probe {
     /// Connects to a room and asks for everything. `own` is an update of what the client has already.
     pub async fn open(target: &Target, room: &str, client: usize, own: Vec<u8>) -> Result<Self, ProbeError> {
@@ -135,11 +143,6 @@ impl Probe {
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| ProbeError::TooSlow)?
-    }
-
-    /// Sends an update.
-    pub fn send(&self, update: &[u8]) -> Result<(), ProbeError> {
-        self.voice.say(Say::Update(update))
     }
 
     /// Says goodbye.

@@ -91,6 +91,14 @@ impl Stage {
         self.began.get().map_or(0, |began| nanoseconds(began.elapsed()))
     }
 
+    /// Somebody was away for so many nanoseconds because of a storm.
+    pub(super) fn storm_lasts(&self, number: usize, nanoseconds: u64) {
+        let mut storms = self.storms.borrow_mut();
+        let known = storms.len();
+        storms.resize(known.max(number + 1), 0);
+        storms[number] = storms[number].max(nanoseconds);
+    }
+
     /// One more person has joined for the first time, or could not.
     pub(super) fn settle(&self) {
         self.settled.set(self.settled.get() + 1);

@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{count, many};
 
+/// A generator that is later than this at one time in a hundred is saturated, if that is also much of what it measures.
+const LAG_MAX_MS: f64 = 5.0;
+/// How much of that is much.
+const LAG_SHARE_MAX: f64 = 0.1;
+/// Busier than this and a thread has no time to hear in time.
+const BUSY_MAX_PERCENT: f64 = 90.0;
+
 /// What is said first about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -34,6 +41,12 @@ pub struct Tally {
     pub deliveries: u64,
     /// Deliveries that were still missing after the drain.
     pub lost: u64,
+    /// The newest cursor or status of each, at each other client that must see it: newer ones replace older ones.
+    #[serde(default)]
+    pub statuses_expected: u64,
+    /// Those of them that were still missing after the drain.
+    #[serde(default)]
+    pub statuses_lost: u64,
     /// Deliveries that came again on the same connection.
     pub doubled: u64,
     /// Deliveries that came before an older one of the same writer.
@@ -45,6 +58,9 @@ pub struct Tally {
     pub rooms_checked: u64,
     /// Rooms where it, or anybody, did not have what was written.
     pub rooms_diverged: u64,
+    /// Rooms that none could read, or not all that was written there.
+    #[serde(default)]
+    pub rooms_unchecked: u64,
     /// Connections that were made.
     pub connections: u64,
     /// Connections that could not be made.
@@ -56,20 +72,30 @@ pub struct Tally {
 impl Tally {
     /// `0 of 12,250 deliveries`, or that there was nothing to lose.
     pub fn lost_of(&self) -> String {
-        let expected = many(self.expected_deliveries, "delivery", "deliveries");
-        if (self.lost, self.expected_deliveries) == (0, 0) {
-            return "0, none was to be delivered".to_owned();
+        let mut parts = Vec::new();
+        if (self.lost, self.expected_deliveries) != (0, 0) {
+            parts.push(format!("{} of {}", count(self.lost), many(self.expected_deliveries, "delivery", "deliveries")));
         }
-        format!("{} of {expected}", count(self.lost))
+        if self.statuses_expected > 0 {
+            let expected = many(self.statuses_expected, "last status", "last statuses");
+            parts.push(format!("{} of {expected}", count(self.statuses_lost)));
+        }
+        if parts.is_empty() { "0, none was to be delivered".to_owned() } else { parts.join(", ") }
     }
 
-    /// `1 of 1 room`, or that none was looked at.
+    /// `1 of 1 room`, or that none was looked at, or which could not be.
     pub fn converged_of(&self) -> String {
-        if self.rooms_checked == 0 {
+        let rooms = self.rooms_checked.saturating_add(self.rooms_unchecked);
+        if rooms == 0 {
             return "no room was checked".to_owned();
         }
         let same = self.rooms_checked.saturating_sub(self.rooms_diverged);
-        format!("{} of {}", count(same), many(self.rooms_checked, "room", "rooms"))
+        let of = format!("{} of {}", count(same), many(rooms, "room", "rooms"));
+        if self.rooms_unchecked == 0 {
+            of
+        } else {
+            format!("{of}; {} could not be checked", count(self.rooms_unchecked))
+        }
     }
 }
 
@@ -80,11 +106,14 @@ impl AddAssign for Tally {
         add(&mut self.expected_deliveries, other.expected_deliveries);
         add(&mut self.deliveries, other.deliveries);
         add(&mut self.lost, other.lost);
+        add(&mut self.statuses_expected, other.statuses_expected);
+        add(&mut self.statuses_lost, other.statuses_lost);
         add(&mut self.doubled, other.doubled);
         add(&mut self.out_of_order, other.out_of_order);
         add(&mut self.corrupt, other.corrupt);
         add(&mut self.rooms_checked, other.rooms_checked);
         add(&mut self.rooms_diverged, other.rooms_diverged);
+        add(&mut self.rooms_unchecked, other.rooms_unchecked);
         add(&mut self.connections, other.connections);
         add(&mut self.refused, other.refused);
         add(&mut self.closed_early, other.closed_early);
@@ -102,6 +131,15 @@ pub struct Generator {
     pub tick_lag_p99_ms: f64,
     /// 100 is one whole core.
     pub cpu_percent: f64,
+}
+
+impl Generator {
+    /// The same, with whether it was too slow for what it measured, of which 99 % took no longer than this.
+    pub(super) fn judged(self, threads: usize, measured_p99_ms: f64) -> Self {
+        let lag = self.send_lag_p99_ms.max(self.tick_lag_p99_ms);
+        let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms * LAG_SHARE_MAX;
+        Self { saturated: is_late || self.cpu_percent > BUSY_MAX_PERCENT * threads as f64, ..self }
+    }
 }
 
 /// A bound on the latency that the scenario is about.
@@ -128,6 +166,8 @@ pub enum Outcome {
     Ok,
     /// That, and it took longer than asked for.
     BoundMissed,
+    /// Nothing is known to be wrong, and not everything could be looked at.
+    Unchecked,
     /// The generator itself was too slow: the figures are not to be trusted.
     Saturated,
     /// Connections were refused, or ended by the server.
@@ -146,9 +186,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// From the best to the worst.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::BoundMissed,
+        Self::Unchecked,
         Self::Saturated,
         Self::Disconnected,
         Self::Reordered,
@@ -163,7 +204,7 @@ impl Outcome {
         match self {
             Self::Ok => 0,
             Self::Disconnected | Self::Reordered | Self::Doubled | Self::Corrupt | Self::Lost | Self::Diverged => 2,
-            Self::Saturated => 3,
+            Self::Unchecked | Self::Saturated => 3,
             Self::BoundMissed => 4,
         }
     }
@@ -173,6 +214,7 @@ impl Outcome {
         match self {
             Self::Ok => "ok",
             Self::BoundMissed => "too slow",
+            Self::Unchecked => "not checked",
             Self::Saturated => "not to be trusted",
             Self::Disconnected => "disconnected",
             Self::Reordered => "reordered",
@@ -188,6 +230,7 @@ impl Outcome {
         match self {
             Self::Ok => "Everything was delivered and every room converged.",
             Self::BoundMissed => "Everything was delivered, but slower than was asked for.",
+            Self::Unchecked => "Nothing is known to be lost, but not every room could be checked.",
             Self::Saturated => "The load tester itself could not keep up: these figures are not to be trusted.",
             Self::Disconnected => "The server refused or ended connections.",
             Self::Reordered => "Updates came before older ones of the same writer.",
@@ -215,16 +258,33 @@ impl Verdict {
         let tally = &self.tally;
         let found = [
             (Outcome::BoundMissed, self.bound.is_some_and(|bound| bound.missed())),
+            (Outcome::Unchecked, tally.rooms_unchecked > 0),
             (Outcome::Saturated, self.generator.saturated),
             (Outcome::Disconnected, tally.refused > 0 || tally.closed_early > 0),
             (Outcome::Reordered, tally.out_of_order > 0),
             (Outcome::Doubled, tally.doubled > 0),
             (Outcome::Corrupt, tally.corrupt > 0),
-            (Outcome::Lost, tally.lost > 0),
+            (Outcome::Lost, tally.lost > 0 || tally.statuses_lost > 0),
             (Outcome::Diverged, tally.rooms_diverged > 0),
         ];
         self.outcome =
             found.into_iter().filter(|(_, holds)| *holds).map(|(outcome, _)| outcome).max().unwrap_or(Outcome::Ok);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_that_is_late_by_much_of_what_it_measures_is_saturated() {
+        let judged = |late, cpu_percent, measured| {
+            let generator = Generator { send_lag_p99_ms: late, cpu_percent, ..Generator::default() };
+            generator.judged(2, measured).saturated
+        };
+        assert!(judged(57.0, 20.0, 114.0) && judged(11.0, 20.0, 100.0) && judged(6.0, 20.0, 0.5));
+        assert!(!judged(4.9, 20.0, 0.5) && !judged(9.0, 20.0, 100.0));
+        assert!(judged(0.1, 181.0, 100.0) && !judged(0.1, 179.0, 100.0), "two threads have twice the time");
     }
 }

@@ -65,12 +65,18 @@ pub struct Missing {
     pub expected: u64,
     /// Those of them that somebody does not see.
     pub lost: u64,
+    /// Newest moves and statuses, each at each other person who should see it.
+    pub statuses: u64,
+    /// Those of them that somebody does not see.
+    pub statuses_lost: u64,
     /// Of all edits, measured or not, how many came and cannot be seen, because an earlier one did not come.
     pub hidden: u64,
     /// How many people miss something.
     pub people: u64,
     /// How many have been there at all.
     pub joined: u64,
+    /// How many of those lost their connection on purpose and have not come back.
+    pub away: u64,
 }
 
 impl Missing {
@@ -78,9 +84,12 @@ impl Missing {
     pub fn add(&mut self, other: &Self) {
         self.expected += other.expected;
         self.lost += other.lost;
+        self.statuses += other.statuses;
+        self.statuses_lost += other.statuses_lost;
         self.hidden += other.hidden;
         self.people += other.people;
         self.joined += other.joined;
+        self.away += other.away;
     }
 }
 
@@ -293,7 +302,7 @@ impl Worker {
             }
             Duty::Look => {
                 let is_draining = *self.orders.phase.borrow() == Phase::Draining;
-                if is_draining && !self.has_arrived && self.missing(|_| 0).lost == 0 {
+                if is_draining && !self.has_arrived && self.has_all() {
                     self.has_arrived = true;
                     self.tell(Report::Arrived);
                 }
@@ -321,16 +330,17 @@ impl Worker {
         let plan = Arc::clone(&self.orders.plan);
         let index = self.random.usize(..self.people.len());
         let person = &self.people[index];
-        let is_cut = duty == Duty::Cut;
+        let (is_cut, load) = (duty == Duty::Cut, plan.times.load());
         if is_cut && person.is_connected() {
             self.lives[index].abort();
             person.fall(&self.stage);
             self.lives[index] = self.revive(index);
         } else if !is_cut {
-            person.reads_again.set(Some(Instant::now() + plan.mischief.pause));
+            let until = Duration::from_nanos(moment).saturating_add(plan.mischief.pause).min(load);
+            person.reads_again.set(self.stage.began.get().map(|began| began + until));
         }
         let next = moment + self.gap(if is_cut { plan.mischief.cuts } else { plan.mischief.pauses });
-        if next < nanoseconds(plan.times.load()) {
+        if next < nanoseconds(load) {
             self.agenda.push(Reverse((next, duty)));
         }
     }
@@ -359,6 +369,12 @@ impl Worker {
         nanoseconds(Duration::from_secs_f64(-(1.0 - self.random.f64()).ln() / here))
     }
 
+    /// Whether nobody here waits for anything.
+    fn has_all(&self) -> bool {
+        let missing = self.missing(|_| 0);
+        missing.lost == 0 && missing.statuses_lost == 0 && missing.away == 0
+    }
+
     /// What people here miss of what was made from `first` on.
     fn missing(&self, first: impl Fn(&Schedule) -> u32) -> Missing {
         let mut missing = Missing::default();
@@ -366,6 +382,7 @@ impl Worker {
             let coverage = person.coverage.borrow();
             let before = missing.lost;
             missing.joined += 1;
+            missing.away += u64::from(person.is_away() && self.orders.plan.comes_back());
             for (writer, schedule) in person.room.edits.iter().enumerate().filter(|(writer, _)| *writer != person.place)
             {
                 let made = self.orders.made.of(person.room.index, writer);
@@ -376,12 +393,21 @@ impl Worker {
                 missing.hidden += u64::from(coverage.hidden(writer) / EDIT);
             }
             missing.people += u64::from(missing.lost > before);
+            // Who comes back tells as old what others may take for older, so it is not looked at there.
+            if !self.orders.plan.comes_back() {
+                let (statuses, lost) = person.statuses(self.orders.made.newest(person.room.index));
+                missing.statuses += statuses;
+                missing.statuses_lost += lost;
+            }
         }
         missing
     }
 
     fn end(self) {
         let missing = self.missing(|schedule| schedule.measured().start);
+        for person in self.people.iter().filter(|person| person.is_away()) {
+            person.outlast(&self.stage);
+        }
         for life in &self.lives {
             life.abort();
         }

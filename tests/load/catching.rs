@@ -118,6 +118,183 @@ fn what_is_late_is_measured_and_may_be_too_late() {
     assert!(run.code == 4 || run.code == 3, "{:?}", run.record().verdict);
 }
 
+/// Eight people, all of whom lose their connections twice.
+fn storm(lie: Lie) -> Run {
+    let target = format!("ws://{}", start(lie));
+    let people = ["--rooms", "2", "--clients", "4", "--writers", "0", "--every", "1s", "--duration", "2s"];
+    let times = ["--warm-up", "200ms", "--drain", "500ms"];
+    load(&[&["storm", "--target", &target, "--path", "/{room}"], &people[..], &times].concat())
+}
+
+fn longest_storm(run: &Run) -> (f64, &str) {
+    let all_back = run.record().figures.iter().rfind(|figure| figure.name == "all back").unwrap();
+    (all_back.value, &all_back.unit)
+}
+
+#[test]
+fn who_comes_back_after_the_next_storm_is_not_left_out() {
+    let run = storm(Lie::Ignore);
+    let (milliseconds, unit) = longest_storm(&run);
+    assert!(is_fine(&run) && unit == "ms, longest of the storms", "{:?}", run.record().verdict);
+    assert!(milliseconds >= 1_000.0, "one was back only after the second storm: {milliseconds}");
+}
+
+#[test]
+fn who_never_comes_back_is_refused() {
+    let run = storm(Lie::IgnoreMore);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.refused), (Outcome::Disconnected, 2, 5), "{verdict:?}");
+    let (milliseconds, unit) = longest_storm(&run);
+    assert!(milliseconds >= 1_000.0 && unit.ends_with("some never came back"), "{milliseconds} {unit}");
+}
+
+/// Any scenario for half a second.
+fn short(lie: Lie, options: &[&str]) -> Run {
+    let target = format!("ws://{}", start(lie));
+    let common = ["--target", &target, "--path", "/{room}", "--duration", "500ms", "--drain", "700ms"];
+    load(&[options, &common].concat())
+}
+
+/// Letters of one author.
+fn replay(lie: Lie, readers: &str) -> Run {
+    let letters: Vec<String> = (0..65).map(|at| format!(r#"{{"patches":[[{at},0,"x"]]}}"#)).collect();
+    replay_of(lie, readers, &letters)
+}
+
+fn replay_of(lie: Lie, readers: &str, edits: &[String]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.json");
+    std::fs::write(&path, format!(r#"{{"startContent":"","txns":[{}]}}"#, edits.join(","))).unwrap();
+    short(lie, &["replay", "--trace", path.to_str().unwrap(), "--rate", "200", "--readers", readers])
+}
+
+/// The second author takes away what the first one writes, and the last thing that happens is such.
+fn deletes() -> Vec<String> {
+    let write = |edit: usize| format!(r#"{{"parents":[{}],"agent":0,"patches":[[0,0,"xy"]]}}"#, edit - 1);
+    let delete = |edit: usize| format!(r#"{{"parents":[{}],"agent":1,"patches":[[0,1,""]]}}"#, edit - 1);
+    let first = r#"{"parents":[],"agent":0,"patches":[[0,0,"xy"]]}"#.to_owned();
+    std::iter::once(first)
+        .chain((1..20usize).map(|edit| if edit.is_multiple_of(2) { write(edit) } else { delete(edit) }))
+        .collect()
+}
+
+#[test]
+fn an_author_who_only_deletes_is_not_lost() {
+    for lie in [Lie::None, Lie::Delay] {
+        let run = replay_of(lie, "2", &deletes());
+        let tally = &run.record().verdict.tally;
+        assert!(is_fine(&run), "{:?}", run.record().verdict);
+        assert_eq!((tally.sent, tally.expected_deliveries, tally.deliveries), (20, 40, 40));
+    }
+}
+
+#[test]
+fn a_clock_of_a_replay_does_not_run_while_people_come_in() {
+    let run = replay(Lie::SlowToJoin, "20");
+    let latency = run.record().latencies.values().next().unwrap();
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert!(latency.max_ms() < 1_000.0, "all came in before the first letter: {}", latency.max_ms());
+}
+
+#[test]
+fn what_goes_wrong_in_a_replay_is_said() {
+    for (lie, outcome) in
+        [(Lie::Drop, Outcome::Diverged), (Lie::Double, Outcome::Doubled), (Lie::Reorder, Outcome::Reordered)]
+    {
+        let run = replay(lie, "2");
+        assert_eq!((run.record().verdict.outcome(), run.code), (outcome, 2), "{:?}", run.record().verdict);
+    }
+}
+
+#[test]
+fn who_is_not_let_in_has_lost_nothing() {
+    for run in [
+        short(Lie::Refuse, &["join", "--size", "5KB", "--pieces", "20", "--joins", "10", "--at-once", "10"]),
+        replay(Lie::Refuse, "13"),
+        short(Lie::Refuse, &["trip", "--people", "12", "--agents", "2"]),
+    ] {
+        let (verdict, scenario) = (&run.record().verdict, &run.record().scenario);
+        assert_eq!((verdict.outcome(), run.code), (Outcome::Disconnected, 2), "{scenario}: {verdict:?}");
+        let tally = &verdict.tally;
+        assert!(tally.refused > 0 && tally.deliveries > 0, "{scenario}: {verdict:?}");
+        assert_eq!((tally.lost, tally.rooms_diverged), (0, 0), "{scenario}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_fresh_client_that_is_not_let_in_has_found_no_divergence() {
+    let run = fanout(Lie::Refuse, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.refused), (Outcome::Disconnected, 2, 1), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.rooms_unchecked), (1, 0, 1), "{verdict:?}");
+}
+
+#[test]
+fn whose_connection_is_closed_in_a_replay_has_lost_nothing() {
+    let run = replay(Lie::Close, "3");
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.closed_early), (Outcome::Disconnected, 2, 1), "{verdict:?}");
+    assert_eq!((verdict.tally.lost, verdict.tally.rooms_diverged), (0, 0), "{verdict:?}");
+}
+
+#[test]
+fn who_reads_nothing_for_longer_than_the_drain_has_lost_nothing() {
+    let people =
+        ["--clients", "4", "--rate", "20", "--cuts", "0", "--pauses", "20", "--pause", "1m", "--warm-up", "0s"];
+    let run = short(Lie::None, &[&["chaos"], &people[..]].concat());
+    assert!(is_fine(&run) && run.record().verdict.tally.sent > 30, "{:?}", run.record().verdict);
+}
+
+#[test]
+fn who_opens_a_document_that_is_kept_while_it_is_open_finds_it() {
+    let run = short(Lie::Evict, &["join", "--size", "5KB", "--pieces", "20", "--joins", "10", "--at-once", "10"]);
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!(run.record().verdict.tally.deliveries, 20);
+}
+
+#[test]
+fn where_no_rate_holds_none_is_said() {
+    let steps = ["--clients", "3", "--from", "20", "--step", "300ms", "--refine", "2", "--within", "20ms"];
+    let run = short(Lie::Delay, &[&["saturate"], &steps[..]].concat());
+    let record = run.record();
+    assert!(run.code == 4 || run.code == 3, "everything comes, 30 ms late: {:?}", record.verdict);
+    assert!(record.steps.len() == 6 && record.steps.iter().all(|step| !step.held), "{:?}", record.steps);
+    let rate = &record.figures[0];
+    assert!(rate.value.abs() < f64::EPSILON && rate.unit.contains("none"), "{rate:?}");
+    assert!(record.verdict.tally.sent <= 6, "3 writers, 5 a second for 0.3 s: {:?}", record.verdict);
+}
+
+fn agents(lie: Lie) -> Run {
+    let people = ["--clients", "3", "--writers", "1", "--agents", "2", "--statuses", "20"];
+    let bursting = ["--bursting", "2", "--burst", "20KB", "--warm-up", "200ms"];
+    short(lie, &[&["agents"], &people[..], &bursting].concat())
+}
+
+#[test]
+fn agents_of_an_honest_server_are_heard_and_kept() {
+    let run = agents(Lie::None);
+    let tally = &run.record().verdict.tally;
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!((tally.statuses_expected, tally.statuses_lost), (6, 0), "two agents, each at three people");
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged), (3, 0), "that of the people, and two of agents");
+}
+
+#[test]
+fn a_status_that_does_not_come_is_lost() {
+    let run = agents(Lie::Mute);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2), "{verdict:?}");
+    assert_eq!((verdict.tally.statuses_lost, verdict.tally.lost), (6, 0));
+}
+
+#[test]
+fn what_an_agent_writes_at_once_and_nobody_finds_is_a_divergence() {
+    let run = agents(Lie::ForgetLong);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code, verdict.tally.rooms_diverged), (Outcome::Diverged, 2, 2), "{verdict:?}");
+}
+
 #[test]
 fn without_a_server_or_a_target_there_is_no_run() {
     for options in [

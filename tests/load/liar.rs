@@ -34,6 +34,8 @@ pub enum Lie {
     Reorder,
     /// Everybody gets everything later.
     Delay,
+    /// Everybody waits a tenth of a second to be let in.
+    SlowToJoin,
     /// Somebody gets an update twice.
     Double,
     /// Somebody gets an update in which a letter is another one.
@@ -44,6 +46,32 @@ pub enum Lie {
     Forget,
     /// What is written in one room comes in all.
     Leak,
+    /// Whoever comes as the tenth is never told anything.
+    Ignore,
+    /// The same, and then everybody from the twentieth on.
+    IgnoreMore,
+    /// It tells the first ten presences of a room, and no more.
+    Mute,
+    /// It forgets updates of more than 10 kB.
+    ForgetLong,
+    /// Nothing: it keeps a document as long as somebody has it open.
+    Evict,
+    /// Of those who come after eight others it lets one in four not in.
+    Refuse,
+}
+
+impl Lie {
+    fn refuses(self, number: usize) -> bool {
+        self == Self::Refuse && number >= 8 && number.is_multiple_of(4)
+    }
+
+    fn ignores(self, number: usize) -> bool {
+        match self {
+            Self::Ignore => number == 9,
+            Self::IgnoreMore => number == 9 || number >= 19,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -51,6 +79,7 @@ struct Room {
     doc: Option<Doc>,
     people: Vec<(usize, UnboundedSender<(Instant, Message)>)>,
     relayed: usize,
+    presences: usize,
     held: Option<(usize, Vec<u8>)>,
     gathered: Vec<Vec<u8>>,
 }
@@ -71,6 +100,9 @@ pub fn start(lie: Lie) -> SocketAddr {
             }
             for number in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
+                if lie.refuses(number) {
+                    continue;
+                }
                 tokio::spawn(serve(stream, number, Arc::clone(&rooms), lie));
             }
         });
@@ -85,6 +117,9 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
         request.uri().path().clone_into(&mut name);
         Ok(response)
     };
+    if lie == Lie::SlowToJoin {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, look).await else { return };
     let (mut out, mut heard) = socket.split();
     let (sender, waiting) = unbounded_channel();
@@ -105,7 +140,7 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
     while let Some(Ok(Message::Binary(frame))) = heard.next().await {
         let mut rooms = rooms.lock().unwrap();
         match frame[..] {
-            [0, 0, ..] => {
+            [0, 0, ..] if !lie.ignores(number) => {
                 let _ = sender.send((Instant::now(), message(1, &rooms[&name].state())));
             }
             [0, 1 | 2, ..] => {
@@ -114,11 +149,21 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
                     relay(&mut rooms, &name, number, update, lie);
                 }
             }
+            [1, ..] => {
+                let room = rooms.get_mut(&name).unwrap();
+                room.presences += 1;
+                let told = lie != Lie::Mute || room.presences <= 10;
+                let others = room.people.iter().filter(|(person, _)| told && *person != number);
+                others.for_each(|(_, other)| drop(other.send((Instant::now(), Message::Binary(frame.clone())))));
+            }
             _ => {}
         }
     }
     if let Some(room) = rooms.lock().unwrap().get_mut(&name) {
         room.people.retain(|(person, _)| *person != number);
+        if lie == Lie::Evict && room.people.is_empty() {
+            room.doc = None;
+        }
     }
     write.abort();
 }
@@ -139,7 +184,7 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
     let room = rooms.get_mut(name).unwrap();
     room.relayed += 1;
     let lies = room.relayed.is_multiple_of(EVERY) && room.relayed <= LAST;
-    if !(lies && lie == Lie::Forget) {
+    if !(lies && lie == Lie::Forget || update.len() > 10_000 && lie == Lie::ForgetLong) {
         room.apply(update);
     }
     if lie == Lie::Merge {

@@ -18,9 +18,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_triproom"));
-        command.args(["serve", "--port", "0", "--data"]).arg(folder.path().join("data"));
+        command.args(["serve", "--port", "0", "--data"]).arg(folder.path().join("data")).args(options);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -66,6 +70,17 @@ fn fanout_over_every_protocol() {
 }
 
 #[test]
+fn what_a_server_keeps_no_longer_is_not_checked_and_not_diverged() {
+    let server = Server::start_with(&["--keep-events", "100", "--max-events", "1000"]);
+    let people = ["--protocol", "events", "--clients", "4", "--rate", "80", "--duration", "1s", "--warm-up", "200ms"];
+    let run = load(&[&["fanout", "--target", &server.target], &people[..]].concat());
+    let verdict = &run.record().verdict;
+    assert!(matches!(verdict.outcome(), Outcome::Unchecked | Outcome::Saturated), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((run.code, tally.lost, tally.rooms_diverged, tally.rooms_unchecked), (3, 0, 0, 1), "{verdict:?}");
+}
+
+#[test]
 fn cursors_are_seen() {
     let server = Server::start();
     let record = server.run(&["fanout", "--clients", "10", "--writers", "0", "--cursors", "5", "--threads", "2"]);
@@ -79,7 +94,8 @@ fn saturate_finds_a_rate() {
         ["--clients", "4", "--from", "4", "--step", "600ms", "--refine", "1", "--max-rate", "64", "--within", "5s"];
     let record = server.run(&[&["saturate"][..], &steps].concat());
     assert!(record.steps.len() >= 2, "{:?}", record.steps);
-    assert!(figure(&record, "highest rate held") > 0.0);
+    let rate = figure(&record, "highest rate held");
+    assert!(record.steps.iter().any(|step| step.held && step.deliveries_per_second.to_bits() == rate.to_bits()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::load::record::{Record, Verdict};
+use crate::load::record::{Record, Tally, Verdict};
 use crate::load::verdict::Outcome;
 use crate::load::words::{count, many, milliseconds};
 
@@ -69,12 +69,20 @@ pub(super) fn banner(record: &Record) -> Markup {
     }
 }
 
+fn converged(tally: &Tally) -> Grade {
+    if tally.rooms_diverged == 0 && tally.rooms_unchecked > 0 {
+        Grade::Doubtful
+    } else {
+        Grade::bad_if(tally.rooms_diverged > 0)
+    }
+}
+
 fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
     let tally = &verdict.tally;
     let generator = &verdict.generator;
     let mut checks = vec![
-        (Grade::bad_if(tally.lost > 0), format!("Lost: {}", tally.lost_of())),
-        (Grade::bad_if(tally.rooms_diverged > 0), format!("Converged: {}", tally.converged_of())),
+        (Grade::bad_if(tally.lost > 0 || tally.statuses_lost > 0), format!("Lost: {}", tally.lost_of())),
+        (converged(tally), format!("Converged: {}", tally.converged_of())),
         (
             Grade::bad_if(tally.doubled > 0 || tally.out_of_order > 0),
             format!("Doubled: {}, out of order: {}", count(tally.doubled), count(tally.out_of_order)),

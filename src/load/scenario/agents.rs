@@ -12,8 +12,9 @@ use super::fanout::{Fanout, plan};
 use super::{LoadError, Scenario, Session};
 use crate::config::bytes;
 use crate::load::findings::Findings;
-use crate::load::options::{Options, in_bytes};
+use crate::load::options::{Options, OptionsError, in_bytes};
 use crate::load::plan::{Agents as Planned, Mischief, Plan};
+use crate::load::target::Protocol;
 use crate::load::{agents, conductor};
 
 /// How many agents do what.
@@ -49,6 +50,12 @@ impl Scenario for Agents {
         let people = plan(self.people.crowd(), Mischief::default(), options)?;
         let connections = people.people() + self.agents * self.people.rooms + self.bursting;
         options.allow(connections, self.statuses * (self.agents * self.people.rooms) as f64)?;
+        let (is_events, by_presence) =
+            (people.target.protocol == Protocol::Events, self.agents > 0 && !self.over_events);
+        if is_events && (by_presence || self.bursting > 0) {
+            let why = "--protocol events: has neither presence nor documents; agents need --over-events there, and none can burst";
+            return Err(OptionsError::Senseless(why.to_owned()).into());
+        }
         let planned = Planned {
             in_room: self.agents,
             statuses: self.statuses,

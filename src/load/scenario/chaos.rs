@@ -29,7 +29,7 @@ pub struct Chaos {
     /// Clients a second that stop reading
     #[arg(long, default_value_t = 0.5, value_name = "NUMBER")]
     pub pauses: f64,
-    /// For how long
+    /// For how long, but never into the drain
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
     #[serde(serialize_with = "in_words")]
     pub pause: Duration,

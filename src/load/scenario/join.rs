@@ -6,18 +6,22 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{JoinHandle, JoinSet, LocalSet};
 use yrs::{GetString, Text, Transact};
 
 use super::{LoadError, Scenario, Session, run_name};
+use crate::load::client::Say;
 use crate::load::conductor::RunError;
+use crate::load::faults::Faults;
 use crate::load::findings::Findings;
-use crate::load::host::{self, Process};
+use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, in_bytes};
-use crate::load::probe::{self, PATIENCE, Probe, ProbeError};
+use crate::load::probe::{self, PATIENCE, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
+use crate::load::pulse::Pulse;
 use crate::load::target::Target;
+use crate::load::verdict::Generator;
 use crate::load::writer::ROOT;
 use bytesize::ByteSize;
 
@@ -50,8 +54,9 @@ struct Joins {
     cpu_one_by_one: Option<f64>,
     memory_at_once: Option<u64>,
     complete: u64,
-    incomplete: u64,
-    reasons: Vec<String>,
+    wrong: u64,
+    faults: Faults,
+    generator: Generator,
 }
 
 impl Scenario for Join {
@@ -63,18 +68,15 @@ impl Scenario for Join {
             let why = "--size: up to 256 MiB; --pieces: at least one, and at most one a letter";
             return Err(OptionsError::Senseless(why.to_owned()).into());
         }
-        options.allow(self.at_once.max(2), 0.0)?;
+        options.allow(self.at_once.max(1).saturating_add(1), 0.0)?;
         let target = options.target()?;
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
         session.progress.begin(Phase::Connecting, None);
-        let begun = (Timestamp::now(), Instant::now(), Process::This.used().unwrap_or_default());
+        let (started_at, start) = (Timestamp::now(), Instant::now());
         let joins = LocalSet::new().block_on(&runtime, self.act(&target, size, options, session));
         let joins = joins.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
-        let seconds = begun.1.elapsed().as_secs_f64();
-        let cpu = Process::This.used().unwrap_or_default().cpu_seconds - begun.2.cpu_seconds;
-        let mut findings = Findings::empty(begun.0, seconds);
-        findings.generator.cpu_percent = 100.0 * cpu / seconds;
+        let mut findings = Findings::empty(started_at, start.elapsed().as_secs_f64());
         findings.servers = host::uses(&options.pid, &before);
         self.conclude(&mut findings, joins);
         Ok(findings)
@@ -90,15 +92,19 @@ impl Join {
         session: &mut Session<'_>,
     ) -> Result<Joins, ProbeError> {
         let room = Rc::new(format!("load-{}-0", run_name()));
-        let text: Rc<str> = self.write(target, &room, size, options.seed).await?.into();
+        let writer = Writer::come(target, &room).await?;
+        let text = self.write(&writer.voice, target, &room, size, options.seed).await?;
         session.progress.begin(Phase::Measuring, None);
-        let mut joins = Joins::default();
+        let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
+        let (mut joins, mut pulse) = (Joins::default(), Pulse::new().map_err(timer)?);
         let cpu = host::cpu(&options.pid);
         for client in 0..self.joins {
-            let joined = join(target, &room, client).await;
+            let joined = pulse.during(join(target, &room, client)).await.map_err(timer)?;
             joins.take(joined, &text, Part::OneByOne);
         }
         joins.cpu_one_by_one = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
+        joins.judge_generator(&pulse, Part::OneByOne);
+        pulse = Pulse::new().map_err(timer)?;
         let memory = host::begin_peak(&options.pid);
         let mut joining = JoinSet::new();
         let start = Instant::now();
@@ -106,22 +112,29 @@ impl Join {
             let (target, room) = (target.clone(), Rc::clone(&room));
             joining.spawn_local(async move { join(&target, &room, client).await });
         }
-        let all = joining.join_all().await;
+        let all = pulse.during(joining.join_all()).await.map_err(timer)?;
         joins.all = start.elapsed();
         joins.memory_at_once = host::peak(&options.pid).zip(memory).map(|(peak, before)| peak.saturating_sub(before));
         for joined in all {
             joins.take(joined, &text, Part::AtOnce);
         }
+        joins.judge_generator(&pulse, Part::AtOnce);
+        writer.go(&mut joins.faults).await;
         Ok(joins)
     }
 
-    /// Writes the document, and is done when somebody else can read all of it.
-    async fn write(&self, target: &Target, room: &str, size: usize, seed: u64) -> Result<String, ProbeError> {
+    /// Writes the document, and is done when somebody else can read all of it, or could have long since.
+    async fn write(
+        &self,
+        writer: &Voice,
+        target: &Target,
+        room: &str,
+        size: usize,
+        seed: u64,
+    ) -> Result<String, ProbeError> {
         let mut random = fastrand::Rng::with_seed(seed);
         let doc = probe::document(u64::from(random.u32(1 << 30..)));
         let text = doc.get_or_insert_text(ROOT);
-        let mut writer = Probe::open(target, room, 0, vec![0, 0]).await?;
-        writer.state().await?;
         for piece in 0..self.pieces as usize {
             let letters = size * (piece + 1) / self.pieces as usize - size * piece / self.pieces as usize;
             let letters: String = (0..letters).map(|_| random.lowercase()).collect();
@@ -131,30 +144,30 @@ impl Join {
                 text.insert(&mut txn, random.u32(..=length), &letters);
                 txn.encode_update_v1()
             };
-            writer.send(&update)?;
+            writer.say(Say::Update(&update))?;
         }
         let written = text.get_string(&doc.transact());
         let deadline = Instant::now() + PATIENCE;
         loop {
             let read = join(target, room, 1).await?;
-            if read.text()? == written {
-                writer.close();
+            if read.text()? == written || Instant::now() > deadline {
                 return Ok(written);
-            }
-            if Instant::now() > deadline {
-                return Err(ProbeError::TooSlow);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     fn conclude(&self, findings: &mut Findings, joins: Joins) {
-        let connections = (self.joins + self.at_once) as u64;
         let tally = &mut findings.tally;
-        (tally.connections, tally.expected_deliveries) = (connections, connections);
-        (tally.deliveries, tally.lost) = (joins.complete, joins.incomplete);
-        (tally.rooms_checked, tally.rooms_diverged) = (1, u64::from(joins.incomplete > 0));
-        findings.notes.extend(joins.reasons);
+        let joined = joins.complete + joins.wrong;
+        (tally.connections, tally.expected_deliveries) = (joined, joined);
+        (tally.deliveries, tally.lost) = (joins.complete, joins.wrong);
+        (tally.rooms_checked, tally.rooms_diverged) = (u64::from(joined > 0), u64::from(joins.wrong > 0));
+        if joins.wrong > 0 {
+            findings.notes.push("clients that joined have another text than was written".to_owned());
+        }
+        joins.faults.conclude(findings);
+        findings.generator = joins.generator;
         if let Some(cpu) = joins.cpu_one_by_one {
             findings.figure("CPU a join", cpu * 1e3 / self.joins.max(1) as f64, "ms");
         }
@@ -184,15 +197,55 @@ impl Joins {
                 let latency = if part == Part::AtOnce { &mut self.at_once } else { &mut self.one_by_one };
                 latency.record(took);
             }
-            Ok((_, false)) => self.fail("a client that joined has another text than was written".to_owned()),
-            Err(error) => self.fail(error.to_string()),
+            Ok((_, false)) => self.wrong += 1,
+            Err(error) => self.faults.add("a client that joins", &error),
         }
     }
 
-    fn fail(&mut self, reason: String) {
-        self.incomplete += 1;
-        if !self.reasons.contains(&reason) && self.reasons.len() < 5 {
-            self.reasons.push(reason);
+    /// How the generator did: as in the part where it did worse.
+    fn judge_generator(&mut self, pulse: &Pulse, part: Part) {
+        let measured = if part == Part::AtOnce { &self.at_once } else { &self.one_by_one };
+        let now =
+            Generator { tick_lag_p99_ms: pulse.late_p99_ms(), cpu_percent: pulse.cpu_percent(), ..self.generator }
+                .judged(1, measured.quantile_ms(0.99));
+        let before = self.generator;
+        self.generator = Generator {
+            saturated: before.saturated || now.saturated,
+            send_lag_p99_ms: 0.0,
+            tick_lag_p99_ms: before.tick_lag_p99_ms.max(now.tick_lag_p99_ms),
+            cpu_percent: before.cpu_percent.max(now.cpu_percent),
+        };
+    }
+}
+
+/// Who writes the document, and stays: a server that keeps documents in memory alone forgets those that nobody has open.
+struct Writer {
+    voice: Rc<Voice>,
+    listening: JoinHandle<ProbeError>,
+}
+
+impl Writer {
+    async fn come(target: &Target, room: &str) -> Result<Self, ProbeError> {
+        let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
+        probe.state().await?;
+        let voice = probe.voice();
+        let listening = tokio::task::spawn_local(async move {
+            loop {
+                if let Err(error) = probe.next().await {
+                    break error;
+                }
+            }
+        });
+        Ok(Self { voice, listening })
+    }
+
+    /// Goes, if it is still there.
+    async fn go(self, faults: &mut Faults) {
+        if self.listening.is_finished() {
+            self.listening.await.iter().for_each(|error| faults.add("who wrote the document", error));
+        } else {
+            self.listening.abort();
+            self.voice.close();
         }
     }
 }

@@ -10,23 +10,28 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::LocalSet;
+use yrs::{Doc, GetString, TextRef, Transact};
 
 use super::{LoadError, Scenario, Session, run_name};
 use crate::load::alarm::Alarm;
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
 use crate::load::ear::{Ear, Meant};
+use crate::load::faults::Faults;
 use crate::load::findings::Findings;
-use crate::load::host::{self, Process};
+use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError};
-use crate::load::probe::{Probe, ProbeError, Voice};
+use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::target::{Protocol, Target};
 use crate::load::trace::{Trace, text_of};
+use crate::load::writer::ROOT;
 
 /// How often is looked whether everything has arrived.
 const LOOK: Duration = Duration::from_millis(20);
+/// Between the last who comes in and the first edit.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// What is replayed, and how fast.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -64,12 +69,9 @@ impl Scenario for Replay {
             .map_err(|error| OptionsError::Senseless(error.to_string()))?;
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
-        let begun = Process::This.used().unwrap_or_default();
         let replayed = LocalSet::new().block_on(&runtime, self.act(&trace, &target, options, session));
         let replayed = replayed.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
         let mut findings = Findings::empty(replayed.started_at, replayed.seconds);
-        let cpu = Process::This.used().unwrap_or_default().cpu_seconds - begun.cpu_seconds;
-        findings.generator.cpu_percent = 100.0 * cpu / replayed.seconds;
         findings.servers = host::uses(&options.pid, &before);
         replayed.conclude(&mut findings, &trace);
         Ok(findings)
@@ -85,17 +87,56 @@ struct Replayed {
     delivery: Latency,
     deliveries: u64,
     expected: u64,
+    doubled: u64,
+    out_of_order: u64,
+    generator_cpu_percent: f64,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
+    faults: Faults,
+    rooms_checked: u64,
     connections: u64,
 }
 
 /// Somebody who hears what authors write; readers keep it.
 struct Listener {
     is_author: bool,
+    voice: Rc<Voice>,
     ear: Ear,
+    /// What a reader has heard and not put into its document yet: nobody is held up by that while keystrokes are timed.
     updates: Vec<Vec<u8>>,
-    fault: Option<String>,
+    doc: Doc,
+    text: TextRef,
+    /// What ended it.
+    fault: Option<ProbeError>,
+}
+
+impl Listener {
+    fn new(is_author: bool, voice: Rc<Voice>, ear: Ear) -> Self {
+        let doc = probe::document(1);
+        let text = doc.get_or_insert_text(ROOT);
+        Self { is_author, voice, ear, updates: Vec::new(), doc, text, fault: None }
+    }
+
+    /// An author says what it writes.
+    fn send(&mut self, update: &[u8]) {
+        if let Err(error) = self.voice.say(Say::Update(update)) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    /// Whether it waits for nothing: it has seen so many edits, or does not have to.
+    fn has_all(&self, edits: usize, meant: &Meant) -> bool {
+        self.is_author || self.fault.is_some() || self.ear.seen(meant) == edits
+    }
+
+    /// Whether it has this text, or does not have to.
+    fn is_right(&mut self, wanted: &str) -> bool {
+        let heard = std::mem::take(&mut self.updates);
+        if let Err(error) = probe::apply(&self.doc, &heard) {
+            self.fault.get_or_insert(error);
+        }
+        self.is_author || self.fault.is_some() || self.text.get_string(&self.doc.transact()) == wanted
+    }
 }
 
 impl Replay {
@@ -107,40 +148,34 @@ impl Replay {
         session: &mut Session<'_>,
     ) -> Result<Replayed, ProbeError> {
         let room = format!("load-{}-0", run_name());
-        let start = Instant::now() + Duration::from_secs(1);
-        let started_at = Timestamp::now() + Duration::from_secs(1);
-        let meant = Rc::new(self.meant(trace, start));
-        let (mut voices, mut listeners) = (Vec::new(), Vec::<Rc<RefCell<Listener>>>::new());
-        for client in 0..trace.clients.len() + self.readers {
-            let author = (client < trace.clients.len()).then_some(client);
-            let ear = Ear::new(author, trace.clients.len());
-            let mut probe = Probe::open(target, &room, client, vec![0, 0]).await?;
-            probe.state().await?;
-            voices.push(probe.voice());
-            let listener = Listener { is_author: author.is_some(), ear, updates: Vec::new(), fault: None };
-            let listener = Rc::new(RefCell::new(listener));
-            tokio::task::spawn_local(listen(probe, Rc::clone(&listener), Rc::clone(&meant)));
-            listeners.push(listener);
+        let meant = Rc::new(Meant::new(trace.clients.clone()));
+        let mut faults = Faults::default();
+        let listeners = self.gather(trace, target, &room, &meant, &mut faults).await?;
+        let (start, started_at) = (Instant::now() + BREATH, Timestamp::now() + BREATH);
+        for (number, step) in trace.steps.iter().enumerate() {
+            meant.add(step.author, step.end, self.moment(start, number));
         }
-        let lasts = Duration::from_secs_f64(trace.steps.len() as f64 / self.rate);
-        session.progress.begin(Phase::Measuring, Some(lasts));
-        let cpu = host::cpu(&options.pid);
-        let late = self.send(trace, start, &voices).await?;
-        let sent = Instant::now();
+        session.progress.begin(Phase::Measuring, Some(self.moment(start, trace.steps.len()) - start));
+        let (cpu, own_cpu) = (host::cpu(&options.pid), host::own_cpu_seconds());
+        let late = self.send(trace, start, &listeners).await?;
         session.progress.begin(Phase::Draining, Some(options.drain));
-        let has_all = |listener: &Listener| listener.is_author || listener.ear.seen() == trace.steps.len();
-        while !listeners.iter().all(|listener| has_all(&listener.borrow())) {
-            if sent.elapsed() > options.drain {
-                break;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let until = Instant::now() + options.drain;
+        let all = trace.steps.len();
+        wait(until, || listeners.iter().all(|listener| listener.borrow().has_all(all, &meant))).await;
         let seconds = start.elapsed().as_secs_f64();
+        let own_cpu = host::own_cpu_seconds() - own_cpu;
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
+        // What only deletes leaves no clocks: only the text shows whether it has come.
+        wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
         session.progress.begin(Phase::Checking, None);
-        let mut diverged = Vec::new();
-        if let Err(why) = compare(target, &room, trace, options.drain).await {
-            diverged.push(format!("a fresh client: {why}"));
+        let (mut diverged, mut rooms_checked) = (Vec::new(), 1);
+        match compare(target, &room, trace, options.drain).await {
+            Ok(true) => {}
+            Ok(false) => diverged.push("a fresh client has another text than was written".to_owned()),
+            Err(error) => {
+                rooms_checked = 0;
+                faults.add("a fresh client", &error);
+            }
         }
         let mut replayed = Replayed {
             started_at,
@@ -150,35 +185,70 @@ impl Replay {
             delivery: Latency::default(),
             deliveries: 0,
             expected: 0,
+            doubled: 0,
+            out_of_order: 0,
+            generator_cpu_percent: 100.0 * own_cpu / seconds,
             server_cpu,
             diverged,
+            faults,
+            rooms_checked,
             connections: listeners.len() as u64,
         };
-        for (listener, voice) in listeners.iter().zip(&voices) {
-            replayed.take(&listener.borrow(), trace);
-            voice.close();
+        for listener in &listeners {
+            replayed.take(&mut listener.borrow_mut(), trace, &meant);
         }
         Ok(replayed)
     }
 
-    fn meant(&self, trace: &Trace, start: Instant) -> Meant {
-        let meant = Meant::new(trace.clients.clone());
-        for (number, step) in trace.steps.iter().enumerate() {
-            meant.add(step.author, step.end, start + Duration::from_secs_f64(number as f64 / self.rate));
+    /// When an edit is meant.
+    fn moment(&self, start: Instant, number: usize) -> Instant {
+        start + Duration::from_secs_f64(number as f64 / self.rate)
+    }
+
+    /// Everybody comes in: the authors, in their order, and then those readers who can.
+    async fn gather(
+        &self,
+        trace: &Trace,
+        target: &Target,
+        room: &str,
+        meant: &Rc<Meant>,
+        faults: &mut Faults,
+    ) -> Result<Vec<Rc<RefCell<Listener>>>, ProbeError> {
+        let mut listeners = Vec::new();
+        for client in 0..trace.clients.len() + self.readers {
+            let author = (client < trace.clients.len()).then_some(client);
+            let probe = match come(target, room, client).await {
+                Ok(probe) => probe,
+                // Without its authors there is nothing to replay.
+                Err(error) if author.is_some() => return Err(error),
+                Err(error) => {
+                    faults.add("a reader", &error);
+                    continue;
+                }
+            };
+            let ear = Ear::new(author, trace.clients.len());
+            let listener = Rc::new(RefCell::new(Listener::new(author.is_some(), probe.voice(), ear)));
+            tokio::task::spawn_local(listen(probe, Rc::clone(&listener), Rc::clone(meant)));
+            listeners.push(listener);
         }
-        meant
+        Ok(listeners)
     }
 
     /// Sends each edit when it is meant; how late that was.
-    async fn send(&self, trace: &Trace, start: Instant, voices: &[Rc<Voice>]) -> Result<Latency, ProbeError> {
+    async fn send(
+        &self,
+        trace: &Trace,
+        start: Instant,
+        listeners: &[Rc<RefCell<Listener>>],
+    ) -> Result<Latency, ProbeError> {
         let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
         let alarm = Alarm::new().map_err(timer)?;
         let mut late = Latency::default();
         for (number, step) in trace.steps.iter().enumerate() {
-            let moment = start + Duration::from_secs_f64(number as f64 / self.rate);
+            let moment = self.moment(start, number);
             alarm.until(moment).await.map_err(timer)?;
             late.record(moment.elapsed());
-            voices[step.author].say(Say::Update(&step.update))?;
+            listeners[step.author].borrow_mut().send(&step.update);
             if number % 64 == 0 {
                 tokio::task::yield_now().await;
             }
@@ -193,9 +263,13 @@ impl Replayed {
         tally.sent = trace.steps.len() as u64;
         (tally.expected_deliveries, tally.deliveries) = (self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
-        (tally.rooms_checked, tally.rooms_diverged) = (1, u64::from(!self.diverged.is_empty()));
+        (tally.doubled, tally.out_of_order) = (self.doubled, self.out_of_order);
+        (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
+        tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
         findings.notes.extend(self.diverged);
+        self.faults.conclude(findings);
+        findings.generator.cpu_percent = self.generator_cpu_percent;
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
         if let Some(cpu) = self.server_cpu {
@@ -209,24 +283,45 @@ impl Replayed {
         }
     }
 
-    fn take(&mut self, listener: &Listener, trace: &Trace) {
+    fn take(&mut self, listener: &mut Listener, trace: &Trace, meant: &Meant) {
+        let is_right = listener.is_right(&trace.text);
+        listener.voice.close();
         if let Some(fault) = &listener.fault {
-            self.diverged.push(fault.clone());
+            self.faults.add(if listener.is_author { "an author" } else { "a reader" }, fault);
         }
         self.saved.add(&listener.ear.back);
+        self.doubled += listener.ear.doubled;
+        self.out_of_order += listener.ear.out_of_order;
         if listener.is_author {
             return;
         }
         self.delivery.add(&listener.ear.times);
+        let seen = listener.ear.seen(meant) as u64;
+        self.deliveries += seen;
+        if listener.fault.is_some() {
+            // Nothing more was to come to it than what has.
+            self.expected += seen;
+            return;
+        }
         self.expected += trace.steps.len() as u64;
-        self.deliveries += listener.ear.seen() as u64;
-        // What deletes leaves no clocks: only the text shows it.
-        match text_of(&listener.updates) {
-            Ok(text) if text == trace.text => {}
-            Ok(_) => self.diverged.push("a reader has another text than was written".to_owned()),
-            Err(error) => self.diverged.push(format!("a reader: {error}")),
+        if !is_right {
+            self.diverged.push("a reader has another text than was written".to_owned());
         }
     }
+}
+
+/// Waits until something holds, or until this moment.
+async fn wait(until: Instant, mut holds: impl FnMut() -> bool) {
+    while !holds() && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Connects, and has the document.
+async fn come(target: &Target, room: &str, client: usize) -> Result<Probe, ProbeError> {
+    let mut probe = Probe::open(target, room, client, vec![0, 0]).await?;
+    probe.state().await?;
+    Ok(probe)
 }
 
 async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Meant>) {
@@ -235,9 +330,10 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
         let mut listener = listener.borrow_mut();
         match brought {
             Ok(brought) => {
+                let kind = brought.kind();
                 for update in brought.updates {
-                    if let Err(error) = listener.ear.hear(&update, &meant) {
-                        listener.fault.get_or_insert(format!("an update cannot be read: {error}"));
+                    if let Err(error) = listener.ear.hear(kind, &update, &meant) {
+                        listener.fault.get_or_insert(ProbeError::Unreadable(error.to_string()));
                     }
                     if !listener.is_author {
                         listener.updates.push(update);
@@ -245,29 +341,23 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
                 }
             }
             Err(error) => {
-                listener.fault.get_or_insert(error.to_string());
+                listener.fault.get_or_insert(error);
                 return;
             }
         }
     }
 }
 
-/// Reads the room as somebody new would, until it is right.
-async fn compare(target: &Target, room: &str, trace: &Trace, patience: Duration) -> Result<(), String> {
+/// Reads the room as somebody new would, until it is right; whether it is in the end.
+async fn compare(target: &Target, room: &str, trace: &Trace, patience: Duration) -> Result<bool, ProbeError> {
     let until = Instant::now() + patience;
     loop {
-        let read = async {
-            let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
-            let updates = probe.state().await?;
-            probe.close();
-            text_of(&updates)
-        };
-        let text = read.await.map_err(|error| error.to_string())?;
-        if text == trace.text {
-            return Ok(());
-        }
-        if Instant::now() > until {
-            return Err("it has another text than was written".to_owned());
+        let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
+        let updates = probe.state().await?;
+        probe.close();
+        let is_right = text_of(&updates)? == trace.text;
+        if is_right || Instant::now() > until {
+            return Ok(is_right);
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -17,6 +17,7 @@ use crate::load::options::{Options, in_words};
 use crate::load::plan::{Crowd, Mischief};
 use crate::load::record::Step;
 use crate::load::schedule::Times;
+use crate::load::verdict::{Outcome, Verdict};
 
 /// A step that delivers less than this of what it is offered does not hold.
 const WHOLE: f64 = 0.97;
@@ -79,7 +80,9 @@ impl Scenario for Saturate {
                     if findings.generator.saturated {
                         why = "the load tester itself was late or had no time, or something else had this machine: the server may hold more";
                     }
-                    best = best.or(Some(findings));
+                    if held.is_none() {
+                        best = Some(findings);
+                    }
                     failed = Some(rate);
                 }
             }
@@ -97,7 +100,10 @@ impl Scenario for Saturate {
                 left -= 1;
             }
         }
-        Ok(conclude(*best.expect("one was tried"), held.is_some(), steps, why))
+        let mut findings = self.conclude(*best.expect("one was tried"), held.is_some());
+        findings.notes.extend((!why.is_empty()).then(|| why.to_owned()));
+        findings.steps = steps;
+        Ok(findings)
     }
 }
 
@@ -115,19 +121,20 @@ impl Saturate {
         plan.times = Times { warm_up: self.step / 3, measured: self.step, drain: options.drain };
         let plan = Arc::new(plan);
         let found = conductor::conduct(&plan, &options.pid, session.progress)?;
-        let findings = Findings::of(found, &plan);
+        let mut findings = Findings::of(found, &plan);
         let offered = crowd.rooms as f64 * writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
         let delivered = findings.tally.deliveries as f64 / findings.seconds;
         let latency = findings.latencies.get(&LatencyKind::Delivery).cloned().unwrap_or_default();
         let (p50_ms, p99_ms) = (latency.quantile_ms(0.5), latency.quantile_ms(0.99));
-        let tally = &findings.tally;
-        let is_whole = tally.lost == 0 && tally.rooms_diverged == 0 && tally.refused == 0 && tally.closed_early == 0;
-        let held = is_whole
-            && !findings.generator.saturated
+        // Who is late by much of what is allowed cannot tell whether a server keeps to it.
+        let within_ms = self.within.as_secs_f64() * 1_000.0;
+        findings.judge_generator(plan.threads, p99_ms.min(within_ms));
+        let verdict = Verdict::judge(findings.tally, findings.generator, None, Vec::new());
+        let held = verdict.outcome() < Outcome::Saturated
             && delivered >= WHOLE * offered
             && latency.count() > 0
-            && p99_ms < self.within.as_secs_f64() * 1_000.0;
-        let lost = tally.lost;
+            && p99_ms < within_ms;
+        let lost = findings.tally.lost;
         steps.push(Step { offered_per_second: offered, deliveries_per_second: delivered, p50_ms, p99_ms, lost, held });
         session.progress.note(&format!(
             "{offered:.0} deliveries/s offered, {delivered:.0} came, p99 {p99_ms:.2} ms: {}",
@@ -136,18 +143,16 @@ impl Saturate {
         let findings = Box::new(findings);
         Ok(if held { Tried::Held(findings) } else { Tried::Failed(findings) })
     }
-}
 
-/// What was found at the highest rate that held; if none did, at the lowest that was tried.
-fn conclude(mut findings: Findings, has_held: bool, steps: Vec<Step>, why: &str) -> Findings {
-    let rate = if has_held { findings.tally.deliveries as f64 / findings.seconds } else { 0.0 };
-    findings.figure("highest rate held", rate, "deliveries/s");
-    if !has_held {
-        findings.notes.push("no rate that was tried has held".to_owned());
+    /// What was found at the highest rate that held; if none did, at the lowest that was tried, which has missed the bound.
+    fn conclude(&self, mut findings: Findings, has_held: bool) -> Findings {
+        if has_held {
+            findings.figure("highest rate held", findings.tally.deliveries as f64 / findings.seconds, "deliveries/s");
+        } else {
+            findings.figure("highest rate held", 0.0, "deliveries/s: none of those that were tried has held");
+            findings.notes.push("no rate has held; all other figures are of the lowest that was tried".to_owned());
+            findings.within = Some(self.within);
+        }
+        findings
     }
-    if !why.is_empty() {
-        findings.notes.push(why.to_owned());
-    }
-    findings.steps = steps;
-    findings
 }

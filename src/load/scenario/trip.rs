@@ -18,7 +18,9 @@ use super::{LoadError, Scenario, Session, run_name};
 use crate::load::alarm::Alarm;
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
+use crate::load::decoded::Kind;
 use crate::load::ear::{Ear, Meant};
+use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host::{self, Process};
 use crate::load::latency::{Latency, LatencyKind};
@@ -91,7 +93,8 @@ struct Person {
     listening: RefCell<Option<AbortHandle>>,
     clock: Cell<u32>,
     moved: Cell<u64>,
-    fault: RefCell<Option<String>>,
+    /// What ended its connection.
+    fault: RefCell<Option<ProbeError>>,
 }
 
 /// What was measured.
@@ -104,7 +107,11 @@ struct Planned {
     edits: u64,
     expected: u64,
     deliveries: u64,
+    doubled: u64,
+    out_of_order: u64,
     diverged: Vec<String>,
+    faults: Faults,
+    rooms_checked: u64,
     connections: u64,
 }
 
@@ -127,11 +134,9 @@ impl Trip {
         let clients = (0..=all as u64).map(|number| FIRST_CLIENT + number).collect();
         let name = format!("load-{}-0", run_name());
         let room = Rc::new(Room { target: target.clone(), name, meant: Meant::new(clients) });
-        let people: Vec<Rc<Person>> = (0..all).map(|number| Rc::new(Person::new(number, all + 1))).collect();
-        for person in &people {
-            person.come(&room).await?;
-        }
-        people[0].furnish(&room.meant)?;
+        let mut planned = Planned::default();
+        let people = self.gather(&room, &mut planned.faults).await?;
+        people[0].furnish(&room.meant);
         let mut random = fastrand::Rng::with_seed(options.seed);
         let mut acts = Vec::new();
         for person in &people {
@@ -141,11 +146,13 @@ impl Trip {
         }
         acts.sort_by_key(|(moment, ..)| *moment);
         session.progress.begin(Phase::Measuring, Some(options.duration));
-        let mut planned = Planned { connections: all as u64, ..Planned::default() };
+        planned.connections = people.len() as u64;
         play(&acts, &room, &mut planned, &mut random).await?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
-        let has_all = |person: &Rc<Person>| person.ear.borrow().seen() == room.meant.of_others(Some(person.number));
+        let has_all = |person: &Rc<Person>| {
+            !person.is_here() || person.ear.borrow().seen(&room.meant) == room.meant.of_others(Some(person.number))
+        };
         while !people.iter().all(has_all) && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
         }
@@ -153,11 +160,28 @@ impl Trip {
         for person in &people {
             planned.take(person, &room.meant);
         }
-        planned.check(&people, &room).await;
+        planned.check(&people, all, &room).await;
         for person in &people {
             person.go();
         }
         Ok(planned)
+    }
+
+    /// Everybody who can comes in. At least somebody.
+    async fn gather(&self, room: &Rc<Room>, faults: &mut Faults) -> Result<Vec<Rc<Person>>, ProbeError> {
+        let (mut people, mut refused) = (Vec::new(), None);
+        let all = self.people + self.agents;
+        for number in 0..all {
+            let person = Rc::new(Person::new(number, all + 1));
+            match person.come(room).await {
+                Ok(()) => people.push(person),
+                Err(error) => {
+                    faults.add("somebody who comes in", &error);
+                    refused = Some(error);
+                }
+            }
+        }
+        refused.filter(|_| people.is_empty()).map_or(Ok(people), Err)
     }
 }
 
@@ -196,14 +220,16 @@ async fn play(
                     person.ear.borrow_mut().begin_anew();
                     person.come(&room).await.map(|()| moment.elapsed())
                 });
-                planned.connections += 1;
             }
         }
     }
     while let Some(returned) = returning.join_next().await {
         match returned {
-            Ok(Ok(took)) => planned.reconnect.record(took),
-            Ok(Err(error)) => planned.diverged.push(format!("somebody cannot come back: {error}")),
+            Ok(Ok(took)) => {
+                planned.connections += 1;
+                planned.reconnect.record(took);
+            }
+            Ok(Err(error)) => planned.faults.add("somebody who comes back", &error),
             Err(error) => planned.diverged.push(error.to_string()),
         }
     }
@@ -233,14 +259,14 @@ impl Person {
         let own = self.doc.transact().encode_state_as_update_v1(&StateVector::default());
         let mut probe = Probe::open(&room.target, &room.name, self.number, own).await?;
         let updates = probe.state().await?;
-        self.hear(&updates, &room.meant);
+        self.hear(Kind::State, &updates, &room.meant);
         self.voice.replace(Some(probe.voice()));
         let (person, room) = (Rc::clone(self), Rc::clone(room));
         let listening = tokio::task::spawn_local(async move {
             loop {
                 match probe.next().await {
-                    Ok(brought) => person.hear(&brought.updates, &room.meant),
-                    Err(error) => return person.fail(&error),
+                    Ok(brought) => person.hear(brought.kind(), &brought.updates, &room.meant),
+                    Err(error) => return person.fail(error),
                 }
             }
         });
@@ -257,18 +283,25 @@ impl Person {
         }
     }
 
-    fn fail(&self, error: &dyn std::fmt::Display) {
-        self.fault.borrow_mut().get_or_insert(format!("person {}: {error}", self.number));
+    /// Whether it has a connection.
+    fn is_here(&self) -> bool {
+        self.voice.borrow().is_some()
     }
 
-    fn hear(&self, updates: &[Vec<u8>], meant: &Meant) {
+    /// Cannot go on: nobody writes without a connection.
+    fn fail(&self, error: ProbeError) {
+        self.voice.take();
+        self.fault.borrow_mut().get_or_insert(error);
+    }
+
+    fn hear(&self, kind: Kind, updates: &[Vec<u8>], meant: &Meant) {
         for update in updates {
-            if let Err(error) = self.ear.borrow_mut().hear(update, meant) {
-                self.fail(&error);
+            if let Err(error) = self.ear.borrow_mut().hear(kind, update, meant) {
+                self.fail(ProbeError::Unreadable(error.to_string()));
             }
         }
         if let Err(error) = probe::apply(&self.doc, updates) {
-            self.fail(&error);
+            self.fail(error);
         }
     }
 
@@ -287,7 +320,7 @@ impl Person {
     }
 
     /// Puts in what a trip begins with.
-    fn furnish(&self, meant: &Meant) -> Result<(), ProbeError> {
+    fn furnish(&self, meant: &Meant) {
         self.write(meant, Instant::now(), |txn, person| {
             for number in 0..ITEMS {
                 let fields = [("kind", "activity"), ("title", "Somewhere nice"), ("day", "2026-05-01"), ("rank", "a0")];
@@ -295,7 +328,6 @@ impl Person {
             }
             person.notes.insert(txn, 0, "# Lisbon\n");
         });
-        self.fault.borrow().clone().map_or(Ok(()), |why| Err(ProbeError::Unreadable(why)))
     }
 
     /// An item to another day, and a place between others there.
@@ -345,24 +377,28 @@ impl Planned {
         let ear = person.ear.borrow();
         self.delivery.add(&ear.times);
         self.saved.add(&ear.back);
-        let expected = meant.of_others(Some(person.number)) as u64;
-        self.expected += expected;
-        self.deliveries += ear.seen() as u64;
+        self.doubled += ear.doubled;
+        self.out_of_order += ear.out_of_order;
+        let seen = ear.seen(meant) as u64;
+        self.deliveries += seen;
+        // To who is not here nothing more was to come than what has.
+        self.expected += if person.is_here() { meant.of_others(Some(person.number)) as u64 } else { seen };
         self.edits = meant.of_others(None) as u64;
         if let Some(fault) = &*person.fault.borrow() {
-            self.diverged.push(fault.clone());
+            self.faults.add(&format!("person {}", person.number), fault);
         }
     }
 
     /// Everybody's document, and that of somebody new, are to be the same.
-    async fn check(&mut self, people: &[Rc<Person>], room: &Rc<Room>) {
-        let fresh = Rc::new(Person::new(people.len(), people.len() + 1));
+    async fn check(&mut self, people: &[Rc<Person>], number: usize, room: &Rc<Room>) {
+        let fresh = Rc::new(Person::new(number, number + 1));
         if let Err(error) = fresh.come(room).await {
-            self.diverged.push(format!("a fresh client: {error}"));
+            self.faults.add("a fresh client", &error);
             return;
         }
+        self.rooms_checked = 1;
         let wanted = fresh.content();
-        let differ = people.iter().filter(|person| person.content() != wanted).count();
+        let differ = people.iter().filter(|person| person.is_here() && person.content() != wanted).count();
         if differ > 0 {
             self.diverged.push(format!("{differ} people have another document than a fresh client"));
         }
@@ -373,9 +409,12 @@ impl Planned {
         let tally = &mut findings.tally;
         (tally.sent, tally.expected_deliveries, tally.deliveries) = (self.edits, self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
-        (tally.rooms_checked, tally.rooms_diverged) = (1, u64::from(!self.diverged.is_empty()));
+        (tally.doubled, tally.out_of_order) = (self.doubled, self.out_of_order);
+        (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
+        tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
         findings.notes.extend(self.diverged);
+        self.faults.conclude(findings);
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
         let kinds = [
