@@ -2,11 +2,11 @@
 //! done it. `api` begins it when nothing is left of a room but its document. It must never stop half-way while the
 //! server runs; after that the store does the rest when it is opened again.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use hashbrown::HashMap;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::Instrument;

@@ -3,11 +3,11 @@
 //! Timers are the room's, not the connections': a quiet room wakes once for all of them.
 
 use std::cell::LazyCell;
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 use smallvec::SmallVec;
 

@@ -1,8 +1,7 @@
 //! Those who asked a room something and wait for its answer. Owned by the room task. Whoever has stopped waiting is
 //! forgotten when the answer comes.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
 use crate::room::request::{Answer, Ask, Request, RequestId};

@@ -3,11 +3,12 @@
 //! are shown in the same way. The part of `Room` that speaks for them.
 //! Each is one, by however many sockets it is here, and gone with the last. It must never show what nobody says.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

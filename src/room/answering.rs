@@ -1,8 +1,7 @@
 //! How a room answers those who ask for its document's state. The part of `Room` that encodes.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 use super::client::Receipt;
 use super::id::ConnectionId;

@@ -1,10 +1,11 @@
 //! What those who listen are told of where others look: the latest of each, at most so often. The part of `Room` that gathers
 //! it from presence states. It must never tell of an agent's status, which has an event of its own, nor anything twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 use super::effects::{Audience, Effects};
 use super::event::attention::Shown;

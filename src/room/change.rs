@@ -3,10 +3,10 @@
 //! What builds on something missing waits as an orphan beside the document. A change must never lose a byte that it
 //! took, and never let the library integrate blocks behind a hole: its encoded state would lose them.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 use yrs::{ReadTxn, StateVector, TransactionMut, Update, WriteTxn};
 

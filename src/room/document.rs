@@ -2,9 +2,8 @@
 //! Used by `Room`, which owns it, and by `fold`. It is read here and changed through a `Change`. It must never keep a
 //! reference into the library between calls, and never be used again after `Poisoned`.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
+use hashbrown::HashMap;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, TransactionMut};

@@ -2,9 +2,9 @@
 //! when it is first asked for, kept up to date by each `Change`, given back when nobody asks any more. Owned by
 //! `document`.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use hashbrown::HashMap;
 use yrs::{ID, IdSet, ReadTxn, StateVector};
 
 use super::change::clock;

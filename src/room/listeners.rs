@@ -5,11 +5,12 @@
 mod news;
 mod standing;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

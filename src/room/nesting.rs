@@ -2,7 +2,7 @@
 //! so a chain of a few thousand would overflow a stack; a document stays below `DEEPEST`.
 //! Called by `update` (what is in an update) and `change` (what the document may come to).
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::scan::{Block, Content, Place, scan};
 use crate::wire::lib0::Malformed;

@@ -9,9 +9,9 @@
 //! yjs drops the block, and the library asks the other one. So here a block is in an area only when *all* that it
 //! names is. The cost is that of the bytes, whatever they say.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
+use hashbrown::HashMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::roots::{Area, Areas, Roots};

@@ -6,10 +6,10 @@
 mod elsewhere;
 mod news;
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::id::ConnectionId;

@@ -3,11 +3,12 @@
 //! is one update for everybody: load makes updates bigger, not queues longer.
 //! A room never waits, reads no clock and does no I/O.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use jiff::Timestamp;
 
 use super::agents::Agents;

@@ -4,8 +4,7 @@
 //! A block keeps its area when the document collects it: nobody can move it, so what was said of it stays true. It
 //! must never say "inside" of a block that is elsewhere.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::placing::Placing;

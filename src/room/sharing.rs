@@ -8,10 +8,11 @@
 
 mod company;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use smallvec::smallvec;
 
 use super::change::{Outcome, Poisoned, Refusal};

@@ -2,10 +2,10 @@
 //! `CheckedUpdate::parse` is the only way to make one; the session does it in its own task, so that a room never
 //! spends time on bytes that are no update.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 use yrs::Update;
 use yrs::updates::decoder::Decode;

@@ -3,7 +3,9 @@
 //! It outlives connections, because the harm is done to those who are away: what is written in the name of their client
 //! takes the place of what they write offline. It must never take what is in the document already for a proof.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
 
 use super::principal::PrincipalId;
 

@@ -45,7 +45,7 @@ impl Door {
         let identity = self.identify(room, token).await?;
         let pass = self.access.enter(&identity, room).await?;
         let lease = self.hub.enter(room).map_err(|error| {
-            tracing::info!(%error, "a room cannot be entered");
+            tracing::info!(room = %room.for_log(), %error, "a room cannot be entered");
             TurnedAway::NotNow(if self.hub.is_draining() { CloseReason::Restart } else { CloseReason::TryAgain })
         })?;
         let id = ConnectionId(self.ids.fetch_add(1, Ordering::Relaxed));

@@ -114,6 +114,19 @@ impl Seat {
         self.lease.send(mail).await
     }
 
+    /// A message of the client that is none.
+    pub fn malformed(&self, error: Malformed) -> CloseReason {
+        let room = self.pass.room();
+        tracing::info!(room = %room.for_log(), connection = self.id.0, %error, "a malformed message");
+        CloseReason::Malformed
+    }
+
+    /// The client's document was closed, and maybe not its socket.
+    pub fn note_closed(&self, reason: CloseReason) {
+        let room = self.pass.room();
+        tracing::info!(room = %room.for_log(), connection = self.id.0, reason = reason.label(), "a document is closed");
+    }
+
     /// Counts a frame of the client.
     pub fn count(&self, bytes: usize) {
         let metrics = self.hub.metrics();
@@ -154,7 +167,7 @@ impl Seat {
             ClientMessage::Update(update) => return self.read_update(update, UpdateKind::Live),
             ClientMessage::Awareness(update) => {
                 let entries = awareness::decode(&update, self.presence_bytes).map_err(|error| match error {
-                    AwarenessError::Malformed(error) => malformed(error),
+                    AwarenessError::Malformed(error) => self.malformed(error),
                     AwarenessError::StateTooLarge => CloseReason::TooLarge,
                 })?;
                 Input::Presence { from, entries }
@@ -176,7 +189,7 @@ impl Seat {
     fn read_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Reading<'_>, CloseReason> {
         let from = self.id;
         if raw.len() <= HEAVY_BYTES {
-            let update = CheckedUpdate::parse(raw).map_err(malformed)?;
+            let update = CheckedUpdate::parse(raw).map_err(|error| self.malformed(error))?;
             let update = Box::new(update);
             // An answer tells the room something even when nothing is in it, and so does what is counted.
             let says_nothing = update.is_empty() && kind == UpdateKind::Live && self.receipt == Receipt::Echo;
@@ -188,7 +201,7 @@ impl Seat {
     async fn read_heavy_update(&self, raw: Bytes, kind: UpdateKind) -> Result<Option<Mail>, CloseReason> {
         let entrance = self.hub.lane().enter(self.lease.turn()).await;
         let parsed = self.hub.lane().run(move || CheckedUpdate::parse(raw)).await;
-        let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(malformed)?;
+        let update = parsed.map_err(|_| CloseReason::ServerError)?.map_err(|error| self.malformed(error))?;
         Ok(Some(Mail::Heavy(Input::Update { from: self.id, update: Box::new(update), kind }, entrance)))
     }
 }
@@ -211,7 +224,7 @@ pub async fn while_here<T>(seats: impl Iterator<Item = &Seat>, work: impl Future
     }
 }
 
-/// A message that is none.
+/// A message that is none, of a client that is in no room.
 pub fn malformed(error: Malformed) -> CloseReason {
     tracing::info!(%error, "a malformed message");
     CloseReason::Malformed

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use super::connection::{Connection, Event};
 use super::door::Door;
-use super::seat::{Reading, Seat, malformed, while_here};
+use super::seat::{Reading, Seat, while_here};
 use crate::hub::mail::Mail;
 use crate::hub::registry::RoomFailed;
 use crate::room::client::Receipt;
@@ -75,7 +75,7 @@ async fn next_mail(seat: &mut Seat, connection: &mut Connection) -> Result<Optio
         Event::Ended(_, reason) => Err(reason),
         Event::Message(frame) => {
             seat.count(frame.len());
-            let message = decode(&frame).map_err(malformed)?;
+            let message = decode(&frame).map_err(|error| seat.malformed(error))?;
             match seat.read(message, frame.len())? {
                 Reading::Done(mail) => Ok(mail),
                 Reading::Waiting(mail) => Box::pin(connection.during(while_here(once(&*seat), mail))).await??,

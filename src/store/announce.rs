@@ -1,8 +1,9 @@
 //! Telling the handles of rooms what a commit made durable: how far their rows are, and which numbers their events got.
 //! The ledger calls it once a commit is settled. It must never wait for a handle, nor tell one of what it did not append.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use super::ledger::Batch;
 use super::log::Progress;

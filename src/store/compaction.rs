@@ -2,11 +2,11 @@
 //! The hub decides when. It must never delete a row that the fold did not name, nor overwrite a snapshot that the fold
 //! did not see.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hashbrown::HashSet;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoreError;

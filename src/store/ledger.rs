@@ -2,11 +2,12 @@
 //! Room logs append to it, the writer takes batches from it and settles them, loading reads it. One short lock, never
 //! held over an await. It must never forget anything before the writer settled it, and it knows no database.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 use super::announce::announce;

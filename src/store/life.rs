@@ -2,9 +2,10 @@
 //! Room logs, compactions and what waits to be written hold the life in which they began, so that nothing of it gets into the
 //! next one; the ledger ends lives. It must never remember a room that nobody holds.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+
+use hashbrown::HashMap;
 
 use crate::room::id::RoomId;
 

@@ -2,8 +2,9 @@
 //! Only the writer task calls it. A failed transaction costs the connection; the next call opens a new one. It must never
 //! write a row or an event twice, and never say that something is committed before COMMIT returned.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use super::Sequence;
 use super::compaction::CompactionWrite;

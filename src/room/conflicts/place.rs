@@ -1,8 +1,7 @@
 //! Where in a document an entry of a map is: found in its encoded state, because the library tells nobody. Costs what reading
 //! the state costs. It must never name a place that is not an entry's, from the root on.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use json_patch::jsonptr::PointerBuf;
 
 use crate::room::scan::{self, Block, Id, Place};

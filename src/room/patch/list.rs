@@ -2,10 +2,10 @@
 //! that have nothing in common take little more than linear time.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
 
+use hashbrown::HashMap;
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 

@@ -2,8 +2,9 @@
 //! A connection that no socket has stands for each other node; it speaks for that node's clients. Of two nodes that say
 //! to have a client, the one with the higher clock has it: the client raises it when it moves.
 
-use std::collections::HashSet;
 use std::time::Instant;
+
+use hashbrown::HashSet;
 
 use super::{Claim, ConnectionId, Entry, Heard, Manner, Origin, Presence, PresenceRefusal, copied, gone};
 use crate::room::node::Extent;

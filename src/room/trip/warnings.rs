@@ -13,9 +13,9 @@ mod position;
 mod status;
 mod travel;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 

@@ -1,8 +1,8 @@
 //! A part of a document's JSON, found without reading what is beside the way to it. Pure.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
+use hashbrown::HashMap;
 use json_patch::jsonptr::Pointer;
 use serde_json::value::RawValue;
 

@@ -6,7 +6,6 @@
 mod document;
 mod texts;
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::select_all;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use hashbrown::HashMap;
 
 use super::connection::{Connection, Event};
 use super::door::{Door, TurnedAway};
@@ -381,10 +381,10 @@ impl Session {
         if reason.scope() == Scope::Socket {
             return Err(reason);
         }
-        tracing::info!(reason = reason.label(), "a document is closed");
         self.door.hub.metrics().closed(reason);
         say(connection, &permission_denied(address, reason.text()));
         if let Some(Document::Open(open)) = self.documents.remove(address) {
+            open.seat.note_closed(reason);
             self.forget(&open);
             let waiting = open.end(reason, address, connection.outbox()).await;
             self.documents.insert(address.clone(), Document::Waiting(waiting));

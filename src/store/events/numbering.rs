@@ -1,7 +1,9 @@
 //! Which number each event of a commit gets: the next of its room, or that of the event that it repeats. Pure; the statements
 //! say what is in the database while its counters are locked. It must never leave a hole, nor number one event twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use super::waiting::{EventId, QueuedEvent};
 use crate::room::kept::{EventSeq, EventStanding};

@@ -2,9 +2,10 @@
 //! engine, because sqlx's types differ while the SQL does not. The sinks call them inside the transaction of a commit, the
 //! readers inside one that only reads. No statement stays prepared: a pooler would mix them up.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use sqlx::{QueryBuilder, Row};
 
 use super::{Engine, EngineConnection, EngineRow};

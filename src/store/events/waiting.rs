@@ -2,12 +2,13 @@
 //! lock and keeps the budget. It must never let an event go before a row that was queued earlier, so that nothing speaks
 //! of an edit that a crash takes away; and of one latest value it holds one, however often it changes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem::size_of;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 use crate::room::id::RoomId;
 use crate::room::kept::{EventKind, EventPosition, Latest, LatestKey, NewEvent};

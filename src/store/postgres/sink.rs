@@ -1,8 +1,7 @@
 //! The connection that writes the log. Called through the store's `Sink`, which says what each of these does.
 //! A call that the server does not answer in time has failed, and its connection goes.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use sqlx::{Connection, PgConnection, Postgres, Row, Transaction};
 use tokio::time::timeout;
 

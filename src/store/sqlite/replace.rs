@@ -1,8 +1,7 @@
 //! The transaction that replaces a room's snapshot and deletes the rows in it.
 //! Only the sink calls it. It must never delete for a snapshot that does not read back as it was written.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::rows::room_ids;

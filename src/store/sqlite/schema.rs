@@ -1,7 +1,6 @@
 //! The database file: folder, lock, settings, migrations, and the one scan that finds every room's rows.
 //! Only opening a store or a directory comes here. It must never change a file that it does not understand.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 #[cfg(unix)]
@@ -10,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use hashbrown::HashMap;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection};

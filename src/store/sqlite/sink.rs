@@ -1,9 +1,9 @@
 //! The connection that writes the file, and who keeps the folder. Called through the store's `Sink`, which says what each
 //! of these does.
 
-use std::collections::HashMap;
 use std::fs::File;
 
+use hashbrown::HashMap;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 

@@ -1,7 +1,8 @@
 //! A set of a text's elements by their ids. Pure.
 
-use std::collections::HashMap;
 use std::ops::Range;
+
+use hashbrown::HashMap;
 
 /// One element of a text, a UTF-16 unit: a client and its clock.
 pub(super) type Id = (u64, u32);

@@ -1,7 +1,6 @@
 //! Says what a patch changes, while it is being applied: begun before it is written, ended when it is. Used by `Patch`.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
 use super::layout::Layout;

@@ -2,9 +2,10 @@
 //! written as one. Asked by `Room`, in the name of a person. What others made of it since is never touched: a value that
 //! is not as the patch left it stays; in texts, letters go by whose they are, and not by where they stand.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use json_patch::jsonptr::Pointer;
 use serde_json::{Map, Value};
 use yrs::branch::Branch;
