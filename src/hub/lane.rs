@@ -55,6 +55,11 @@ impl Lane {
         Arc::clone(&self.work).acquire_owned().await.expect("the lane is never closed")
     }
 
+    /// A turn of the lane, if nobody has to wait for it.
+    pub fn try_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.work).try_acquire_owned().ok()
+    }
+
     /// Runs `work` when the lane has room.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
         let _permit = self.permit().await;

@@ -15,10 +15,12 @@ use crate::room::input::Input;
 use crate::room::node::NodeNews;
 use crate::room::request::{Answer, Ask};
 
-/// Where a room's mail is put. Boxed, because a mailbox keeps places for some dozens, whether there is any mail or not.
-pub type Mailbox = mpsc::Sender<Box<Mail>>;
+/// Mail on its way. Boxed, because a mailbox keeps places for some dozens, whether there is any mail or not.
+pub type Letter = Box<Mail>;
+/// Where a room's mail is put.
+pub type Mailbox = mpsc::Sender<Letter>;
 /// Where the room's task gets it from.
-pub type Inbox = mpsc::Receiver<Box<Mail>>;
+pub type Inbox = mpsc::Receiver<Letter>;
 
 /// One piece of mail.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::lane::RoomTurn;
-use super::mail::{Inbox, Mail, Mailbox};
+use super::mail::{Inbox, Letter, Mail, Mailbox};
 use crate::room::id::RoomId;
 
 /// All live rooms of this process.
@@ -158,7 +158,7 @@ impl Lease {
     }
 
     /// Sends mail to the room, or gives it back while its mailbox is full. An error means that the room failed.
-    pub fn try_send(&self, mail: Mail) -> Result<Option<Box<Mail>>, RoomFailed> {
+    pub fn try_send(&self, mail: Mail) -> Result<Option<Letter>, RoomFailed> {
         match self.mailbox.try_send(Box::new(mail)) {
             Ok(()) => Ok(None),
             Err(TrySendError::Full(mail)) => Ok(Some(mail)),
@@ -167,7 +167,7 @@ impl Lease {
     }
 
     /// Sends mail to the room, waiting while its mailbox is full. An error means that the room failed.
-    pub async fn send(&self, mail: Box<Mail>) -> Result<(), RoomFailed> {
+    pub async fn send(&self, mail: Letter) -> Result<(), RoomFailed> {
         self.mailbox.send(mail).await.map_err(|_| RoomFailed)
     }
 }

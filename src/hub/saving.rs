@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::lane::Lane;
@@ -18,6 +19,11 @@ use crate::store::{AppendError, Compaction, Folded, RoomLog, Saved, Store, Store
 
 /// After a compaction that failed or changed nothing, the next one is not tried before this.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
+/// A log of so few rows is left as it is when the server stops: it takes little space, and little time to open.
+const WORTH_FOLDING: usize = 256;
+/// A document of so many bytes waits for one more row: folding costs what the document costs, some 25 ns a byte, and is to
+/// add as much to an edit of a large one as of a small one.
+const BYTES_A_ROW: usize = 1024;
 
 /// When a log is folded.
 #[derive(Debug, Clone, Copy)]
@@ -176,32 +182,47 @@ impl Saving {
 
     /// Folds the log if it is long for a document of `document_bytes`.
     pub fn compact_if_long(&mut self, now: Instant, document_bytes: usize, lane: &Lane) {
-        // Folding costs what the document costs, so a large one waits for a longer log.
-        let rows = self.triggers.rows.max(document_bytes / 4096);
+        // A large one waits for a longer log, so that an edit costs the same there.
+        let rows = self.triggers.rows.max(document_bytes / BYTES_A_ROW);
         let bytes = self.triggers.bytes.max(document_bytes / 2);
         let long = |count: usize| count >= rows || self.store.row_bytes(&self.room) >= bytes as u64;
         let count = self.store.row_count(&self.room).saturating_sub(self.floor);
         if count > 0 && long(count) {
-            self.compact(now, lane);
+            self.compact_in_turn(now, lane);
         }
     }
 
     /// Folds the log if there is anything to fold; says whether a compaction is under way now.
     pub fn compact_before_closing(&mut self, now: Instant, lane: &Lane) -> bool {
         if self.store.row_count(&self.room) > self.floor {
-            self.compact(now, lane);
+            self.compact_in_turn(now, lane);
         }
         self.is_compacting()
     }
 
-    fn compact(&mut self, now: Instant, lane: &Lane) {
+    /// The same when the server stops, which must not take long: a long log only, and only when no other room is at it.
+    pub fn compact_before_stopping(&mut self, now: Instant, lane: &Lane) -> bool {
+        if self.store.row_count(&self.room) > self.floor + WORTH_FOLDING
+            && let Some(permit) = lane.try_permit()
+        {
+            self.compact(now, async { permit });
+        }
+        self.is_compacting()
+    }
+
+    fn compact_in_turn(&mut self, now: Instant, lane: &Lane) {
+        let lane = lane.clone();
+        self.compact(now, async move { lane.permit().await });
+    }
+
+    fn compact(&mut self, now: Instant, turn: impl Future<Output = OwnedSemaphorePermit> + Send + 'static) {
         if self.running.is_some() || self.not_before.is_some_and(|time| now < time) {
             return;
         }
-        let (store, room, lane) = (self.store.clone(), self.room.clone(), lane.clone());
+        let (store, room) = (self.store.clone(), self.room.clone());
         self.running = Some(tokio::spawn(async move {
             // Held while it folds and not while the result is written: a disk that hangs must not hold up the lane.
-            let permit = lane.permit().await;
+            let permit = turn.await;
             let fold = move |stored: StoredRoom| {
                 let _permit = permit;
                 fold_stored(&stored)

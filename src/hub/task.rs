@@ -20,7 +20,7 @@ use super::feed::Feed;
 use super::lane::Entrance;
 use super::leaving::Leaving;
 use super::line::Line;
-use super::mail::{Inbox, Mail};
+use super::mail::{Inbox, Letter, Mail};
 use super::members::Members;
 use super::pace::Pace;
 use super::registry::Generation;
@@ -66,7 +66,7 @@ pub(super) struct RoomTask {
     looking: Looking,
     mail: Inbox,
     /// Mail of the coming turn.
-    waiting: Vec<Box<Mail>>,
+    waiting: Vec<Letter>,
     leaving: Leaving,
     visitors: Visitors,
     /// Whether the room is being deleted.

@@ -3,6 +3,7 @@
 //! not surely part of the snapshot.
 
 use bytes::Bytes;
+use hashbrown::HashSet;
 
 use super::change::{Outcome, Poisoned};
 use super::content::Digest;
@@ -52,6 +53,7 @@ fn attempt(
         change.finish().map_err(|Poisoned| UnusableSnapshot)?;
     }
     let mut unusable = without.to_vec();
+    let without: HashSet<usize> = without.iter().copied().collect();
     let mut orphans = Vec::new();
     let mut change = document.change();
     for (at, row) in rows.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
@@ -102,7 +104,8 @@ pub enum FoldError {
 /// elements.
 pub fn fold(snapshot: Option<&Bytes>, rows: &[Bytes]) -> Result<Folded, FoldError> {
     let Opened { document, unusable } = open(snapshot, rows, usize::MAX)?;
-    let orphaned: Vec<u64> = document.orphans().map(|orphan| orphan.source).collect();
+    let orphaned: HashSet<u64> = document.orphans().map(|orphan| orphan.source).collect();
+    let unusable: HashSet<usize> = unusable.into_iter().collect();
     let encoded = document.difference(&[]);
     let again = open(Some(&encoded), &[], usize::MAX).map_err(|_| FoldError::RoundTrip)?.document;
     if fingerprint(&document) != fingerprint(&again) || document.delete_set() != again.delete_set() {

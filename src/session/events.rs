@@ -397,7 +397,7 @@ async fn tell(seat: &Seat, connection: &mut Connection, mail: Mail) -> Result<()
     let failed = |RoomFailed| CloseReason::TryAgain;
     let Some(mail) = seat.try_send(mail).map_err(failed)? else { return Ok(()) };
     match Box::pin(connection.during(while_here(std::iter::once(seat), seat.send(mail)))).await? {
-        Ok(sent) => sent.map_err(failed),
+        Ok(told) => told.map_err(failed),
         Err(end) => Err(end.into()),
     }
 }

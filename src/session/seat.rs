@@ -15,7 +15,7 @@ use crate::hub::Hub;
 use crate::hub::follower::Follower;
 use crate::hub::lane::HEAVY_BYTES;
 use crate::hub::line::Line;
-use crate::hub::mail::Mail;
+use crate::hub::mail::{Letter, Mail};
 use crate::hub::outbox::Outbox;
 use crate::hub::registry::{Lease, RoomFailed};
 use crate::room::client::{Arrival, Receipt};
@@ -105,12 +105,12 @@ impl Seat {
     }
 
     /// Sends mail to the room, or gives it back while its mailbox is full.
-    pub fn try_send(&self, mail: Mail) -> Result<Option<Box<Mail>>, RoomFailed> {
+    pub fn try_send(&self, mail: Mail) -> Result<Option<Letter>, RoomFailed> {
         self.lease.try_send(mail)
     }
 
     /// Sends mail to the room, waiting while its mailbox is full.
-    pub async fn send(&self, mail: Box<Mail>) -> Result<(), RoomFailed> {
+    pub async fn send(&self, mail: Letter) -> Result<(), RoomFailed> {
         self.lease.send(mail).await
     }
 

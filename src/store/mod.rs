@@ -92,7 +92,7 @@ pub struct StoreConfig {
 
 impl StoreConfig {
     /// zstd level of snapshots, when nothing else is said.
-    pub const SNAPSHOT_LEVEL: i32 = 3;
+    pub const SNAPSHOT_LEVEL: i32 = 6;
 
     /// The defaults, for the database in this place.
     pub fn new(place: impl Into<Place>) -> Self {

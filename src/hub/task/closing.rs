@@ -29,7 +29,12 @@ impl RoomTask {
         if !(draining || rested) || busy || is_used {
             return false;
         }
-        draining || !self.saving.compact_before_closing(now, &self.shared.lane)
+        let lane = &self.shared.lane;
+        !if draining {
+            self.saving.compact_before_stopping(now, lane)
+        } else {
+            self.saving.compact_before_closing(now, lane)
+        }
     }
 
     /// The room is deleted: everybody is told.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::super::mail::Mail;
+use super::super::mail::{Letter, Mail};
 use super::super::saving::Saving;
 use super::nodes::is_doubtful;
 use super::{RoomLost, RoomTask};
@@ -29,7 +29,7 @@ pub(super) struct Looking {
     /// What the room knew of itself when that was asked.
     own: Option<Incarnation>,
     /// What waits for the answer.
-    doubts: Vec<Box<Mail>>,
+    doubts: Vec<Letter>,
     stored: Option<Asked<StoredRoom>>,
     /// More was stored since that was asked.
     stored_more: bool,
