@@ -12,7 +12,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'rooms', 'log', 'snapshots', 'older_snapshots', 'rosters', 'members', 'deleted_rooms', 'api_keys', 'secrets',
+        'rooms', 'log', 'snapshots', 'rosters', 'members', 'deleted_rooms', 'api_keys', 'secrets',
         'answers', 'answers_total', 'creations', 'nodes', 'events', 'event_counters', 'latest', '_sqlx_migrations'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);

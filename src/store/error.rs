@@ -140,16 +140,14 @@ pub enum StoreError {
     },
     /// The snapshot of a room fails its checksum.
     #[error(
-        "the snapshot of room {room:?} is damaged ({detail}); the room stays closed and nothing is overwritten; restore it from a \
-         backup{}", older_hint(*.older)
+        "the snapshot of room {room:?} is damaged ({detail}); the room stays closed and nothing is overwritten; restore the room \
+         from a backup"
     )]
     DamagedSnapshot {
         /// The room.
         room: RoomId,
         /// What does not fit.
         detail: String,
-        /// The generation of the older snapshot that is kept beside it.
-        older: Option<u64>,
     },
     /// The fold of a compaction failed, or named rows that it was not given.
     #[error("room {room:?} could not be folded: {source}")]
@@ -184,15 +182,6 @@ pub enum StoreError {
     /// A test made it fail, see [`FaultSwitch`](super::FaultSwitch).
     #[error("a fault was injected {0} the commit")]
     Injected(&'static str),
-}
-
-fn older_hint(older: Option<u64>) -> String {
-    match older {
-        Some(generation) => {
-            format!(", or fall back to its older snapshot, generation {generation}, kept in older_snapshots")
-        }
-        None => String::new(),
-    }
 }
 
 /// Why rows, or an event, or a latest value, were not queued. Not one of them was.

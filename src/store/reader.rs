@@ -19,17 +19,15 @@ use crate::room::node::{Incarnation, NodeId};
 /// Snapshots up to this size are decompressed in place; larger ones on a thread that may take its time.
 const INLINE_BYTES: u64 = 64 << 10;
 
-/// A room's snapshot, and the generation of the older one that is kept beside it.
+/// A room's snapshot.
 pub(super) const SELECT_SNAPSHOT: &str =
-    "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data, older_snapshots.generation
-         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
-         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = $1";
+    "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, snapshots.data
+         FROM rooms JOIN snapshots ON snapshots.room = rooms.id WHERE rooms.name = $1";
 
 /// The same without the snapshot's data, but with the room's number.
 pub(super) const SELECT_SNAPSHOT_NAME: &str =
-    "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, rooms.id, older_snapshots.generation
-         FROM rooms JOIN snapshots ON snapshots.room = rooms.id
-         LEFT JOIN older_snapshots ON older_snapshots.room = rooms.id WHERE rooms.name = $1";
+    "SELECT snapshots.generation, snapshots.checksum, snapshots.raw_length, rooms.id
+         FROM rooms JOIN snapshots ON snapshots.room = rooms.id WHERE rooms.name = $1";
 
 /// See the module. Clones share the connections.
 #[derive(Debug, Clone)]
@@ -130,13 +128,12 @@ impl ReadRoom {
         self.damaged.push(sequence);
     }
 
-    /// Takes the snapshot of this generation; `older` is the one that is kept beside it.
+    /// Takes the snapshot of this generation.
     pub(super) async fn take_snapshot(
         &mut self,
         room: &RoomId,
         generation: u64,
         encoded: Encoded,
-        older: Option<u64>,
     ) -> Result<(), StoreError> {
         let decoded = if encoded.raw_length <= INLINE_BYTES {
             encoded.decode()
@@ -147,7 +144,7 @@ impl ReadRoom {
         self.generation = generation;
         self.snapshot = Some(decoded.map_err(|detail| {
             tracing::error!(room = %room.for_log(), detail, "the snapshot of a room is damaged");
-            StoreError::DamagedSnapshot { room: room.clone(), detail, older }
+            StoreError::DamagedSnapshot { room: room.clone(), detail }
         })?);
         Ok(())
     }

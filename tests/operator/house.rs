@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use triproom::store::{Place, Pooler, PostgresOptions, Sharing};
 
@@ -57,10 +57,17 @@ impl House {
     /// With the latest migration forgotten.
     pub(crate) async fn as_an_earlier_version_left_it(&self) {
         const FORGET: &str = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
-        if let Some(database) = &self.database {
-            sqlx::query(FORGET).execute(&mut database.connect().await).await.unwrap();
+        self.execute(FORGET).await;
+    }
+
+    /// Runs a statement on the database itself.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        if let Some(options) = self.options() {
+            sqlx::query(statement).execute(&mut options.connect().await.unwrap()).await.unwrap();
         } else {
-            sqlx::query(FORGET).execute(&mut self.file().connect().await.unwrap()).await.unwrap();
+            let mut connection = self.file().connect().await.unwrap();
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
         }
     }
 

@@ -136,6 +136,22 @@ async fn a_room_is_deleted_when_that_is_meant() {
 }
 
 #[tokio::test]
+async fn a_damaged_room_is_restored_from_a_backup() {
+    for house in House::both().await {
+        house.write("lisbon", typed(7, "hello")).await;
+        let (backup, before) = (export(&house, "lisbon"), shown(&house, "lisbon")["document"].clone());
+        assert!(before.to_string().contains("hello"), "{before}");
+        house.run(&["room", "compact", "lisbon"]).well();
+        house.execute("UPDATE snapshots SET checksum = checksum + 1").await;
+        house.run(&["room", "show", "lisbon"]).refused("restore the room from a backup");
+        import(&house, "lisbon", &backup).refused("restore the room from a backup");
+        house.run(&["room", "delete", "lisbon", "--yes"]).well();
+        import(&house, "lisbon", &backup).well();
+        assert_eq!(shown(&house, "lisbon")["document"], before);
+    }
+}
+
+#[tokio::test]
 async fn beside_a_server_rooms_are_read_and_not_written() {
     for house in House::both().await {
         house.write("lisbon", typed(7, "hello")).await;

@@ -23,7 +23,7 @@ async fn asked(deletion: Pin<&mut impl Future>) {
     }
 }
 
-/// A room with a snapshot, an older one, and a row in the log.
+/// A room with a snapshot that was replaced once, and a row in the log.
 async fn furnish(store: &Store, name: &str) -> StoredRoom {
     let r = room(name);
     let mut log = store.log(&r);

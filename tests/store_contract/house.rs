@@ -98,7 +98,7 @@ impl House for SqliteHouse {
     async fn lines_on_disk(&self) -> i64 {
         let mut file = self.connect().await;
         let query = "SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM log)
-                     + (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM older_snapshots)
+                     + (SELECT count(*) FROM snapshots)
                      + (SELECT count(*) FROM events) + (SELECT count(*) FROM event_counters)
                      + (SELECT count(*) FROM latest)";
         sqlx::query_scalar(query).fetch_one(&mut file).await.unwrap()

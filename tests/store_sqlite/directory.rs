@@ -59,6 +59,44 @@ async fn a_database_of_the_first_release() {
     server.close().await.unwrap();
 }
 
+/// Brings it up to date from version 7, the last one that kept the snapshot before the present one.
+#[tokio::test]
+async fn a_database_that_kept_two_snapshots_of_a_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = connect(folder.path()).await;
+    let all = Migrator::new(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"))).await.unwrap();
+    let old = all.iter().filter(|migration| migration.version <= 7).cloned().collect();
+    Migrator::with_migrations(old).run(&mut file).await.unwrap();
+    sqlx::query("INSERT INTO rooms VALUES (1, 'r', 0)").execute(&mut file).await.unwrap();
+    for (insert, generation, state) in [
+        ("INSERT INTO older_snapshots VALUES (1, ?, ?, ?, ?, 0)", 1, "first"),
+        ("INSERT INTO snapshots VALUES (1, ?, ?, ?, ?, 0)", 2, "second"),
+    ] {
+        sqlx::query(insert)
+            .bind(generation)
+            .bind(crc32fast::hash(state.as_bytes()))
+            .bind(i64::try_from(state.len()).unwrap())
+            .bind(zstd::bulk::compress(state.as_bytes(), 3).unwrap())
+            .execute(&mut file)
+            .await
+            .unwrap();
+    }
+    file.close().await.unwrap();
+
+    let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
+    write_numbers(&store, "r", 2).await;
+    let stored = store.load(&room("r")).await.unwrap();
+    assert_eq!(
+        (stored.snapshot.as_deref(), texts(&stored)),
+        (Some(&b"second"[..]), vec!["0".to_owned(), "1".to_owned()])
+    );
+    store.close().await.unwrap();
+    let mut file = connect(folder.path()).await;
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'older_snapshots'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(tables).fetch_one(&mut file).await.unwrap(), 0);
+    file.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_database_of_a_later_release() {
     let folder = tempfile::tempdir().unwrap();

@@ -56,6 +56,7 @@ impl TestDatabase {
         format!("{}/{}?{options}", server.rsplit_once('/').unwrap().0, self.name)
     }
 
+    #[allow(dead_code, reason = "not every test goes straight to it")]
     pub(crate) async fn connect(&self) -> PgConnection {
         self.options().connect().await.unwrap()
     }

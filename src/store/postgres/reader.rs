@@ -31,7 +31,6 @@ pub(in crate::store) struct PostgresReader {
 struct Found {
     generation: u64,
     encoded: Encoded,
-    older: Option<u64>,
 }
 
 /// What the database says of a room.
@@ -56,8 +55,8 @@ impl PostgresReader {
             .read(move |connection| Box::pin(async move { fetch(connection, &name, pooler, cache.as_ref()).await }));
         let Fetched { id, snapshot, rows, last_event } = fetched.await?;
         (read.id, read.last_event) = (id, last_event);
-        if let Some(Found { generation, encoded, older }) = snapshot {
-            read.take_snapshot(room, generation, encoded, older).await?;
+        if let Some(Found { generation, encoded }) = snapshot {
+            read.take_snapshot(room, generation, encoded).await?;
         }
         for row in rows {
             let sequence = Sequence(row.try_get::<i64, _>(1)?.cast_unsigned());
@@ -141,7 +140,6 @@ async fn fetch_snapshot(
     let generation = row.try_get::<i64, _>(0)?.cast_unsigned();
     let checksum = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default();
     let raw_length = row.try_get::<i64, _>(2)?.cast_unsigned();
-    let older = row.try_get::<Option<i64>, _>(4)?.map(i64::cast_unsigned);
     let data = match cache {
         None => row.try_get(3)?,
         Some(cache) => {
@@ -149,7 +147,7 @@ async fn fetch_snapshot(
             fetch_data(connection, &name, pooler, cache).await?
         }
     };
-    Ok(Some(Found { generation, encoded: Encoded { checksum, raw_length, data }, older }))
+    Ok(Some(Found { generation, encoded: Encoded { checksum, raw_length, data } }))
 }
 
 async fn fetch_data(

@@ -69,23 +69,13 @@ async fn lock_room(connection: &mut PgConnection, write: &CompactionWrite) -> Re
     Ok(id)
 }
 
-/// Writes the snapshot, keeps the one before it, and reads it back before anything may be deleted for it.
+/// Writes the snapshot in the place of the one before it, and reads it back before anything may be deleted for it.
 async fn replace_snapshot(
     connection: &mut PgConnection,
     room: i64,
     generation: u64,
     snapshot: &Encoded,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO older_snapshots (room, generation, checksum, raw_length, data, written_at)
-         SELECT room, generation, checksum, raw_length, data, written_at FROM snapshots WHERE room = $1
-         ON CONFLICT (room) DO UPDATE SET generation = excluded.generation, checksum = excluded.checksum,
-             raw_length = excluded.raw_length, data = excluded.data, written_at = excluded.written_at",
-    )
-    .bind(room)
-    .persistent(false)
-    .execute(&mut *connection)
-    .await?;
     let row = sqlx::query(
         "INSERT INTO snapshots (room, generation, checksum, raw_length, data, written_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (room) DO UPDATE SET generation = excluded.generation, checksum = excluded.checksum,

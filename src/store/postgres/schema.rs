@@ -147,5 +147,6 @@ fn migrations() -> Vec<Migration> {
         migration(5, "home region", include_str!("../../../migrations/postgres/0005_home_region.sql")),
         migration(6, "nodes", include_str!("../../../migrations/postgres/0006_nodes.sql")),
         migration(7, "events", include_str!("../../../migrations/postgres/0007_events.sql")),
+        migration(8, "one snapshot", include_str!("../../../migrations/postgres/0008_one_snapshot.sql")),
     ]
 }

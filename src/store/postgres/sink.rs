@@ -295,7 +295,6 @@ async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), StoreEr
         for statement in [
             "DELETE FROM log WHERE room = $1",
             "DELETE FROM snapshots WHERE room = $1",
-            "DELETE FROM older_snapshots WHERE room = $1",
             "DELETE FROM events WHERE room = $1",
             "DELETE FROM event_counters WHERE room = $1",
             "DELETE FROM latest WHERE room = $1",

@@ -69,7 +69,6 @@ pub(in crate::store) async fn finish_deletions(connection: &mut SqliteConnection
 async fn delete_beside_log(connection: &mut SqliteConnection, id: i64) -> Result<(), StoreError> {
     for statement in [
         "DELETE FROM snapshots WHERE room = ?",
-        "DELETE FROM older_snapshots WHERE room = ?",
         "DELETE FROM events WHERE room = ?",
         "DELETE FROM event_counters WHERE room = ?",
         "DELETE FROM latest WHERE room = ?",

@@ -50,8 +50,7 @@ impl SqliteReader {
                 raw_length: row.try_get::<i64, _>(2)?.cast_unsigned(),
                 data: row.try_get(3)?,
             };
-            let older = row.try_get::<Option<i64>, _>(4)?.map(i64::cast_unsigned);
-            file.take_snapshot(room, row.try_get::<i64, _>(0)?.cast_unsigned(), encoded, older).await?;
+            file.take_snapshot(room, row.try_get::<i64, _>(0)?.cast_unsigned(), encoded).await?;
         }
         check_rows(room, &rows, committed, &mut file)?;
         Ok(file)

@@ -47,20 +47,13 @@ pub(super) async fn commit_compaction(
     Ok(true)
 }
 
-/// Writes the snapshot, keeps the one before it, and reads it back before anything may be deleted for it.
+/// Writes the snapshot in the place of the one before it, and reads it back before anything may be deleted for it.
 async fn replace_snapshot(
     connection: &mut SqliteConnection,
     room: i64,
     generation: u64,
     snapshot: &Encoded,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT OR REPLACE INTO older_snapshots (room, generation, checksum, raw_length, data, written_at)
-         SELECT room, generation, checksum, raw_length, data, written_at FROM snapshots WHERE room = ?",
-    )
-    .bind(room)
-    .execute(&mut *connection)
-    .await?;
     sqlx::query(
         "INSERT OR REPLACE INTO snapshots (room, generation, checksum, raw_length, data, written_at) VALUES (?, ?, ?, ?, ?, ?)",
     )

@@ -181,6 +181,7 @@ fn migrations() -> Vec<Migration> {
         migration(3, "creations", include_str!("../../../migrations/sqlite/0003_creations.sql")),
         migration(5, "home region", include_str!("../../../migrations/sqlite/0005_home_region.sql")),
         migration(7, "events", include_str!("../../../migrations/sqlite/0007_events.sql")),
+        migration(8, "one snapshot", include_str!("../../../migrations/sqlite/0008_one_snapshot.sql")),
     ]
 }
 

@@ -145,11 +145,7 @@ async fn delete_document(connection: &mut EngineConnection, write: &RoomWrite<'_
             .execute(&mut *connection)
             .await?;
     }
-    for statement in [
-        "DELETE FROM snapshots WHERE room = $1",
-        "DELETE FROM older_snapshots WHERE room = $1",
-        "DELETE FROM rooms WHERE id = $1",
-    ] {
+    for statement in ["DELETE FROM snapshots WHERE room = $1", "DELETE FROM rooms WHERE id = $1"] {
         sqlx::query(statement).bind(id).execute(&mut *connection).await?;
     }
     Ok(())
