@@ -16,9 +16,9 @@ use crate::store::seal::{SealedRow, signed};
 use crate::store::sink::{Attempt, Committed};
 
 /// Writes any number of rows in one statement: what is special about each as JSON, their data behind one another. Each
-/// statement is a hop to SQLite's thread and back, which costs as much as some dozens of rows.
+/// statement is a hop to SQLite's thread and back, which costs as much as some dozens of rows. A part of no bytes would be null.
 const INSERT_ANY: &str = "INSERT INTO log (seq, room, checksum, data) \
-    SELECT value->>0, value->>1, value->>2, substr(?2, (value->>3) + 1, value->>4) FROM json_each(?1)";
+    SELECT value->>0, value->>1, value->>2, coalesce(substr(?2, (value->>3) + 1, value->>4), x'') FROM json_each(?1)";
 
 /// Rows of a statement that has a parameter for each value: half as dear a row, where there are many.
 const BULK: usize = 128;
