@@ -232,16 +232,18 @@ impl Saving {
     }
 
     fn compacted(&mut self, ended: Result<Compaction, Arc<str>>) {
-        self.floor = self.store.row_count(&self.room);
         match ended {
-            Ok(Compaction::Done { folded, raw_bytes, stored_bytes, .. }) if folded > 0 => {
+            Ok(Compaction::Done { folded, left, raw_bytes, stored_bytes, .. }) if folded > 0 => {
+                // What came meanwhile is not among them.
+                self.floor = left;
                 tracing::debug!(folded, raw_bytes, stored_bytes, "log folded into a snapshot");
                 self.not_before = None;
                 return;
             }
-            Ok(_) => tracing::debug!(rows = self.floor, "nothing to fold"),
+            Ok(_) => tracing::debug!("nothing to fold"),
             Err(error) => tracing::warn!(%error, "the log was not folded; it is kept as it is"),
         }
+        self.floor = self.store.row_count(&self.room);
         self.not_before = Some(Instant::now() + COMPACTION_PAUSE);
     }
 }

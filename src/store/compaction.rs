@@ -32,6 +32,8 @@ pub(super) struct CompactionWrite {
     pub(super) folded: Vec<Sequence>,
     /// Bytes of their data.
     pub(super) folded_bytes: u64,
+    /// Rows that were there and stay.
+    pub(super) left: usize,
 }
 
 impl CompactionWrite {
@@ -90,7 +92,8 @@ where
 {
     let ReadRoom { id, generation, snapshot, rows, damaged, last_event, .. } = stored;
     let lengths: Vec<(Sequence, u64)> = rows.iter().map(|row| (row.sequence, row.data.len() as u64)).collect();
-    let result = fold(StoredRoom { snapshot, rows, damaged: damaged.len(), last_event });
+    let damaged = damaged.len();
+    let result = fold(StoredRoom { snapshot, rows, damaged, last_event });
     let Folded { snapshot, folded } =
         result.map_err(|error| StoreError::Fold { room: life.room().clone(), source: error.into() })?;
     let named: HashSet<Sequence> = folded.into_iter().collect();
@@ -100,9 +103,12 @@ where
         let room = life.room().clone();
         return Err(StoreError::Fold { room, source: "the fold names rows that it was not given".into() });
     }
+    let left = lengths.len() + damaged - named.len();
     let (folded, folded_bytes) = (given.iter().map(|row| row.0).collect(), given.iter().map(|row| row.1).sum());
     match Encoded::encode(&snapshot, level) {
-        Ok(snapshot) => Ok(CompactionWrite { life, id, read_generation: generation, snapshot, folded, folded_bytes }),
+        Ok(snapshot) => {
+            Ok(CompactionWrite { life, id, read_generation: generation, snapshot, folded, folded_bytes, left })
+        }
         Err(detail) => Err(StoreError::Fold { room: life.room().clone(), source: detail.into() }),
     }
 }

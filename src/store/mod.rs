@@ -155,6 +155,8 @@ pub enum Compaction {
         generation: u64,
         /// Rows deleted.
         folded: usize,
+        /// Rows that were there and are not in it: they wait for others, or are damaged.
+        left: usize,
         /// Length of the snapshot before compression.
         raw_bytes: u64,
         /// And in the file.

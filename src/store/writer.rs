@@ -172,6 +172,7 @@ impl Writer {
             Compaction::Done {
                 generation: write.generation(),
                 folded: write.folded.len(),
+                left: write.left,
                 raw_bytes: write.snapshot.raw_length,
                 stored_bytes: write.snapshot.data.len() as u64,
             }

@@ -40,6 +40,26 @@ async fn a_room_that_was_written_to_is_folded_when_it_closes_and_is_there_again(
 }
 
 #[tokio::test]
+async fn a_long_log_is_folded_when_the_server_stops_and_a_short_one_is_left() {
+    let house = House::open(&[]).await;
+    let (mut ada, mut bob) = (house.join("long", 1).await, house.join("short", 2).await);
+    for _ in 0..400 {
+        ada.write("l").await;
+    }
+    bob.write("s").await;
+    ada.settle(1).await;
+    bob.settle(1).await;
+    let (ended, folder) = house.stop().await;
+    ended.unwrap();
+    let house = House::open_in(folder, &[]).await;
+    let left: Vec<String> = house.store.rooms_with_rows().iter().map(|room| room.room.as_str().to_owned()).collect();
+    assert_eq!(left, ["short"]);
+    assert_eq!(house.join("long", 3).await.notes().len(), 400);
+    assert_eq!(house.join("short", 4).await.notes(), "s");
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test]
 async fn limits_on_connections_and_rooms_bite_and_let_go() {
     let house = House::open(&["--max-connections", "2", "--room-idle", "0s"]).await;
     let ada = house.join("a", 1).await;
