@@ -195,7 +195,11 @@ impl Server {
             }
             Ok(Err(error)) => Err(error.into()),
             // Some client or some room did not come to its end; what matters is on disk.
-            Err(_) if store.unsaved_bytes() == 0 => Ok(store.close().await?),
+            Err(_) if store.unsaved_bytes() == 0 => match store.close().await {
+                // The store was closing when the time was up.
+                Ok(()) | Err(StoreError::Closed) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
             Err(_) => Err(ServeError::Unsaved { unsaved: store.unsaved_bytes(), drain: config.drain }),
         }
     }

@@ -153,7 +153,7 @@ async fn read(store: Store, room: RoomId, after: EventSeq) -> EventPage {
             Ok(page) => return page,
             Err(StoreError::Closed) => std::future::pending().await,
             Err(error) => {
-                tracing::warn!(%error, "the events of a room cannot be read at present");
+                tracing::warn!(room = %room.for_log(), %error, "the events of a room cannot be read at present");
                 tokio::time::sleep(PAUSE).await;
             }
         }

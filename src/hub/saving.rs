@@ -21,6 +21,8 @@ use crate::store::{AppendError, Compaction, Folded, RoomLog, Saved, Store, Store
 const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
 /// A log of so few rows is left as it is when the server stops: it takes little space, and little time to open.
 const WORTH_FOLDING: usize = 256;
+/// Bytes of a document that is folded in some dozens of milliseconds.
+const QUICKLY_FOLDED: usize = 2 << 20;
 /// A document of so many bytes waits for one more row: folding costs what the document costs, some 25 ns a byte, and is to
 /// add as much to an edit of a large one as of a small one.
 const BYTES_A_ROW: usize = 1024;
@@ -49,6 +51,8 @@ pub struct Saving {
     floor: usize,
     not_before: Option<Instant>,
     running: Option<JoinHandle<Result<Compaction, StoreError>>>,
+    /// The server stops, and waits for what is running.
+    stopping: bool,
     /// The room was deleted behind its back: nothing that it says is kept any more.
     deleted: bool,
 }
@@ -68,6 +72,7 @@ impl Saving {
             floor: 0,
             not_before: None,
             running: None,
+            stopping: false,
             deleted: false,
         }
     }
@@ -200,14 +205,19 @@ impl Saving {
         self.is_compacting()
     }
 
-    /// The same when the server stops, which must not take long: a long log only, and only when no other room is at it.
-    pub fn compact_before_stopping(&mut self, now: Instant, lane: &Lane) -> bool {
-        if self.store.row_count(&self.room) > self.floor + WORTH_FOLDING
+    /// The same when the server stops, which must not take long: a long log of a document that is not large, and only when
+    /// the lane is free. Nobody waits for a compaction that was under way.
+    pub fn compact_before_stopping(&mut self, now: Instant, document_bytes: usize, lane: &Lane) -> bool {
+        let is_worth_it = self.store.row_count(&self.room) > self.floor + WORTH_FOLDING;
+        if is_worth_it
+            && document_bytes <= QUICKLY_FOLDED
+            && self.running.is_none()
             && let Some(permit) = lane.try_permit()
         {
             self.compact(now, async { permit });
+            self.stopping = self.is_compacting();
         }
-        self.is_compacting()
+        self.stopping && self.is_compacting()
     }
 
     fn compact_in_turn(&mut self, now: Instant, lane: &Lane) {

@@ -252,6 +252,10 @@ impl Person {
         self.offered.set(None);
         if self.presence.replace(Presence::Away) == Presence::Here {
             stage.meter.borrow_mut().counts.left += 1;
+            if self.moved.get() > 0 {
+                // Others may have been told that it is gone before they saw its last move.
+                stage.made.tell(self.room.index, self.place, 0);
+            }
         }
     }
 }

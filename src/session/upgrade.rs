@@ -142,7 +142,7 @@ impl Sessions {
         };
         let room = if let Purpose::Yjs(room) | Purpose::Events(room, _) = &purpose { room.as_str() } else { "" };
         // Only for those who look for a fault: it is kept as long as the connection, and would be a tenth of an idle one.
-        let span = tracing::debug_span!("connection", id = self.ids.fetch_add(1, Ordering::Relaxed), room);
+        let span = tracing::debug_span!("connection", socket = self.ids.fetch_add(1, Ordering::Relaxed), room);
         let session = serve(purpose, upgrade, counted, Box::new(door), Arc::clone(&self.options));
         tokio::spawn(session.instrument(span));
         Ok(switching_protocols(&accept, chosen_subprotocol(request.headers())))

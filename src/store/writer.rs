@@ -56,7 +56,18 @@ impl Writer {
             }
             let queued = self.ledger.queued();
             if queued > 0 && queued < self.commit_rows && self.closing.borrow().is_none() {
-                sleep_until(self.next_commit).await;
+                tokio::select! {
+                    biased;
+                    () = sleep_until(self.next_commit) => {}
+                    // Jobs need not wait with the rows, and closing not at all.
+                    Some(job) = self.jobs.recv() => {
+                        if self.work(job).await.is_err() {
+                            return self.unsaved();
+                        }
+                        continue;
+                    }
+                    Ok(()) = self.closing.changed() => {}
+                }
             }
             if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
                 self.next_commit = Instant::now() + if batch.len() > 1 { self.sink.spacing() } else { Duration::ZERO };

@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
-use triproom::store::{LogPosition, Store, StoreConfig, StoreError, StoreHealth};
+use triproom::store::{LogPosition, Place, ReadOnlyStore, Store, StoreConfig, StoreError, StoreHealth};
 
-use crate::{myself, room, texts, write_numbers};
+use crate::{durable, myself, room, row, texts, write_numbers};
 
 const DATABASE: &str = "triproom.sqlite";
 const WAL: &str = "triproom.sqlite-wal";
@@ -168,5 +169,38 @@ async fn a_foreign_row_in_our_place() {
     foreign.close().await.unwrap();
     crate::durable(&mut log).await;
     assert_eq!(texts(&store.load(&room("r")).await.unwrap()), ["a", "b", "c"]);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_looks_waits_for_nobody_who_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
+    write_numbers(&store, "r", 3).await;
+    let mut other = SqliteConnectOptions::new().filename(folder.path().join(DATABASE)).connect().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let place = Place::Folder(folder.path().to_owned());
+    let looking = tokio::time::timeout(Duration::from_secs(2), ReadOnlyStore::open(&place));
+    let looking = looking.await.expect("reading takes no lock").unwrap();
+    assert_eq!(texts(&looking.load(&room("r")).await.unwrap()), ["0", "1", "2"]);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_closed_is_as_long_as_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
+    let mut log = store.log(&room("long"));
+    log.append([row("x".repeat(4 << 20))]).unwrap();
+    durable(&mut log).await;
+    write_numbers(&store, "short", 1).await;
+    store.delete_room(&room("long")).await.unwrap();
+    store.close().await.unwrap();
+    let length = fs::metadata(folder.path().join(DATABASE)).unwrap().len();
+    assert!(length < 128 << 10, "{length} bytes");
+    let store = Store::open(StoreConfig::new(folder.path())).await.unwrap();
+    assert_eq!(texts(&store.load(&room("short")).await.unwrap()), ["0"]);
     store.close().await.unwrap();
 }

@@ -30,11 +30,16 @@ impl RoomTask {
             return false;
         }
         let lane = &self.shared.lane;
-        !if draining {
-            self.saving.compact_before_stopping(now, lane)
-        } else {
+        let is_folding = if !draining {
             self.saving.compact_before_closing(now, lane)
-        }
+        } else if self.seat.is_none() {
+            let size = self.room.as_ref().map_or(0, |room| room.document().size());
+            self.saving.compact_before_stopping(now, size, lane)
+        } else {
+            // Other nodes may have the room open, and one of them folds it.
+            false
+        };
+        !is_folding
     }
 
     /// The room is deleted: everybody is told.

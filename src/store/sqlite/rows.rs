@@ -23,6 +23,10 @@ const INSERT_ANY: &str = "INSERT INTO log (seq, room, checksum, data) \
 /// Rows of a statement that has a parameter for each value: half as dear a row, where there are many.
 const BULK: usize = 128;
 
+/// Bytes of a row that is not copied once more to be written with others.
+const LARGE: usize = 64 * 1024;
+
+const INSERT_ONE: &str = "INSERT INTO log (seq, room, checksum, data) VALUES (?,?,?,?)";
 static INSERT_BULK: LazyLock<String> = LazyLock::new(|| {
     let values = vec!["(?,?,?,?)"; BULK].join(",");
     format!("INSERT INTO log (seq, room, checksum, data) VALUES {values}")
@@ -36,11 +40,15 @@ pub(super) async fn commit_batch(
     attempt: Attempt,
     fault: Option<&FaultSwitch>,
 ) -> Result<Committed, StoreError> {
-    let is_plain = attempt == Attempt::First && batch.rows.len() < BULK && batch.news.len() == 0;
+    let is_one_statement = match &batch.rows[..] {
+        [_] => true,
+        rows => rows.len() < BULK && rows.iter().all(|row| row.data.len() <= LARGE),
+    };
+    let is_plain = attempt == Attempt::First && is_one_statement && batch.news.len() == 0;
     if let Some(ids) = all_known(known).filter(|_| is_plain) {
         // One statement is a transaction by itself.
         let rows = sealed(batch, &ids);
-        committing(insert_any(connection, &rows), fault).await?;
+        committing(insert(connection, &rows), fault).await?;
         return Ok(Committed { ids, events: Vec::new() });
     }
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -118,18 +126,32 @@ async fn already_there(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]
 }
 
 async fn insert(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]) -> Result<(), StoreError> {
+    let (large, rows): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.row.data.len() > LARGE);
+    for row in large {
+        insert_each(connection, INSERT_ONE, &[row]).await?;
+    }
     let (bulks, rest) = rows.as_chunks::<BULK>();
     for bulk in bulks {
-        let mut query = sqlx::query(INSERT_BULK.as_str());
-        for SealedRow { row, room, checksum } in bulk {
-            query = query.bind(signed(row.sequence.0)).bind(*room).bind(*checksum).bind(&row.data[..]);
-        }
-        query.execute(&mut *connection).await?;
+        insert_each(connection, INSERT_BULK.as_str(), bulk).await?;
     }
     if rest.is_empty() { Ok(()) } else { insert_any(connection, rest).await }
 }
 
-async fn insert_any(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]) -> Result<(), StoreError> {
+/// By a statement that has parameters for exactly these rows.
+async fn insert_each(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    rows: &[&SealedRow<'_>],
+) -> Result<(), StoreError> {
+    let mut query = sqlx::query(statement);
+    for SealedRow { row, room, checksum } in rows {
+        query = query.bind(signed(row.sequence.0)).bind(*room).bind(*checksum).bind(&row.data[..]);
+    }
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn insert_any(connection: &mut SqliteConnection, rows: &[&SealedRow<'_>]) -> Result<(), StoreError> {
     let mut data = Vec::with_capacity(rows.iter().map(|row| row.row.data.len()).sum());
     let mut places = Vec::with_capacity(rows.len());
     for SealedRow { row, room, checksum } in rows {

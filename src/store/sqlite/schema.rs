@@ -21,10 +21,11 @@ use crate::store::error::{StoreError, is_busy};
 use crate::store::ledger::Ledger;
 use crate::store::migrations::Migrated;
 
-/// Bytes of a page.
+/// Bytes of a page: every table and index takes one at least, and there are some dozens.
 const PAGE_BYTES: u32 = 1024;
-/// The most free pages that are given back when a file is closed: closing must not take long.
-const GIVEN_BACK: u32 = 65_536;
+/// Free pages are given back so many at a time when a file is closed, for so long.
+const GIVEN_BACK: u32 = 1_000;
+const GIVING_BACK: Duration = Duration::from_millis(500);
 const DATABASE: &str = "triproom.sqlite";
 const LOCK: &str = "triproom.lock";
 /// How long a connection waits for another one that writes.
@@ -71,13 +72,12 @@ pub(in crate::store) fn options(folder: &Path) -> SqliteConnectOptions {
         .filename(folder.join(DATABASE))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // Both count for a new file alone. Every table and index takes a page at least; what is free can be given back.
-        .page_size(PAGE_BYTES)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
         // On a Mac a plain fsync does not reach the disk; elsewhere this changes nothing.
         .pragma("fullfsync", "1")
         // After a flood the write-ahead log shrinks to this at its next start from the front.
         .pragma("journal_size_limit", "67108864")
+        // In pages: after some 4 MB of it the write-ahead log is written into the file.
+        .pragma("wal_autocheckpoint", "4000")
         // No foreign keys: the writer resolves every room itself.
         .foreign_keys(false)
         // The directory, command lines and somebody's sqlite3 shell may hold the file for a moment.
@@ -118,11 +118,18 @@ pub(in crate::store) async fn connect(
 async fn connect_patiently(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match options.clone().create_if_missing(true).connect().await {
+        match how_to_make(options).create_if_missing(true).connect().await {
             Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(RETRY).await,
             result => return result,
         }
     }
+}
+
+/// How whoever makes the file connects. On one that is there these settings change nothing, but setting them is a write.
+fn how_to_make(options: &SqliteConnectOptions) -> SqliteConnectOptions {
+    let is_new = options.get_filename().metadata().map_or(true, |file| file.len() == 0);
+    let options = options.clone();
+    if is_new { options.page_size(PAGE_BYTES).auto_vacuum(SqliteAutoVacuum::Incremental) } else { options }
 }
 
 /// Whether there is a database whose tables are those of this version. Changes nothing.
@@ -224,8 +231,26 @@ pub(in crate::store) async fn scan(connection: &mut SqliteConnection, budget: u6
 
 /// Gives free pages back, writes all of the write-ahead log into the database file and closes it.
 pub(in crate::store) async fn close(mut connection: SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query(AssertSqlSafe(format!("PRAGMA incremental_vacuum({GIVEN_BACK})"))).execute(&mut connection).await?;
+    if let Err(error) = give_back(&mut connection).await {
+        tracing::warn!(%error, "free space of the database was not given back");
+    }
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
     connection.close().await?;
+    Ok(())
+}
+
+/// Makes the file shorter by what is free in it, as far as there is time. One that was made by an earlier version stays as it is.
+async fn give_back(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let begun = Instant::now();
+    let mut before = i64::MAX;
+    while begun.elapsed() < GIVING_BACK {
+        let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut *connection).await?;
+        if free == 0 || free == before {
+            break;
+        }
+        before = free;
+        let vacuum = AssertSqlSafe(format!("PRAGMA incremental_vacuum({GIVEN_BACK})"));
+        sqlx::query(vacuum).execute(&mut *connection).await?;
+    }
     Ok(())
 }
