@@ -55,7 +55,6 @@ pub fn fan_out<'l>(
     let mut authors: SmallVec<[ConnectionId; 8]> =
         fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
     authors.sort_unstable();
-    authors.dedup();
     for line in lines.filter(|line| line.protocol().has_document()) {
         let encoded = Encoded::of(&mut encoded, line.protocol(), fanouts);
         let id = line.id();

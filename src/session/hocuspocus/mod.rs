@@ -388,6 +388,8 @@ impl Session {
             self.forget(&open);
             let waiting = open.end(reason, address, connection.outbox()).await;
             self.documents.insert(address.clone(), Document::Waiting(waiting));
+        } else {
+            tracing::info!(reason = reason.label(), "a document is not opened");
         }
         Ok(())
     }
