@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::room::apart::Apart;
 use crate::room::effects::Fanout;
 use crate::room::id::ConnectionId;
 use crate::room::presence::PresenceChange;
@@ -34,13 +35,18 @@ struct Encoded {
     protocol: Protocol,
     updates: Vec<Frame>,
     presence: OnceCell<Frame>,
-    /// What authors wrote, frame by frame in one buffer, and whose frame ends where; filled when authors need it.
+    /// What authors wrote; filled when authors need it.
     written: OnceCell<Vec<Written>>,
 }
 
-struct Written {
-    bytes: Vec<u8>,
-    ends: Vec<(ConnectionId, usize)>,
+/// What is new in a turn, so that each author can be sent what the others wrote.
+enum Written {
+    /// A single author gets nothing of it.
+    ByOne,
+    /// The update for everybody can be taken apart.
+    Apart(Apart),
+    /// It cannot: frame by frame in one buffer, and whose frame ends where.
+    Frames { bytes: Vec<u8>, ends: Vec<(ConnectionId, usize)> },
 }
 
 /// Delivers to every line.
@@ -108,14 +114,14 @@ impl Encoded {
         })
     }
 
-    /// What an author gets: of what it had a part in, the parts of the others as they came; the rest as everybody.
+    /// What an author gets: of what it had a part in, the parts of the others; the rest as everybody.
     fn for_author(&self, author: ConnectionId, fanouts: &[Fanout]) -> Vec<Frame> {
         let written = self.written.get_or_init(|| fanouts.iter().map(|fanout| self.write_out(fanout)).collect());
         let mut frames = Vec::new();
         for ((fanout, written), update) in fanouts.iter().zip(written).zip(&self.updates) {
             if !fanout.authors.iter().any(|(other, _)| *other == author) {
                 frames.push(update.clone());
-            } else if let Some(others) = written.of_others(author) {
+            } else if let Some(others) = written.of_others(author, &self.protocol, &fanout.update) {
                 frames.push(others);
             }
         }
@@ -123,17 +129,20 @@ impl Encoded {
     }
 
     fn write_out(&self, fanout: &Fanout) -> Written {
-        let mut written = Written { bytes: Vec::new(), ends: Vec::with_capacity(fanout.authors.len()) };
-        // A single author gets nothing of it, so nothing is written out.
-        if fanout.authors.iter().any(|(author, _)| *author != fanout.authors[0].0) {
-            for (author, raw) in &fanout.authors {
-                let frame = update_frame(&self.protocol, raw);
-                written.bytes.extend_from_slice(&frame.head);
-                written.bytes.extend_from_slice(&frame.body);
-                written.ends.push((*author, written.bytes.len()));
-            }
+        if fanout.authors.iter().all(|(author, _)| *author == fanout.authors[0].0) {
+            return Written::ByOne;
         }
-        written
+        if let Some(apart) = Apart::of(&fanout.update, &fanout.authors) {
+            return Written::Apart(apart);
+        }
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(fanout.authors.len()));
+        for (author, raw) in &fanout.authors {
+            let frame = update_frame(&self.protocol, raw);
+            bytes.extend_from_slice(&frame.head);
+            bytes.extend_from_slice(&frame.body);
+            ends.push((*author, bytes.len()));
+        }
+        Written::Frames { bytes, ends }
     }
 }
 
@@ -142,12 +151,18 @@ fn update_frame(protocol: &Protocol, update: &Bytes) -> Frame {
 }
 
 impl Written {
-    fn of_others(&self, author: ConnectionId) -> Option<Frame> {
-        let mut others = Vec::with_capacity(self.bytes.len());
+    /// What others than `author` wrote of `update`.
+    fn of_others(&self, author: ConnectionId, protocol: &Protocol, update: &Bytes) -> Option<Frame> {
+        let (bytes, ends) = match self {
+            Self::ByOne => return None,
+            Self::Apart(apart) => return apart.without(author, update).map(|others| update_frame(protocol, &others)),
+            Self::Frames { bytes, ends } => (bytes, ends),
+        };
+        let mut others = Vec::with_capacity(bytes.len());
         let mut start = 0;
-        for (writer, end) in &self.ends {
+        for (writer, end) in ends {
             if *writer != author {
-                others.extend_from_slice(&self.bytes[start..*end]);
+                others.extend_from_slice(&bytes[start..*end]);
             }
             start = *end;
         }

@@ -19,6 +19,10 @@ use crate::store::{AppendError, Compaction, Folded, RoomLog, Saved, Store, Store
 
 /// After a compaction that failed or changed nothing, the next one is not tried before this.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
+/// A log is folded again when so many times as long is over as it took: a room where much is written spends little on that,
+const REST: u32 = 9;
+/// but one that is so many times as long as would be enough is folded at once.
+const LONG: usize = 8;
 /// A log of so few rows is left as it is when the server stops: it takes little space, and little time to open.
 const WORTH_FOLDING: usize = 256;
 /// Bytes of a document that is folded in some dozens of milliseconds.
@@ -50,11 +54,18 @@ pub struct Saving {
     /// Rows that the last compaction left: there is no use in folding before there are clearly more.
     floor: usize,
     not_before: Option<Instant>,
-    running: Option<JoinHandle<Result<Compaction, StoreError>>>,
+    /// When a log that is not very long may be folded.
+    rested: Instant,
+    running: Option<Running>,
     /// The server stops, and waits for what is running.
     stopping: bool,
     /// The room was deleted behind its back: nothing that it says is kept any more.
     deleted: bool,
+}
+
+struct Running {
+    since: Instant,
+    task: JoinHandle<Result<Compaction, StoreError>>,
 }
 
 impl Saving {
@@ -71,6 +82,7 @@ impl Saving {
             triggers,
             floor: 0,
             not_before: None,
+            rested: Instant::now(),
             running: None,
             stopping: false,
             deleted: false,
@@ -158,7 +170,10 @@ impl Saving {
             biased;
             saved = self.log.changed() => Some(saved),
             ended = ended(&mut self.running) => {
-                self.running = None;
+                if let Some(Running { since, .. }) = self.running.take() {
+                    let now = Instant::now();
+                    self.rested = now + (now - since) * REST;
+                }
                 self.compacted(ended);
                 None
             }
@@ -188,8 +203,9 @@ impl Saving {
     /// Folds the log if it is long for a document of `document_bytes`.
     pub fn compact_if_long(&mut self, now: Instant, document_bytes: usize, lane: &Lane) {
         // A large one waits for a longer log, so that an edit costs the same there.
-        let rows = self.triggers.rows.max(document_bytes / BYTES_A_ROW);
-        let bytes = self.triggers.bytes.max(document_bytes / 2);
+        let times = if now < self.rested { LONG } else { 1 };
+        let rows = self.triggers.rows.max(document_bytes / BYTES_A_ROW).saturating_mul(times);
+        let bytes = self.triggers.bytes.max(document_bytes / 2).saturating_mul(times);
         let long = |count: usize| count >= rows || self.store.row_bytes(&self.room) >= bytes as u64;
         let count = self.store.row_count(&self.room).saturating_sub(self.floor);
         if count > 0 && long(count) {
@@ -230,7 +246,7 @@ impl Saving {
             return;
         }
         let (store, room) = (self.store.clone(), self.room.clone());
-        self.running = Some(tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             // Held while it folds and not while the result is written: a disk that hangs must not hold up the lane.
             let permit = turn.await;
             let fold = move |stored: StoredRoom| {
@@ -238,7 +254,8 @@ impl Saving {
                 fold_stored(&stored)
             };
             store.compact(&room, fold).await
-        }));
+        });
+        self.running = Some(Running { since: now, task });
     }
 
     fn compacted(&mut self, ended: Result<Compaction, Arc<str>>) {
@@ -258,9 +275,9 @@ impl Saving {
     }
 }
 
-async fn ended(running: &mut Option<JoinHandle<Result<Compaction, StoreError>>>) -> Result<Compaction, Arc<str>> {
+async fn ended(running: &mut Option<Running>) -> Result<Compaction, Arc<str>> {
     match running {
-        Some(task) => match task.await {
+        Some(Running { task, .. }) => match task.await {
             Ok(result) => result.map_err(|error| error.to_string().into()),
             Err(error) => Err(error.to_string().into()),
         },

@@ -3,21 +3,23 @@
 //! It must never keep more than a bounded number of messages.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::ops::Range;
+
+use hashbrown::hash_map::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::client::events::{self, Event};
 use super::client::{Dialect, Heard};
 use super::coverage::Piece;
 use super::writer::{ROOT, Writer};
-use crate::room::scan::{self, Block, Content, Place};
+use crate::room::scan::{self, Block, Content, Place, TEXT};
 use crate::wire::lib0::Reader;
 
 /// Messages of a room that are remembered.
-const KEPT: usize = 64;
-/// Bytes of a message that is remembered; longer ones are read again.
+const KEPT: usize = 1_024;
+/// And their bytes; a longer one is read again by everybody.
 const KEPT_BYTES: usize = 256 * 1024;
-/// Yjs' number for text in a block.
-const TEXT: u8 = 4;
 
 /// Who writes in a room, and under which ids.
 #[derive(Debug, Clone)]
@@ -72,39 +74,60 @@ pub struct Latest {
     messages: VecDeque<Decoded>,
     /// How many were forgotten: messages are numbered through.
     forgotten: u64,
+    /// Their bytes.
+    bytes: usize,
+    /// The number of the latest message with bytes of that hash.
+    by_hash: HashMap<u64, u64>,
+    hasher: DefaultHashBuilder,
     scratch: Decoded,
 }
 
 impl Latest {
     /// What a message means. `next` is the number of the message that the hearer expects, and becomes that of the one after.
     pub fn read(&mut self, message: &[u8], next: &mut u64, dialect: &Dialect, authors: &Authors) -> &Decoded {
-        if let Some(found) = self.find(message, *next) {
-            *next = self.forgotten + found as u64 + 1;
-            return &self.messages[found];
+        // All hear the same in the same order, nearly: most often it is the one behind the last.
+        if let Some(likely) = self.place(*next).filter(|at| self.messages[*at].bytes == message) {
+            *next += 1;
+            return &self.messages[likely];
         }
         if message.len() > KEPT_BYTES {
             self.scratch.read(message, dialect, authors);
             return &self.scratch;
         }
+        let hash = self.hasher.hash_one(message);
+        let known = self.by_hash.get(&hash).and_then(|number| self.place(*number));
+        if let Some(found) = known.filter(|at| self.messages[*at].bytes == message) {
+            *next = self.forgotten + found as u64 + 1;
+            return &self.messages[found];
+        }
         let mut decoded = Decoded::default();
-        if self.messages.len() == KEPT {
-            decoded = self.messages.pop_front().expect("it is full");
-            self.forgotten += 1;
+        while self.messages.len() == KEPT || self.bytes + message.len() > KEPT_BYTES {
+            decoded = self.forget_first();
         }
         decoded.read(message, dialect, authors);
+        self.bytes += message.len();
+        self.by_hash.insert(hash, self.forgotten + self.messages.len() as u64);
         self.messages.push_back(decoded);
         *next = self.forgotten + self.messages.len() as u64;
         self.messages.back().expect("it was put there")
     }
 
-    /// All hear the same in the same order, nearly: most often it is the one behind the last.
-    fn find(&self, message: &[u8], next: u64) -> Option<usize> {
-        let is_it = |decoded: &Decoded| decoded.bytes == message;
-        let likely = usize::try_from(next.saturating_sub(self.forgotten)).ok()?;
-        if self.messages.get(likely).is_some_and(is_it) {
-            return Some(likely);
+    /// Where the message with this number is, if it is remembered.
+    fn place(&self, number: u64) -> Option<usize> {
+        let place = usize::try_from(number.checked_sub(self.forgotten)?).ok()?;
+        (place < self.messages.len()).then_some(place)
+    }
+
+    fn forget_first(&mut self) -> Decoded {
+        let first = self.messages.pop_front().expect("one that is short enough fits when all others are gone");
+        self.bytes -= first.bytes.len();
+        if let Entry::Occupied(known) = self.by_hash.entry(self.hasher.hash_one(&first.bytes[..]))
+            && *known.get() == self.forgotten
+        {
+            known.remove();
         }
-        self.messages.iter().rposition(is_it)
+        self.forgotten += 1;
+        first
     }
 }
 
@@ -222,7 +245,7 @@ impl Authors {
             Place::Beside(..) => block.clock > 0 && block.left == Some((block.client, block.clock - 1)),
             Place::Nowhere | Place::Inside(..) => false,
         };
-        if block.reference != TEXT || !stands || block.right.is_some() || block.has_key {
+        if block.reference != TEXT || !stands || block.right.is_some() || block.key.is_some() {
             return false;
         }
         let text = Reader::new(&update[block.payload.clone()]).byte_string();
@@ -304,7 +327,7 @@ mod tests {
     #[test]
     fn hearers_of_the_same_share_what_was_read() {
         let (authors, mut latest) = (authors(), Latest::default());
-        let messages: Vec<_> = (0..100).map(|number| edit(&authors, 0, number)).collect();
+        let messages: Vec<_> = (0..2_000).map(|number| edit(&authors, 0, number)).collect();
         let (mut first, mut second) = (0, 0);
         for message in &messages[..30] {
             latest.read(message, &mut first, &Dialect::Yjs, &authors);
@@ -316,6 +339,13 @@ mod tests {
         for message in &messages[30..] {
             latest.read(message, &mut first, &Dialect::Yjs, &authors);
         }
-        assert_eq!((latest.messages.len(), first), (KEPT, 100));
+        assert_eq!((latest.messages.len(), latest.by_hash.len(), first), (KEPT, KEPT, 2_000));
+        let bytes: usize = latest.messages.iter().map(|decoded| decoded.bytes.len()).sum();
+        assert_eq!(latest.bytes, bytes);
+        latest.read(&messages[1_500], &mut second, &Dialect::Yjs, &authors);
+        assert_eq!(second, 1_501, "one that was heard in another place is known, too");
+        let long = vec![7; KEPT_BYTES];
+        latest.read(&long, &mut first, &Dialect::Yjs, &authors);
+        assert_eq!((latest.messages.len(), latest.by_hash.len(), latest.bytes), (1, 1, KEPT_BYTES));
     }
 }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use yrs::{ReadTxn, StateVector, TransactionMut, Update, WriteTxn};
 
 use super::judge::Judge;
+use super::merge::merged;
 use super::nesting;
 use super::orphans::{Need, Orphan, Orphans};
 use super::placing::Placing;
@@ -221,6 +222,7 @@ impl<'d> Change<'d> {
         let update = match &self.applied[..] {
             _ if !txn.has_changes() => None,
             [raw] if !self.mixed && !self.partial => Some(raw.clone()),
+            raws if !self.mixed && !self.partial => merged(raws).or_else(|| Some(txn.encode_update_v1().into())),
             _ => Some(Bytes::from(txn.encode_update_v1())),
         };
         self.parts.judge.deleted(txn.delete_set());

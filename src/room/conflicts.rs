@@ -166,7 +166,7 @@ fn value_of(raw: &[u8], block: &Block) -> Option<(Place, String)> {
     }
     let place = match block.left {
         Some(left) => Place::Instead(left),
-        None => Place::First(block.has_key.then_some(block.position)?),
+        None => Place::First(block.key.as_ref().map(|_| block.position(raw))?),
     };
     // One value, behind how many there are.
     let mut cursor = yrs::encoding::read::Cursor::new(&raw[block.payload.start + 1..block.payload.end]);

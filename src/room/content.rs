@@ -6,7 +6,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::scan::{Block, Content, Id, Place, hash, scan};
+use super::scan::{Block, Content, Id, TEXT, hash, scan};
 use crate::wire::lib0::{Malformed, Reader};
 
 /// A digest of an encoded state. Two documents with the same state vector, the same delete set and the same digest
@@ -36,6 +36,8 @@ struct Walk {
     hash: DefaultHasher,
     /// How many elements that are deleted came just now, in however many blocks.
     deleted: u64,
+    /// How long the text is that came just now, in however many blocks.
+    letters: u64,
     /// The element before, and what it was put before of.
     last: Option<(Id, Option<Id>)>,
 }
@@ -43,6 +45,7 @@ struct Walk {
 impl Walk {
     fn total(&mut self) -> u64 {
         self.end_deleted();
+        self.end_text();
         if self.client.is_none() { self.sum } else { self.sum.wrapping_add(self.hash.finish()) }
     }
 
@@ -51,6 +54,14 @@ impl Walk {
         let deleted = std::mem::take(&mut self.deleted);
         if deleted > 0 {
             (1u8, deleted).hash(&mut self.hash);
+        }
+    }
+
+    /// A text is hashed as its bytes, and then how long it is.
+    fn end_text(&mut self) {
+        let letters = std::mem::take(&mut self.letters);
+        if letters > 0 {
+            (4u8, letters).hash(&mut self.hash);
         }
     }
 
@@ -63,13 +74,17 @@ impl Walk {
         if block.content != Content::Deleted {
             self.end_deleted();
         }
+        if block.reference != TEXT {
+            self.end_text();
+        }
         match block.content {
             // A placeholder says where something is missing.
             Content::Skip => (0u8, block.length).hash(&mut self.hash),
             // What is deleted may be remembered with or without its place.
             Content::Deleted => self.deleted += u64::from(block.length),
             Content::SharedType | Content::Other => {
-                self.stand(block);
+                self.stand(block, encoded);
+                self.letters += if block.reference == TEXT { u64::from(block.length) } else { 0 };
                 self.last = Some(((block.client, block.clock + block.length - 1), block.right));
                 return hash_elements(block.reference, &encoded[block.payload.clone()], &mut self.hash);
             }
@@ -80,11 +95,11 @@ impl Walk {
     }
 
     /// An element that merely continues the one before stands where it would if they were one block.
-    fn stand(&mut self, block: &Block) {
+    fn stand(&mut self, block: &Block, encoded: &[u8]) {
         let continues = self.last == Some((block.left.unwrap_or((0, 0)), block.right)) && block.left.is_some();
         if !continues {
-            let inside = if block.place == Place::Nowhere { 0 } else { block.position };
-            (2u8, block.left, block.right, inside).hash(&mut self.hash);
+            self.end_text();
+            (2u8, block.left, block.right, block.position(encoded)).hash(&mut self.hash);
         }
     }
 }
@@ -93,7 +108,8 @@ impl Walk {
 fn hash_elements(reference: u8, payload: &[u8], into: &mut DefaultHasher) -> Result<(), Malformed> {
     let mut reader = Reader::new(payload);
     match reference {
-        4 => reader.text()?.encode_utf16().for_each(|unit| (4u8, unit).hash(into)),
+        // As a stream of bytes, so that it does not matter where it is cut; `Walk` says how long it is.
+        TEXT => into.write(reader.byte_string()?),
         // JSON, whose keys may change their order.
         5 => (5u8, json(reader.text()?)).hash(into),
         6 => (6u8, reader.text()?, json(reader.text()?)).hash(into),

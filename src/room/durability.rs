@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::id::ConnectionId;
+use super::merge::merged;
 use crate::wire::{ServerMessage, SyncStatus};
 
 /// How many rows a room has given to the log since it was opened; a row's own number, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LogPosition(pub u64);
 
-/// The most updates that are merged into one echo; merging is quadratic.
+/// The most updates that do not go on where one ends and are merged into one echo; merging those is quadratic.
 const ECHO_MERGE_MAX: usize = 64;
 
 /// All that wait, in the order of the log.
@@ -138,6 +139,11 @@ fn statuses(count: u32) -> Vec<ServerMessage> {
 }
 
 fn echo(rows: &[Bytes]) -> Vec<ServerMessage> {
+    if rows.len() > 1
+        && let Some(merged) = merged(rows)
+    {
+        return vec![ServerMessage::Update(merged)];
+    }
     rows.chunks(ECHO_MERGE_MAX)
         .flat_map(|chunk| match chunk {
             [row] => vec![ServerMessage::Update(row.clone())],

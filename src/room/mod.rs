@@ -4,6 +4,7 @@
 
 mod agents;
 mod answering;
+pub mod apart;
 mod attention;
 pub mod change;
 pub mod client;
@@ -23,6 +24,7 @@ mod json;
 mod judge;
 pub mod kept;
 pub mod listeners;
+mod merge;
 pub mod nesting;
 mod news;
 pub mod node;

@@ -88,7 +88,7 @@ enum Names {
 impl Names {
     /// What a block names of which everything before `reached` is known: what is new of it stands behind that.
     fn of(block: &Block, reached: u32, raw: &[u8], root: &str) -> Self {
-        let has_key = block.has_key;
+        let has_key = block.key.is_some();
         let before = (block.clock < reached).then(|| (block.client, reached - 1));
         match (before.or(block.left), block.right, block.place) {
             (.., Place::Nowhere) => Self::Nothing,
@@ -299,7 +299,7 @@ impl Placing {
 }
 
 /// Ranges by client and clock, joined where they touch.
-fn without_overlaps(mut ranges: Vec<(u64, Range<u32>)>) -> Vec<(u64, Range<u32>)> {
+pub(super) fn without_overlaps(mut ranges: Vec<(u64, Range<u32>)>) -> Vec<(u64, Range<u32>)> {
     ranges.sort_unstable_by_key(|(client, range)| (*client, range.start));
     ranges.dedup_by(|(client, next), (before, range)| {
         let touches = client == before && next.start <= range.end;

@@ -54,13 +54,12 @@ pub(crate) struct Block {
     pub(crate) length: u32,
     pub(crate) content: Content,
     pub(crate) place: Place,
-    /// Whether it says that it is the entry of a map; a block with neighbours is what they are.
-    pub(crate) has_key: bool,
+    /// Where in the update the key is at which it says that it is the entry of a map; a block with neighbours is what they
+    /// are.
+    pub(crate) key: Option<Range<usize>>,
     /// The blocks that it was put between.
     pub(crate) left: Option<Id>,
     pub(crate) right: Option<Id>,
-    /// A number that blocks share which are put into the very same place.
-    pub(crate) position: u64,
     /// Yjs' number for the kind of content, and where in the update that content is.
     pub(crate) reference: u8,
     pub(crate) payload: Range<usize>,
@@ -74,7 +73,24 @@ impl Block {
 
     /// Whether it depends on what is where if an honest client can have made it (see `placing`).
     pub(crate) fn may_be_unsound(&self) -> bool {
-        self.right.is_some() || (self.is_plural() && (self.has_key || self.left.is_some()))
+        self.right.is_some() || (self.is_plural() && (self.key.is_some() || self.left.is_some()))
+    }
+
+    /// The key at which it says that it is, in the update `raw` that it is of.
+    pub(crate) fn key<'r>(&self, raw: &'r [u8]) -> Option<&'r str> {
+        self.key.clone().map(|key| std::str::from_utf8(&raw[key]).expect("it was read as a text"))
+    }
+
+    /// A number that blocks of `raw` share which are put into the very same place. Only few ask, and it costs more than
+    /// reading a block.
+    pub(crate) fn position(&self, raw: &[u8]) -> u64 {
+        let parent = match self.place {
+            Place::Nowhere => return 0,
+            Place::Beside(..) => return hash(&(self.left, self.right)),
+            Place::Root { name_end, name_length } => hash(&raw[name_end - name_length as usize..name_end]),
+            Place::Inside(..) => hash(&self.place),
+        };
+        self.key.clone().map_or(parent, |key| hash(&(parent, &raw[key])))
     }
 }
 
@@ -109,13 +125,7 @@ pub(crate) fn scan_all(
             if length == 0 || length > CLOCK_MAX || clock + length > CLOCK_MAX {
                 return Err(Malformed::OutOfRange);
             }
-            let ReadBlock {
-                standing: Standing { place, has_key, left, right, position },
-                content,
-                reference,
-                payload,
-                ..
-            } = block;
+            let ReadBlock { standing: Standing { place, key, left, right }, content, reference, payload, .. } = block;
             let (bytes, clock32, length32) = (start..reader.position(), narrow(clock), narrow(length));
             each(&Block {
                 bytes,
@@ -124,10 +134,9 @@ pub(crate) fn scan_all(
                 length: length32,
                 content,
                 place,
-                has_key,
+                key,
                 left,
                 right,
-                position,
                 reference,
                 payload,
             });
@@ -184,6 +193,9 @@ fn read_id(reader: &mut Reader<'_>) -> Result<Id, Malformed> {
     Ok((reader.number_up_to(CLIENT_ID_MAX)?, narrow(reader.number_up_to(CLOCK_MAX)?)))
 }
 
+/// Yjs' number for text.
+pub(crate) const TEXT: u8 = 4;
+
 const INFO_COLLECTED: u8 = 0;
 const INFO_SKIP: u8 = 10;
 pub(crate) const HAS_ORIGIN: u8 = 0x80;
@@ -201,13 +213,12 @@ struct ReadBlock {
 /// Where a block says that it belongs.
 struct Standing {
     place: Place,
-    has_key: bool,
+    key: Option<Range<usize>>,
     left: Option<Id>,
     right: Option<Id>,
-    position: u64,
 }
 
-const NOWHERE: Standing = Standing { place: Place::Nowhere, has_key: false, left: None, right: None, position: 0 };
+const NOWHERE: Standing = Standing { place: Place::Nowhere, key: None, left: None, right: None };
 
 fn read_block(reader: &mut Reader<'_>, own: Id) -> Result<ReadBlock, Malformed> {
     let info = reader.byte()?;
@@ -235,34 +246,22 @@ fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing,
     let right = if info & HAS_RIGHT_ORIGIN != 0 { Some(read_older(reader, own)?) } else { None };
     if let Some((client, clock)) = left.or(right) {
         let place = Place::Beside(client, clock);
-        return Ok(Standing { place, has_key: false, left, right, position: hash(&(left, right)) });
+        return Ok(Standing { place, key: None, left, right });
     }
-    let (place, parent) = if reader.number()? == 1 {
-        let name = reader.text()?;
-        let name_length = u32::try_from(name.len()).map_err(|_| Malformed::OutOfRange)?;
-        (Place::Root { name_end: reader.position(), name_length }, hash(name))
+    let place = if reader.number()? == 1 {
+        let name_length = u32::try_from(reader.text()?.len()).map_err(|_| Malformed::OutOfRange)?;
+        Place::Root { name_end: reader.position(), name_length }
     } else {
         let (client, clock) = read_older(reader, own)?;
-        let place = Place::Inside(client, clock);
-        (place, hash(&place))
+        Place::Inside(client, clock)
     };
-    let has_key = info & HAS_KEY != 0;
-    let position = if has_key { hash(&(parent, reader.text()?)) } else { parent };
-    Ok(Standing { place, has_key, left, right, position })
-}
-
-/// The key at which a block says that it is.
-pub(super) fn key<'r>(raw: &'r [u8], block: &Block) -> Option<&'r str> {
-    let mut reader = Reader::new(&raw[block.bytes.clone()]);
-    reader.byte().ok()?;
-    if block.left.is_some() || block.right.is_some() || !block.has_key {
-        return None;
-    }
-    match reader.number().ok()? {
-        1 => drop(reader.text().ok()?),
-        _ => drop(read_id(&mut reader).ok()?),
-    }
-    reader.text().ok()
+    let key = if info & HAS_KEY == 0 {
+        None
+    } else {
+        let length = reader.text()?.len();
+        Some(reader.position() - length..reader.position())
+    };
+    Ok(Standing { place, key, left, right })
 }
 
 /// The content of a block and its length in clocks. The numbers are Yjs' content references. Two kinds are
@@ -278,7 +277,7 @@ fn read_content(reader: &mut Reader<'_>, reference: u8) -> Result<(Content, u64)
             1
         }
         // Text: its length is counted in UTF-16 units, as JavaScript does.
-        4 => reader.text()?.encode_utf16().count() as u64,
+        TEXT => reader.text()?.encode_utf16().count() as u64,
         // A mark: key and value.
         6 => {
             reader.text()?;

@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use super::merge::merged;
+
 /// A tail shorter than this is never a reason to encode anew.
 const TAIL_BYTES_MIN: usize = 16 * 1024;
 /// More updates than this in the tail cost a joining client more than they save here.
@@ -45,9 +47,10 @@ impl CachedState {
     /// The update to send first, if there is one, and the state; `encode` is called when none is kept.
     pub fn get(&mut self, encode: impl Fn() -> Bytes) -> (Option<Bytes>, Bytes) {
         if !self.tail.is_empty() && self.merged.is_none() {
-            match yrs::merge_updates_v1(self.tail.iter().map(AsRef::as_ref)) {
-                Ok(merged) => self.merged = Some(merged.into()),
-                Err(_) => self.forget(),
+            let by_library = || yrs::merge_updates_v1(self.tail.iter().map(AsRef::as_ref)).ok().map(Bytes::from);
+            self.merged = merged(&self.tail).or_else(by_library);
+            if self.merged.is_none() {
+                self.forget();
             }
         }
         (self.merged.clone(), self.full.get_or_insert_with(encode).clone())

@@ -218,8 +218,9 @@ fn check_places(raw: &[u8]) -> Result<(), Malformed> {
     let mut too_many = false;
     scan(raw, |block| {
         if block.place != Place::Nowhere {
-            let all = places.entry(block.position).or_insert(0);
-            let ones = own.entry((block.client, block.position)).or_insert(0);
+            let position = block.position(raw);
+            let all = places.entry(position).or_insert(0);
+            let ones = own.entry((block.client, position)).or_insert(0);
             (*all, *ones) = (*all + 1, *ones + 1);
             too_many |= *all > SAME_PLACE_MAX || *ones > SAME_PLACE_AND_CLIENT_MAX;
         }

@@ -49,7 +49,7 @@ fn link(state: &[u8], block: &Block) -> Link {
     if block.right.is_some() {
         return Link::Nowhere;
     }
-    let key = || scan::key(state, block).map(str::to_owned);
+    let key = || block.key(state).map(str::to_owned);
     match (block.left, block.place) {
         (Some(left), _) => Link::Behind(left),
         (None, Place::Root { name_end, name_length }) => {
