@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use yrs::{ReadTxn, StateVector, TransactionMut, Update, WriteTxn};
+use yrs::{Doc, ReadTxn, StateVector, Transact, TransactionMut, Update, WriteTxn};
 
 use super::judge::Judge;
 use super::merge::merged;
@@ -16,6 +16,7 @@ use super::nesting;
 use super::orphans::{Need, Orphan, Orphans};
 use super::placing::Placing;
 use super::state::CachedState;
+use super::together::Together;
 use super::update::{BlockRange, CheckedUpdate};
 use super::verdict::{Holder, Verdict};
 
@@ -75,9 +76,12 @@ pub struct Change<'d> {
     txn: Option<TransactionMut<'d>>,
     parts: Parts<'d>,
     state: &'d mut CachedState,
-    /// What was applied so far, as it came.
+    together: Together,
+    /// What transactions that ended before this one have brought.
+    before: Vec<Bytes>,
+    /// What was applied in this transaction so far, as it came.
     applied: SmallVec<[Bytes; 1]>,
-    /// There may be more in the change than what was applied: of updates that wait, or did so.
+    /// There may be more in the transaction than what was applied: of updates that wait or did so, or were refused.
     mixed: bool,
     /// Something was taken of an update that was then refused.
     partial: bool,
@@ -99,8 +103,9 @@ pub struct Finished {
     pub impossible: Vec<u64>,
 }
 
-/// What a change touches beside the library's document.
+/// What a change touches.
 pub(super) struct Parts<'d> {
+    pub(super) doc: &'d Doc,
     pub(super) clocks: &'d mut HashMap<u64, u32>,
     pub(super) orphans: &'d mut Orphans,
     pub(super) judge: &'d mut Judge,
@@ -128,10 +133,19 @@ enum Author {
 }
 
 impl<'d> Change<'d> {
-    pub(super) fn new(txn: TransactionMut<'d>, parts: Parts<'d>, state: &'d mut CachedState) -> Self {
-        let (applied, impossible) = (SmallVec::new(), Vec::new());
-        let (mixed, partial) = (false, false);
-        Self { txn: Some(txn), parts, state, applied, mixed, partial, author: Author::Clients, impossible }
+    pub(super) fn new(parts: Parts<'d>, state: &'d mut CachedState) -> Self {
+        Self {
+            txn: Some(parts.doc.transact_mut()),
+            parts,
+            state,
+            together: Together::default(),
+            before: Vec::new(),
+            applied: SmallVec::new(),
+            mixed: false,
+            partial: false,
+            author: Author::Clients,
+            impossible: Vec::new(),
+        }
     }
 
     /// What is applied was checked before.
@@ -195,7 +209,7 @@ impl<'d> Change<'d> {
         *self.parts.size += raw.len();
         if !may_wait {
             // A part of it found its place, and that part is everybody's.
-            self.partial = true;
+            (self.mixed, self.partial) = (true, true);
             return Ok(Outcome::Refused(Refusal::TooManyOrphans));
         }
         self.mixed = true;
@@ -217,15 +231,15 @@ impl<'d> Change<'d> {
     /// Ends the change: tries orphans again and commits.
     pub fn finish(mut self) -> Result<Finished, Poisoned> {
         self.adopt_orphans()?;
-        self.guarded(TransactionMut::commit)?;
-        let txn = self.txn.as_ref().expect("a change that failed is not used again");
-        let update = match &self.applied[..] {
-            _ if !txn.has_changes() => None,
-            [raw] if !self.mixed && !self.partial => Some(raw.clone()),
-            raws if !self.mixed && !self.partial => merged(raws).or_else(|| Some(txn.encode_update_v1().into())),
-            _ => Some(Bytes::from(txn.encode_update_v1())),
+        self.end_transaction()?;
+        let update = match &self.before[..] {
+            [] => None,
+            [update] => Some(update.clone()),
+            updates => {
+                let by_library = || yrs::merge_updates_v1(updates).expect("they are valid updates").into();
+                Some(merged(updates).unwrap_or_else(by_library))
+            }
         };
-        self.parts.judge.deleted(txn.delete_set());
         if let Some(update) = &update {
             self.state.changed(update);
             if self.author == Author::Server {
@@ -236,6 +250,37 @@ impl<'d> Change<'d> {
             }
         }
         Ok(Finished { update, partial: self.partial, impossible: std::mem::take(&mut self.impossible) })
+    }
+
+    /// Commits, and notes what is new.
+    fn end_transaction(&mut self) -> Result<(), Poisoned> {
+        self.guarded(TransactionMut::commit)?;
+        let applied = std::mem::take(&mut self.applied);
+        let mixed = std::mem::take(&mut self.mixed);
+        let txn = self.txn.as_ref().expect("a change that failed is not used again");
+        let by_library = || Bytes::from(txn.encode_update_v1());
+        if txn.has_changes() {
+            self.before.push(match &applied[..] {
+                [raw] if !mixed => raw.clone(),
+                raws if !mixed => merged(raws).unwrap_or_else(by_library),
+                _ => by_library(),
+            });
+        }
+        self.parts.judge.deleted(txn.delete_set());
+        Ok(())
+    }
+
+    /// Goes on in another transaction when this one has been given enough.
+    fn make_space_for(&mut self, update: &CheckedUpdate) -> Result<(), Poisoned> {
+        if self.together.is_full_for(update) {
+            self.end_transaction()?;
+            // The library lets no two be open at once.
+            drop(self.txn.take());
+            self.txn = Some(self.parts.doc.transact_mut());
+            self.together = Together::default();
+        }
+        self.together.add(update);
+        Ok(())
     }
 
     fn txn(&self) -> &TransactionMut<'d> {
@@ -264,11 +309,16 @@ impl<'d> Change<'d> {
     }
 
     /// Hands an update without gaps to the library, if that can bear it.
-    fn integrate(&mut self, update: CheckedUpdate) -> Result<Attempt, Poisoned> {
+    fn integrate(&mut self, mut update: CheckedUpdate) -> Result<Attempt, Poisoned> {
+        self.make_space_for(&update)?;
         let txn = self.txn.as_ref().expect("a change that failed is not used again");
-        let placing = update.may_be_unsound.then(|| self.parts.judge.place(txn, &update));
+        let is_to_be_placed = update.may_be_unsound || update.values_go_on;
+        let placing = is_to_be_placed.then(|| self.parts.judge.place(txn, &update));
         if placing.as_ref().is_some_and(Placing::is_unsound) {
             return Ok(Attempt::Unsound);
+        }
+        if let Some(placing) = placing.as_ref().filter(|_| update.values_go_on) {
+            update.join(|id| self.parts.judge.is_in_list(placing, id));
         }
         // The library stops at an impossible parent, and what it took before that must not live if it was not to.
         let deletes = (update.may_be_unsound && update.deletes).then(|| update.deletes_alone());
@@ -311,7 +361,8 @@ impl<'d> Change<'d> {
                 *known = (*known).max(range.end);
             }
         } else {
-            self.partial |= matches!(attempt, Attempt::Impossible);
+            let is_partial = matches!(attempt, Attempt::Impossible);
+            (self.mixed, self.partial) = (self.mixed || is_partial, self.partial || is_partial);
             *self.parts.clocks = clocks_of(&self.txn().state_vector());
         }
         let clocks = &*self.parts.clocks;
@@ -337,7 +388,7 @@ impl<'d> Change<'d> {
     }
 
     fn adopt_orphans(&mut self) -> Result<(), Poisoned> {
-        if self.parts.orphans.is_empty() || !self.txn().has_changes() {
+        if self.parts.orphans.is_empty() || self.before.is_empty() && !self.txn().has_changes() {
             return Ok(());
         }
         loop {

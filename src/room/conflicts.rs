@@ -19,7 +19,7 @@ use super::kept::EventOrigin;
 use super::patch::Excerpt;
 use super::principal::PrincipalId;
 use super::room::Room;
-use super::scan::{self, Block, Id};
+use super::scan::{self, Block, Id, VALUES};
 use super::view::part;
 use super::writers::Claim;
 
@@ -31,8 +31,6 @@ const UPDATE_MAX: usize = 64 << 10;
 const DOCUMENT_MAX: usize = 256 << 10;
 /// and how often at most in a second.
 const LOOKS_MAX: u32 = 8;
-/// The kind of content that plain values are, as Yjs numbers it.
-const VALUES: u8 = 8;
 
 /// See the module. Owned by `Room`.
 #[derive(Debug, Default)]

@@ -83,6 +83,7 @@ impl Document {
     /// Opens one change. Everything that is applied to it becomes one update for everybody.
     pub fn change(&mut self) -> Change<'_> {
         let parts = Parts {
+            doc: &self.doc,
             clocks: &mut self.clocks,
             orphans: &mut self.orphans,
             judge: &mut self.judge,
@@ -90,7 +91,7 @@ impl Document {
             size: &mut self.size,
             checks: self.checks,
         };
-        Change::new(self.doc.transact_mut(), parts, &mut self.state)
+        Change::new(parts, &mut self.state)
     }
 
     /// The same for what other nodes have taken: it was checked there, and is in the log.

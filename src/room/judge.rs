@@ -10,7 +10,8 @@ use yrs::{ID, IdSet, ReadTxn, StateVector};
 use super::change::clock;
 use super::document::COMMENTS;
 use super::placing::Placing;
-use super::roots::Roots;
+use super::roots::{Area, Roots};
+use super::scan::Id;
 use super::update::CheckedUpdate;
 use super::verdict::{self, Holder, Verdict};
 
@@ -47,6 +48,12 @@ impl Judge {
         self.asked = true;
         let roots = self.roots.get_or_insert_with(|| index(txn, COMMENTS));
         Placing::of(&update.raw, roots).expect(SCANNED)
+    }
+
+    /// Whether a block is in a list or a text, wherever that is; `placing` is of the update that brings it.
+    pub(super) fn is_in_list(&self, placing: &Placing, id: Id) -> bool {
+        let found = self.roots.as_ref().and_then(|roots| placing.find(id, roots));
+        found.is_some_and(|(area, _)| matches!(area, Area::Element | Area::Outside))
     }
 
     /// See [`super::document::Document::brings_nothing`].

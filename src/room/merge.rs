@@ -3,13 +3,14 @@
 //! The cost is that of the bytes. The library reckons the same from the document, and looks through the whole text of each
 //! author for it. It must never leave out what one of the updates says.
 //! A text that goes on where the one before it ended becomes one block with it, as clients themselves keep it: to cut a block
-//! in two, which every client does when it has to, gives back the two as they were.
+//! in two, which every client does when it has to, gives back the two as they were. So do the values of a list, which must be
+//! known to be one: those at a key follow each other in the same way, and must stay apart.
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::placing::without_overlaps;
-use super::scan::{Block, Content, Id, TEXT, scan_all};
+use super::scan::{Block, Content, Id, TEXT, VALUES, scan_all};
 use crate::wire::lib0::{Reader, put_byte_string, put_number};
 
 /// The blocks of one client.
@@ -20,18 +21,27 @@ struct Section {
     end: u32,
     count: u64,
     bytes: Vec<u8>,
-    /// The last block, when it is a text whose end is not written yet.
-    open: Option<OpenText>,
+    /// The last block, when it may go on and its content is not written yet.
+    open: Option<Open>,
 }
 
-struct OpenText {
-    letters: Vec<u8>,
+struct Open {
+    reference: u8,
     right: Option<Id>,
+    /// Letters or values,
+    content: Vec<u8>,
+    /// and how many values.
+    values: u64,
 }
 
 /// All that `updates` say. They were checked, and bring what is new and nothing else, in an order in which they can be applied;
 /// when one of them does not, there is no answer.
 pub(super) fn merged(updates: &[Bytes]) -> Option<Bytes> {
+    joined(updates, |_| false)
+}
+
+/// The same, and the values of a list become one block, too, where `is_list` says that its first block is in one.
+pub(super) fn joined(updates: &[Bytes], is_list: impl Fn(Id) -> bool) -> Option<Bytes> {
     let (mut sections, mut by_client) = (Vec::<Section>::new(), HashMap::<u64, usize>::new());
     let (mut deletes, mut is_whole) = (Vec::new(), true);
     for raw in updates {
@@ -43,7 +53,7 @@ pub(super) fn merged(updates: &[Bytes]) -> Option<Bytes> {
                 sections.push(Section::beginning_at(block.client, block.clock));
                 sections.len() - 1
             });
-            is_whole &= sections[at].add(block, raw).is_some();
+            is_whole &= sections[at].add(block, raw, &is_list).is_some();
         };
         scan_all(raw, each, |client, range| deletes.push((client, range))).ok()?;
     }
@@ -81,34 +91,47 @@ impl Section {
     }
 
     /// Nothing when the block does not go on where the section ends.
-    fn add(&mut self, block: &Block, raw: &[u8]) -> Option<()> {
+    fn add(&mut self, block: &Block, raw: &[u8], is_list: impl Fn(Id) -> bool) -> Option<()> {
         if block.clock != self.end {
             return None;
         }
         self.end += block.length;
-        if block.reference != TEXT {
-            self.close();
-            self.count += 1;
-            self.bytes.extend_from_slice(&raw[block.bytes.clone()]);
-            return Some(());
-        }
-        let letters = Reader::new(&raw[block.payload.clone()]).byte_string().ok()?;
-        let goes_on = block.left.is_some() && block.left == block.clock.checked_sub(1).map(|last| (self.client, last));
+        let mut payload = Reader::new(&raw[block.payload.clone()]);
+        let (content, values) = match block.reference {
+            TEXT => (payload.byte_string().ok()?, 0),
+            VALUES => {
+                let count = payload.count().ok()?;
+                (payload.take(payload.left()).ok()?, count as u64)
+            }
+            _ => (&[][..], 0),
+        };
         match &mut self.open {
-            Some(open) if goes_on && open.right == block.right => open.letters.extend_from_slice(letters),
+            Some(open) if block.goes_on() && (open.reference, open.right) == (block.reference, block.right) => {
+                open.content.extend_from_slice(content);
+                open.values += values;
+            }
             _ => {
                 self.close();
                 self.count += 1;
-                self.bytes.extend_from_slice(&raw[block.bytes.start..block.payload.start]);
-                self.open = Some(OpenText { letters: letters.to_vec(), right: block.right });
+                let (reference, right) = (block.reference, block.right);
+                if reference == TEXT || reference == VALUES && is_list((block.client, block.clock)) {
+                    self.bytes.extend_from_slice(&raw[block.bytes.start..block.payload.start]);
+                    self.open = Some(Open { reference, right, content: content.to_vec(), values });
+                } else {
+                    self.bytes.extend_from_slice(&raw[block.bytes.clone()]);
+                }
             }
         }
         Some(())
     }
 
     fn close(&mut self) {
-        if let Some(open) = self.open.take() {
-            put_byte_string(&mut self.bytes, &open.letters);
+        let Some(open) = self.open.take() else { return };
+        if open.reference == TEXT {
+            put_byte_string(&mut self.bytes, &open.content);
+        } else {
+            put_number(&mut self.bytes, open.values);
+            self.bytes.extend_from_slice(&open.content);
         }
     }
 }

@@ -51,6 +51,7 @@ mod sharing;
 pub mod state;
 pub mod suggesting;
 mod taking;
+mod together;
 pub mod trip;
 pub mod undoing;
 pub mod update;

@@ -76,6 +76,11 @@ impl Block {
         self.right.is_some() || (self.is_plural() && (self.key.is_some() || self.left.is_some()))
     }
 
+    /// Whether it stands right behind the element that its client made before it.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.left.is_some() && self.left == self.clock.checked_sub(1).map(|last| (self.client, last))
+    }
+
     /// The key at which it says that it is, in the update `raw` that it is of.
     pub(crate) fn key<'r>(&self, raw: &'r [u8]) -> Option<&'r str> {
         self.key.clone().map(|key| std::str::from_utf8(&raw[key]).expect("it was read as a text"))
@@ -195,6 +200,8 @@ fn read_id(reader: &mut Reader<'_>) -> Result<Id, Malformed> {
 
 /// Yjs' number for text.
 pub(crate) const TEXT: u8 = 4;
+/// And for plain values.
+pub(crate) const VALUES: u8 = 8;
 
 const INFO_COLLECTED: u8 = 0;
 const INFO_SKIP: u8 = 10;

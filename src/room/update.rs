@@ -10,9 +10,10 @@ use smallvec::SmallVec;
 use yrs::Update;
 use yrs::updates::decoder::Decode;
 
+use super::merge;
 use super::nesting::{self, Nesting};
 use super::news;
-use super::scan::{Block, Content, Place, scan};
+use super::scan::{Block, Content, Id, Place, TEXT, VALUES, scan};
 use crate::wire::lib0::{Malformed, Reader, put_byte_string, put_number};
 
 /// The most blocks of one update that may be put into the very same place: the library orders them against each
@@ -21,6 +22,9 @@ use crate::wire::lib0::{Malformed, Reader, put_byte_string, put_number};
 const SAME_PLACE_MAX: u32 = 4_096;
 /// The same for the blocks of one client, which knows of its own.
 const SAME_PLACE_AND_CLIENT_MAX: u32 = 1_024;
+
+/// Bytes of a plain value in memory, beside what it holds.
+const VALUE_BYTES: usize = 24;
 
 /// Yjs' numbers for an embedded value and for a mark, whose values are JSON.
 const EMBED: u8 = 5;
@@ -52,6 +56,11 @@ pub struct CheckedUpdate {
     pub(super) nesting: Nesting,
     /// Whether the library may be given it only when it is known where its blocks will be.
     pub(super) may_be_unsound: bool,
+    /// Whether values stand behind values of the same client, which are to be joined when they are in a list (see
+    /// `together`).
+    pub(super) values_go_on: bool,
+    /// About how many bytes it takes in memory.
+    pub(super) weight: usize,
 }
 
 impl CheckedUpdate {
@@ -66,19 +75,33 @@ impl CheckedUpdate {
     pub fn parse_stored(raw: Bytes) -> Result<Self, Malformed> {
         let mut ranges = SmallVec::<[BlockRange; 1]>::new();
         let (mut types, mut may_be_unsound) = (false, false);
+        let (mut texts_go_on, mut values_go_on, mut values) = (false, false, 0);
+        let mut last = None;
         let deletes = scan(&raw, |block| {
             types |= block.content == Content::SharedType;
             may_be_unsound |= block.may_be_unsound();
+            let kind = (block.reference, block.right);
+            let goes_on = block.goes_on() && last == Some(kind);
+            texts_go_on |= goes_on && block.reference == TEXT;
+            values_go_on |= goes_on && block.reference == VALUES;
+            values += if block.reference == VALUES { block.length as usize } else { 0 };
+            last = Some(kind);
             if block.content != Content::Skip {
                 extend(&mut ranges, block);
             }
         })?;
         let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
-        let decoded = match Update::decode_v1(&raw) {
-            Ok(decoded) => decoded,
-            Err(_) => Update::decode_v1(&whole_surrogates(&raw)?).map_err(|_| Malformed::Undecodable)?,
-        };
-        Ok(Self { raw, decoded, ranges, deletes, nesting, may_be_unsound })
+        let joined = if texts_go_on { merge::merged(std::slice::from_ref(&raw)) } else { None };
+        let decoded = decode(joined.as_ref().unwrap_or(&raw))?;
+        let weight = raw.len() + values * VALUE_BYTES;
+        Ok(Self { raw, decoded, ranges, deletes, nesting, may_be_unsound, values_go_on, weight })
+    }
+
+    /// Joins texts that go on, and values of lists, where `is_list` says that a block is in one.
+    pub(super) fn join(&mut self, is_list: impl Fn(Id) -> bool) {
+        if let Some(joined) = merge::joined(std::slice::from_ref(&self.raw), is_list) {
+            self.decoded = decode(&joined).expect("what is joined says the same");
+        }
     }
 
     /// The part of it that continues what is known, going by how far each client's blocks are known: each client's
@@ -156,6 +179,13 @@ impl CheckedUpdate {
     /// Whether it says nothing at all, as the answer of a client that has nothing new.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty() && !self.deletes
+    }
+}
+
+fn decode(raw: &[u8]) -> Result<Update, Malformed> {
+    match Update::decode_v1(raw) {
+        Ok(decoded) => Ok(decoded),
+        Err(_) => Update::decode_v1(&whole_surrogates(raw)?).map_err(|_| Malformed::Undecodable),
     }
 }
 

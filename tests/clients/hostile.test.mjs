@@ -2,15 +2,16 @@
 // honest pair in the same room notices nothing; the server lives.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import * as Y from 'yjs';
 import { Bystanders } from './harness/bystanders.mjs';
 import { joined } from './harness/client.mjs';
 import { tick, until } from './harness/events.mjs';
 import { current } from './harness/flavours.mjs';
-import { nestedInPieces, refused } from './harness/hostile.mjs';
+import { nestedInPieces, oneByOne, refused } from './harness/hostile.mjs';
 import { isRefusal, RawClient } from './harness/raw.mjs';
-import { serveSuite } from './harness/server.mjs';
+import { serve, serveSuite } from './harness/server.mjs';
 import { awareness, EMPTY_STEP1, entries, pack, presence, probe, step1, step2, update } from './harness/wire.mjs';
 
 const MEBIBYTE = 1024 * 1024;
@@ -157,6 +158,20 @@ describe('hostile', () => {
       }
     });
   });
+
+  for (const kind of ['text', 'values']) {
+    test(`thousands of blocks one behind another take no memory to speak of: ${kind}`, { skip: process.platform !== 'linux' && 'the memory of a process is read from /proc' }, async (t) => {
+      const own = await serve(t, { args: ['--max-message', '1MiB'] });
+      const stranger = await RawClient.open(t, own, 'run');
+      const count = kind === 'text' ? 25_000 : 80_000;
+      stranger.send(update(oneByOne(kind, count)));
+      assert.ok(await stranger.settled());
+      const late = await joined(t, current, own, 'run');
+      await until('all of it', () => (kind === 'text' ? late.doc.getText('t').length === 16 * count : late.doc.getArray('t').length === count));
+      const [, kilobytes] = readFileSync(`/proc/${own.pid}/status`, 'utf8').match(/VmHWM:\s*(\d+) kB/);
+      assert.ok(Number(kilobytes) < 400_000, `${kilobytes} kB at the peak`);
+    });
+  }
 
   describe('presence', () => {
     const state = JSON.stringify({ user: { name: 'Stranger' } });

@@ -81,6 +81,17 @@ export const refused = [
 ];
 
 /**
+ * `count` blocks of one client in the root `t`, each right behind the one before: pieces of text, or values of a list.
+ */
+export function oneByOne(kind, count, client = 4_001) {
+  const [reference, length, content] = kind === 'text' ? [4, 16, pack('abcdefghijklmnop')] : [8, 1, pack(1, Uint8Array.of(126))];
+  const structs = Array.from({ length: count }, (_, n) => (n === 0
+    ? pack(Uint8Array.of(reference), 1, 't', content)
+    : pack(Uint8Array.of(0x80 | reference), client, n * length - 1, content)));
+  return pack(1, count, client, 0, Buffer.concat(structs), NO_DELETES);
+}
+
+/**
  * Shared types nested `depth` deep in pieces of `step`, each piece harmless by itself: `[update, …]`.
  */
 export function nestedInPieces(depth, step, client = 4_000) {
