@@ -1,11 +1,10 @@
 //! After the drain: a fresh client reads each room and compares it with what was written, letter by letter. It builds the document
-//! as a browser would, so it also notices what receivers that only count clocks cannot.
+//! as a browser would, so it also notices what receivers that only count clocks cannot. How long it waits is for `patience` to say.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
@@ -17,17 +16,13 @@ use super::client::{self, Dialect, Say, socket};
 use super::coverage::Coverage;
 use super::decoded::{Authors, Kind, Latest};
 use super::faults::Faults;
+use super::patience::{PATIENCE, Patience, Turn};
 use super::plan::{Made, Plan};
 use super::probe::{self, Probe, ProbeError};
 use super::target::Protocol;
+use super::words::many;
 use super::writer::{EDIT, ROOT};
 
-/// How long a server may take to say all that it has.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Rooms that are read at the same time.
-const AT_ONCE: usize = 8;
-/// How long to wait before reading again what may still be on its way.
-const AGAIN: Duration = Duration::from_millis(50);
 /// Differences that are told.
 const TOLD_MAX: usize = 5;
 
@@ -40,6 +35,8 @@ pub struct Checked {
     pub diverged: u64,
     /// How many rooms could not be read, or not all that was written there.
     pub unchecked: u64,
+    /// How many of those nobody tried to read.
+    unopened: u64,
     /// Some of the differences, in words.
     pub differences: Vec<String>,
     /// What went wrong with the clients themselves.
@@ -47,17 +44,16 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether no room could be read so far, of a number that says something.
-    fn is_in_vain(&self) -> bool {
-        self.rooms == 0 && self.differences.is_empty() && self.unchecked >= AT_ONCE as u64
-    }
-
     fn take(&mut self, room: &str, read: Result<(), Difference>) {
         match read {
             Ok(()) => self.rooms += 1,
             Err(Difference::Probe(fault)) => {
                 self.unchecked += 1;
                 self.faults.add(&format!("a fresh client of {room}"), &fault);
+            }
+            Err(Difference::Unopened) => {
+                self.unchecked += 1;
+                self.unopened += 1;
             }
             Err(difference) => {
                 if let Difference::Gap = difference {
@@ -79,6 +75,8 @@ impl Checked {
 enum Difference {
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error("nobody has tried to read it")]
+    Unopened,
     #[error("the server says that it does not keep the oldest messages; those that it keeps are right")]
     Gap,
     #[error("what an agent has written at once is not there")]
@@ -100,23 +98,19 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     Ok(local.block_on(&runtime, async {
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let patience = Rc::new(Patience::new());
         let mut reading = JoinSet::new();
         for room in (0..plan.crowd.rooms).filter(|room| made.in_room(*room).any(|edits| edits > 0)) {
-            let (plan, made, permits) = (Arc::clone(plan), Arc::clone(made), Arc::clone(&permits));
-            reading.spawn_local(async move {
-                let _permit = permits.acquire_owned().await.expect("nobody closes it");
-                (plan.room(room), check(&plan, &made, room).await)
-            });
+            let (plan, made, patience) = (Arc::clone(plan), Arc::clone(made), Rc::clone(&patience));
+            reading.spawn_local(async move { (plan.room(room), check(&plan, &made, room, &patience).await) });
         }
         let agents = plan.agents.as_ref();
         let burst: Arc<[u8]> = agents.map_or(&[][..], |agents| &agents.burst).into();
         for agent in 0..agents.map_or(0, |agents| agents.bursting) {
-            let (plan, burst, permits) = (Arc::clone(plan), Arc::clone(&burst), Arc::clone(&permits));
+            let (plan, burst, patience) = (Arc::clone(plan), Arc::clone(&burst), Rc::clone(&patience));
             reading.spawn_local(async move {
-                let _permit = permits.acquire_owned().await.expect("nobody closes it");
                 let room = plan.agents_room(agent);
-                let read = check_burst(&plan, &room, agent, &burst).await;
+                let read = check_burst(&plan, &room, agent, &burst, &patience).await;
                 (room, read)
             });
         }
@@ -125,21 +119,21 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
             // What a server sends may be too much for the library that reads it.
             let (room, read) = read.unwrap_or_else(|_| ("a room".to_owned(), Err(Difference::Breaking)));
             checked.take(&room, read);
-            if checked.is_in_vain() {
-                // Nobody waits for hundreds of rooms of a server that shows none.
-                checked.unchecked += reading.len() as u64;
-                break;
-            }
+        }
+        if checked.unopened > 0 {
+            let rooms = many(checked.unopened, "room was", "rooms were");
+            let why = format!("{rooms} not read: for {} s the server had shown no other", PATIENCE.as_secs());
+            checked.differences.push(why);
         }
         checked
     }))
 }
 
-async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> {
+async fn check(plan: &Plan, made: &Made, room: usize, patience: &Patience) -> Result<(), Difference> {
+    let mut turn = patience.turn().await.ok_or(Difference::Unopened)?;
     let mut reading = Reading::new(plan, room);
-    let read = tokio::time::timeout(PATIENCE, reading.read(plan, made)).await;
-    if let Ok(Err(difference)) = read {
-        return Err(difference);
+    if let Some(read) = patience.during(reading.read(plan, made, patience, &mut turn)).await {
+        read?;
     }
     if !reading.has_come {
         return Err(ProbeError::TooSlow.into());
@@ -160,27 +154,42 @@ async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> 
 }
 
 /// Reads what an agent has written at once, which is to be there before long.
-async fn check_burst(plan: &Plan, room: &str, agent: usize, burst: &[u8]) -> Result<(), Difference> {
-    let (wanted, until) = (items_of(&[burst.to_vec()])?, Instant::now() + plan.times.drain);
-    loop {
+async fn check_burst(
+    plan: &Plan,
+    room: &str,
+    agent: usize,
+    burst: &[u8],
+    patience: &Patience,
+) -> Result<(), Difference> {
+    let mut turn = patience.turn().await.ok_or(Difference::Unopened)?;
+    let wanted = items_of(&probe::document(1), &[burst.to_vec()])?;
+    let mut has_come = false;
+    let reading = async {
         let mut probe = Probe::open(&plan.target, room, plan.people() + agent, vec![0, 0]).await?;
-        let updates = probe.state().await?;
-        probe.close();
-        if items_of(&updates)? == wanted {
-            return Ok(());
+        let doc = probe::document(1);
+        loop {
+            let brought = probe.next().await?;
+            if brought.has_state && !has_come {
+                has_come = true;
+                patience.shown(&mut turn);
+            }
+            if !brought.updates.is_empty() && items_of(&doc, &brought.updates)? == wanted {
+                probe.close();
+                return Ok(());
+            }
         }
-        if Instant::now() > until {
-            return Err(Difference::Burst);
-        }
-        tokio::time::sleep(AGAIN).await;
+    };
+    match patience.during(reading).await {
+        Some(read) => read,
+        None if has_come => Err(Difference::Burst),
+        None => Err(ProbeError::TooSlow.into()),
     }
 }
 
-/// What agents write: items.
-fn items_of(updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
-    let doc = probe::document(1);
+/// What agents write, items, when these updates are in the document, too.
+fn items_of(doc: &Doc, updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
     let items = doc.get_or_insert_map(ITEMS);
-    probe::apply(&doc, updates)?;
+    probe::apply(doc, updates)?;
     let txn = doc.transact();
     Ok(items.to_json(&txn))
 }
@@ -213,7 +222,13 @@ impl Reading {
     }
 
     /// Reads until all is there.
-    async fn read(&mut self, plan: &Plan, made: &Made) -> Result<(), Difference> {
+    async fn read<'a>(
+        &mut self,
+        plan: &Plan,
+        made: &Made,
+        patience: &'a Patience,
+        turn: &mut Turn<'a>,
+    ) -> Result<(), Difference> {
         let dialect = Dialect::of(&plan.target, &self.name);
         // Beside everybody, so over all nodes.
         let address = client::locate(&plan.target, &self.name, plan.people() + self.room);
@@ -227,6 +242,7 @@ impl Reading {
         }
         let (mut latest, mut next) = (Latest::default(), 0);
         while !self.has_come || !self.is_complete(made) {
+            let had_come = self.has_come;
             incoming
                 .read(|message| {
                     let (Message::Binary(bytes) | Message::Text(bytes)) = message;
@@ -249,6 +265,9 @@ impl Reading {
                 })
                 .await
                 .map_err(ProbeError::from)?;
+            if self.has_come && !had_come {
+                patience.shown(turn);
+            }
         }
         outgoing.close();
         Ok(())

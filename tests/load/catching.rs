@@ -1,6 +1,8 @@
 //! A server that drops, reorders, delays, doubles, changes, closes or forgets is caught, each by the right word; one that merges is
 //! not taken for any of these.
 
+use std::time::{Duration, Instant};
+
 use triproom::load::verdict::Outcome;
 
 use super::liar::{Lie, start};
@@ -108,6 +110,43 @@ fn what_a_new_client_does_not_find_is_a_divergence() {
     let verdict = &run.record().verdict;
     assert_eq!((verdict.outcome(), run.code), (Outcome::Diverged, 2));
     assert_eq!((verdict.tally.rooms_diverged, verdict.tally.lost), (2, 0), "the others heard it");
+}
+
+/// Forty rooms, five times as many as are opened at once.
+fn many_rooms(lie: Lie) -> Run {
+    let people = ["--rooms", "40", "--clients", "2", "--writers", "1", "--rate", "5", "--warm-up", "0s"];
+    short(lie, &[&["fanout"], &people[..]].concat())
+}
+
+#[test]
+fn a_server_that_keeps_nothing_is_waited_for_once_and_not_room_after_room() {
+    let began = Instant::now();
+    let run = many_rooms(Lie::ForgetAll);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Diverged, 2), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.rooms_unchecked), (40, 40, 0), "{verdict:?}");
+    assert!(began.elapsed() < Duration::from_secs(45), "fifteen seconds for five times eight rooms are 75");
+}
+
+#[test]
+fn a_server_that_tells_late_what_it_has_is_waited_for_in_every_room() {
+    let run = many_rooms(Lie::Late);
+    let tally = &run.record().verdict.tally;
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.connections), (40, 0, 80));
+}
+
+#[test]
+fn a_server_that_says_nothing_to_who_comes_late_is_waited_for_once() {
+    let began = Instant::now();
+    let run = many_rooms(Lie::IgnoreLate);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Disconnected, 2), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((tally.rooms_checked, tally.rooms_unchecked, tally.refused), (0, 40, 8), "{verdict:?}");
+    assert!(verdict.notes.iter().any(|note| note.starts_with("32 rooms were not read")), "{:?}", verdict.notes);
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
 }
 
 #[test]
