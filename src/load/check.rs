@@ -81,6 +81,10 @@ enum Difference {
     Gap,
     #[error("what an agent has written at once is not there")]
     Burst,
+    #[error(
+        "the server says that it keeps everything from number {next} on, and has nothing of writer {writer}, whose number {heard} was heard"
+    )]
+    Dropped { writer: usize, heard: u64, next: u64 },
     #[error("writer {writer} made {made} edits, and {there} are there")]
     Missing { writer: usize, made: u32, there: u32 },
     #[error("the document cannot be read: {0}")]
@@ -141,13 +145,16 @@ async fn check(plan: &Plan, made: &Made, room: usize, patience: &Patience) -> Re
     if reading.is_wrong {
         return Err(Difference::Corrupt);
     }
-    for (writer, made) in made.in_room(room).enumerate() {
-        if !reading.has_all_of(writer, made) {
+    for (writer, edits) in made.in_room(room).enumerate() {
+        if let Some(next) = reading.drops(writer, made) {
+            return Err(Difference::Dropped { writer, heard: made.heard(room, writer), next });
+        }
+        if !reading.has_all_of(writer, edits) {
             let there = (reading.coverage.seen(writer) + reading.coverage.hidden(writer)) / EDIT;
-            return Err(Difference::Missing { writer, made, there });
+            return Err(Difference::Missing { writer, made: edits, there });
         }
     }
-    if reading.has_gap {
+    if reading.kept_from.is_some() {
         return Err(Difference::Gap);
     }
     if plan.target.protocol == Protocol::Events { Ok(()) } else { reading.compare(made) }
@@ -202,8 +209,8 @@ struct Reading {
     coverage: Coverage,
     updates: Vec<Vec<u8>>,
     has_come: bool,
-    /// Whether the server has said that it does not keep the beginning.
-    has_gap: bool,
+    /// From which number on the server keeps what was written, if it has said that it does not keep the beginning.
+    kept_from: Option<u64>,
     is_wrong: bool,
 }
 
@@ -216,7 +223,7 @@ impl Reading {
             coverage: Coverage::new(plan.crowd.writers),
             updates: Vec::new(),
             has_come: false,
-            has_gap: false,
+            kept_from: None,
             is_wrong: false,
         }
     }
@@ -249,7 +256,10 @@ impl Reading {
                     let decoded = latest.read(bytes, &mut next, &dialect, &self.authors);
                     self.is_wrong |= decoded.is_wrong;
                     self.has_come |= decoded.kind == Kind::State;
-                    self.has_gap |= decoded.kind == Kind::Gap;
+                    if decoded.kind == Kind::Gap {
+                        // Of a gap that does not say where it ends nothing can be proven.
+                        self.kept_from = self.kept_from.max(Some(decoded.number.unwrap_or(u64::MAX)));
+                    }
                     for piece in &decoded.pieces {
                         self.coverage.take(piece);
                     }
@@ -274,8 +284,20 @@ impl Reading {
     }
 
     fn is_complete(&self, made: &Made) -> bool {
-        let end = |writer| if self.has_gap { self.coverage.newest(writer).end } else { self.coverage.seen(writer) };
-        made.in_room(self.room).enumerate().all(|(writer, edits)| end(writer) >= edits * EDIT)
+        made.in_room(self.room).enumerate().all(|(writer, edits)| {
+            if self.kept_from.is_none() {
+                return self.coverage.seen(writer) >= edits * EDIT;
+            }
+            let newest = self.coverage.newest(writer);
+            newest.end >= edits * EDIT || newest.is_empty() && self.drops(writer, made).is_none()
+        })
+    }
+
+    /// Whether nothing of a writer is there behind a gap although somebody has heard an edit that the server is to keep: from
+    /// which number on it is to.
+    fn drops(&self, writer: usize, made: &Made) -> Option<u64> {
+        let is_kept = |next: &u64| self.coverage.newest(writer).is_empty() && made.heard(self.room, writer) >= *next;
+        self.kept_from.filter(is_kept)
     }
 
     /// Whether all is there that a writer has written; behind a gap, all that came later than the first of it that is there.
@@ -283,7 +305,7 @@ impl Reading {
         let (seen, hidden) = (self.coverage.seen(writer), self.coverage.hidden(writer));
         let newest = self.coverage.newest(writer);
         let is_kept = newest.len() as u64 == u64::from(hidden) && (newest.end == edits * EDIT || newest.is_empty());
-        seen == edits * EDIT && hidden == 0 || self.has_gap && seen == 0 && is_kept
+        seen == edits * EDIT && hidden == 0 || self.kept_from.is_some() && seen == 0 && is_kept
     }
 
     /// Builds the document from what came and from what was written; the library orders the writers in both.

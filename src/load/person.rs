@@ -377,6 +377,9 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
     let mut coverage = person.coverage.borrow_mut();
     for piece in &decoded.pieces {
         let writer = piece.writer as usize;
+        if let Some(number) = decoded.number {
+            stage.made.hear(person.room.index, writer, number);
+        }
         if writer == person.place {
             continue;
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use triproom::load::verdict::Outcome;
 
+use super::forgetter::{self, Keeps};
 use super::liar::{Lie, start};
 use super::run::{Run, load};
 
@@ -155,6 +156,29 @@ fn what_is_late_is_measured_and_may_be_too_late() {
     let latency = run.record().latencies.values().next().unwrap();
     assert!(latency.quantile_ms(0.01) >= 29.0, "each is held up for 30 ms: {}", latency.quantile_ms(0.01));
     assert!(run.code == 4 || run.code == 3, "{:?}", run.record().verdict);
+}
+
+/// Chat of three writers, more than the server keeps.
+fn chat(keeps: Keeps) -> Run {
+    let target = format!("ws://{}", forgetter::start(keeps));
+    let people = ["--clients", "4", "--writers", "3", "--rate", "50", "--duration", "600ms", "--warm-up", "0s"];
+    load(&[&["fanout", "--target", &target, "--protocol", "events"], &people[..]].concat())
+}
+
+#[test]
+fn what_a_server_says_that_it_keeps_no_longer_cannot_be_checked() {
+    let run = chat(Keeps::All);
+    let verdict = &run.record().verdict;
+    assert!(matches!(verdict.outcome(), Outcome::Unchecked | Outcome::Saturated), "{verdict:?}");
+    assert_eq!((verdict.tally.rooms_diverged, verdict.tally.rooms_unchecked), (0, 1), "{verdict:?}");
+}
+
+#[test]
+fn what_was_heard_behind_a_gap_and_is_not_kept_is_a_divergence() {
+    let run = chat(Keeps::AllButOnes);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Diverged, 2), "{verdict:?}");
+    assert!(verdict.notes.iter().any(|note| note.contains("has nothing of writer 0")), "{verdict:?}");
 }
 
 /// Eight people, all of whom lose their connections twice.
