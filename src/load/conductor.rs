@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::agents;
 use super::check::{self, Checked};
-use super::host::{Process, Use};
+use super::host::{self, Process, Use};
 use super::meter::{Counts, Measure, Meter};
 use super::plan::{Made, Plan};
 use super::progress::{self, Moment, Progress};
@@ -61,8 +61,8 @@ pub struct Found {
     pub checked: Checked,
     /// See there.
     pub servers: Vec<ServerUse>,
-    /// Of the generator: 100 is a whole core.
-    pub generator_cpu_percent: f64,
+    /// Of the generator: 100 is a whole core; nothing where that is not known.
+    pub generator_cpu_percent: Option<f64>,
     /// See there.
     pub timeline: Vec<Second>,
 }
@@ -124,7 +124,7 @@ impl Watch {
     /// What they have used until now. One that is gone has used no more than it had.
     fn look(&self) -> Sample {
         let servers = self.pids.iter().map(|pid| Process::Pid(*pid).used().ok()).collect();
-        Sample { at: Instant::now(), servers, generator: Process::This.used().unwrap_or_default() }
+        Sample { at: Instant::now(), servers, generator: host::own_cpu_seconds() }
     }
 }
 
@@ -132,7 +132,8 @@ impl Watch {
 struct Sample {
     at: Instant,
     servers: Vec<Option<Use>>,
-    generator: Use,
+    /// CPU seconds, where they are known.
+    generator: Option<f64>,
 }
 
 impl Sample {
@@ -324,7 +325,7 @@ impl Conductor {
         }
         let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let seconds = (last.at - first.at).as_secs_f64();
-        let generator = percent(first, last, |sample| Some(sample.generator.cpu_seconds)).unwrap_or_default();
+        let generator = percent(first, last, |sample| sample.generator);
         Ok(Found {
             started_at,
             seconds,
@@ -339,7 +340,7 @@ impl Conductor {
     }
 
     fn servers(&self) -> Vec<ServerUse> {
-        let host = super::host::machine().host;
+        let host = host::machine().host;
         let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let of = |(index, pid): (usize, &u32)| {
             let used = |sample: &Sample| sample.servers[index].unwrap_or_default();
@@ -380,7 +381,7 @@ impl Conductor {
                 server_cpu_percent: samples.and_then(|(before, after)| percent(before, after, Sample::server_cpu)),
                 server_memory_bytes: samples.and_then(|(_, after)| after.server_memory()).filter(|bytes| *bytes > 0),
                 generator_cpu_percent: samples
-                    .and_then(|(before, after)| percent(before, after, |sample| Some(sample.generator.cpu_seconds))),
+                    .and_then(|(before, after)| percent(before, after, |sample| sample.generator)),
             });
         }
         timeline

@@ -53,17 +53,23 @@ impl Process {
     }
 }
 
-/// CPU seconds of the generator until now, exact enough for a few milliseconds of it.
+/// CPU seconds of the generator until now, exact enough for a few milliseconds of it; nothing where they are not known.
 #[cfg(target_os = "linux")]
-pub fn own_cpu_seconds() -> f64 {
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere they are not known")]
+pub fn own_cpu_seconds() -> Option<f64> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
 }
 
 /// Not known here.
 #[cfg(not(target_os = "linux"))]
-pub fn own_cpu_seconds() -> f64 {
-    0.0
+pub fn own_cpu_seconds() -> Option<f64> {
+    None
+}
+
+/// What the generator has used since then, in a time of so many seconds: 100 is a whole core.
+pub fn own_cpu_percent(since: Option<f64>, seconds: f64) -> Option<f64> {
+    own_cpu_seconds().zip(since).filter(|_| seconds > 0.0).map(|(now, then)| 100.0 * (now - then) / seconds)
 }
 
 /// What each server has used until now, or which one is not there.

@@ -98,12 +98,12 @@ fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
             ),
         ),
         (
-            if generator.saturated { Grade::Doubtful } else { Grade::Good },
+            if generator.saturated || generator.cpu_percent.is_none() { Grade::Doubtful } else { Grade::Good },
             format!(
-                "Load tester {}: sends {} late (p99), {:.0} % of a core",
-                if generator.saturated { "did not keep up" } else { "kept up" },
+                "Load tester {}: sends {} late (p99), {}",
+                if generator.saturated { "did not keep up" } else { generator.word() },
                 milliseconds(generator.send_lag_p99_ms),
-                generator.cpu_percent
+                generator.busy()
             ),
         ),
     ];

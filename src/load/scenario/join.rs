@@ -213,7 +213,8 @@ impl Joins {
             saturated: before.saturated || now.saturated,
             send_lag_p99_ms: 0.0,
             tick_lag_p99_ms: before.tick_lag_p99_ms.max(now.tick_lag_p99_ms),
-            cpu_percent: before.cpu_percent.max(now.cpu_percent),
+            // Known in both parts or in none.
+            cpu_percent: before.cpu_percent.into_iter().chain(now.cpu_percent).reduce(f64::max),
         };
     }
 }

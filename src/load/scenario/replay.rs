@@ -89,7 +89,7 @@ struct Replayed {
     expected: u64,
     doubled: u64,
     out_of_order: u64,
-    generator_cpu_percent: f64,
+    generator_cpu_percent: Option<f64>,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
     faults: Faults,
@@ -163,7 +163,7 @@ impl Replay {
         let all = trace.steps.len();
         wait(until, || listeners.iter().all(|listener| listener.borrow().has_all(all, &meant))).await;
         let seconds = start.elapsed().as_secs_f64();
-        let own_cpu = host::own_cpu_seconds() - own_cpu;
+        let generator_cpu_percent = host::own_cpu_percent(own_cpu, seconds);
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
@@ -187,7 +187,7 @@ impl Replay {
             expected: 0,
             doubled: 0,
             out_of_order: 0,
-            generator_cpu_percent: 100.0 * own_cpu / seconds,
+            generator_cpu_percent,
             server_cpu,
             diverged,
             faults,
