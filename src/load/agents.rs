@@ -73,7 +73,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
         };
         writers.extend(opened(opening.await, &faults));
     }
-    let _ = orders.reports.send(Report::Gathered);
+    let _ = orders.reports.send(Report::Gathered(0));
     let began = loop {
         match *orders.phase.borrow_and_update() {
             Phase::Load(began) => break began,

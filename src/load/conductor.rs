@@ -117,13 +117,13 @@ struct Watch {
 
 impl Watch {
     fn new(pids: &[u32]) -> Result<Self, RunError> {
-        let used = |pid: &u32| Process::Pid(*pid).used().map_err(|error| RunError::NoProcess(*pid, error));
+        let used = |pid: &u32| Process(*pid).used().map_err(|error| RunError::NoProcess(*pid, error));
         Ok(Self { pids: pids.to_vec(), before: pids.iter().map(used).collect::<Result<_, _>>()? })
     }
 
-    /// What they have used until now. One that is gone has used no more than it had.
+    /// What they have used until now; nothing of one that is gone.
     fn look(&self) -> Sample {
-        let servers = self.pids.iter().map(|pid| Process::Pid(*pid).used().ok()).collect();
+        let servers = self.pids.iter().map(|pid| Process(*pid).used().ok()).collect();
         Sample { at: Instant::now(), servers, generator: host::own_cpu_seconds() }
     }
 }
@@ -170,6 +170,8 @@ impl Summary {
 #[derive(Default)]
 struct Told {
     gathered: usize,
+    /// People who came.
+    came: usize,
     sent: usize,
     arrived: usize,
     done: usize,
@@ -202,6 +204,12 @@ impl Conductor {
         if self.told.gathered < all {
             return Err(RunError::TooSlow);
         }
+        if self.told.came == 0 {
+            // Nobody waits for a load that cannot be.
+            self.tell(Phase::Ending);
+            self.listen(Instant::now() + GATHERING, progress, |told| told.done == threads)?;
+            return Err(RunError::NobodyJoined(self.told.notes.reasons.join("; ")));
+        }
         let began = Instant::now() + BREATH;
         self.tell(Phase::Load(began));
         let started_at = Timestamp::now() + BREATH + self.plan.times.warm_up;
@@ -221,7 +229,7 @@ impl Conductor {
         for (_, second) in std::mem::take(&mut self.telling).into_values() {
             self.total.add(&second);
         }
-        self.found(started_at, checked)
+        Ok(self.found(started_at, checked))
     }
 
     /// The threads of people, and that of the agents if there are any.
@@ -239,8 +247,8 @@ impl Conductor {
         let measuring = began + times.warm_up;
         if !times.warm_up.is_zero() {
             progress.begin(progress::Phase::WarmUp, Some(times.warm_up));
-            self.listen(measuring, progress, |_| false)?;
         }
+        self.listen(measuring, progress, |_| false)?;
         progress.begin(progress::Phase::Measuring, Some(times.measured));
         let end = measuring + times.measured;
         self.samples.push(self.watch.look());
@@ -274,7 +282,10 @@ impl Conductor {
 
     fn hear(&mut self, report: Report, progress: &mut Progress) -> Result<(), RunError> {
         match report {
-            Report::Gathered => self.told.gathered += 1,
+            Report::Gathered(people) => {
+                self.told.gathered += 1;
+                self.told.came += people;
+            }
             Report::Sent => self.told.sent += 1,
             Report::Arrived => self.told.arrived += 1,
             Report::Failed(error) => return Err(error.into()),
@@ -318,15 +329,16 @@ impl Conductor {
         }
     }
 
-    fn found(&mut self, started_at: Timestamp, checked: Checked) -> Result<Found, RunError> {
-        let told = std::mem::take(&mut self.told);
-        if told.missing.joined == 0 {
-            return Err(RunError::NobodyJoined(told.notes.reasons.join("; ")));
-        }
+    fn found(&mut self, started_at: Timestamp, checked: Checked) -> Found {
+        let mut told = std::mem::take(&mut self.told);
         let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let seconds = (last.at - first.at).as_secs_f64();
         let generator = percent(first, last, |sample| sample.generator);
-        Ok(Found {
+        let gone = self.watch.pids.iter().zip(&last.servers).filter(|(_, used)| used.is_none());
+        told.notes
+            .reasons
+            .extend(gone.map(|(pid, _)| format!("process {pid} ended before the load did: its figures end there")));
+        Found {
             started_at,
             seconds,
             missing: told.missing,
@@ -336,21 +348,23 @@ impl Conductor {
             generator_cpu_percent: generator,
             timeline: self.timeline(),
             meter: self.total.take(),
-        })
+        }
     }
 
     fn servers(&self) -> Vec<ServerUse> {
         let host = host::machine().host;
-        let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let of = |(index, pid): (usize, &u32)| {
-            let used = |sample: &Sample| sample.servers[index].unwrap_or_default();
+            let before = self.watch.before[index];
+            // One that is gone is known until then.
+            let known = self.samples.iter().filter_map(|sample| sample.servers[index]);
+            let (first, last) = (known.clone().next().unwrap_or(before), known.clone().next_back().unwrap_or(before));
             ServerUse {
                 host: host.clone(),
                 pid: *pid,
-                cpu_seconds: (used(last).cpu_seconds - used(first).cpu_seconds).max(0.0),
-                memory_before_bytes: self.watch.before[index].memory_bytes,
-                memory_peak_bytes: self.samples.iter().map(|sample| used(sample).memory_bytes).max().unwrap_or(0),
-                memory_after_bytes: used(last).memory_bytes,
+                cpu_seconds: (last.cpu_seconds - first.cpu_seconds).max(0.0),
+                memory_before_bytes: before.memory_bytes,
+                memory_peak_bytes: known.map(|used| used.memory_bytes).fold(before.memory_bytes, u64::max),
+                memory_after_bytes: last.memory_bytes,
             }
         };
         self.watch.pids.iter().enumerate().map(of).collect()

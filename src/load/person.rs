@@ -272,11 +272,12 @@ pub async fn live(stage: Rc<Stage>, person: Rc<Person>) {
         let joined = person.has_joined() && person.presence.get() == Presence::Here;
         person.fall(&stage);
         if let Err(ended) = ended {
-            stage.reason(&ended);
             let mut meter = stage.meter.borrow_mut();
             if joined {
+                stage.reason(&format_args!("somebody lost the connection: {ended}"));
                 meter.counts.closed += 1;
             } else {
+                stage.reason(&ended);
                 meter.counts.refused += 1;
                 if !was_here {
                     drop(meter);

@@ -52,6 +52,12 @@ fn an_honest_server_is_fine() {
 }
 
 #[test]
+fn without_a_warm_up_no_more_is_measured_than_was_asked_for() {
+    let run = short(Lie::None, &["fanout", "--clients", "3", "--warm-up", "0s"]);
+    assert!(run.record().seconds < 0.58, "half a second, without the breath before it: {}", run.record().seconds);
+}
+
+#[test]
 fn a_server_that_merges_counts_the_same() {
     let run = fanout(Lie::Merge, &[]);
     let tally = &run.record().verdict.tally;
@@ -359,6 +365,14 @@ fn what_an_agent_writes_at_once_and_nobody_finds_is_a_divergence() {
 }
 
 #[test]
+fn where_nobody_can_join_there_is_no_load_to_wait_for() {
+    let began = Instant::now();
+    let run = load(&["fanout", "--target", "ws://127.0.0.1:1", "--duration", "10m"]);
+    assert!(run.code == 1 && run.errors.contains("nobody could join: cannot connect"), "{}", run.errors);
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+}
+
+#[test]
 fn without_a_server_or_a_target_there_is_no_run() {
     for options in [
         &["fanout"][..],
@@ -367,6 +381,9 @@ fn without_a_server_or_a_target_there_is_no_run() {
         &["fanout", "--target", "ws://127.0.0.1:1", "--clients", "3000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--rate", "1000000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--writers", "60"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--path", "/lisbon"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--pid", "4294967295"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--report", "nowhere/report.html"],
     ] {
         let run = load(options);
         assert!(run.code == 1 && run.record.is_none() && !run.errors.is_empty(), "{options:?}: {}", run.errors);
