@@ -249,7 +249,7 @@ impl Reading {
         }
         let (mut latest, mut next) = (Latest::default(), 0);
         while !self.has_come || !self.is_complete(made) {
-            let had_come = self.has_come;
+            let (had_come, mut has_grown) = (self.has_come, false);
             incoming
                 .read(|message| {
                     let (Message::Binary(bytes) | Message::Text(bytes)) = message;
@@ -261,7 +261,7 @@ impl Reading {
                         self.kept_from = self.kept_from.max(Some(decoded.number.unwrap_or(u64::MAX)));
                     }
                     for piece in &decoded.pieces {
-                        self.coverage.take(piece);
+                        has_grown |= !self.coverage.take(piece).has_come_before(piece);
                     }
                     match decoded.kind {
                         Kind::State | Kind::Update => self.updates.push(decoded.body().to_vec()),
@@ -277,6 +277,9 @@ impl Reading {
                 .map_err(ProbeError::from)?;
             if self.has_come && !had_come {
                 patience.shown(turn);
+            }
+            if has_grown {
+                patience.grown();
             }
         }
         outgoing.close();

@@ -1,6 +1,6 @@
 //! How long fresh clients wait for what is not there, all of them together: a server that has lost everything in a thousand rooms
 //! is waited for once, and one that is slow and right has that time in every room. Used by `check`. It must never bound how long
-//! a server is read that goes on showing rooms.
+//! a server is read that goes on showing other rooms.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long a server may show no other room, and no more of those that it has shown, before nobody waits any longer.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+/// How long it may show more and more of the rooms that it has shown, and no other one.
+const TRICKLE: Duration = Duration::from_mins(1);
 /// Rooms that are opened at the same time.
 const OPENING: usize = 8;
 /// Rooms that are waited for beside those: they were opened, and something is missing in them.
@@ -22,6 +24,8 @@ pub struct Patience {
     waiting: Semaphore,
     /// When the last room was shown.
     shown: Cell<Instant>,
+    /// When the last of anything was.
+    grown: Cell<Instant>,
 }
 
 /// The right to have a room open.
@@ -33,7 +37,12 @@ pub struct Turn<'a> {
 impl Patience {
     /// All of it, from now on.
     pub fn new() -> Self {
-        Self { opening: Semaphore::new(OPENING), waiting: Semaphore::new(WAITING), shown: Cell::new(Instant::now()) }
+        Self {
+            opening: Semaphore::new(OPENING),
+            waiting: Semaphore::new(WAITING),
+            shown: Cell::new(Instant::now()),
+            grown: Cell::new(Instant::now()),
+        }
     }
 
     /// Waits until a room may be opened; nothing if nobody waits any longer.
@@ -53,6 +62,11 @@ impl Patience {
         }
     }
 
+    /// The server has shown more of a room than before.
+    pub fn grown(&self) {
+        self.grown.set(Instant::now());
+    }
+
     /// What comes of something, or nothing if nobody waits any longer.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -64,7 +78,8 @@ impl Patience {
 
     async fn run_out(&self) {
         loop {
-            let end = self.shown.get() + PATIENCE;
+            let (shown, grown) = (self.shown.get(), self.grown.get());
+            let end = (shown.max(grown) + PATIENCE).min(shown + TRICKLE);
             if Instant::now() >= end {
                 return;
             }
