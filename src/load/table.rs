@@ -64,7 +64,7 @@ fn title(record: &Record, out: &mut impl Write) -> io::Result<()> {
 fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let verdict = &record.verdict;
     let tally = &verdict.tally;
-    writeln!(out, "\n{}: {}\n", verdict.outcome().word().to_uppercase(), verdict.outcome().sentence())?;
+    writeln!(out, "\n{}: {}\n", verdict.outcome().word().to_uppercase(), verdict.sentence())?;
     let mut line = |label: &str, text: String| writeln!(out, "  {label:<LABEL$} {text}");
     line("lost", tally.lost_of())?;
     line("converged", tally.converged_of())?;

@@ -269,6 +269,16 @@ impl Verdict {
         self.outcome
     }
 
+    /// In one sentence, which claims nothing of what was not looked at.
+    pub fn sentence(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Ok if self.tally.rooms_checked == 0 => {
+                "Everything was delivered; nobody wrote into a room, so none was checked."
+            }
+            outcome => outcome.sentence(),
+        }
+    }
+
     /// The same, with the outcome that follows from the counts.
     pub(super) fn judged(mut self) -> Self {
         let tally = &self.tally;
