@@ -95,6 +95,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
         Ok::<_, io::Error>(())
     };
     let mut meter = Meter::default();
+    meter.counts.joined = (talkers.len() + writers.len()) as u64;
     let (said, burst) = tokio::join!(say(&orders, agents, began, &alarms.1, &talkers, &mut meter), burst);
     said.and(burst)?;
     let _ = orders.reports.send(Report::Sent);

@@ -347,6 +347,7 @@ fn agents_of_an_honest_server_are_heard_and_kept() {
     assert!(is_fine(&run), "{:?}", run.record().verdict);
     assert_eq!((tally.statuses_expected, tally.statuses_lost), (6, 0), "two agents, each at three people");
     assert_eq!((tally.rooms_checked, tally.rooms_diverged), (3, 0), "that of the people, and two of agents");
+    assert_eq!(tally.connections, 7, "three people, two agents who talk and two who write");
 }
 
 #[test]
