@@ -96,6 +96,21 @@ fn several_load_testers_make_one_run() {
 }
 
 #[test]
+fn of_a_server_that_ends_in_the_middle_is_said_what_was_known() {
+    let mut server = Server::start();
+    let pid = server.process.id().to_string();
+    let mut run = server.small("3s", &["--pid", &pid, "--json", "runs.json"]);
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("measuring for")));
+    server.process.kill().unwrap();
+    ended(run, &[2]);
+    let run = record::read(&server.folder.path().join("runs.json")).unwrap().remove(0);
+    let used = &run.servers[0];
+    assert!(used.memory_after_bytes > 1 << 20 && used.memory_peak_bytes >= used.memory_before_bytes, "{used:?}");
+    assert!(run.verdict.notes.iter().any(|note| note.contains("ended before the load did")), "{:?}", run.verdict);
+}
+
+#[test]
 fn what_cannot_run_says_so_by_its_exit_code() {
     let server = Server::start();
     for (words, said) in [

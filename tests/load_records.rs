@@ -41,7 +41,7 @@ fn tally() -> Tally {
 }
 
 fn generator() -> Generator {
-    Generator { saturated: false, send_lag_p99_ms: 0.8, tick_lag_p99_ms: 0.25, cpu_percent: 34.0 }
+    Generator { saturated: false, send_lag_p99_ms: 0.8, tick_lag_p99_ms: 0.25, cpu_percent: Some(34.0) }
 }
 
 /// A whole run of a minute, with everything that a record can have.

@@ -110,6 +110,8 @@ fn load<S: Scenario + Args>(
     notes: &mut impl Write,
 ) -> Result<u8, LoadCommandError> {
     let options = &run.options;
+    // Nobody wants to hear it after an hour.
+    options.report.as_deref().map_or(Ok(()), report::check)?;
     let mut progress = if options.quiet { Progress::silent() } else { Progress::on_standard_error() };
     let record = run_scenario(&run.scenario, options, &mut progress);
     progress.finish();
@@ -117,13 +119,13 @@ fn load<S: Scenario + Args>(
     if let Some(place) = &options.json {
         place.append(&record)?;
     }
-    if let Some(path) = &options.report {
-        report::write(std::slice::from_ref(&record), path)?;
-    }
     match options.json {
         _ if options.quiet => {}
         Some(JsonPlace::Output) => table::write(&record, notes)?,
         _ => table::write(&record, out)?,
+    }
+    if let Some(path) = &options.report {
+        report::write(std::slice::from_ref(&record), path)?;
     }
     Ok(record.verdict.outcome().exit_code())
 }

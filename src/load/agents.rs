@@ -73,7 +73,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
         };
         writers.extend(opened(opening.await, &faults));
     }
-    let _ = orders.reports.send(Report::Gathered);
+    let _ = orders.reports.send(Report::Gathered(0));
     let began = loop {
         match *orders.phase.borrow_and_update() {
             Phase::Load(began) => break began,
@@ -95,6 +95,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
         Ok::<_, io::Error>(())
     };
     let mut meter = Meter::default();
+    meter.counts.joined = (talkers.len() + writers.len()) as u64;
     let (said, burst) = tokio::join!(say(&orders, agents, began, &alarms.1, &talkers, &mut meter), burst);
     said.and(burst)?;
     let _ = orders.reports.send(Report::Sent);

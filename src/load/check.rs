@@ -1,11 +1,10 @@
 //! After the drain: a fresh client reads each room and compares it with what was written, letter by letter. It builds the document
-//! as a browser would, so it also notices what receivers that only count clocks cannot.
+//! as a browser would, so it also notices what receivers that only count clocks cannot. How long it waits is for `patience` to say.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
@@ -17,17 +16,13 @@ use super::client::{self, Dialect, Say, socket};
 use super::coverage::Coverage;
 use super::decoded::{Authors, Kind, Latest};
 use super::faults::Faults;
+use super::patience::{PATIENCE, Patience, Turn};
 use super::plan::{Made, Plan};
 use super::probe::{self, Probe, ProbeError};
 use super::target::Protocol;
+use super::words::many;
 use super::writer::{EDIT, ROOT};
 
-/// How long a server may take to say all that it has.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Rooms that are read at the same time.
-const AT_ONCE: usize = 8;
-/// How long to wait before reading again what may still be on its way.
-const AGAIN: Duration = Duration::from_millis(50);
 /// Differences that are told.
 const TOLD_MAX: usize = 5;
 
@@ -40,6 +35,8 @@ pub struct Checked {
     pub diverged: u64,
     /// How many rooms could not be read, or not all that was written there.
     pub unchecked: u64,
+    /// How many of those nobody tried to read.
+    unopened: u64,
     /// Some of the differences, in words.
     pub differences: Vec<String>,
     /// What went wrong with the clients themselves.
@@ -47,17 +44,16 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether no room could be read so far, of a number that says something.
-    fn is_in_vain(&self) -> bool {
-        self.rooms == 0 && self.differences.is_empty() && self.unchecked >= AT_ONCE as u64
-    }
-
     fn take(&mut self, room: &str, read: Result<(), Difference>) {
         match read {
             Ok(()) => self.rooms += 1,
             Err(Difference::Probe(fault)) => {
                 self.unchecked += 1;
                 self.faults.add(&format!("a fresh client of {room}"), &fault);
+            }
+            Err(Difference::Unopened) => {
+                self.unchecked += 1;
+                self.unopened += 1;
             }
             Err(difference) => {
                 if let Difference::Gap = difference {
@@ -79,10 +75,16 @@ impl Checked {
 enum Difference {
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error("nobody has tried to read it")]
+    Unopened,
     #[error("the server says that it does not keep the oldest messages; those that it keeps are right")]
     Gap,
     #[error("what an agent has written at once is not there")]
     Burst,
+    #[error(
+        "the server says that it keeps everything from number {next} on, and has nothing of writer {writer}, whose number {heard} was heard"
+    )]
+    Dropped { writer: usize, heard: u64, next: u64 },
     #[error("writer {writer} made {made} edits, and {there} are there")]
     Missing { writer: usize, made: u32, there: u32 },
     #[error("the document cannot be read: {0}")]
@@ -100,23 +102,19 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     Ok(local.block_on(&runtime, async {
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let patience = Rc::new(Patience::new());
         let mut reading = JoinSet::new();
         for room in (0..plan.crowd.rooms).filter(|room| made.in_room(*room).any(|edits| edits > 0)) {
-            let (plan, made, permits) = (Arc::clone(plan), Arc::clone(made), Arc::clone(&permits));
-            reading.spawn_local(async move {
-                let _permit = permits.acquire_owned().await.expect("nobody closes it");
-                (plan.room(room), check(&plan, &made, room).await)
-            });
+            let (plan, made, patience) = (Arc::clone(plan), Arc::clone(made), Rc::clone(&patience));
+            reading.spawn_local(async move { (plan.room(room), check(&plan, &made, room, &patience).await) });
         }
         let agents = plan.agents.as_ref();
         let burst: Arc<[u8]> = agents.map_or(&[][..], |agents| &agents.burst).into();
         for agent in 0..agents.map_or(0, |agents| agents.bursting) {
-            let (plan, burst, permits) = (Arc::clone(plan), Arc::clone(&burst), Arc::clone(&permits));
+            let (plan, burst, patience) = (Arc::clone(plan), Arc::clone(&burst), Rc::clone(&patience));
             reading.spawn_local(async move {
-                let _permit = permits.acquire_owned().await.expect("nobody closes it");
                 let room = plan.agents_room(agent);
-                let read = check_burst(&plan, &room, agent, &burst).await;
+                let read = check_burst(&plan, &room, agent, &burst, &patience).await;
                 (room, read)
             });
         }
@@ -125,21 +123,21 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
             // What a server sends may be too much for the library that reads it.
             let (room, read) = read.unwrap_or_else(|_| ("a room".to_owned(), Err(Difference::Breaking)));
             checked.take(&room, read);
-            if checked.is_in_vain() {
-                // Nobody waits for hundreds of rooms of a server that shows none.
-                checked.unchecked += reading.len() as u64;
-                break;
-            }
+        }
+        if checked.unopened > 0 {
+            let rooms = many(checked.unopened, "room was", "rooms were");
+            let why = format!("{rooms} not read: for {} s the server had shown no other", PATIENCE.as_secs());
+            checked.differences.push(why);
         }
         checked
     }))
 }
 
-async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> {
+async fn check(plan: &Plan, made: &Made, room: usize, patience: &Patience) -> Result<(), Difference> {
+    let mut turn = patience.turn().await.ok_or(Difference::Unopened)?;
     let mut reading = Reading::new(plan, room);
-    let read = tokio::time::timeout(PATIENCE, reading.read(plan, made)).await;
-    if let Ok(Err(difference)) = read {
-        return Err(difference);
+    if let Some(read) = patience.during(reading.read(plan, made, patience, &mut turn)).await {
+        read?;
     }
     if !reading.has_come {
         return Err(ProbeError::TooSlow.into());
@@ -147,40 +145,58 @@ async fn check(plan: &Plan, made: &Made, room: usize) -> Result<(), Difference> 
     if reading.is_wrong {
         return Err(Difference::Corrupt);
     }
-    for (writer, made) in made.in_room(room).enumerate() {
-        if !reading.has_all_of(writer, made) {
+    for (writer, edits) in made.in_room(room).enumerate() {
+        if let Some(next) = reading.drops(writer, made) {
+            return Err(Difference::Dropped { writer, heard: made.heard(room, writer), next });
+        }
+        if !reading.has_all_of(writer, edits) {
             let there = (reading.coverage.seen(writer) + reading.coverage.hidden(writer)) / EDIT;
-            return Err(Difference::Missing { writer, made, there });
+            return Err(Difference::Missing { writer, made: edits, there });
         }
     }
-    if reading.has_gap {
+    if reading.kept_from.is_some() {
         return Err(Difference::Gap);
     }
     if plan.target.protocol == Protocol::Events { Ok(()) } else { reading.compare(made) }
 }
 
 /// Reads what an agent has written at once, which is to be there before long.
-async fn check_burst(plan: &Plan, room: &str, agent: usize, burst: &[u8]) -> Result<(), Difference> {
-    let (wanted, until) = (items_of(&[burst.to_vec()])?, Instant::now() + plan.times.drain);
-    loop {
+async fn check_burst(
+    plan: &Plan,
+    room: &str,
+    agent: usize,
+    burst: &[u8],
+    patience: &Patience,
+) -> Result<(), Difference> {
+    let mut turn = patience.turn().await.ok_or(Difference::Unopened)?;
+    let wanted = items_of(&probe::document(1), &[burst.to_vec()])?;
+    let mut has_come = false;
+    let reading = async {
         let mut probe = Probe::open(&plan.target, room, plan.people() + agent, vec![0, 0]).await?;
-        let updates = probe.state().await?;
-        probe.close();
-        if items_of(&updates)? == wanted {
-            return Ok(());
+        let doc = probe::document(1);
+        loop {
+            let brought = probe.next().await?;
+            if brought.has_state && !has_come {
+                has_come = true;
+                patience.shown(&mut turn);
+            }
+            if !brought.updates.is_empty() && items_of(&doc, &brought.updates)? == wanted {
+                probe.close();
+                return Ok(());
+            }
         }
-        if Instant::now() > until {
-            return Err(Difference::Burst);
-        }
-        tokio::time::sleep(AGAIN).await;
+    };
+    match patience.during(reading).await {
+        Some(read) => read,
+        None if has_come => Err(Difference::Burst),
+        None => Err(ProbeError::TooSlow.into()),
     }
 }
 
-/// What agents write: items.
-fn items_of(updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
-    let doc = probe::document(1);
+/// What agents write, items, when these updates are in the document, too.
+fn items_of(doc: &Doc, updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
     let items = doc.get_or_insert_map(ITEMS);
-    probe::apply(&doc, updates)?;
+    probe::apply(doc, updates)?;
     let txn = doc.transact();
     Ok(items.to_json(&txn))
 }
@@ -193,8 +209,8 @@ struct Reading {
     coverage: Coverage,
     updates: Vec<Vec<u8>>,
     has_come: bool,
-    /// Whether the server has said that it does not keep the beginning.
-    has_gap: bool,
+    /// From which number on the server keeps what was written, if it has said that it does not keep the beginning.
+    kept_from: Option<u64>,
     is_wrong: bool,
 }
 
@@ -207,13 +223,19 @@ impl Reading {
             coverage: Coverage::new(plan.crowd.writers),
             updates: Vec::new(),
             has_come: false,
-            has_gap: false,
+            kept_from: None,
             is_wrong: false,
         }
     }
 
     /// Reads until all is there.
-    async fn read(&mut self, plan: &Plan, made: &Made) -> Result<(), Difference> {
+    async fn read<'a>(
+        &mut self,
+        plan: &Plan,
+        made: &Made,
+        patience: &'a Patience,
+        turn: &mut Turn<'a>,
+    ) -> Result<(), Difference> {
         let dialect = Dialect::of(&plan.target, &self.name);
         // Beside everybody, so over all nodes.
         let address = client::locate(&plan.target, &self.name, plan.people() + self.room);
@@ -227,15 +249,19 @@ impl Reading {
         }
         let (mut latest, mut next) = (Latest::default(), 0);
         while !self.has_come || !self.is_complete(made) {
+            let (had_come, mut has_grown) = (self.has_come, false);
             incoming
                 .read(|message| {
                     let (Message::Binary(bytes) | Message::Text(bytes)) = message;
                     let decoded = latest.read(bytes, &mut next, &dialect, &self.authors);
                     self.is_wrong |= decoded.is_wrong;
                     self.has_come |= decoded.kind == Kind::State;
-                    self.has_gap |= decoded.kind == Kind::Gap;
+                    if decoded.kind == Kind::Gap {
+                        // Of a gap that does not say where it ends nothing can be proven.
+                        self.kept_from = self.kept_from.max(Some(decoded.number.unwrap_or(u64::MAX)));
+                    }
                     for piece in &decoded.pieces {
-                        self.coverage.take(piece);
+                        has_grown |= !self.coverage.take(piece).has_come_before(piece);
                     }
                     match decoded.kind {
                         Kind::State | Kind::Update => self.updates.push(decoded.body().to_vec()),
@@ -249,14 +275,32 @@ impl Reading {
                 })
                 .await
                 .map_err(ProbeError::from)?;
+            if self.has_come && !had_come {
+                patience.shown(turn);
+            }
+            if has_grown {
+                patience.grown();
+            }
         }
         outgoing.close();
         Ok(())
     }
 
     fn is_complete(&self, made: &Made) -> bool {
-        let end = |writer| if self.has_gap { self.coverage.newest(writer).end } else { self.coverage.seen(writer) };
-        made.in_room(self.room).enumerate().all(|(writer, edits)| end(writer) >= edits * EDIT)
+        made.in_room(self.room).enumerate().all(|(writer, edits)| {
+            if self.kept_from.is_none() {
+                return self.coverage.seen(writer) >= edits * EDIT;
+            }
+            let newest = self.coverage.newest(writer);
+            newest.end >= edits * EDIT || newest.is_empty() && self.drops(writer, made).is_none()
+        })
+    }
+
+    /// Whether nothing of a writer is there behind a gap although somebody has heard an edit that the server is to keep: from
+    /// which number on it is to.
+    fn drops(&self, writer: usize, made: &Made) -> Option<u64> {
+        let is_kept = |next: &u64| self.coverage.newest(writer).is_empty() && made.heard(self.room, writer) >= *next;
+        self.kept_from.filter(is_kept)
     }
 
     /// Whether all is there that a writer has written; behind a gap, all that came later than the first of it that is there.
@@ -264,7 +308,7 @@ impl Reading {
         let (seen, hidden) = (self.coverage.seen(writer), self.coverage.hidden(writer));
         let newest = self.coverage.newest(writer);
         let is_kept = newest.len() as u64 == u64::from(hidden) && (newest.end == edits * EDIT || newest.is_empty());
-        seen == edits * EDIT && hidden == 0 || self.has_gap && seen == 0 && is_kept
+        seen == edits * EDIT && hidden == 0 || self.kept_from.is_some() && seen == 0 && is_kept
     }
 
     /// Builds the document from what came and from what was written; the library orders the writers in both.

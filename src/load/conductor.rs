@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::agents;
 use super::check::{self, Checked};
-use super::host::{Process, Use};
+use super::host::{self, Process, Use};
 use super::meter::{Counts, Measure, Meter};
 use super::plan::{Made, Plan};
 use super::progress::{self, Moment, Progress};
@@ -61,8 +61,8 @@ pub struct Found {
     pub checked: Checked,
     /// See there.
     pub servers: Vec<ServerUse>,
-    /// Of the generator: 100 is a whole core.
-    pub generator_cpu_percent: f64,
+    /// Of the generator: 100 is a whole core; nothing where that is not known.
+    pub generator_cpu_percent: Option<f64>,
     /// See there.
     pub timeline: Vec<Second>,
 }
@@ -117,14 +117,14 @@ struct Watch {
 
 impl Watch {
     fn new(pids: &[u32]) -> Result<Self, RunError> {
-        let used = |pid: &u32| Process::Pid(*pid).used().map_err(|error| RunError::NoProcess(*pid, error));
+        let used = |pid: &u32| Process(*pid).used().map_err(|error| RunError::NoProcess(*pid, error));
         Ok(Self { pids: pids.to_vec(), before: pids.iter().map(used).collect::<Result<_, _>>()? })
     }
 
-    /// What they have used until now. One that is gone has used no more than it had.
+    /// What they have used until now; nothing of one that is gone.
     fn look(&self) -> Sample {
-        let servers = self.pids.iter().map(|pid| Process::Pid(*pid).used().ok()).collect();
-        Sample { at: Instant::now(), servers, generator: Process::This.used().unwrap_or_default() }
+        let servers = self.pids.iter().map(|pid| Process(*pid).used().ok()).collect();
+        Sample { at: Instant::now(), servers, generator: host::own_cpu_seconds() }
     }
 }
 
@@ -132,7 +132,8 @@ impl Watch {
 struct Sample {
     at: Instant,
     servers: Vec<Option<Use>>,
-    generator: Use,
+    /// CPU seconds, where they are known.
+    generator: Option<f64>,
 }
 
 impl Sample {
@@ -169,6 +170,8 @@ impl Summary {
 #[derive(Default)]
 struct Told {
     gathered: usize,
+    /// People who came.
+    came: usize,
     sent: usize,
     arrived: usize,
     done: usize,
@@ -201,6 +204,12 @@ impl Conductor {
         if self.told.gathered < all {
             return Err(RunError::TooSlow);
         }
+        if self.told.came == 0 {
+            // Nobody waits for a load that cannot be.
+            self.tell(Phase::Ending);
+            self.listen(Instant::now() + GATHERING, progress, |told| told.done == threads)?;
+            return Err(RunError::NobodyJoined(self.told.notes.reasons.join("; ")));
+        }
         let began = Instant::now() + BREATH;
         self.tell(Phase::Load(began));
         let started_at = Timestamp::now() + BREATH + self.plan.times.warm_up;
@@ -220,7 +229,7 @@ impl Conductor {
         for (_, second) in std::mem::take(&mut self.telling).into_values() {
             self.total.add(&second);
         }
-        self.found(started_at, checked)
+        Ok(self.found(started_at, checked))
     }
 
     /// The threads of people, and that of the agents if there are any.
@@ -238,8 +247,8 @@ impl Conductor {
         let measuring = began + times.warm_up;
         if !times.warm_up.is_zero() {
             progress.begin(progress::Phase::WarmUp, Some(times.warm_up));
-            self.listen(measuring, progress, |_| false)?;
         }
+        self.listen(measuring, progress, |_| false)?;
         progress.begin(progress::Phase::Measuring, Some(times.measured));
         let end = measuring + times.measured;
         self.samples.push(self.watch.look());
@@ -273,7 +282,10 @@ impl Conductor {
 
     fn hear(&mut self, report: Report, progress: &mut Progress) -> Result<(), RunError> {
         match report {
-            Report::Gathered => self.told.gathered += 1,
+            Report::Gathered(people) => {
+                self.told.gathered += 1;
+                self.told.came += people;
+            }
             Report::Sent => self.told.sent += 1,
             Report::Arrived => self.told.arrived += 1,
             Report::Failed(error) => return Err(error.into()),
@@ -317,15 +329,16 @@ impl Conductor {
         }
     }
 
-    fn found(&mut self, started_at: Timestamp, checked: Checked) -> Result<Found, RunError> {
-        let told = std::mem::take(&mut self.told);
-        if told.missing.joined == 0 {
-            return Err(RunError::NobodyJoined(told.notes.reasons.join("; ")));
-        }
+    fn found(&mut self, started_at: Timestamp, checked: Checked) -> Found {
+        let mut told = std::mem::take(&mut self.told);
         let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let seconds = (last.at - first.at).as_secs_f64();
-        let generator = percent(first, last, |sample| Some(sample.generator.cpu_seconds)).unwrap_or_default();
-        Ok(Found {
+        let generator = percent(first, last, |sample| sample.generator);
+        let gone = self.watch.pids.iter().zip(&last.servers).filter(|(_, used)| used.is_none());
+        told.notes
+            .reasons
+            .extend(gone.map(|(pid, _)| format!("process {pid} ended before the load did: its figures end there")));
+        Found {
             started_at,
             seconds,
             missing: told.missing,
@@ -335,21 +348,23 @@ impl Conductor {
             generator_cpu_percent: generator,
             timeline: self.timeline(),
             meter: self.total.take(),
-        })
+        }
     }
 
     fn servers(&self) -> Vec<ServerUse> {
-        let host = super::host::machine().host;
-        let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
+        let host = host::machine().host;
         let of = |(index, pid): (usize, &u32)| {
-            let used = |sample: &Sample| sample.servers[index].unwrap_or_default();
+            let before = self.watch.before[index];
+            // One that is gone is known until then.
+            let known = self.samples.iter().filter_map(|sample| sample.servers[index]);
+            let (first, last) = (known.clone().next().unwrap_or(before), known.clone().next_back().unwrap_or(before));
             ServerUse {
                 host: host.clone(),
                 pid: *pid,
-                cpu_seconds: (used(last).cpu_seconds - used(first).cpu_seconds).max(0.0),
-                memory_before_bytes: self.watch.before[index].memory_bytes,
-                memory_peak_bytes: self.samples.iter().map(|sample| used(sample).memory_bytes).max().unwrap_or(0),
-                memory_after_bytes: used(last).memory_bytes,
+                cpu_seconds: (last.cpu_seconds - first.cpu_seconds).max(0.0),
+                memory_before_bytes: before.memory_bytes,
+                memory_peak_bytes: known.map(|used| used.memory_bytes).fold(before.memory_bytes, u64::max),
+                memory_after_bytes: last.memory_bytes,
             }
         };
         self.watch.pids.iter().enumerate().map(of).collect()
@@ -380,7 +395,7 @@ impl Conductor {
                 server_cpu_percent: samples.and_then(|(before, after)| percent(before, after, Sample::server_cpu)),
                 server_memory_bytes: samples.and_then(|(_, after)| after.server_memory()).filter(|bytes| *bytes > 0),
                 generator_cpu_percent: samples
-                    .and_then(|(before, after)| percent(before, after, |sample| Some(sample.generator.cpu_seconds))),
+                    .and_then(|(before, after)| percent(before, after, |sample| sample.generator)),
             });
         }
         timeline

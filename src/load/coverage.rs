@@ -40,6 +40,13 @@ pub struct Taken {
     pub is_early: bool,
 }
 
+impl Taken {
+    /// Whether all of the piece was there before.
+    pub fn has_come_before(&self, piece: &Piece) -> bool {
+        self.repeated as usize == piece.clocks.len()
+    }
+}
+
 impl Coverage {
     /// Nothing has come of so many writers.
     pub fn new(writers: usize) -> Self {
@@ -147,7 +154,9 @@ mod tests {
     fn what_comes_twice_is_said() {
         let mut coverage = Coverage::new(1);
         coverage.take(&piece(0, 0..16));
-        assert_eq!(coverage.take(&piece(0, 0..16)), Taken { shown: 16..16, repeated: 16, is_early: false });
+        let again = coverage.take(&piece(0, 0..16));
+        assert_eq!(again, Taken { shown: 16..16, repeated: 16, is_early: false });
+        assert!(again.has_come_before(&piece(0, 0..16)) && !again.has_come_before(&piece(0, 0..32)));
         assert_eq!(coverage.take(&piece(0, 8..32)).repeated, 8);
         coverage.take(&piece(0, 48..64));
         assert_eq!(coverage.take(&piece(0, 48..64)), Taken { shown: 32..32, repeated: 16, is_early: true });

@@ -42,6 +42,8 @@ pub struct Decoded {
     pub moves: Vec<(u32, u32)>,
     /// Whether something in it is not what was written.
     pub is_wrong: bool,
+    /// The number that the server keeps an edit under, where it says one; of a gap, that of the first edit behind it.
+    pub number: Option<u64>,
     /// Where in the message its content is.
     body: Range<usize>,
 }
@@ -143,6 +145,7 @@ impl Decoded {
         self.pieces.clear();
         self.moves.clear();
         self.is_wrong = false;
+        self.number = None;
         self.body = 0..0;
         let Ok(heard) = dialect.hear(message) else {
             self.kind = Kind::Nothing;
@@ -213,12 +216,14 @@ impl Decoded {
             self.kind = Kind::State;
         } else if event.kind == "room.gap" {
             self.kind = Kind::Gap;
+            self.number = event.number();
         } else if event.kind == "ack" {
             self.kind = Kind::Saved;
         } else if event.kind == "error" {
             self.kind = Kind::Denied;
         } else if let Some((piece, letters)) = event.edit() {
             self.kind = Kind::Update;
+            self.number = event.number();
             let writer = authors.writers.get(piece.writer as usize);
             self.is_wrong |= writer.is_none_or(|writer| !writer.wrote(piece.clocks.start, &letters));
             self.pieces.push(piece);

@@ -110,6 +110,11 @@ impl Ear {
         Ok(())
     }
 
+    /// Whether it has heard others up to these clocks.
+    pub fn has(&self, upon: &[(usize, u32)]) -> bool {
+        upon.iter().all(|(writer, end)| self.coverage.seen(*writer) >= *end)
+    }
+
     /// How many edits of others it has seen.
     pub fn seen(&self, meant: &Meant) -> usize {
         let edits = meant.edits.borrow();

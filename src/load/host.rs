@@ -7,6 +7,12 @@ use std::process::Command;
 
 use super::record::{Machine, ServerUse};
 
+/// Why nothing is known of a process.
+#[cfg(target_os = "linux")]
+const NO_PROCESS: &str = "there is no such process on this machine";
+#[cfg(not(target_os = "linux"))]
+const NO_PROCESS: &str = "what a process uses is known on Linux alone";
+
 /// What a process has used until now.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Use {
@@ -16,26 +22,23 @@ pub struct Use {
     pub memory_bytes: u64,
 }
 
-/// One process.
+/// A process of the server on this machine, by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Process {
-    /// The generator.
-    This,
-    /// A server on this machine.
-    Pid(u32),
-}
+pub struct Process(pub u32);
 
 impl Process {
     /// What it has used so far; an error if there is no such process.
     pub fn used(self) -> io::Result<Use> {
-        let name = match self {
-            Self::This => "self".to_owned(),
-            Self::Pid(pid) => pid.to_string(),
-        };
-        let stat = fs::read_to_string(format!("/proc/{name}/stat"))?;
+        let gone = || io::Error::new(io::ErrorKind::NotFound, NO_PROCESS);
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0));
+        let stat = stat.map_err(|error| if error.kind() == io::ErrorKind::NotFound { gone() } else { error })?;
         let unreadable = || io::Error::new(io::ErrorKind::InvalidData, "its /proc/…/stat cannot be read");
         // The command's name stands in brackets and may have any character in it.
         let (_, fields) = stat.rsplit_once(')').ok_or_else(unreadable)?;
+        if fields.trim_start().starts_with('Z') {
+            // It has ended, and only its parent does not know it yet.
+            return Err(gone());
+        }
         let fields: Vec<u64> = fields.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
         let field = |number: usize| fields.get(number - 3).copied().ok_or_else(unreadable);
         let (ticks, pages) = (field(14)? + field(15)?, field(24)?);
@@ -46,42 +49,48 @@ impl Process {
 impl Process {
     /// The most memory that it had since it began, or since [`begin_peak`].
     pub fn peak_bytes(self) -> Option<u64> {
-        let Self::Pid(pid) = self else { return None };
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
         let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
     }
 }
 
-/// CPU seconds of the generator until now, exact enough for a few milliseconds of it.
+/// CPU seconds of the generator until now, exact enough for a few milliseconds of it; nothing where they are not known.
 #[cfg(target_os = "linux")]
-pub fn own_cpu_seconds() -> f64 {
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere they are not known")]
+pub fn own_cpu_seconds() -> Option<f64> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
 }
 
 /// Not known here.
 #[cfg(not(target_os = "linux"))]
-pub fn own_cpu_seconds() -> f64 {
-    0.0
+pub fn own_cpu_seconds() -> Option<f64> {
+    None
+}
+
+/// What the generator has used since then, in a time of so many seconds: 100 is a whole core.
+pub fn own_cpu_percent(since: Option<f64>, seconds: f64) -> Option<f64> {
+    own_cpu_seconds().zip(since).filter(|_| seconds > 0.0).map(|(now, then)| 100.0 * (now - then) / seconds)
 }
 
 /// What each server has used until now, or which one is not there.
 pub fn servers(pids: &[u32]) -> Result<Vec<Use>, (u32, io::Error)> {
-    pids.iter().map(|pid| Process::Pid(*pid).used().map_err(|error| (*pid, error))).collect()
+    pids.iter().map(|pid| Process(*pid).used().map_err(|error| (*pid, error))).collect()
 }
 
 /// What each server has used since then.
 pub fn uses(pids: &[u32], before: &[Use]) -> Vec<ServerUse> {
     let host = machine().host;
     let one = |(pid, before): (&u32, &Use)| {
-        let now = Process::Pid(*pid).used().unwrap_or_default();
+        // One that is gone has used no more than is known.
+        let now = Process(*pid).used().unwrap_or(*before);
         ServerUse {
             host: host.clone(),
             pid: *pid,
             cpu_seconds: (now.cpu_seconds - before.cpu_seconds).max(0.0),
             memory_before_bytes: before.memory_bytes,
-            memory_peak_bytes: Process::Pid(*pid).peak_bytes().unwrap_or(now.memory_bytes),
+            memory_peak_bytes: Process(*pid).peak_bytes().unwrap_or(now.memory_bytes),
             memory_after_bytes: now.memory_bytes,
         }
     };
@@ -105,7 +114,7 @@ pub fn begin_peak(pids: &[u32]) -> Option<u64> {
 
 /// The most memory that the servers have had, each by itself.
 pub fn peak(pids: &[u32]) -> Option<u64> {
-    pids.iter().map(|pid| Process::Pid(*pid).peak_bytes()).sum()
+    pids.iter().map(|pid| Process(*pid).peak_bytes()).sum()
 }
 
 #[cfg(target_os = "linux")]
@@ -150,16 +159,13 @@ mod tests {
 
     #[test]
     fn a_process_that_works_uses_something() {
-        let before = Process::This.used().expect("it is there");
-        assert_eq!(
-            Process::Pid(std::process::id()).used().expect("the same").memory_bytes >> 30,
-            before.memory_bytes >> 30
-        );
+        let this = Process(std::process::id());
+        let before = this.used().expect("it is there");
         let mut sum = 0u64;
-        while Process::This.used().expect("it is there").cpu_seconds <= before.cpu_seconds {
+        while this.used().expect("it is there").cpu_seconds <= before.cpu_seconds {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(before.memory_bytes > 1 << 20);
-        assert!(Process::Pid(u32::MAX).used().is_err());
+        assert!(Process(u32::MAX).used().is_err());
     }
 }

@@ -99,7 +99,9 @@ fn parameters(records: &[Record]) -> Map<String, Value> {
 
 fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>) -> Verdict {
     let mut tally = Tally::default();
-    let mut generator = Generator::default();
+    // What one of them does not know is not known of all.
+    let cpu_percent = records.iter().map(|record| record.verdict.generator.cpu_percent).sum();
+    let mut generator = Generator { cpu_percent, ..Generator::default() };
     let mut below: Option<f64> = None;
     let processes = records.iter().map(|record| format!("{} on {}", record.name, record.machine.host));
     let processes = processes.collect::<Vec<_>>().join(", ");
@@ -118,7 +120,6 @@ fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>) -> Ve
         generator.saturated |= verdict.generator.saturated;
         generator.send_lag_p99_ms = generator.send_lag_p99_ms.max(verdict.generator.send_lag_p99_ms);
         generator.tick_lag_p99_ms = generator.tick_lag_p99_ms.max(verdict.generator.tick_lag_p99_ms);
-        generator.cpu_percent += verdict.generator.cpu_percent;
         notes.extend(verdict.notes.iter().map(|note| format!("{}: {note}", record.name)));
         if let Some(bound) = verdict.bound {
             below = Some(below.map_or(bound.p99_below_ms, |below| below.min(bound.p99_below_ms)));

@@ -20,6 +20,7 @@ pub mod merge;
 mod meter;
 mod mix;
 pub mod options;
+mod patience;
 mod person;
 mod plan;
 mod probe;

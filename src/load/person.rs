@@ -272,11 +272,12 @@ pub async fn live(stage: Rc<Stage>, person: Rc<Person>) {
         let joined = person.has_joined() && person.presence.get() == Presence::Here;
         person.fall(&stage);
         if let Err(ended) = ended {
-            stage.reason(&ended);
             let mut meter = stage.meter.borrow_mut();
             if joined {
+                stage.reason(&format_args!("somebody lost the connection: {ended}"));
                 meter.counts.closed += 1;
             } else {
+                stage.reason(&ended);
                 meter.counts.refused += 1;
                 if !was_here {
                     drop(meter);
@@ -377,6 +378,9 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
     let mut coverage = person.coverage.borrow_mut();
     for piece in &decoded.pieces {
         let writer = piece.writer as usize;
+        if let Some(number) = decoded.number {
+            stage.made.hear(person.room.index, writer, number);
+        }
         if writer == person.place {
             continue;
         }

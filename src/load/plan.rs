@@ -1,7 +1,7 @@
 //! Who is where and does what when, settled before a run: the same seed gives the same plan. Made by the scenarios, shared by all
 //! threads, changed by nobody.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::decoded::Authors;
@@ -144,11 +144,12 @@ impl Plan {
     }
 }
 
-/// How many edits each writer has made so far, and which move or status of each is the newest that was told, for all threads to
-/// see: what was made is to arrive.
+/// How many edits each writer has made so far, under which number somebody heard the newest of them, and which move or status of
+/// each is the newest that was told, for all threads to see: what was made is to arrive.
 #[derive(Debug)]
 pub struct Made {
     edits: Vec<AtomicU32>,
+    heard: Vec<AtomicU64>,
     writers: usize,
     newest: Vec<AtomicU32>,
     movers: usize,
@@ -159,7 +160,8 @@ impl Made {
     pub fn new(plan: &Plan) -> Self {
         let (rooms, writers, movers) = (plan.crowd.rooms, plan.crowd.writers, plan.movers());
         let nothing = |count: usize| (0..count).map(|_| AtomicU32::new(0)).collect();
-        Self { edits: nothing(rooms * writers), writers, newest: nothing(rooms * movers), movers }
+        let heard = (0..rooms * writers).map(|_| AtomicU64::new(0)).collect();
+        Self { edits: nothing(rooms * writers), heard, writers, newest: nothing(rooms * movers), movers }
     }
 
     /// Somebody has told a move of theirs, or how they are. Counted from one.
@@ -175,6 +177,18 @@ impl Made {
     /// One more.
     pub fn add(&self, room: usize, writer: usize) {
         self.edits[room * self.writers + writer].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody has heard an edit of a writer that the server keeps under this number.
+    pub fn hear(&self, room: usize, writer: usize, number: u64) {
+        if let Some(heard) = self.heard.get(room * self.writers + writer).filter(|_| writer < self.writers) {
+            heard.fetch_max(number, Ordering::Relaxed);
+        }
+    }
+
+    /// The greatest number under which an edit of a writer was heard; 0 if none was.
+    pub fn heard(&self, room: usize, writer: usize) -> u64 {
+        self.heard[room * self.writers + writer].load(Ordering::Relaxed)
     }
 
     /// How many edits a writer has made.

@@ -17,14 +17,15 @@ const BEAT: Duration = Duration::from_millis(5);
 pub struct Pulse {
     alarm: Alarm,
     late: Latency,
-    cpu_seconds: f64,
+    /// Nothing where it is not known.
+    cpu_seconds: Option<f64>,
     seconds: f64,
 }
 
 impl Pulse {
     /// Needs the runtime of what is measured.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { alarm: Alarm::new()?, late: Latency::default(), cpu_seconds: 0.0, seconds: 0.0 })
+        Ok(Self { alarm: Alarm::new()?, late: Latency::default(), cpu_seconds: Some(0.0), seconds: 0.0 })
     }
 
     /// Does something that is measured, on the same thread as whatever this must not be late for.
@@ -42,7 +43,8 @@ impl Pulse {
                 done = &mut work => break done,
             }
         };
-        self.cpu_seconds += host::own_cpu_seconds() - cpu;
+        let used = host::own_cpu_seconds().zip(cpu).map(|(now, then)| now - then);
+        self.cpu_seconds = self.cpu_seconds.zip(used).map(|(before, used)| before + used);
         self.seconds += start.elapsed().as_secs_f64();
         Ok(done)
     }
@@ -52,9 +54,9 @@ impl Pulse {
         self.late.quantile_ms(0.99)
     }
 
-    /// What the generator took meanwhile: 100 is a whole core.
-    pub fn cpu_percent(&self) -> f64 {
-        if self.seconds > 0.0 { 100.0 * self.cpu_seconds / self.seconds } else { 0.0 }
+    /// What the generator took meanwhile: 100 is a whole core. Nothing where that is not known.
+    pub fn cpu_percent(&self) -> Option<f64> {
+        self.cpu_seconds.filter(|_| self.seconds > 0.0).map(|used| 100.0 * used / self.seconds)
     }
 }
 
@@ -75,6 +77,6 @@ mod tests {
         };
         busy.during(hold_up).await.expect("a timer");
         assert!(busy.late_p99_ms() >= 20.0, "{}", busy.late_p99_ms());
-        assert!(busy.cpu_percent() > calm.cpu_percent(), "{} {}", busy.cpu_percent(), calm.cpu_percent());
+        assert!(busy.cpu_percent() > calm.cpu_percent(), "{:?} {:?}", busy.cpu_percent(), calm.cpu_percent());
     }
 }

@@ -64,7 +64,7 @@ fn title(record: &Record, out: &mut impl Write) -> io::Result<()> {
 fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let verdict = &record.verdict;
     let tally = &verdict.tally;
-    writeln!(out, "\n{}: {}\n", verdict.outcome().word().to_uppercase(), verdict.outcome().sentence())?;
+    writeln!(out, "\n{}: {}\n", verdict.outcome().word().to_uppercase(), verdict.sentence())?;
     let mut line = |label: &str, text: String| writeln!(out, "  {label:<LABEL$} {text}");
     line("lost", tally.lost_of())?;
     line("converged", tally.converged_of())?;
@@ -90,11 +90,11 @@ fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     line(
         "load tester",
         format!(
-            "{}: sends {} late, timers {} late (p99), {:.0} % of a core",
-            if generator.saturated { "SATURATED" } else { "kept up" },
+            "{}: sends {} late, timers {} late (p99), {}",
+            generator.word(),
             milliseconds(generator.send_lag_p99_ms),
             milliseconds(generator.tick_lag_p99_ms),
-            generator.cpu_percent
+            generator.busy()
         ),
     )?;
     if let Some(bound) = verdict.bound {

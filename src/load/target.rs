@@ -46,6 +46,9 @@ pub enum TargetError {
     /// It is somebody else's machine, perhaps.
     #[error("--target {0} is not this machine: if it may be put under load, say --allow-remote")]
     Remote(String),
+    /// All would write into one room, which may be somebody's.
+    #[error("--path {0}: say where the name of the room goes, as {{room}}: a run has rooms of its own")]
+    NoRoom(String),
     /// It is no header.
     #[error("--header {0:?}: write it like 'Name: value'")]
     BadHeader(String),
@@ -117,6 +120,10 @@ impl Target {
         let headers = written.headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
         let path = written.path.unwrap_or(written.protocol.usual_path());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        // Over Hocuspocus' protocol the name is in each message.
+        if written.protocol != Protocol::Hocuspocus && !path.contains("{room}") {
+            return Err(TargetError::NoRoom(path));
+        }
         Ok(Self { nodes, protocol: written.protocol, path, token: written.token.map(str::to_owned), headers })
     }
 
@@ -236,6 +243,15 @@ mod tests {
         let target = target(&["ws://localhost"], Protocol::Yjs, Some("x/{room}/{client}?a=1")).expect("a node");
         assert_eq!(target.address("r", 7).path, "/x/r/7?a=1&token=a+b");
         assert_eq!(target.address("r", 7).port, 80);
+    }
+
+    #[test]
+    fn a_run_has_rooms_of_its_own() {
+        for protocol in [Protocol::Yjs, Protocol::Events, Protocol::YSweet] {
+            let error = target(&["ws://localhost"], protocol, Some("/lisbon")).expect_err("all would be in one room");
+            assert_eq!(error, TargetError::NoRoom("/lisbon".to_owned()));
+        }
+        assert!(target(&["ws://localhost"], Protocol::Hocuspocus, Some("/")).is_ok());
     }
 
     #[test]

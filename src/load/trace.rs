@@ -1,6 +1,7 @@
 //! Real editing histories, letter by letter, and the updates that a client makes of them. Used by the scenario `replay`. The forms
 //! are those of github.com/josephg/editing-traces: one after the other, or several authors at the same time.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -64,6 +65,8 @@ pub struct Step {
     pub update: Vec<u8>,
     /// Up to where the author's clocks go with it.
     pub end: u32,
+    /// What its author had read of others since their step before: who, and up to which of their clocks.
+    pub upon: Vec<(usize, u32)>,
 }
 
 /// A history that can be sent.
@@ -105,8 +108,9 @@ impl Trace {
         for (number, edit) in written.txns.iter().enumerate() {
             let desk = &mut desks[edit.agent];
             let parents = edit.parents.as_deref().unwrap_or_default();
-            desk.read(parents, &written.txns, &edits)?;
-            let steps = edit.patches.iter().map(|patch| desk.write(edit.agent, patch)).collect();
+            let upon = desk.read(parents, &written.txns, &edits)?;
+            let mut steps: Vec<Step> = edit.patches.iter().map(|patch| desk.write(edit.agent, patch)).collect();
+            steps.first_mut().into_iter().for_each(|first| first.upon.clone_from(&upon));
             desk.has[number] = true;
             count += edit.patches.len();
             edits.push(steps);
@@ -146,8 +150,13 @@ impl Desk {
         Self { doc, text, has: vec![false; edits] }
     }
 
-    /// Takes in edits of others, and what those had taken in.
-    fn read(&mut self, parents: &[usize], written: &[Edit], edits: &[Vec<Step>]) -> Result<(), TraceError> {
+    /// Takes in edits of others, and what those had taken in: whose, and up to which of their clocks.
+    fn read(
+        &mut self,
+        parents: &[usize],
+        written: &[Edit],
+        edits: &[Vec<Step>],
+    ) -> Result<Vec<(usize, u32)>, TraceError> {
         let mut missing = Vec::new();
         let mut ahead: Vec<usize> = parents.to_vec();
         while let Some(number) = ahead.pop() {
@@ -158,8 +167,10 @@ impl Desk {
             }
         }
         missing.sort_by_key(|(number, _)| *number);
-        let updates = missing.iter().flat_map(|(_, steps)| steps.iter().map(|step| &step.update));
-        Ok(probe::apply(&self.doc, updates)?)
+        let steps = || missing.iter().flat_map(|(_, steps)| steps.iter());
+        probe::apply(&self.doc, steps().map(|step| &step.update))?;
+        let upon: BTreeMap<usize, u32> = steps().map(|step| (step.author, step.end)).collect();
+        Ok(upon.into_iter().collect())
     }
 
     /// Does a patch. Authors whose edits cross may see another order than the trace's own, so places are kept within the text.
@@ -175,7 +186,7 @@ impl Desk {
             self.text.insert(&mut txn, at, inserted);
         }
         let end = clock(&txn, self.doc.client_id());
-        Step { author, update: txn.encode_update_v1(), end }
+        Step { author, update: txn.encode_update_v1(), end, upon: Vec::new() }
     }
 }
 
@@ -212,6 +223,12 @@ mod tests {
         );
         let trace = trace.expect("a trace");
         assert_eq!((trace.text.as_str(), trace.clients.len()), ("bcd", 2));
+        let upon: Vec<_> = trace.steps.iter().map(|step| step.upon.as_slice()).collect();
+        assert_eq!(
+            upon,
+            [&[][..], &[(0, 2)], &[], &[(0, 2)]],
+            "the second author writes upon what the first one wrote"
+        );
     }
 
     #[test]

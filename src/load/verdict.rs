@@ -129,8 +129,8 @@ pub struct Generator {
     pub send_lag_p99_ms: f64,
     /// How late a timer of it came that should come many times a second.
     pub tick_lag_p99_ms: f64,
-    /// 100 is one whole core.
-    pub cpu_percent: f64,
+    /// 100 is one whole core; nothing where the system does not say it.
+    pub cpu_percent: Option<f64>,
 }
 
 impl Generator {
@@ -138,7 +138,23 @@ impl Generator {
     pub(super) fn judged(self, threads: usize, measured_p99_ms: f64) -> Self {
         let lag = self.send_lag_p99_ms.max(self.tick_lag_p99_ms);
         let is_late = lag > LAG_MAX_MS && lag > measured_p99_ms * LAG_SHARE_MAX;
-        Self { saturated: is_late || self.cpu_percent > BUSY_MAX_PERCENT * threads as f64, ..self }
+        let is_busy = self.cpu_percent.is_some_and(|percent| percent > BUSY_MAX_PERCENT * threads as f64);
+        Self { saturated: is_late || is_busy, ..self }
+    }
+
+    /// How it did, in a few words. Who was in time may still have been too busy to hear in time.
+    pub fn word(&self) -> &'static str {
+        match self.cpu_percent {
+            _ if self.saturated => "SATURATED",
+            Some(_) => "kept up",
+            None => "was in time, and may have been too busy",
+        }
+    }
+
+    /// What it took of the machine.
+    pub fn busy(&self) -> String {
+        let unknown = "its CPU is not known on this system";
+        self.cpu_percent.map_or_else(|| unknown.to_owned(), |percent| format!("{percent:.0} % of a core"))
     }
 }
 
@@ -253,6 +269,16 @@ impl Verdict {
         self.outcome
     }
 
+    /// In one sentence, which claims nothing of what was not looked at.
+    pub fn sentence(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Ok if self.tally.rooms_checked == 0 => {
+                "Everything was delivered; nobody wrote into a room, so none was checked."
+            }
+            outcome => outcome.sentence(),
+        }
+    }
+
     /// The same, with the outcome that follows from the counts.
     pub(super) fn judged(mut self) -> Self {
         let tally = &self.tally;
@@ -280,11 +306,22 @@ mod tests {
     #[test]
     fn a_generator_that_is_late_by_much_of_what_it_measures_is_saturated() {
         let judged = |late, cpu_percent, measured| {
+            let cpu_percent = Some(cpu_percent);
             let generator = Generator { send_lag_p99_ms: late, cpu_percent, ..Generator::default() };
             generator.judged(2, measured).saturated
         };
         assert!(judged(57.0, 20.0, 114.0) && judged(11.0, 20.0, 100.0) && judged(6.0, 20.0, 0.5));
         assert!(!judged(4.9, 20.0, 0.5) && !judged(9.0, 20.0, 100.0));
         assert!(judged(0.1, 181.0, 100.0) && !judged(0.1, 179.0, 100.0), "two threads have twice the time");
+    }
+
+    #[test]
+    fn a_generator_whose_cpu_nobody_knows_is_not_said_to_have_kept_up() {
+        let unseen = Generator { send_lag_p99_ms: 0.1, ..Generator::default() }.judged(1, 1.0);
+        assert!(!unseen.word().contains("kept up") && unseen.busy().contains("not known"));
+        let seen = Generator { cpu_percent: Some(11.0), ..unseen }.judged(1, 1.0);
+        assert_eq!((seen.word(), seen.busy().as_str()), ("kept up", "11 % of a core"));
+        let late = Generator { send_lag_p99_ms: 60.0, ..unseen }.judged(1, 1.0);
+        assert_eq!(late.word(), "SATURATED", "what is known to be late is late");
     }
 }

@@ -44,8 +44,8 @@ pub enum Phase {
 /// What a thread tells the conductor.
 #[derive(Debug)]
 pub enum Report {
-    /// Everybody is there, or could not come.
-    Gathered,
+    /// Everybody is there, or could not come: so many people of this thread came.
+    Gathered(usize),
     /// A second is over, which ended so many nanoseconds after the load began.
     Second(u64, Box<Meter>),
     /// Everything was sent.
@@ -191,7 +191,7 @@ impl Worker {
         while self.stage.settled.get() < self.people.len() {
             self.stage.settling.notified().await;
         }
-        self.tell(Report::Gathered);
+        self.tell(Report::Gathered(self.people.iter().filter(|person| person.has_joined()).count()));
         let alarm = Alarm::new()?;
         loop {
             let phase = *self.orders.phase.borrow_and_update();

@@ -1,8 +1,11 @@
 //! A server that drops, reorders, delays, doubles, changes, closes or forgets is caught, each by the right word; one that merges is
 //! not taken for any of these.
 
+use std::time::{Duration, Instant};
+
 use triproom::load::verdict::Outcome;
 
+use super::forgetter::{self, Keeps};
 use super::liar::{Lie, start};
 use super::run::{Run, load};
 
@@ -46,6 +49,12 @@ fn an_honest_server_is_fine() {
     assert!(tally.sent >= 148 && tally.sent <= 152, "{} edits in 1.5 s, four writers with 25 a second", tally.sent);
     assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.connections), (2, 0, 8));
     assert_eq!(run.record().latencies.values().next().unwrap().count(), tally.deliveries);
+}
+
+#[test]
+fn without_a_warm_up_no_more_is_measured_than_was_asked_for() {
+    let run = short(Lie::None, &["fanout", "--clients", "3", "--warm-up", "0s"]);
+    assert!(run.record().seconds < 0.58, "half a second, without the breath before it: {}", run.record().seconds);
 }
 
 #[test]
@@ -110,12 +119,72 @@ fn what_a_new_client_does_not_find_is_a_divergence() {
     assert_eq!((verdict.tally.rooms_diverged, verdict.tally.lost), (2, 0), "the others heard it");
 }
 
+/// Forty rooms, five times as many as are opened at once.
+fn many_rooms(lie: Lie) -> Run {
+    let people = ["--rooms", "40", "--clients", "2", "--writers", "1", "--rate", "5", "--warm-up", "0s"];
+    short(lie, &[&["fanout"], &people[..]].concat())
+}
+
+#[test]
+fn a_server_that_keeps_nothing_is_waited_for_once_and_not_room_after_room() {
+    let began = Instant::now();
+    let run = many_rooms(Lie::ForgetAll);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Diverged, 2), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.rooms_unchecked), (40, 40, 0), "{verdict:?}");
+    assert!(began.elapsed() < Duration::from_secs(45), "fifteen seconds for five times eight rooms are 75");
+}
+
+#[test]
+fn a_server_that_tells_late_what_it_has_is_waited_for_in_every_room() {
+    let run = many_rooms(Lie::Late);
+    let tally = &run.record().verdict.tally;
+    assert!(is_fine(&run), "{:?}", run.record().verdict);
+    assert_eq!((tally.rooms_checked, tally.rooms_diverged, tally.connections), (40, 0, 80));
+}
+
+#[test]
+fn a_server_that_says_nothing_to_who_comes_late_is_waited_for_once() {
+    let began = Instant::now();
+    let run = many_rooms(Lie::IgnoreLate);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Disconnected, 2), "{verdict:?}");
+    let tally = &verdict.tally;
+    assert_eq!((tally.rooms_checked, tally.rooms_unchecked, tally.refused), (0, 40, 8), "{verdict:?}");
+    assert!(verdict.notes.iter().any(|note| note.starts_with("32 rooms were not read")), "{:?}", verdict.notes);
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
+}
+
 #[test]
 fn what_is_late_is_measured_and_may_be_too_late() {
     let run = fanout(Lie::Delay, &["--p99-below", "20ms"]);
     let latency = run.record().latencies.values().next().unwrap();
     assert!(latency.quantile_ms(0.01) >= 29.0, "each is held up for 30 ms: {}", latency.quantile_ms(0.01));
     assert!(run.code == 4 || run.code == 3, "{:?}", run.record().verdict);
+}
+
+/// Chat of three writers, more than the server keeps.
+fn chat(keeps: Keeps) -> Run {
+    let target = format!("ws://{}", forgetter::start(keeps));
+    let people = ["--clients", "4", "--writers", "3", "--rate", "50", "--duration", "600ms", "--warm-up", "0s"];
+    load(&[&["fanout", "--target", &target, "--protocol", "events"], &people[..]].concat())
+}
+
+#[test]
+fn what_a_server_says_that_it_keeps_no_longer_cannot_be_checked() {
+    let run = chat(Keeps::All);
+    let verdict = &run.record().verdict;
+    assert!(matches!(verdict.outcome(), Outcome::Unchecked | Outcome::Saturated), "{verdict:?}");
+    assert_eq!((verdict.tally.rooms_diverged, verdict.tally.rooms_unchecked), (0, 1), "{verdict:?}");
+}
+
+#[test]
+fn what_was_heard_behind_a_gap_and_is_not_kept_is_a_divergence() {
+    let run = chat(Keeps::AllButOnes);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Diverged, 2), "{verdict:?}");
+    assert!(verdict.notes.iter().any(|note| note.contains("has nothing of writer 0")), "{verdict:?}");
 }
 
 /// Eight people, all of whom lose their connections twice.
@@ -278,6 +347,7 @@ fn agents_of_an_honest_server_are_heard_and_kept() {
     assert!(is_fine(&run), "{:?}", run.record().verdict);
     assert_eq!((tally.statuses_expected, tally.statuses_lost), (6, 0), "two agents, each at three people");
     assert_eq!((tally.rooms_checked, tally.rooms_diverged), (3, 0), "that of the people, and two of agents");
+    assert_eq!(tally.connections, 7, "three people, two agents who talk and two who write");
 }
 
 #[test]
@@ -296,6 +366,14 @@ fn what_an_agent_writes_at_once_and_nobody_finds_is_a_divergence() {
 }
 
 #[test]
+fn where_nobody_can_join_there_is_no_load_to_wait_for() {
+    let began = Instant::now();
+    let run = load(&["fanout", "--target", "ws://127.0.0.1:1", "--duration", "10m"]);
+    assert!(run.code == 1 && run.errors.contains("nobody could join: cannot connect"), "{}", run.errors);
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+}
+
+#[test]
 fn without_a_server_or_a_target_there_is_no_run() {
     for options in [
         &["fanout"][..],
@@ -304,6 +382,9 @@ fn without_a_server_or_a_target_there_is_no_run() {
         &["fanout", "--target", "ws://127.0.0.1:1", "--clients", "3000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--rate", "1000000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--writers", "60"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--path", "/lisbon"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--pid", "4294967295"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--report", "nowhere/report.html"],
     ] {
         let run = load(options);
         assert!(run.code == 1 && run.record.is_none() && !run.errors.is_empty(), "{options:?}: {}", run.errors);

@@ -44,12 +44,18 @@ pub enum Lie {
     Close,
     /// Everybody gets everything, but the document does not.
     Forget,
+    /// The same, and of everything: it is a relay and keeps nothing.
+    ForgetAll,
+    /// Nothing: whoever comes after eighty others is told what there is a second later.
+    Late,
     /// What is written in one room comes in all.
     Leak,
     /// Whoever comes as the tenth is never told anything.
     Ignore,
     /// The same, and then everybody from the twentieth on.
     IgnoreMore,
+    /// Whoever comes after eighty others is never told anything.
+    IgnoreLate,
     /// It tells the first ten presences of a room, and no more.
     Mute,
     /// It forgets updates of more than 10 kB.
@@ -69,6 +75,7 @@ impl Lie {
         match self {
             Self::Ignore => number == 9,
             Self::IgnoreMore => number == 9 || number >= 19,
+            Self::IgnoreLate => number >= 80,
             _ => false,
         }
     }
@@ -141,7 +148,17 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
         let mut rooms = rooms.lock().unwrap();
         match frame[..] {
             [0, 0, ..] if !lie.ignores(number) => {
-                let _ = sender.send((Instant::now(), message(1, &rooms[&name].state())));
+                let state = rooms[&name].state();
+                let is_late = lie == Lie::Late && number >= 80;
+                let first: &[u8] = if is_late { &[0, 0] } else { &state };
+                let _ = sender.send((Instant::now(), message(1, first)));
+                if is_late {
+                    let sender = sender.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        sender.send((Instant::now(), message(2, &state)))
+                    });
+                }
             }
             [0, 1 | 2, ..] => {
                 let update = bytes_of(&frame[2..]);
@@ -184,7 +201,13 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
     let room = rooms.get_mut(name).unwrap();
     room.relayed += 1;
     let lies = room.relayed.is_multiple_of(EVERY) && room.relayed <= LAST;
-    if !(lies && lie == Lie::Forget || update.len() > 10_000 && lie == Lie::ForgetLong) {
+    let forgets = match lie {
+        Lie::Forget => lies,
+        Lie::ForgetAll => true,
+        Lie::ForgetLong => update.len() > 10_000,
+        _ => false,
+    };
+    if !forgets {
         room.apply(update);
     }
     if lie == Lie::Merge {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catching;
+mod forgetter;
 mod liar;
 mod real;
 mod run;

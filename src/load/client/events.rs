@@ -14,6 +14,9 @@ pub struct Event<'a> {
     /// Which kind of event.
     #[serde(rename = "type", borrow)]
     pub kind: &'a str,
+    /// Its number in its room, as text, if it is kept: they rise.
+    #[serde(borrow, default)]
+    id: Option<&'a str>,
     /// What it says.
     #[serde(default)]
     pub data: Data<'a>,
@@ -28,6 +31,9 @@ pub struct Data<'a> {
     /// Of an agent's status.
     #[serde(borrow, default)]
     message: Option<std::borrow::Cow<'a, str>>,
+    /// Of a gap: the number of the first event that is still kept.
+    #[serde(borrow, default)]
+    next: Option<&'a str>,
 }
 
 /// What a writer's edit says on a JSON socket: whose it is, which one, and its letters.
@@ -58,6 +64,11 @@ pub fn status_message(place: usize, number: u32) -> String {
 pub const STATUS: &str = "load ";
 
 impl Event<'_> {
+    /// Its number, if it is kept; of a gap, that of the first event behind it.
+    pub fn number(&self) -> Option<u64> {
+        self.id.or(self.data.next)?.parse().ok()
+    }
+
     /// Which edit it is, if it is one; nothing but the letters can be wrong.
     pub fn edit(&self) -> Option<(Piece, Vec<u8>)> {
         if self.kind != "chat.message" {
@@ -96,6 +107,11 @@ mod tests {
         let (piece, letters) = event.edit().expect("an edit");
         assert_eq!(piece, Piece { writer: 3, clocks: 32..48 });
         assert!(writer.wrote(32, &letters));
+        assert_eq!(event.number(), None, "only a server gives numbers");
+        let told = r#"{"v":1,"id":"17","type":"chat.message","data":{"text":"0 0 x"}}"#;
+        assert_eq!(serde_json::from_str::<Event<'_>>(told).expect("JSON").number(), Some(17));
+        let gap = r#"{"v":1,"type":"room.gap","data":{"after":"0","next":"120"}}"#;
+        assert_eq!(serde_json::from_str::<Event<'_>>(gap).expect("JSON").number(), Some(120));
         let status = status(7, 5);
         assert_eq!(serde_json::from_str::<Event<'_>>(&status).expect("JSON").status(), Some((7, 5)));
     }

@@ -38,7 +38,7 @@ fn doubts(records: &[Record]) -> Markup {
             p.doubts { "All runs delivered everything, and every room converged." }
         } @else {
             ul.doubts { @for record in doubtful {
-                li { (verdict::pill(&record.verdict)) " " b { (record.name) } ": " (record.verdict.outcome().sentence()) }
+                li { (verdict::pill(&record.verdict)) " " b { (record.name) } ": " (record.verdict.sentence()) }
             } }
         }
     }
@@ -58,7 +58,7 @@ fn main_latency(record: &Record) -> Option<&Latency> {
     record.main_latency().map(|(_, latency)| latency).filter(|latency| latency.count() > 0)
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 7] = [
     ("delivered/s", Best::Largest, |run| Some(run.deliveries_per_second()).filter(|rate| *rate > 0.0), number),
     ("p50", Best::Smallest, |run| main_latency(run).map(|latency| latency.quantile_ms(0.5)), milliseconds),
     ("p99", Best::Smallest, |run| main_latency(run).map(|latency| latency.quantile_ms(0.99)), milliseconds),
@@ -71,19 +71,26 @@ const COLUMNS: [Column; 8] = [
         |run| (!run.servers.is_empty()).then(|| run.servers.iter().map(|server| server.memory_peak_bytes as f64).sum()),
         bytes,
     ),
-    ("lost", Best::Smallest, |run| Some(run.verdict.tally.lost as f64), number),
 ];
 
 /// What differs by less is noise.
 const NOISE: f64 = 0.05;
 
-/// The best of a column is marked only among runs that are to be believed, and only if another one is clearly worse.
+/// The best of a column is marked only among runs that are to be believed, of one scenario, and only if another one is clearly
+/// worse.
 fn best(records: &[Record], column: &Column) -> Option<f64> {
     let (_, best, figure, _) = column;
+    if !is_one_scenario(records) {
+        return None;
+    }
     let values = records.iter().filter(|record| record.verdict.outcome().exit_code() == 0).filter_map(figure);
     let values = values.collect::<Vec<_>>();
     let (smallest, largest) = (values.iter().copied().reduce(f64::min)?, values.iter().copied().reduce(f64::max)?);
     (smallest < largest * (1.0 - NOISE)).then_some(if *best == Best::Smallest { smallest } else { largest })
+}
+
+fn is_one_scenario(records: &[Record]) -> bool {
+    records.iter().all(|record| record.scenario == records[0].scenario)
 }
 
 fn table(records: &[Record]) -> Markup {
@@ -94,7 +101,7 @@ fn table(records: &[Record]) -> Markup {
     html! {
         div.wide { table {
             thead { tr {
-                th { "run" } th { "scenario" } th { "verdict" }
+                th { "run" } th.text { "scenario" } th.text { "verdict" } th { "lost" }
                 @for ((name, ..), _) in &columns { th { (name) } }
                 @for (name, unit) in &extra { th { (name) ", " (unit) } }
             } }
@@ -103,6 +110,7 @@ fn table(records: &[Record]) -> Markup {
                     th { span class={ "key colour" (place % 8) } {} (record.name) }
                     td.text { (record.scenario) }
                     td.text { (verdict::pill(&record.verdict)) }
+                    td { (count(record.verdict.tally.lost)) }
                     @for ((_, _, figure, say), best) in &columns {
                         @match figure(record) {
                             Some(value) => td class=[(*best == Some(value)).then_some("best")] { (say(value)) },
@@ -118,7 +126,14 @@ fn table(records: &[Record]) -> Markup {
                 }
             } }
         } }
-        p.hint { "Marked is the best of each column among the runs that are ok, where they differ by more than 5 %. Only runs on one machine, made in turns, can be compared." }
+        p.hint {
+            @if is_one_scenario(records) {
+                "Marked is the best of each column among the runs that are ok, where they differ by more than 5 %."
+            } @else {
+                "These are runs of different scenarios: their figures mean different things, and none is marked as the best."
+            }
+            " Only runs on one machine, made in turns, can be compared."
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod run;
 mod scale;
 mod verdict;
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use base64::Engine;
@@ -19,6 +20,17 @@ use super::record::{Record, RecordError};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
+
+/// Finds out before a run whether its page can be written.
+pub fn check(path: &Path) -> Result<(), RecordError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let found = if path.exists() {
+        OpenOptions::new().append(true).open(path).map(drop)
+    } else {
+        std::fs::read_dir(folder).map(drop)
+    };
+    found.map_err(|error| RecordError::File { path: path.to_owned(), error })
+}
 
 /// Writes the page of these runs; one that is there already is replaced.
 pub fn write(records: &[Record], path: &Path) -> Result<(), RecordError> {

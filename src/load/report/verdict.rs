@@ -56,7 +56,7 @@ pub(super) fn banner(record: &Record) -> Markup {
     let grade = Grade::of(verdict.outcome());
     html! {
         section class={ "card verdict " (grade.class()) } {
-            p.outcome { span.sign { (grade.sign()) } (verdict.outcome().sentence()) }
+            p.outcome { span.sign { (grade.sign()) } (verdict.sentence()) }
             ul.checks {
                 @for (grade, text) in checks(verdict) {
                     li class=(grade.class()) { span.sign { (grade.sign()) } (text) }
@@ -98,12 +98,13 @@ fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
             ),
         ),
         (
-            if generator.saturated { Grade::Doubtful } else { Grade::Good },
+            if generator.saturated || generator.cpu_percent.is_none() { Grade::Doubtful } else { Grade::Good },
             format!(
-                "Load tester {}: sends {} late (p99), {:.0} % of a core",
-                if generator.saturated { "did not keep up" } else { "kept up" },
+                "Load tester {}: sends {} late, timers {} late (p99), {}",
+                if generator.saturated { "did not keep up" } else { generator.word() },
                 milliseconds(generator.send_lag_p99_ms),
-                generator.cpu_percent
+                milliseconds(generator.tick_lag_p99_ms),
+                generator.busy()
             ),
         ),
     ];

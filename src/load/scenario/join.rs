@@ -57,6 +57,8 @@ struct Joins {
     wrong: u64,
     faults: Faults,
     generator: Generator,
+    /// In which parts the generator was too slow, in words.
+    doubts: Vec<String>,
 }
 
 impl Scenario for Join {
@@ -168,6 +170,7 @@ impl Join {
         }
         joins.faults.conclude(findings);
         findings.generator = joins.generator;
+        findings.notes.extend(joins.doubts);
         if let Some(cpu) = joins.cpu_one_by_one {
             findings.figure("CPU a join", cpu * 1e3 / self.joins.max(1) as f64, "ms");
         }
@@ -209,11 +212,18 @@ impl Joins {
             Generator { tick_lag_p99_ms: pulse.late_p99_ms(), cpu_percent: pulse.cpu_percent(), ..self.generator }
                 .judged(1, measured.quantile_ms(0.99));
         let before = self.generator;
+        if now.saturated {
+            self.doubts.push(match part {
+                Part::OneByOne => "the load tester was too slow for those who came one by one".to_owned(),
+                Part::AtOnce => "the load tester was too slow for those who came at once, and not the server alone: fewer of them (--at-once) or a smaller document (--size) it may read in time".to_owned(),
+            });
+        }
         self.generator = Generator {
             saturated: before.saturated || now.saturated,
             send_lag_p99_ms: 0.0,
             tick_lag_p99_ms: before.tick_lag_p99_ms.max(now.tick_lag_p99_ms),
-            cpu_percent: before.cpu_percent.max(now.cpu_percent),
+            // Known in both parts or in none.
+            cpu_percent: before.cpu_percent.into_iter().chain(now.cpu_percent).reduce(f64::max),
         };
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use yrs::{Doc, GetString, TextRef, Transact};
 
@@ -89,7 +90,7 @@ struct Replayed {
     expected: u64,
     doubled: u64,
     out_of_order: u64,
-    generator_cpu_percent: f64,
+    generator_cpu_percent: Option<f64>,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
     faults: Faults,
@@ -102,6 +103,8 @@ struct Listener {
     is_author: bool,
     voice: Rc<Voice>,
     ear: Ear,
+    /// Rings when the ear has heard something.
+    heard: Rc<Notify>,
     /// What a reader has heard and not put into its document yet: nobody is held up by that while keystrokes are timed.
     updates: Vec<Vec<u8>>,
     doc: Doc,
@@ -114,7 +117,8 @@ impl Listener {
     fn new(is_author: bool, voice: Rc<Voice>, ear: Ear) -> Self {
         let doc = probe::document(1);
         let text = doc.get_or_insert_text(ROOT);
-        Self { is_author, voice, ear, updates: Vec::new(), doc, text, fault: None }
+        let heard = Rc::default();
+        Self { is_author, voice, ear, heard, updates: Vec::new(), doc, text, fault: None }
     }
 
     /// An author says what it writes.
@@ -157,13 +161,13 @@ impl Replay {
         }
         session.progress.begin(Phase::Measuring, Some(self.moment(start, trace.steps.len()) - start));
         let (cpu, own_cpu) = (host::cpu(&options.pid), host::own_cpu_seconds());
-        let late = self.send(trace, start, &listeners).await?;
+        let late = self.send(trace, start, options.drain, &listeners).await?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
         let all = trace.steps.len();
         wait(until, || listeners.iter().all(|listener| listener.borrow().has_all(all, &meant))).await;
         let seconds = start.elapsed().as_secs_f64();
-        let own_cpu = host::own_cpu_seconds() - own_cpu;
+        let generator_cpu_percent = host::own_cpu_percent(own_cpu, seconds);
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
@@ -187,7 +191,7 @@ impl Replay {
             expected: 0,
             doubled: 0,
             out_of_order: 0,
-            generator_cpu_percent: 100.0 * own_cpu / seconds,
+            generator_cpu_percent,
             server_cpu,
             diverged,
             faults,
@@ -234,20 +238,27 @@ impl Replay {
         Ok(listeners)
     }
 
-    /// Sends each edit when it is meant; how late that was.
+    /// Sends each edit when it is meant, and not before its author has heard what it builds on, as in life; how late that was, but
+    /// for what the server took of it.
     async fn send(
         &self,
         trace: &Trace,
         start: Instant,
+        patience: Duration,
         listeners: &[Rc<RefCell<Listener>>],
     ) -> Result<Latency, ProbeError> {
         let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
         let alarm = Alarm::new().map_err(timer)?;
-        let mut late = Latency::default();
+        let (mut late, mut free, mut waits) = (Latency::default(), start, true);
         for (number, step) in trace.steps.iter().enumerate() {
             let moment = self.moment(start, number);
             alarm.until(moment).await.map_err(timer)?;
-            late.record(moment.elapsed());
+            late.record(moment.max(free).elapsed());
+            if waits && !listeners[step.author].borrow().ear.has(&step.upon) {
+                // What has not come by then is lost, and nobody waits for it again.
+                waits = hear(&listeners[step.author], &step.upon, patience).await;
+                free = Instant::now();
+            }
             listeners[step.author].borrow_mut().send(&step.update);
             if number % 64 == 0 {
                 tokio::task::yield_now().await;
@@ -317,6 +328,17 @@ async fn wait(until: Instant, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until somebody has heard others up to these clocks, or is gone; whether that came to be.
+async fn hear(listener: &RefCell<Listener>, upon: &[(usize, u32)], patience: Duration) -> bool {
+    let heard = Rc::clone(&listener.borrow().heard);
+    let hearing = async {
+        while listener.borrow().fault.is_none() && !listener.borrow().ear.has(upon) {
+            heard.notified().await;
+        }
+    };
+    tokio::time::timeout(patience, hearing).await.is_ok()
+}
+
 /// Connects, and has the document.
 async fn come(target: &Target, room: &str, client: usize) -> Result<Probe, ProbeError> {
     let mut probe = Probe::open(target, room, client, vec![0, 0]).await?;
@@ -339,9 +361,11 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
                         listener.updates.push(update);
                     }
                 }
+                listener.heard.notify_one();
             }
             Err(error) => {
                 listener.fault.get_or_insert(error);
+                listener.heard.notify_one();
                 return;
             }
         }

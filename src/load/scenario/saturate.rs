@@ -18,6 +18,7 @@ use crate::load::plan::{Crowd, Mischief};
 use crate::load::record::Step;
 use crate::load::schedule::Times;
 use crate::load::verdict::{Outcome, Verdict};
+use crate::load::words::{milliseconds, number};
 
 /// A step that delivers less than this of what it is offered does not hold.
 const WHOLE: f64 = 0.97;
@@ -137,8 +138,16 @@ impl Saturate {
         let lost = findings.tally.lost;
         steps.push(Step { offered_per_second: offered, deliveries_per_second: delivered, p50_ms, p99_ms, lost, held });
         session.progress.note(&format!(
-            "{offered:.0} deliveries/s offered, {delivered:.0} came, p99 {p99_ms:.2} ms: {}",
-            if held { "held" } else { "not held" }
+            "{} deliveries/s offered, {} came, p99 {}: {}",
+            number(offered),
+            number(delivered),
+            milliseconds(p99_ms),
+            match verdict.outcome() {
+                _ if held => "held",
+                Outcome::Saturated => "not held, and it was the load tester that was late or had no time",
+                outcome if outcome > Outcome::Saturated => outcome.word(),
+                _ => "not held",
+            }
         ));
         let findings = Box::new(findings);
         Ok(if held { Tried::Held(findings) } else { Tried::Failed(findings) })

@@ -2,6 +2,7 @@
 //! `--duration 8h`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -13,6 +14,9 @@ use crate::load::findings::Findings;
 use crate::load::options::Options;
 use crate::load::plan::Mischief;
 use crate::load::record::Second;
+
+/// What is shorter says little of an hour.
+const SHORT: Duration = Duration::from_mins(20);
 
 /// The crowd.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -38,6 +42,10 @@ impl Scenario for Soak {
         let mut findings = Findings::of(found, &plan);
         if let Some(growth) = growth(&findings.timeline) {
             findings.figure("memory grows", growth / 1e6, "MB an hour, over the second half");
+            if findings.seconds < SHORT.as_secs_f64() {
+                let half = findings.seconds / 2.0;
+                findings.notes.push(format!("how memory grows in an hour is guessed from {half:.0} s, in which caches fill: soak for hours to know, as by --duration 8h"));
+            }
         }
         if let Some((early, late)) = drift(&findings.timeline) {
             findings.figure("p99 early", early, "ms, median of the first tenth's seconds");

@@ -22,7 +22,7 @@ use crate::load::decoded::Kind;
 use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
-use crate::load::host::{self, Process};
+use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::mix::{Act, DEFAULT, Mix, Who};
 use crate::load::options::{Options, OptionsError};
@@ -69,13 +69,13 @@ impl Scenario for Trip {
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
         session.progress.begin(Phase::Connecting, None);
-        let (started_at, cpu) = (Timestamp::now(), Process::This.used().unwrap_or_default().cpu_seconds);
+        let (started_at, cpu) = (Timestamp::now(), host::own_cpu_seconds());
         let start = Instant::now();
         let planned = LocalSet::new().block_on(&runtime, self.act(&mix, &target, options, session));
         let planned = planned.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
         let seconds = start.elapsed().as_secs_f64();
         let mut findings = Findings::empty(started_at, seconds);
-        findings.generator.cpu_percent = 100.0 * (Process::This.used().unwrap_or_default().cpu_seconds - cpu) / seconds;
+        findings.generator.cpu_percent = host::own_cpu_percent(cpu, seconds);
         findings.servers = host::uses(&options.pid, &before);
         planned.conclude(&mut findings);
         Ok(findings)

@@ -1,0 +1,89 @@
+//! How long fresh clients wait for what is not there, all of them together: a server that has lost everything in a thousand rooms
+//! is waited for once, and one that is slow and right has that time in every room. Used by `check`. It must never bound how long
+//! a server is read that goes on showing other rooms.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until};
+
+/// How long a server may show no other room, and no more of those that it has shown, before nobody waits any longer.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+/// How long it may show more and more of the rooms that it has shown, and no other one.
+const TRICKLE: Duration = Duration::from_mins(1);
+/// Rooms that are opened at the same time.
+const OPENING: usize = 8;
+/// Rooms that are waited for beside those: they were opened, and something is missing in them.
+const WAITING: usize = 256;
+
+/// What the fresh clients of one check have of it.
+#[derive(Debug)]
+pub struct Patience {
+    opening: Semaphore,
+    waiting: Semaphore,
+    /// When the last room was shown.
+    shown: Cell<Instant>,
+    /// When the last of anything was.
+    grown: Cell<Instant>,
+}
+
+/// The right to have a room open.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    permit: SemaphorePermit<'a>,
+}
+
+impl Patience {
+    /// All of it, from now on.
+    pub fn new() -> Self {
+        Self {
+            opening: Semaphore::new(OPENING),
+            waiting: Semaphore::new(WAITING),
+            shown: Cell::new(Instant::now()),
+            grown: Cell::new(Instant::now()),
+        }
+    }
+
+    /// Waits until a room may be opened; nothing if nobody waits any longer.
+    pub async fn turn(&self) -> Option<Turn<'_>> {
+        tokio::select! {
+            biased;
+            () = self.run_out() => None,
+            permit = self.opening.acquire() => Some(Turn { permit: permit.expect("nobody closes it") }),
+        }
+    }
+
+    /// The server has shown the room of this turn. What is missing there is waited for, and others are opened meanwhile.
+    pub fn shown<'a>(&'a self, turn: &mut Turn<'a>) {
+        self.shown.set(Instant::now());
+        if let Ok(permit) = self.waiting.try_acquire() {
+            turn.permit = permit;
+        }
+    }
+
+    /// The server has shown more of a room than before.
+    pub fn grown(&self) {
+        self.grown.set(Instant::now());
+    }
+
+    /// What comes of something, or nothing if nobody waits any longer.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.run_out() => None,
+        }
+    }
+
+    async fn run_out(&self) {
+        loop {
+            let (shown, grown) = (self.shown.get(), self.grown.get());
+            let end = (shown.max(grown) + PATIENCE).min(shown + TRICKLE);
+            if Instant::now() >= end {
+                return;
+            }
+            sleep_until(end).await;
+        }
+    }
+}
