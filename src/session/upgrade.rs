@@ -153,7 +153,7 @@ async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box
     let Ok(upgraded) = upgrade.await else { return };
     let Some((socket, ahead)) = bare_socket(upgraded) else { return };
     // Boxed, because it would be in the task several times: in each future that it is handed to.
-    let connection = Box::new(Box::pin(Connection::new(socket, ahead, options.connection)).await);
+    let connection = Box::new(Connection::new(socket, ahead, options.connection));
     tracing::debug!("connected");
     let reason = match purpose {
         Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
