@@ -17,6 +17,8 @@ use crate::wire::frame::Frame;
 
 /// Tungstenite's buffer: it takes so much at once, and may so take the beginning of the next message along.
 pub const TAKEN_AT_ONCE: usize = 256;
+/// The longest header of a frame.
+const HEADER_MAX: usize = 14;
 
 /// See the module.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ impl Write for Ends<'_> {
 #[derive(Debug, Default)]
 struct Place {
     /// The beginning of a frame's header.
-    header: SmallVec<[u8; 16]>,
+    header: SmallVec<[u8; HEADER_MAX]>,
     /// How much of a frame's payload is to come.
     payload: u64,
     /// A message goes on in another frame.
@@ -117,24 +119,27 @@ struct Place {
 
 impl Place {
     fn pass(&mut self, mut bytes: &[u8]) {
-        while let [first, rest @ ..] = bytes {
+        while !bytes.is_empty() {
             if self.payload > 0 {
                 let passed = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len());
                 self.payload -= passed as u64;
                 bytes = &bytes[passed..];
                 continue;
             }
-            self.header.push(*first);
-            bytes = rest;
-            match FrameHeader::parse(&mut Cursor::new(&self.header)) {
-                Ok(None) => {}
-                Ok(Some((header, payload))) => {
+            let before = self.header.len();
+            self.header.extend_from_slice(&bytes[..bytes.len().min(HEADER_MAX - before)]);
+            let mut header = Cursor::new(&self.header[..]);
+            match FrameHeader::parse(&mut header) {
+                Ok(Some((FrameHeader { opcode, is_final, .. }, payload))) => {
+                    let end = usize::try_from(header.position()).expect("it is short");
+                    bytes = &bytes[end - before..];
                     self.header.clear();
                     self.payload = payload;
-                    if let OpCode::Data(_) = header.opcode {
-                        self.goes_on = !header.is_final;
+                    if let OpCode::Data(_) = opcode {
+                        self.goes_on = !is_final;
                     }
                 }
+                Ok(None) => return,
                 // Tungstenite will find the same, and then nothing more is read.
                 Err(_) => self.payload = u64::MAX,
             }

@@ -20,7 +20,7 @@ use crate::wire::yjs::decode;
 
 /// Serves one client until it goes or has to go; then the room is told, and the client is.
 pub async fn serve(mut connection: Box<Connection>, door: Box<Door>, room: RoomId) -> CloseReason {
-    let mut seat = match Box::pin(show_in(&mut connection, door, room)).await {
+    let mut seat = match show_in(&mut connection, door, room).await {
         Ok(seat) => seat,
         Err(reason) => {
             Box::pin(connection.finish(reason)).await;
@@ -36,7 +36,7 @@ pub async fn serve(mut connection: Box<Connection>, door: Box<Door>, room: RoomI
 }
 
 async fn show_in(connection: &mut Connection, door: Box<Door>, room: RoomId) -> Result<Seat, CloseReason> {
-    let admitted = connection.during(door.admit(&room, None, Receipt::Echo)).await?;
+    let admitted = connection.during(Box::pin(door.admit(&room, None, Receipt::Echo))).await?;
     admitted.map_err(|refused| (&refused).into())
 }
 
