@@ -145,7 +145,7 @@ fn identity(record: KeyRecord) -> Identity {
     principal.on_behalf_of.clone_from(&record.on_behalf_of);
     let role = role_of_key(&record);
     Identity {
-        principal,
+        principal: Arc::new(principal),
         grant: Grant::Rooms { rooms: record.rooms, role },
         credential: Credential::Key(record.id),
         expires_at: None,

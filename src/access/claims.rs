@@ -1,6 +1,7 @@
 //! What the claims of a verified JWT say of its holder. Supabase's tokens are read as they are.
 //! Pure: time comes in. It must never be given claims whose signature was not checked.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -33,7 +34,7 @@ impl Claims {
                 (PrincipalId::user(sub), self.grant(role.and_then(|role| role.parse().ok())))
             }
         };
-        let principal = Principal::new(id.map_err(|_| BadToken::Claims)?, self.name());
+        let principal = Arc::new(Principal::new(id.map_err(|_| BadToken::Claims)?, self.name()));
         let expires_at = Some(self.end(leeway, now)?);
         Ok(Identity {
             principal,

@@ -20,7 +20,7 @@ impl Access {
         from: IpAddr,
     ) -> Result<Arc<Identity>, Refused> {
         if self.is_open() {
-            return Ok(Arc::new(self.anybody(presented)));
+            return Ok(self.anybody(presented));
         }
         let token = presented.token.as_ref().ok_or(Refused::NoToken)?;
         let checked = self.check(token, presented, room, from).await;
@@ -64,7 +64,7 @@ impl Access {
     }
 
     /// With authentication off everybody is an owner by the name that they say; or, with a ticket, what that says.
-    fn anybody(&self, presented: &Presented) -> Identity {
+    fn anybody(&self, presented: &Presented) -> Arc<Identity> {
         let ticket = presented.token.as_ref().map(Token::text).filter(|text| {
             text.len() <= self.shared.options.token_bytes
                 && jwt::header(text).is_some_and(|header| ticket::is_ticket(&header))
@@ -74,22 +74,28 @@ impl Access {
         {
             // Who may come in by another name as well is not sent away when the ticket ends.
             let (grant, credential) = (Grant::Everywhere(role), Credential::Open);
-            return named(Identity { grant, credential, expires_at: None, ..identity }, presented);
+            return Arc::new(named(Identity { grant, credential, expires_at: None, ..identity }, presented));
         }
         let name = presented.name.as_deref().map(str::trim).unwrap_or_default();
-        let agent = name.strip_prefix("agent:").map(str::trim);
-        let named = agent.map_or_else(|| PrincipalId::user(name), PrincipalId::agent);
-        let id = named.or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
-        let principal = Principal::new(id, Some(agent.unwrap_or(name)));
-        let (grant, credential) = (Grant::Everywhere(Role::Owner), Credential::Open);
-        Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None }
+        // There may be very many of them.
+        if name.is_empty() { Arc::clone(&self.shared.nobody) } else { Arc::new(by_name(name)) }
     }
+}
+
+/// An owner by whatever name, while authentication is off; also by none.
+pub(super) fn by_name(name: &str) -> Identity {
+    let agent = name.strip_prefix("agent:").map(str::trim);
+    let named = agent.map_or_else(|| PrincipalId::user(name), PrincipalId::agent);
+    let id = named.or_else(|_| PrincipalId::guest("anonymous")).expect("that is an id");
+    let principal = Arc::new(Principal::new(id, Some(agent.unwrap_or(name))));
+    let (grant, credential) = (Grant::Everywhere(Role::Owner), Credential::Open);
+    Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None }
 }
 
 /// Guests may say what they would like to be called.
 fn named(mut identity: Identity, presented: &Presented) -> Identity {
     if identity.principal.id.is_guest() && identity.principal.name.is_none() {
-        identity.principal = Principal::new(identity.principal.id, presented.name.as_deref());
+        identity.principal = Arc::new(Principal::new(identity.principal.id.clone(), presented.name.as_deref()));
     }
     identity
 }

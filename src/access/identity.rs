@@ -2,6 +2,7 @@
 //! Made by `access` alone (tokens, keys, tickets, webhook); `may` decides by it. It must never hold a rule, nor show a
 //! token.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::webhook::Question;
@@ -14,7 +15,7 @@ use crate::store::directory::{KeyId, RoomScope};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Who it is.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// What the proof grants. The role in a room is [`role_in`](super::may::role_in).
     pub grant: Grant,
     /// What proved it.

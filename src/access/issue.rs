@@ -1,6 +1,7 @@
 //! Tickets for those who are in a room: for themselves, or for whoever gets the link.
 //! `api` calls it. A ticket must never give more than whoever asks for it may give.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::ticket::{self, Behind, Ticket};
@@ -52,10 +53,10 @@ impl Access {
         let identity = pass.identity();
         let role = request.role_for(pass)?;
         let holder = match request.purpose {
-            Purpose::Own => identity.principal.clone(),
+            Purpose::Own => Arc::clone(&identity.principal),
             Purpose::Shared => {
                 let id = PrincipalId::guest(&ticket::random_text()).expect("random text is short and plain");
-                Principal::new(id, None)
+                Arc::new(Principal::new(id, None))
             }
         };
         let AccessOptions { ticket_ttl, ticket_ttl_max, .. } = self.shared.options;

@@ -50,6 +50,7 @@ use crate::store::directory::{Directory, Roster};
 use api_key::Keys;
 use change::Change;
 use failures::Failures;
+use identify::by_name;
 use jwt::Tokens;
 use key_set::KeySet;
 use may::makes_on_entry;
@@ -80,6 +81,8 @@ struct Shared {
     bus: Option<Bus>,
     tokens: Option<Tokens>,
     webhook: Option<Webhook>,
+    /// Whoever says no name while authentication is off.
+    nobody: Arc<Identity>,
     /// What reads key sets and revocations; ends with the last handle.
     _background: JoinSet<()>,
 }
@@ -131,6 +134,7 @@ impl Access {
             keys,
             tokens,
             webhook,
+            nobody: Arc::new(by_name("")),
             _background: background,
             directory,
             bus,

@@ -99,7 +99,7 @@ impl Pass {
     }
 
     /// Who holds it.
-    pub fn principal(&self) -> &Principal {
+    pub fn principal(&self) -> &Arc<Principal> {
         &self.0.identity.principal
     }
 

@@ -3,6 +3,7 @@
 //! by a secret of its own, so that no other JWT passes for one, nor the other way round.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -172,7 +173,8 @@ impl Claims {
         let signed_at = Some(SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.iat))?);
         let made = |millis| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis));
         let room_made_at = self.made.map(|millis| made(millis).ok_or(())).transpose().ok()?;
-        Some(Identity { principal, grant, credential, expires_at: Some(expires_at?), signed_at, room_made_at })
+        let (principal, expires_at) = (Arc::new(principal), Some(expires_at?));
+        Some(Identity { principal, grant, credential, expires_at, signed_at, room_made_at })
     }
 }
 

@@ -156,7 +156,7 @@ fn read(body: &[u8], question: Question) -> Result<Identity, AskError> {
         Some(room) => Grant::Room { room: room.clone(), role, issuer: None },
         None => Grant::Member { cap: role },
     };
-    let principal = Principal::new(id, answer.name.as_deref());
+    let principal = Arc::new(Principal::new(id, answer.name.as_deref()));
     let credential = Credential::Webhook(question);
     Ok(Identity { principal, grant, credential, expires_at: None, signed_at: None, room_made_at: None })
 }

@@ -199,7 +199,7 @@ impl<'a> State<'a> {
         let shown = roster.filter(|_| pass.may(Action::SeeMembers) == Decision::Allowed);
         Self {
             id: pass.room().as_str(),
-            me: pass.principal().into(),
+            me: pass.principal().as_ref().into(),
             role: RoleName(pass.role()),
             writes: match pass.writes() {
                 Writes::Nothing => "nothing",

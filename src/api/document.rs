@@ -162,7 +162,7 @@ pub async fn patch(room: InRoom, mut query: Query, request: Request) -> Result<R
     let patch = Patch::parse(&body, options.patch_operations)?.in_run(run);
     let visit = room.find().await?;
     let wanted = wanted(&visit, if_match).await?;
-    let by = Arc::new(room.pass.principal().clone());
+    let by = Arc::clone(room.pass.principal());
     if suggest == Suggest::Yes {
         Suggestion::fits(body.len()).map_err(|fault| Problem::from(fault).below("/operations"))?;
         let operations = serde_json::from_slice(&body).expect("it was parsed as JSON");

@@ -212,7 +212,7 @@ pub async fn post(room: InRoom, query: Query, request: Request) -> Result<Respon
     let bytes = body::bytes(&parts.headers, body, room.api().options().event_bytes).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::new(Code::MalformedBody, "The body is no JSON: it is not UTF-8."))?;
-    let by = Arc::new(room.pass.principal().clone());
+    let by = Arc::clone(room.pass.principal());
     room.api().pace_of_events(&by.id)?;
     let kept = match request::read(text).request? {
         Said::Status(status) => {

@@ -164,7 +164,7 @@ fn role_in(roster: &Roster, who: &PrincipalId) -> Option<Role> {
 async fn note_role(room: &InRoom, who: &PrincipalId, before: Option<Role>, role: Option<Role>) {
     let changed =
         RoleChanged { member: who.as_str().to_owned(), role: role.map(Role::as_str), before: before.map(Role::as_str) };
-    let by = Arc::new(room.pass.principal().clone());
+    let by = Arc::clone(room.pass.principal());
     let noted = match room.api().hub().visit(room.pass.room()) {
         Ok(visit) => visit.note_role(by, changed).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -174,7 +174,7 @@ pub async fn create(
         }
     };
     if let Some(patch) = patch {
-        let written = visit.patch(Arc::new(pass.principal().clone()), Writes::Everything, patch, None).await;
+        let written = visit.patch(Arc::clone(pass.principal()), Writes::Everything, patch, None).await;
         // Others may be in the room by now, so it stays.
         version = written.map_err(|error| Problem::from(error).below("/trip").hint(MADE))?;
     }
@@ -227,7 +227,7 @@ fn home_change<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HomeChange,
 /// there in the end.
 async fn show(room: &InRoom, visit: &Visit, mut visibility: Visibility) -> Result<(), Problem> {
     loop {
-        visit.patch(Arc::new(room.pass.principal().clone()), room.pass.writes(), shows(visibility), None).await?;
+        visit.patch(Arc::clone(room.pass.principal()), room.pass.writes(), shows(visibility), None).await?;
         let now = room.members().await?.map_or(visibility, |roster| roster.settings.visibility);
         if now == visibility {
             return Ok(());

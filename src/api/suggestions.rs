@@ -63,7 +63,7 @@ pub async fn reject(room: InRoom, which: Which, query: Query) -> Result<Json<Pos
 async fn decide(room: InRoom, Which(id): Which, query: Query, wish: Wish) -> Result<Json<Posted>, Problem> {
     query.finish()?;
     room.allow(Action::Write)?;
-    let by = Arc::new(room.pass.principal().clone());
+    let by = Arc::clone(room.pass.principal());
     let decided = room.find().await?.decide(by, id, wish).await?;
     Ok(Json(decided.into()))
 }

@@ -34,6 +34,6 @@ pub async fn undo(room: InRoom, query: Query, request: Request) -> Result<Json<B
     room.allow(Action::Write)?;
     let wanted: UndoRequest = body::json(request, room.api().options().request_bytes).await?;
     let run = wanted.read()?;
-    let by = Arc::new(room.pass.principal().clone());
+    let by = Arc::clone(room.pass.principal());
     Ok(Json(room.find().await?.undo(by, run).await?))
 }

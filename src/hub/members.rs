@@ -38,7 +38,8 @@ pub struct Patience {
 
 /// All connections of a room.
 pub struct Members {
-    all: HashMap<ConnectionId, Member>,
+    /// Boxed, because a map has room for more than are in it.
+    all: HashMap<ConnectionId, Box<Member>>,
     /// The lines of those who were shown out, for as long as their sockets want to hear what became of what they wrote.
     shown_out: HashMap<ConnectionId, Weak<Line>>,
     patience: Patience,
@@ -74,7 +75,7 @@ impl Members {
     pub fn insert(&mut self, now: Instant, line: Line) {
         let member = Member { base: Bytes::new(), healing: false, challenged: None, line };
         self.next_check = self.next_check.min(now + self.patience.ping.min(KEEP_ALIVE));
-        self.all.insert(member.line.id(), member);
+        self.all.insert(member.line.id(), Box::new(member));
     }
 
     /// A connection is gone.
@@ -102,7 +103,7 @@ impl Members {
 
     /// One connection.
     pub fn get_mut(&mut self, connection: ConnectionId) -> Option<&mut Member> {
-        self.all.get_mut(&connection)
+        self.all.get_mut(&connection).map(Box::as_mut)
     }
 
     /// All lines.

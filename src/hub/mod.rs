@@ -177,6 +177,11 @@ impl Hub {
         if self.shared.deleting.has(room) { Err(EnterError::Deleting) } else { Ok(lease) }
     }
 
+    /// The same name, which is kept once for all who have a live room open.
+    pub fn name(&self, room: &RoomId) -> RoomId {
+        self.shared.registry.name(room)
+    }
+
     /// Counts one more socket, if there may be one.
     pub fn connect(&self, most: usize) -> Option<Counted> {
         let counted = self

@@ -50,7 +50,7 @@ struct State {
     /// Queued bytes of control frames.
     control_bytes: usize,
     /// Presence that waits: of each line, the latest of each client.
-    presence: SmallVec<[(ConnectionId, Waiting); 1]>,
+    presence: Vec<(ConnectionId, Waiting)>,
     flow: Flow,
     epoch: Epoch,
     /// Lines that a room ended, for the connection's task.
@@ -138,7 +138,7 @@ impl Outbox {
                 written: 0,
                 document_bytes: 0,
                 control_bytes: 0,
-                presence: SmallVec::new(),
+                presence: Vec::new(),
                 flow: Flow::Flowing,
                 epoch: Epoch::default(),
                 ended: SmallVec::new(),

@@ -100,6 +100,11 @@ impl Registry {
         self.rooms.get(room).map(|place| place.mailbox.clone())
     }
 
+    /// The room's name, the live room's own if it is live: so that it is kept once, however many have the room open.
+    pub fn name(&self, room: &RoomId) -> RoomId {
+        self.rooms.get(room).map_or_else(|| room.clone(), |place| place.key().clone())
+    }
+
     /// The rooms that are live at some moment meanwhile.
     pub fn rooms(&self) -> Vec<RoomId> {
         self.rooms.iter().map(|place| place.key().clone()).collect()

@@ -56,7 +56,7 @@ impl Room {
             let mut messages = Vec::with_capacity(state.len() + 2);
             // To a client that counts, one for each that it sent, and one when it may have missed those.
             let owed = if counts { client.answers() } else { 0 };
-            let asks = usize::from(is_heal || !counts && (first || self.document.lacks(known)));
+            let asks = u32::from(is_heal || !counts && (first || self.document.lacks(known)));
             if is_heal {
                 client.asked();
             }

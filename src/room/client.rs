@@ -51,7 +51,7 @@ pub(super) struct Client {
     /// It is being closed for what it sent: nothing that it sent is called saved any more.
     pub refused: bool,
     /// A probe that came while the room had not taken all that the client sent before it.
-    pub probe: Option<Bytes>,
+    pub probe: Option<Box<Bytes>>,
     statuses: Statuses,
 }
 
@@ -75,11 +75,11 @@ pub(super) enum Debt {
 #[derive(Debug, Default)]
 struct Statuses {
     /// Step1s of the client that were not answered.
-    unanswered: usize,
+    unanswered: u32,
     /// The client's Step1 counts until it answers the room's.
     counts_answer: bool,
     /// Answers that are to come to Step1s of the room, and count for nothing.
-    uncounted: usize,
+    uncounted: u32,
     /// Updates that were refused: each still counts.
     refused: u32,
 }
@@ -103,19 +103,20 @@ impl Client {
     /// The client sends a Step1 of its own: its counter starts anew.
     pub fn starts_anew(&mut self) {
         let statuses = &mut self.statuses;
-        statuses.unanswered += 1;
-        statuses.uncounted += usize::from(std::mem::replace(&mut statuses.counts_answer, true));
+        statuses.unanswered = statuses.unanswered.saturating_add(1);
+        let overtaken = u32::from(std::mem::replace(&mut statuses.counts_answer, true));
+        statuses.uncounted = statuses.uncounted.saturating_add(overtaken);
         statuses.refused = 0;
     }
 
     /// How many Step1s answer those of the client: one each.
-    pub fn answers(&mut self) -> usize {
+    pub fn answers(&mut self) -> u32 {
         std::mem::take(&mut self.statuses.unanswered)
     }
 
     /// The room asks on its own.
     pub fn asked(&mut self) {
-        self.statuses.uncounted += 1;
+        self.statuses.uncounted = self.statuses.uncounted.saturating_add(1);
     }
 
     /// The status that an update of this kind is answered with when it is taken; nothing for who does not count.

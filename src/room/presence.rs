@@ -34,7 +34,8 @@ const PEERS_ASKED_MAX: usize = 64;
 /// The presence of everybody in one room.
 #[derive(Debug)]
 pub struct Presence {
-    entries: HashMap<ClientId, Entry>,
+    /// Boxed, because a map has room for more than are in it.
+    entries: HashMap<ClientId, Box<Entry>>,
     /// The clients that each connection speaks for.
     owned: HashMap<ConnectionId, SmallVec<[ClientId; 1]>>,
     /// The client that a connection would speak for, if the one that does were gone.
@@ -54,7 +55,7 @@ struct Entry {
     /// Nothing: the client is gone, and its clock is remembered.
     state: Option<Bytes>,
     owner: Option<ConnectionId>,
-    claim: Option<Claim>,
+    claim: Option<Box<Claim>>,
     seen: Instant,
 }
 
@@ -218,7 +219,7 @@ impl Presence {
                 if known.claim.as_ref().is_none_or(|claim| claim.by != from) {
                     heard.challenged = Some(owner);
                 }
-                known.claim = Some(Claim { by: from, clock: said.clock, state: copied(&state) });
+                known.claim = Some(Box::new(Claim { by: from, clock: said.clock, state: copied(&state) }));
             }
             return Ok(());
         }
@@ -262,7 +263,7 @@ impl Presence {
             return Err(PresenceRefusal::NotJson);
         }
         let entry = Entry { clock, state: Some(copied(state)), owner: Some(from), claim: None, seen: now };
-        if self.entries.insert(client, entry).is_some_and(|known| known.state.is_none()) {
+        if self.entries.insert(client, Box::new(entry)).is_some_and(|known| known.state.is_none()) {
             self.gone -= 1;
         }
         self.owned.entry(from).or_default().push(client);
@@ -302,8 +303,8 @@ impl Presence {
             self.owned.entry(speaker).or_default().push(client);
         }
         let entry = Entry { clock, state: Some(state), owner: Some(speaker), claim: None, seen: now };
-        if let Some(Claim { by, .. }) = self.entries.insert(client, entry).and_then(|before| before.claim) {
-            self.claims.remove(&by);
+        if let Some(claim) = self.entries.insert(client, Box::new(entry)).and_then(|before| before.claim) {
+            self.claims.remove(&claim.by);
         }
         self.gone -= usize::from(was_gone);
         self.unshared.push(client);

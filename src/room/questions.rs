@@ -43,7 +43,12 @@ impl Questions {
 
     /// The oldest question.
     pub fn pop(&mut self) -> Option<(ConnectionId, Question)> {
-        self.waiting.pop_front()
+        let oldest = self.waiting.pop_front();
+        if self.waiting.is_empty() {
+            // Nobody may ask for hours.
+            self.waiting = VecDeque::new();
+        }
+        oldest
     }
 
     /// The connection is gone.

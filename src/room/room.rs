@@ -285,7 +285,7 @@ impl Room {
             Input::Probe { from, probe } => {
                 let Some(client) = self.clients.get_mut(&from) else { return };
                 if client.refused || client.debt != Debt::None {
-                    client.probe = Some(probe);
+                    client.probe = Some(Box::new(probe));
                     return;
                 }
                 effects.replies.extend(self.durability.probe(from, probe).map(|message| (from, message)));

@@ -251,7 +251,7 @@ impl Room {
         }
         let statuses = self.durability.statuses(from, count);
         effects.replies.extend(statuses.into_iter().map(|message| (from, message)));
-        let probe = probe.and_then(|probe| self.durability.probe(from, probe));
+        let probe = probe.and_then(|probe| self.durability.probe(from, *probe));
         effects.replies.extend(probe.map(|message| (from, message)));
     }
 }

@@ -86,7 +86,7 @@ pub fn ask(
         }
         _ => unreachable!("nothing else is asked of the room"),
     };
-    let (hub, by, writes) = (hub.clone(), Arc::new(pass.principal().clone()), pass.writes());
+    let (hub, by, writes) = (hub.clone(), Arc::clone(pass.principal()), pass.writes());
     Ok(async move {
         match asked {
             Asked::Read(pointer) => read(&hub, &visit, pointer, fields).await.unwrap_or_else(Event::Error),
@@ -136,7 +136,7 @@ enum Asked {
 
 /// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
 pub fn say(pass: &Pass, request: Request) -> Result<(Mail, impl Future<Output = Option<Event>> + Send + use<>), Fault> {
-    let by = Arc::new(pass.principal().clone());
+    let by = Arc::clone(pass.principal());
     let (action, client_id, ask) = match request.post() {
         Ok(mut post) => {
             post.check(by.id.kind()).map_err(|fault| fault.below("/data"))?;

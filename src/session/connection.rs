@@ -8,19 +8,16 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
-use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
+use super::arriving::TAKEN_AT_ONCE;
 use super::socket::{OverAllowance, Socket};
 use crate::hub::outbox::{Drained, Outbox};
 use crate::room::id::ConnectionId;
 use crate::wire::close::CloseReason;
 
-/// Tungstenite's buffer, owned by each connection; reading ahead is the socket's business.
-const READ_BUFFER: usize = 256;
 /// Messages up to this size are copied out of the buffer that they were read into.
 const READ_AHEAD_KEPT: usize = 64 * 1024;
 /// How long a peer has to take its close frame and to go.
@@ -37,8 +34,7 @@ pub struct ConnectionLimits {
 
 /// An open WebSocket.
 pub struct Connection {
-    stream: WebSocketStream<Socket>,
-    outbox: Arc<Outbox>,
+    socket: Socket,
     /// What the outbox said while something else was waited for.
     put_off: Vec<Event>,
     /// The most that is read of a message before it is whole.
@@ -68,24 +64,18 @@ pub enum Event {
 
 impl Connection {
     /// Takes over a socket whose upgrade was answered; `ahead` is what was already read from it.
-    pub async fn new(socket: TcpStream, ahead: Bytes, limits: ConnectionLimits) -> Self {
+    pub fn new(socket: TcpStream, ahead: Bytes, limits: ConnectionLimits) -> Self {
         let (read, write) = socket.into_split();
         let outbox = Arc::new(Outbox::new(write, limits.outbox_bytes, Instant::now()));
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(limits.message_bytes))
-            .max_frame_size(Some(limits.message_bytes));
-        let socket = Socket::new(read, Arc::clone(&outbox), ahead);
-        let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-        Self { stream, outbox, put_off: Vec::new(), unfinished: None, form: Form::Binary }
+        let socket = Socket::new(read, outbox, ahead, limits.message_bytes);
+        Self { socket, put_off: Vec::new(), unfinished: None, form: Form::Binary }
     }
 
     /// Takes no more than so many bytes for one message, however large it may be otherwise; or as large again. What is not
     /// a whole message yet is memory that nobody else counts.
     pub fn hold_to(&mut self, bytes: Option<usize>) {
-        self.unfinished = bytes.map(|bytes| bytes.saturating_add(READ_BUFFER));
-        self.stream.get_mut().allow(self.unfinished);
+        self.unfinished = bytes.map(|bytes| bytes.saturating_add(TAKEN_AT_ONCE));
+        self.socket.allow(self.unfinished);
     }
 
     /// From now on the client speaks in this form.
@@ -95,7 +85,7 @@ impl Connection {
 
     /// Where this connection is answered.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        self.socket.outbox()
     }
 
     /// The next thing that happens, or why the connection ends. Cancel-safe.
@@ -107,7 +97,7 @@ impl Connection {
             // A peer that floods with pings is as many frames as one that talks: others get their turn.
             tokio::task::coop::consume_budget().await;
             let message = poll_fn(|context| {
-                match self.outbox.poll_drained(context) {
+                match self.outbox().poll_drained(context) {
                     Poll::Ready(Ok(Drained::Stale)) => return Poll::Ready(Ok(Heard::Event(Event::Stale))),
                     Poll::Ready(Ok(Drained::Ended(line, reason))) => {
                         return Poll::Ready(Ok(Heard::Event(Event::Ended(line, reason))));
@@ -116,21 +106,17 @@ impl Connection {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(CloseReason::Normal)),
                     Poll::Pending => {}
                 }
-                self.stream.poll_next_unpin(context).map(|message| match message {
-                    Some(Ok(message)) => Ok(Heard::Message(message)),
-                    Some(Err(error)) => Err(reason(&error)),
-                    None => Err(CloseReason::Normal),
-                })
+                self.socket.poll_message(context).map(|heard| heard.map(Heard::Message).map_err(|error| reason(&error)))
             });
             let message = match message.await? {
                 Heard::Message(message) => message,
                 Heard::Event(event) => return Ok(event),
             };
-            self.outbox.pulse().hear(Instant::now());
+            self.outbox().pulse().hear(Instant::now());
             match message {
                 Message::Binary(bytes) if self.form == Form::Binary => {
                     // Only a whole message: pings may come between its fragments.
-                    self.stream.get_mut().allow(self.unfinished);
+                    self.socket.allow(self.unfinished);
                     return Ok(Event::Message(own(bytes)));
                 }
                 Message::Text(text) if self.form == Form::Text => return Ok(Event::Message(own(text.into()))),
@@ -148,7 +134,7 @@ impl Connection {
                 return Poll::Ready(Ok(done));
             }
             loop {
-                match self.outbox.poll_drained(context) {
+                match self.outbox().poll_drained(context) {
                     Poll::Ready(Ok(Drained::Stale)) => self.put_off.push(Event::Stale),
                     Poll::Ready(Ok(Drained::Ended(line, reason))) => self.put_off.push(Event::Ended(line, reason)),
                     Poll::Ready(Ok(Drained::Closed(reason))) => return Poll::Ready(Err(reason)),
@@ -162,13 +148,14 @@ impl Connection {
 
     /// Says why and goes: the close frame is sent behind everything that waits, then the peer gets a moment to leave.
     pub async fn finish(self, reason: CloseReason) {
-        let Self { stream, outbox, .. } = self;
+        let Self { socket, .. } = self;
+        let outbox = Arc::clone(socket.outbox());
         outbox.close(reason);
         let goodbye = async {
             // The outbox ends with the close frame, or because the peer is gone.
             while let Ok(Drained::Stale | Drained::Ended(..)) = poll_fn(|context| outbox.poll_drained(context)).await {}
             outbox.shut_down();
-            stream.into_inner().discard().await;
+            socket.discard().await;
         };
         // Whoever takes longer is cut off.
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;

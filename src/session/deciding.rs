@@ -35,7 +35,7 @@ pub(super) fn decide(
         _ => unreachable!("nothing else is decided"),
     };
     let visit = hub.visit(pass.room())?;
-    let by = Arc::new(pass.principal().clone());
+    let by = Arc::clone(pass.principal());
     Ok(async move {
         let done = match wanted {
             Wanted::Undo(run) => visit.undo(by, run).await.map(Event::Undone),

@@ -43,7 +43,7 @@ impl Door {
     /// Shows a client into `room`. A token that it sent in a message counts more than what the request brought.
     pub async fn admit(&self, room: &RoomId, token: Option<Token>, receipt: Receipt) -> Result<Seat, TurnedAway> {
         let identity = self.identify(room, token).await?;
-        let pass = self.access.enter(&identity, room).await?;
+        let pass = self.access.enter(&identity, &self.hub.name(room)).await?;
         let lease = self.hub.enter(room).map_err(|error| {
             tracing::info!(room = %room.for_log(), %error, "a room cannot be entered");
             TurnedAway::NotNow(if self.hub.is_draining() { CloseReason::Restart } else { CloseReason::TryAgain })

@@ -3,6 +3,7 @@
 //! has a file that turns messages into a room's mail.
 //! A session never touches a document and never says anything to its client but through its outbox.
 
+mod arriving;
 pub mod asking;
 pub mod connection;
 pub mod consumer;

@@ -87,7 +87,7 @@ impl Seat {
     fn arrival(&self, greeting: Option<Box<Greeting>>) -> Arrival {
         Arrival {
             connection: self.id,
-            principal: Arc::new(self.pass.principal().clone()),
+            principal: Arc::clone(self.pass.principal()),
             writes: self.pass.writes(),
             receipt: self.receipt,
             greeting,

@@ -1,20 +1,21 @@
-//! The bare TCP socket under tungstenite. Reading goes through one buffer a thread, so that an idle connection owns
-//! next to none; what tungstenite itself writes (pongs, the answer to a close) goes through the outbox, in order with
-//! everything else.
+//! The bare TCP socket, and the messages that come from it. Reading goes through one buffer a thread, and what takes
+//! messages apart is there only while one is under way, so that a silent connection owns no buffer. What tungstenite itself
+//! writes (pongs, the answer to a close) goes through the outbox, in order with everything else.
 
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
+use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::protocol::Message;
 
+use super::arriving::Arriving;
 use crate::hub::outbox::Outbox;
-use crate::wire::frame::Frame;
 
 /// How much is read from a socket at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -28,10 +29,12 @@ thread_local! {
 pub struct Socket {
     read: OwnedReadHalf,
     outbox: Arc<Outbox>,
-    /// What was read and not yet asked for.
-    ahead: Bytes,
+    /// Bytes that a message may have.
+    message_bytes: usize,
     /// How many more bytes are read; nothing: as many as come.
     allowance: Option<usize>,
+    /// The message that is under way.
+    arriving: Option<Box<Arriving>>,
 }
 
 /// More came than was allowed.
@@ -40,9 +43,18 @@ pub struct Socket {
 pub struct OverAllowance;
 
 impl Socket {
-    /// `ahead` is what was already read from the socket.
-    pub fn new(read: OwnedReadHalf, outbox: Arc<Outbox>, ahead: Bytes) -> Self {
-        Self { read, outbox, ahead, allowance: None }
+    /// `ahead` is what was already read from the socket. A message may have `message_bytes`.
+    pub fn new(read: OwnedReadHalf, outbox: Arc<Outbox>, ahead: Bytes, message_bytes: usize) -> Self {
+        let mut socket = Self { read, outbox, message_bytes, allowance: None, arriving: None };
+        if !ahead.is_empty() {
+            socket.begin().add(ahead);
+        }
+        socket
+    }
+
+    /// Where it is answered.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
     }
 
     /// Reads so many more bytes from now on, or as many as come, and fails with [`OverAllowance`] beyond.
@@ -50,11 +62,32 @@ impl Socket {
         self.allowance = bytes;
     }
 
-    fn spend(&mut self, bytes: usize) -> io::Result<()> {
-        if let Some(allowance) = &mut self.allowance {
-            *allowance = allowance.checked_sub(bytes).ok_or_else(|| io::Error::other(OverAllowance))?;
+    /// The next message, also one of those that tungstenite answers itself.
+    pub fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Error>> {
+        loop {
+            if let Some(arriving) = &mut self.arriving {
+                if let Some(heard) = arriving.next(&mut self.allowance, &self.outbox) {
+                    return Poll::Ready(heard);
+                }
+                if arriving.is_between_messages() {
+                    self.arriving = None;
+                }
+            }
+            ready!(self.poll_read(context))?;
         }
-        Ok(())
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut target = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.read).poll_read(context, &mut target))?;
+            self.begin().add(Bytes::copy_from_slice(target.filled()));
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    fn begin(&mut self) -> &mut Arriving {
+        self.arriving.get_or_insert_with(|| Box::new(Arriving::new(self.message_bytes)))
     }
 
     /// Reads and forgets until the peer ends or fails. A socket that is closed with something unread resets the
@@ -78,51 +111,33 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        target: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            let read = READ_BUFFER.with_borrow_mut(|buffer| {
-                let mut source = ReadBuf::new(buffer);
-                ready!(Pin::new(&mut self.read).poll_read(context, &mut source))?;
-                let filled = source.filled();
-                let taken = filled.len().min(target.remaining());
-                self.spend(taken)?;
-                target.put_slice(&filled[..taken]);
-                if taken < filled.len() {
-                    self.ahead = Bytes::copy_from_slice(&filled[taken..]);
-                }
-                Poll::Ready(Ok(()))
-            });
-            return read;
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Instant;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_that_comes_byte_by_byte_is_whole_and_nothing_is_kept_when_it_was_heard() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut peer = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let (read, write) = listener.accept().await.expect("it connects").0.into_split();
+        let outbox = Arc::new(Outbox::new(write, 1_000, Instant::now()));
+        let mut socket = Socket::new(read, outbox, Bytes::new(), 1_000);
+        let frame = [0x82, 0x83, 0, 0, 0, 0, b'A', b'd', b'a'];
+        for (at, byte) in frame.into_iter().enumerate() {
+            assert!(poll_fn(|context| Poll::Ready(socket.poll_message(context))).await.is_pending());
+            assert_eq!(socket.arriving.is_some(), at > 0);
+            peer.write_all(&[byte]).await.expect("it is open");
+            socket.read.readable().await.expect("it is open");
         }
-        let taken = self.ahead.len().min(target.remaining());
-        self.spend(taken)?;
-        target.put_slice(&self.ahead[..taken]);
-        self.ahead.advance(taken);
-        if self.ahead.is_empty() {
-            self.ahead = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Socket {
-    /// Takes one whole frame: tungstenite writes each that way when it buffers none.
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.outbox.control(Instant::now(), &Frame::from_encoded(Bytes::copy_from_slice(bytes)));
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.outbox.shut_down();
-        Poll::Ready(Ok(()))
+        let heard = poll_fn(|context| socket.poll_message(context)).await.expect("a message");
+        assert_eq!(heard, Message::Binary(Bytes::from_static(b"Ada")));
+        assert!(poll_fn(|context| Poll::Ready(socket.poll_message(context))).await.is_pending());
+        assert!(socket.arriving.is_none());
     }
 }

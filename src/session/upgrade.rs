@@ -9,9 +9,8 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use bytes::Bytes;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -143,30 +142,47 @@ impl Sessions {
         let room = if let Purpose::Yjs(room) | Purpose::Events(room, _) = &purpose { room.as_str() } else { "" };
         // Only for those who look for a fault: it is kept as long as the connection, and would be a tenth of an idle one.
         let span = tracing::debug_span!("connection", socket = self.ids.fetch_add(1, Ordering::Relaxed), room);
-        let session = serve(purpose, upgrade, counted, Box::new(door), Arc::clone(&self.options));
-        tokio::spawn(session.instrument(span));
+        tokio::spawn(serve(purpose, upgrade, counted, Box::new(door), Arc::clone(&self.options)).instrument(span));
         Ok(switching_protocols(&accept, chosen_subprotocol(request.headers())))
     }
 }
 
-async fn serve(purpose: Purpose, upgrade: OnUpgrade, counted: Counted, door: Box<Door>, options: Arc<SessionOptions>) {
-    let Ok(upgraded) = upgrade.await else { return };
-    let Some((socket, ahead)) = bare_socket(upgraded) else { return };
-    // Boxed, because it would be in the task several times: in each future that it is handed to.
-    let connection = Box::new(Box::pin(Connection::new(socket, ahead, options.connection)).await);
-    tracing::debug!("connected");
-    let reason = match purpose {
-        Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
-        // Boxed, because a y-websocket connection should not be as big as one that carries many documents.
-        Purpose::Hocuspocus => Box::pin(hocuspocus::serve(connection, door, options.hocuspocus)).await,
-        Purpose::Events(room, after) => Box::pin(events::serve(connection, door, room, after, options.events)).await,
-        Purpose::Refuse(reason) => {
-            Box::pin(connection.finish(reason)).await;
-            reason
-        }
-    };
-    tracing::debug!(reason = reason.label(), "disconnected");
-    counted.closed(reason);
+/// A session from here on. Not an async function, which would keep what it is called with twice for as long as it runs.
+#[expect(clippy::manual_async_fn, reason = "see above")]
+fn serve(
+    purpose: Purpose,
+    upgrade: OnUpgrade,
+    counted: Counted,
+    door: Box<Door>,
+    options: Arc<SessionOptions>,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        // Boxed, because it would be in the task several times: in each future that it is handed to.
+        let Some(connection) = take_over(upgrade, options.connection).await.map(Box::new) else { return };
+        tracing::debug!("connected");
+        let reason = match purpose {
+            Purpose::Yjs(room) => yjs::serve(connection, door, room).await,
+            // Boxed, because a y-websocket connection should not be as big as one that carries many documents.
+            Purpose::Hocuspocus => Box::pin(hocuspocus::serve(connection, door, options.hocuspocus)).await,
+            Purpose::Events(room, after) => {
+                Box::pin(events::serve(connection, door, room, after, options.events)).await
+            }
+            Purpose::Refuse(reason) => {
+                Box::pin(connection.finish(reason)).await;
+                reason
+            }
+        };
+        tracing::debug!(reason = reason.label(), "disconnected");
+        counted.closed(reason);
+    }
+}
+
+/// Takes the socket out of hyper; whatever hyper read beyond the request comes along.
+async fn take_over(upgrade: OnUpgrade, limits: ConnectionLimits) -> Option<Connection> {
+    let parts = upgrade.await.ok()?.downcast::<TokioIo<PlainSocket>>().ok()?;
+    // Even when it is empty, hyper's buffer would keep 8 KiB alive.
+    let ahead = if parts.read_buf.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(&parts.read_buf) };
+    Some(Connection::new(parts.io.into_inner().into_inner(), ahead, limits))
 }
 
 /// `?cursor=`: the newest kept event that the client knows. What is none is as if it knew one that nobody does.
@@ -174,14 +190,6 @@ fn cursor(uri: &Uri) -> Option<EventSeq> {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let (_, cursor) = query.find(|(key, _)| key == "cursor")?;
     Some(cursor.parse().map_or(EventSeq::MAX, EventSeq))
-}
-
-/// Takes the socket out of hyper; whatever hyper read beyond the request comes along.
-fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
-    let parts = upgraded.downcast::<TokioIo<PlainSocket>>().ok()?;
-    // Even when it is empty, hyper's buffer would keep 8 KiB alive.
-    let ahead = if parts.read_buf.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(&parts.read_buf) };
-    Some((parts.io.into_inner().into_inner(), ahead))
 }
 
 /// Checks that a request is a WebSocket handshake (RFC 6455 §4.2.1); gives the accept key and the upgrade to come.

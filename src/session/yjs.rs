@@ -20,12 +20,9 @@ use crate::wire::yjs::decode;
 
 /// Serves one client until it goes or has to go; then the room is told, and the client is.
 pub async fn serve(mut connection: Box<Connection>, door: Box<Door>, room: RoomId) -> CloseReason {
-    let admitted = connection.during(Box::pin(door.admit(&room, None, Receipt::Echo))).await;
-    drop((door, room));
-    let mut seat = match admitted {
-        Ok(Ok(seat)) => seat,
-        refused => {
-            let reason = refused.map_or_else(|reason| reason, |refused| (&refused.err().expect("no seat")).into());
+    let mut seat = match show_in(&mut connection, door, room).await {
+        Ok(seat) => seat,
+        Err(reason) => {
             Box::pin(connection.finish(reason)).await;
             return reason;
         }
@@ -36,6 +33,11 @@ pub async fn serve(mut connection: Box<Connection>, door: Box<Door>, room: RoomI
     Box::pin(seat.leave()).await;
     Box::pin(connection.finish(reason)).await;
     reason
+}
+
+async fn show_in(connection: &mut Connection, door: Box<Door>, room: RoomId) -> Result<Seat, CloseReason> {
+    let admitted = connection.during(Box::pin(door.admit(&room, None, Receipt::Echo))).await?;
+    admitted.map_err(|refused| (&refused).into())
 }
 
 async fn converse(seat: &mut Seat, connection: &mut Connection) -> CloseReason {
@@ -70,16 +72,16 @@ async fn next_mail(seat: &mut Seat, connection: &mut Connection) -> Result<Optio
         permit = seat.change() => return permit.map(Some),
         event = connection.next() => event?,
     };
-    match event {
-        Event::Stale => Ok(Some(seat.drained())),
-        Event::Ended(_, reason) => Err(reason),
-        Event::Message(frame) => {
-            seat.count(frame.len());
-            let message = decode(&frame).map_err(|error| seat.malformed(error))?;
-            match seat.read(message, frame.len())? {
-                Reading::Done(mail) => Ok(mail),
-                Reading::Waiting(mail) => Box::pin(connection.during(while_here(once(&*seat), mail))).await??,
-            }
-        }
-    }
+    let frame = match event {
+        Event::Stale => return Ok(Some(seat.drained())),
+        Event::Ended(_, reason) => return Err(reason),
+        Event::Message(frame) => frame,
+    };
+    seat.count(frame.len());
+    let message = decode(&frame).map_err(|error| seat.malformed(error))?;
+    let waiting = match seat.read(message, frame.len())? {
+        Reading::Done(mail) => return Ok(mail),
+        Reading::Waiting(mail) => mail,
+    };
+    Box::pin(connection.during(while_here(once(&*seat), waiting))).await??
 }

@@ -1,6 +1,6 @@
 //! Outgoing WebSocket frames, header included, framed once and shared by every socket that gets them.
 //! Frames from a server are not masked (RFC 6455 §5.1), so the same bytes serve everybody.
-//! Incoming frames are the business of tungstenite, see `session::socket`.
+//! Incoming frames are the business of tungstenite, see `session::arriving`.
 
 use std::io::IoSlice;
 

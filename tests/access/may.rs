@@ -1,6 +1,7 @@
 //! The table of every kind of principal × role × action, and what the table cannot show.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use triproom::access::may::{makes_on_entry, owner_of_new, role_of_key};
@@ -20,7 +21,7 @@ fn id(name: &str) -> PrincipalId {
 
 fn identity(who: &str, grant: Grant, credential: Credential) -> Identity {
     Identity {
-        principal: Principal::new(id(who), None),
+        principal: Arc::new(Principal::new(id(who), None)),
         grant,
         credential,
         expires_at: None,
@@ -437,7 +438,7 @@ fn who_may_write_somewhere_may_make_a_room() {
             assert_eq!(may(&who, Action::CreateRoom, &here), expected, "{}, {role}", kind.name);
             if expected == Decision::Denied(Denial::NoOwner) {
                 let mut for_ada = who.clone();
-                for_ada.principal.on_behalf_of = Some(id("ada"));
+                Arc::make_mut(&mut for_ada.principal).on_behalf_of = Some(id("ada"));
                 assert_eq!(may(&for_ada, Action::CreateRoom, &here), Decision::Allowed);
                 assert_eq!(owner_of_new(&for_ada), Some(&id("ada")));
             }

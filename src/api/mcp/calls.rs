@@ -238,7 +238,7 @@ impl Rooms {
 async fn here(room: &InRoom) -> Result<Done, Fault> {
     let (_visit, view) = room.look().await?;
     Ok(structured(&Here {
-        me: room.pass.principal().into(),
+        me: room.pass.principal().as_ref().into(),
         role: room.pass.role().as_str(),
         members: view.present.iter().map(|present| (&*present.principal).into()).collect(),
         agents: view.agents,
@@ -267,7 +267,7 @@ async fn keep(room: &InRoom, mut post: Post) -> Result<Done, Fault> {
 }
 
 fn by(room: &InRoom) -> Arc<Principal> {
-    Arc::new(room.pass.principal().clone())
+    Arc::clone(room.pass.principal())
 }
 
 fn patch(operations: Value, arguments: &mut Arguments) -> Result<PatchRequest, Fault> {

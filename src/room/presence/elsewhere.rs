@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hashbrown::HashSet;
 
-use super::{Claim, ConnectionId, Entry, Heard, Manner, Origin, Presence, PresenceRefusal, copied, gone};
+use super::{ConnectionId, Entry, Heard, Manner, Origin, Presence, PresenceRefusal, copied, gone};
 use crate::room::node::Extent;
 use crate::wire::awareness::{AwarenessEntry, ClientId};
 use bytes::Bytes;
@@ -59,9 +59,9 @@ impl Presence {
             self.owned.entry(node).or_default().push(said.client);
         }
         let entry = Entry { clock: said.clock, state: Some(state), owner: Some(node), claim: None, seen: now };
-        let before = self.entries.insert(said.client, entry);
-        if let Some(Claim { by, .. }) = before.and_then(|before| before.claim) {
-            self.claims.remove(&by);
+        let before = self.entries.insert(said.client, Box::new(entry));
+        if let Some(claim) = before.and_then(|before| before.claim) {
+            self.claims.remove(&claim.by);
         }
         self.gone -= usize::from(was_gone);
         self.news.note(said.client, Origin::Many);
