@@ -148,16 +148,17 @@ impl Session {
             }
             Happened::Event(Event::Ended(line, reason)) => {
                 let Some(address) = self.addresses.get(&line).cloned() else { return Ok(()) };
-                self.end(connection, &address, reason).await
+                // Boxed, here and below, because an idle connection should not be as big as the rarest thing that it may do.
+                Box::pin(self.end(connection, &address, reason)).await
             }
-            Happened::Changed(address, Err(reason)) => self.end(connection, &address, reason).await,
+            Happened::Changed(address, Err(reason)) => Box::pin(self.end(connection, &address, reason)).await,
             Happened::Changed(address, Ok(permit)) => {
                 let Some(Document::Open(open)) = self.documents.get(&address) else { return Ok(()) };
                 say(connection, &open.scope(&address));
                 say(connection, &Texts::of_role(&address, open.seat.pass().role()));
                 deliver(connection, &self.documents, &open.seat, permit).await
             }
-            Happened::Answered(answer) => self.take_answer(connection, answer).await,
+            Happened::Answered(answer) => Box::pin(self.take_answer(connection, answer)).await,
             Happened::Time => self.keep_time(connection),
         }
     }
@@ -197,7 +198,7 @@ impl Session {
             self.documents.insert(address.clone(), Document::Waiting(Waiting::new(Instant::now())));
         }
         match message {
-            ClientMessage::Close => self.close(&address).await,
+            ClientMessage::Close => Box::pin(self.close(&address)).await,
             ClientMessage::Unknown(kind) => tracing::debug!(kind, "a message of an unknown type is ignored"),
             ClientMessage::Token(token) => self.present(&address, &token)?,
             message => match self.documents.get_mut(&address).expect("it is there or was just made") {
@@ -249,7 +250,7 @@ impl Session {
         match mail {
             Ok(Some(mail)) => deliver(connection, &self.documents, &open.seat, mail).await,
             Ok(None) => Ok(()),
-            Err(reason) => self.end(connection, address, reason).await,
+            Err(reason) => Box::pin(self.end(connection, address, reason)).await,
         }
     }
 
@@ -478,7 +479,7 @@ async fn deliver(
     let failed = |RoomFailed| CloseReason::TryAgain;
     match seat.try_send(mail).map_err(failed)? {
         None => Ok(()),
-        Some(mail) => during(connection, documents, seat.send(mail)).await?.map_err(failed),
+        Some(mail) => Box::pin(during(connection, documents, seat.send(mail))).await?.map_err(failed),
     }
 }
 
@@ -491,6 +492,5 @@ async fn during<T>(
     work: impl Future<Output = T>,
 ) -> Result<T, CloseReason> {
     let seats = documents.values().filter_map(Document::open).map(|open| &open.seat);
-    // Boxed, because an idle connection should not be as big as the rarest thing that it may do.
     Box::pin(connection.during(while_here(seats, work))).await?.map_err(|_| CloseReason::TryAgain)
 }
