@@ -78,10 +78,16 @@ export const cells = [
     goal: ['below 300 ms', (of) => of('triproom', 0) < 300],
   },
   {
-    name: 'replay', title: 'The automerge-paper trace, a keystroke at a time', scenario: 'replay', needsTrace: true,
-    knobs: { rate: 20_000 }, servers: ON_DISK, stored: true,
+    name: 'replay', title: 'The automerge-paper trace, 5,000 keystrokes a second', scenario: 'replay', needsTrace: true,
+    knobs: { rate: 5_000 }, servers: ON_DISK, stored: true,
     figures: [own('CPU an edit', 'CPU a keystroke, µs'), 'used', 'files'],
-    goal: ['under 5 µs a keystroke, under 160 kB kept', (of) => of('triproom', 0) < 5 && of('triproom', 'used') < 160],
+    goal: ['under 160 kB kept', (of) => of('triproom', 'used') < 160],
+  },
+  {
+    name: 'replay-fast', title: 'The same, as fast as the server takes it', scenario: 'replay', needsTrace: true,
+    knobs: { rate: 200_000, 'max-rate': 200_000 }, servers: ON_DISK, stored: true,
+    figures: [own('CPU an edit', 'CPU a keystroke, µs'), 'p99'],
+    goal: ['under 5 µs a keystroke, durable', (of) => of('triproom', 0) < 5],
   },
   {
     name: 'cursors', title: '500 people in a room, each moving a cursor once a second', scenario: 'fanout',
