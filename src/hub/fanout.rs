@@ -35,18 +35,30 @@ struct Encoded {
     protocol: Protocol,
     updates: Vec<Frame>,
     presence: OnceCell<Frame>,
-    /// What authors wrote; filled when authors need it.
-    written: OnceCell<Vec<Written>>,
+    /// What authors wrote, of each fan-out that cannot be taken apart; filled when authors need it.
+    written: Vec<OnceCell<Written>>,
 }
 
-/// What is new in a turn, so that each author can be sent what the others wrote.
-enum Written {
+/// A fan-out, and how it is told to its authors.
+struct News<'f> {
+    fanout: &'f Fanout,
+    authors: OnceCell<Authors>,
+}
+
+/// How each author can be sent what the others wrote.
+enum Authors {
     /// A single author gets nothing of it.
-    ByOne,
+    One,
     /// The update for everybody can be taken apart.
     Apart(Apart),
-    /// It cannot: frame by frame in one buffer, and whose frame ends where.
-    Frames { bytes: Vec<u8>, ends: Vec<(ConnectionId, usize)> },
+    /// It cannot: each gets the updates of the others as they came.
+    Mixed,
+}
+
+/// Updates as they came, frame by frame in one buffer, and whose frame ends where.
+struct Written {
+    bytes: Vec<u8>,
+    ends: Vec<(ConnectionId, usize)>,
 }
 
 /// Delivers to every line.
@@ -57,6 +69,8 @@ pub fn fan_out<'l>(
     presence: Option<&PresenceChange>,
 ) -> Tally {
     let mut encoded: SmallVec<[Encoded; 1]> = SmallVec::new();
+    let news: SmallVec<[News<'_>; 1]> =
+        fanouts.iter().map(|fanout| News { fanout, authors: OnceCell::new() }).collect();
     let mut tally = Tally::default();
     let mut authors: SmallVec<[ConnectionId; 8]> =
         fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
@@ -68,7 +82,7 @@ pub fn fan_out<'l>(
             .filter(|change| change.sole_origin != Some(id))
             .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
         if authors.binary_search(&id).is_ok() {
-            let frames = encoded.for_author(id, fanouts);
+            let frames = encoded.for_author(id, &news);
             deliver(now, line, &frames, presence, &mut tally);
         } else {
             deliver(now, line, &encoded.updates, presence, &mut tally);
@@ -104,7 +118,8 @@ impl Encoded {
 
     fn new(protocol: Protocol, fanouts: &[Fanout]) -> Self {
         let updates = fanouts.iter().map(|fanout| update_frame(&protocol, &fanout.update)).collect();
-        Self { protocol, updates, presence: OnceCell::new(), written: OnceCell::new() }
+        let written = fanouts.iter().map(|_| OnceCell::new()).collect();
+        Self { protocol, updates, presence: OnceCell::new(), written }
     }
 
     fn presence(&self, change: &PresenceChange) -> &Frame {
@@ -115,34 +130,46 @@ impl Encoded {
     }
 
     /// What an author gets: of what it had a part in, the parts of the others; the rest as everybody.
-    fn for_author(&self, author: ConnectionId, fanouts: &[Fanout]) -> Vec<Frame> {
-        let written = self.written.get_or_init(|| fanouts.iter().map(|fanout| self.write_out(fanout)).collect());
+    fn for_author(&self, author: ConnectionId, news: &[News<'_>]) -> Vec<Frame> {
         let mut frames = Vec::new();
-        for ((fanout, written), update) in fanouts.iter().zip(written).zip(&self.updates) {
-            if !fanout.authors.iter().any(|(other, _)| *other == author) {
+        for (at, (news, update)) in news.iter().zip(&self.updates).enumerate() {
+            if !news.fanout.authors.iter().any(|(other, _)| *other == author) {
                 frames.push(update.clone());
-            } else if let Some(others) = written.of_others(author, &self.protocol, &fanout.update) {
-                frames.push(others);
+                continue;
             }
+            frames.extend(match news.authors() {
+                Authors::One => None,
+                Authors::Apart(apart) => {
+                    let others = apart.without(author, &news.fanout.update);
+                    others.map(|others| update_frame(&self.protocol, &others))
+                }
+                Authors::Mixed => self.written[at].get_or_init(|| self.write_out(news.fanout)).of_others(author),
+            });
         }
         frames
     }
 
     fn write_out(&self, fanout: &Fanout) -> Written {
-        if fanout.authors.iter().all(|(author, _)| *author == fanout.authors[0].0) {
-            return Written::ByOne;
-        }
-        if let Some(apart) = Apart::of(&fanout.update, &fanout.authors) {
-            return Written::Apart(apart);
-        }
-        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(fanout.authors.len()));
+        let mut written = Written { bytes: Vec::new(), ends: Vec::with_capacity(fanout.authors.len()) };
         for (author, raw) in &fanout.authors {
             let frame = update_frame(&self.protocol, raw);
-            bytes.extend_from_slice(&frame.head);
-            bytes.extend_from_slice(&frame.body);
-            ends.push((*author, bytes.len()));
+            written.bytes.extend_from_slice(&frame.head);
+            written.bytes.extend_from_slice(&frame.body);
+            written.ends.push((*author, written.bytes.len()));
         }
-        Written::Frames { bytes, ends }
+        written
+    }
+}
+
+impl News<'_> {
+    fn authors(&self) -> &Authors {
+        self.authors.get_or_init(|| {
+            let Fanout { update, authors } = self.fanout;
+            if authors.iter().all(|(author, _)| *author == authors[0].0) {
+                return Authors::One;
+            }
+            Apart::of(update, authors).map_or(Authors::Mixed, Authors::Apart)
+        })
     }
 }
 
@@ -151,18 +178,12 @@ fn update_frame(protocol: &Protocol, update: &Bytes) -> Frame {
 }
 
 impl Written {
-    /// What others than `author` wrote of `update`.
-    fn of_others(&self, author: ConnectionId, protocol: &Protocol, update: &Bytes) -> Option<Frame> {
-        let (bytes, ends) = match self {
-            Self::ByOne => return None,
-            Self::Apart(apart) => return apart.without(author, update).map(|others| update_frame(protocol, &others)),
-            Self::Frames { bytes, ends } => (bytes, ends),
-        };
-        let mut others = Vec::with_capacity(bytes.len());
+    fn of_others(&self, author: ConnectionId) -> Option<Frame> {
+        let mut others = Vec::with_capacity(self.bytes.len());
         let mut start = 0;
-        for (writer, end) in ends {
+        for (writer, end) in &self.ends {
             if *writer != author {
-                others.extend_from_slice(&bytes[start..*end]);
+                others.extend_from_slice(&self.bytes[start..*end]);
             }
             start = *end;
         }

@@ -171,6 +171,7 @@ async fn check_burst(
     let mut turn = patience.turn().await.ok_or(Difference::Unopened)?;
     let wanted = items_of(&probe::document(1), &[burst.to_vec()])?;
     let mut has_come = false;
+    let mut shown = items_of(&probe::document(1), &[])?;
     let reading = async {
         let mut probe = Probe::open(&plan.target, room, plan.people() + agent, vec![0, 0]).await?;
         let doc = probe::document(1);
@@ -180,9 +181,17 @@ async fn check_burst(
                 has_come = true;
                 patience.shown(&mut turn);
             }
-            if !brought.updates.is_empty() && items_of(&doc, &brought.updates)? == wanted {
+            if brought.updates.is_empty() {
+                continue;
+            }
+            let items = items_of(&doc, &brought.updates)?;
+            if items == wanted {
                 probe.close();
                 return Ok(());
+            }
+            if items != shown {
+                shown = items;
+                patience.grown();
             }
         }
     };

@@ -108,9 +108,8 @@ impl Trace {
         for (number, edit) in written.txns.iter().enumerate() {
             let desk = &mut desks[edit.agent];
             let parents = edit.parents.as_deref().unwrap_or_default();
-            let upon = desk.read(parents, &written.txns, &edits)?;
-            let mut steps: Vec<Step> = edit.patches.iter().map(|patch| desk.write(edit.agent, patch)).collect();
-            steps.first_mut().into_iter().for_each(|first| first.upon.clone_from(&upon));
+            desk.read(parents, &written.txns, &edits)?;
+            let steps: Vec<Step> = edit.patches.iter().map(|patch| desk.write(edit.agent, patch)).collect();
             desk.has[number] = true;
             count += edit.patches.len();
             edits.push(steps);
@@ -141,22 +140,19 @@ struct Desk {
     text: TextRef,
     /// Which edits are in it.
     has: Vec<bool>,
+    /// What was read since the last step: whose, and up to which of their clocks.
+    upon: BTreeMap<usize, u32>,
 }
 
 impl Desk {
     fn new(author: usize, edits: usize) -> Self {
         let doc = probe::document(FIRST_CLIENT + author as u64);
         let text = doc.get_or_insert_text(ROOT);
-        Self { doc, text, has: vec![false; edits] }
+        Self { doc, text, has: vec![false; edits], upon: BTreeMap::new() }
     }
 
-    /// Takes in edits of others, and what those had taken in: whose, and up to which of their clocks.
-    fn read(
-        &mut self,
-        parents: &[usize],
-        written: &[Edit],
-        edits: &[Vec<Step>],
-    ) -> Result<Vec<(usize, u32)>, TraceError> {
+    /// Takes in edits of others, and what those had taken in. Somebody may do so and write nothing.
+    fn read(&mut self, parents: &[usize], written: &[Edit], edits: &[Vec<Step>]) -> Result<(), TraceError> {
         let mut missing = Vec::new();
         let mut ahead: Vec<usize> = parents.to_vec();
         while let Some(number) = ahead.pop() {
@@ -169,8 +165,8 @@ impl Desk {
         missing.sort_by_key(|(number, _)| *number);
         let steps = || missing.iter().flat_map(|(_, steps)| steps.iter());
         probe::apply(&self.doc, steps().map(|step| &step.update))?;
-        let upon: BTreeMap<usize, u32> = steps().map(|step| (step.author, step.end)).collect();
-        Ok(upon.into_iter().collect())
+        self.upon.extend(steps().map(|step| (step.author, step.end)));
+        Ok(())
     }
 
     /// Does a patch. Authors whose edits cross may see another order than the trace's own, so places are kept within the text.
@@ -186,7 +182,8 @@ impl Desk {
             self.text.insert(&mut txn, at, inserted);
         }
         let end = clock(&txn, self.doc.client_id());
-        Step { author, update: txn.encode_update_v1(), end, upon: Vec::new() }
+        let upon = std::mem::take(&mut self.upon).into_iter().collect();
+        Step { author, update: txn.encode_update_v1(), end, upon }
     }
 }
 
@@ -200,6 +197,17 @@ mod tests {
 
     fn trace(json: &str) -> Result<Trace, TraceError> {
         Trace::of(&serde_json::from_str(json)?, usize::MAX)
+    }
+
+    #[test]
+    fn who_reads_and_writes_nothing_has_read_it_for_what_comes_next() {
+        let trace = trace(
+            r#"{"startContent":"","endContent":"ab","txns":[
+                {"parents":[],"agent":0,"patches":[[0,0,"a"]]},
+                {"parents":[0],"agent":1,"patches":[]},
+                {"parents":[1],"agent":1,"patches":[[1,0,"b"]]}]}"#,
+        );
+        assert_eq!(trace.expect("a trace").steps[1].upon, [(0, 1)]);
     }
 
     #[test]

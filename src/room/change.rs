@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use yrs::{Doc, ReadTxn, StateVector, Transact, TransactionMut, Update, WriteTxn};
 
 use super::judge::Judge;
-use super::merge::merged;
+use super::merge::{Joins, joined, merged};
 use super::nesting;
 use super::orphans::{Need, Orphan, Orphans};
 use super::placing::Placing;
@@ -235,10 +235,10 @@ impl<'d> Change<'d> {
         let update = match &self.before[..] {
             [] => None,
             [update] => Some(update.clone()),
-            updates => {
-                let by_library = || yrs::merge_updates_v1(updates).expect("they are valid updates").into();
-                Some(merged(updates).unwrap_or_else(by_library))
-            }
+            updates => match merged(updates) {
+                Some(update) => Some(update),
+                None => Some(yrs::merge_updates_v1(updates).map_err(|_| Poisoned)?.into()),
+            },
         };
         if let Some(update) = &update {
             self.state.changed(update);
@@ -260,9 +260,11 @@ impl<'d> Change<'d> {
         let txn = self.txn.as_ref().expect("a change that failed is not used again");
         let by_library = || Bytes::from(txn.encode_update_v1());
         if txn.has_changes() {
+            let judge = &*self.parts.judge;
+            let joins = |id| if judge.is_in_list(None, id) { Joins::Sure } else { Joins::Never };
             self.before.push(match &applied[..] {
                 [raw] if !mixed => raw.clone(),
-                raws if !mixed => merged(raws).unwrap_or_else(by_library),
+                raws if !mixed => joined(raws, joins).unwrap_or_else(by_library),
                 _ => by_library(),
             });
         }
@@ -312,13 +314,13 @@ impl<'d> Change<'d> {
     fn integrate(&mut self, mut update: CheckedUpdate) -> Result<Attempt, Poisoned> {
         self.make_space_for(&update)?;
         let txn = self.txn.as_ref().expect("a change that failed is not used again");
-        let is_to_be_placed = update.may_be_unsound || update.values_go_on;
+        let is_to_be_placed = update.may_be_unsound || update.goes_on;
         let placing = is_to_be_placed.then(|| self.parts.judge.place(txn, &update));
         if placing.as_ref().is_some_and(Placing::is_unsound) {
             return Ok(Attempt::Unsound);
         }
-        if let Some(placing) = placing.as_ref().filter(|_| update.values_go_on) {
-            update.join(|id| self.parts.judge.is_in_list(placing, id));
+        if update.goes_on {
+            update.join(|id| self.parts.judge.is_in_list(placing.as_ref(), id));
         }
         // The library stops at an impossible parent, and what it took before that must not live if it was not to.
         let deletes = (update.may_be_unsound && update.deletes).then(|| update.deletes_alone());

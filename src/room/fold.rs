@@ -44,7 +44,7 @@ fn attempt(
 ) -> Result<Result<Opened, Vec<usize>>, UnusableSnapshot> {
     let mut document = Document::for_stored();
     if let Some(snapshot) = snapshot {
-        let update = CheckedUpdate::parse_stored(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
+        let update = CheckedUpdate::parse_state(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
         let mut change = document.change();
         let outcome = change.apply(update, SNAPSHOT).map_err(|Poisoned| UnusableSnapshot)?;
         if !matches!(outcome, Outcome::Applied | Outcome::Known) {

@@ -50,9 +50,10 @@ impl Judge {
         Placing::of(&update.raw, roots).expect(SCANNED)
     }
 
-    /// Whether a block is in a list or a text, wherever that is; `placing` is of the update that brings it.
-    pub(super) fn is_in_list(&self, placing: &Placing, id: Id) -> bool {
-        let found = self.roots.as_ref().and_then(|roots| placing.find(id, roots));
+    /// Whether a block is surely in a list or a text, wherever that is; `placing` is of an update that is not applied yet.
+    pub(super) fn is_in_list(&self, placing: Option<&Placing>, id: Id) -> bool {
+        let Some(roots) = &self.roots else { return false };
+        let found = placing.map_or_else(|| roots.find(id), |placing| placing.find(id, roots));
         found.is_some_and(|(area, _)| matches!(area, Area::Element | Area::Outside))
     }
 

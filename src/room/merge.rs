@@ -2,9 +2,10 @@
 //! lacks. Used by `change`, `durability` and `state`.
 //! The cost is that of the bytes. The library reckons the same from the document, and looks through the whole text of each
 //! author for it. It must never leave out what one of the updates says.
-//! A text that goes on where the one before it ended becomes one block with it, as clients themselves keep it: to cut a block
-//! in two, which every client does when it has to, gives back the two as they were. So do the values of a list, which must be
-//! known to be one: those at a key follow each other in the same way, and must stay apart.
+//! What goes on where the block before it ended can become one block with it, as clients themselves keep it: to cut a block
+//! in two, which every client does when it has to, gives back the two as they were. That holds for what is in a text or a list,
+//! and it must be known to be there: what was set at a key of a map follows each other in the same way, and must stay apart
+//! (see `placing`).
 
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -37,11 +38,21 @@ struct Open {
 /// All that `updates` say. They were checked, and bring what is new and nothing else, in an order in which they can be applied;
 /// when one of them does not, there is no answer.
 pub(super) fn merged(updates: &[Bytes]) -> Option<Bytes> {
-    joined(updates, |_| false)
+    joined(updates, |_| Joins::Never)
 }
 
-/// The same, and the values of a list become one block, too, where `is_list` says that its first block is in one.
-pub(super) fn joined(updates: &[Bytes], is_list: impl Fn(Id) -> bool) -> Option<Bytes> {
+/// Whether a block may become one with the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joins {
+    /// It is, or may be, at a key; or the two are soon cut again.
+    Never,
+    /// Both are in a text or a list.
+    Sure,
+}
+
+/// The same, and texts and values that go on become one block where `joins` says so, which is asked with the first element of the
+/// second one.
+pub(super) fn joined(updates: &[Bytes], joins: impl Fn(Id) -> Joins) -> Option<Bytes> {
     let (mut sections, mut by_client) = (Vec::<Section>::new(), HashMap::<u64, usize>::new());
     let (mut deletes, mut is_whole) = (Vec::new(), true);
     for raw in updates {
@@ -53,7 +64,7 @@ pub(super) fn joined(updates: &[Bytes], is_list: impl Fn(Id) -> bool) -> Option<
                 sections.push(Section::beginning_at(block.client, block.clock));
                 sections.len() - 1
             });
-            is_whole &= sections[at].add(block, raw, &is_list).is_some();
+            is_whole &= sections[at].add(block, raw, &joins).is_some();
         };
         scan_all(raw, each, |client, range| deletes.push((client, range))).ok()?;
     }
@@ -91,7 +102,7 @@ impl Section {
     }
 
     /// Nothing when the block does not go on where the section ends.
-    fn add(&mut self, block: &Block, raw: &[u8], is_list: impl Fn(Id) -> bool) -> Option<()> {
+    fn add(&mut self, block: &Block, raw: &[u8], joins: impl Fn(Id) -> Joins) -> Option<()> {
         if block.clock != self.end {
             return None;
         }
@@ -106,7 +117,11 @@ impl Section {
             _ => (&[][..], 0),
         };
         match &mut self.open {
-            Some(open) if block.goes_on() && (open.reference, open.right) == (block.reference, block.right) => {
+            Some(open)
+                if block.goes_on()
+                    && (open.reference, open.right) == (block.reference, block.right)
+                    && joins((block.client, block.clock)) == Joins::Sure =>
+            {
                 open.content.extend_from_slice(content);
                 open.values += values;
             }
@@ -114,7 +129,7 @@ impl Section {
                 self.close();
                 self.count += 1;
                 let (reference, right) = (block.reference, block.right);
-                if reference == TEXT || reference == VALUES && is_list((block.client, block.clock)) {
+                if reference == TEXT || reference == VALUES {
                     self.bytes.extend_from_slice(&raw[block.bytes.start..block.payload.start]);
                     self.open = Some(Open { reference, right, content: content.to_vec(), values });
                 } else {
@@ -238,10 +253,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_update_does_what_all_of_them_do(steps in prop::collection::vec(step(), 1..60), cut in 0usize..60) {
+        fn one_update_does_what_all_of_them_do(
+            steps in prop::collection::vec(step(), 1..60),
+            cut in 0usize..60,
+            joins: bool,
+        ) {
             let said = said(&steps);
             let cut = cut.min(said.len());
-            let one = merged(&said[cut..]).expect("each goes on where the one before ended");
+            let joins = if joins { Joins::Sure } else { Joins::Never };
+            let one = joined(&said[cut..], |_| joins);
+            let one = one.expect("each goes on where the one before ended");
             prop_assert_eq!(after(&[&said[..cut], std::slice::from_ref(&one)].concat()), after(&said));
             let all: usize = said[cut..].iter().map(Bytes::len).sum();
             prop_assert!(one.len() <= all + 2, "{} bytes of {all}", one.len());
@@ -260,7 +281,8 @@ mod tests {
             })
             .collect();
         let state = doc.transact().encode_state_as_update_v1(&StateVector::default());
-        assert_eq!(merged(&typed).expect("one after the other"), state);
+        assert_eq!(joined(&typed, |_| Joins::Sure).expect("one after the other"), state);
+        assert!(merged(&typed).expect("one after the other").len() > state.len());
     }
 
     #[test]

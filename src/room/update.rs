@@ -5,15 +5,15 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 use yrs::Update;
 use yrs::updates::decoder::Decode;
 
-use super::merge;
+use super::merge::{self, Joins};
 use super::nesting::{self, Nesting};
 use super::news;
-use super::scan::{Block, Content, Id, Place, TEXT, VALUES, scan};
+use super::scan::{Block, Content, Id, Place, TEXT, VALUES, scan, scan_all};
 use crate::wire::lib0::{Malformed, Reader, put_byte_string, put_number};
 
 /// The most blocks of one update that may be put into the very same place: the library orders them against each
@@ -56,9 +56,9 @@ pub struct CheckedUpdate {
     pub(super) nesting: Nesting,
     /// Whether the library may be given it only when it is known where its blocks will be.
     pub(super) may_be_unsound: bool,
-    /// Whether values stand behind values of the same client, which are to be joined when they are in a list (see
+    /// Whether something in it may become one with what is before it, which the library had better not be left to do (see
     /// `together`).
-    pub(super) values_go_on: bool,
+    pub(super) goes_on: bool,
     /// About how many bytes it takes in memory.
     pub(super) weight: usize,
 }
@@ -75,15 +75,13 @@ impl CheckedUpdate {
     pub fn parse_stored(raw: Bytes) -> Result<Self, Malformed> {
         let mut ranges = SmallVec::<[BlockRange; 1]>::new();
         let (mut types, mut may_be_unsound) = (false, false);
-        let (mut texts_go_on, mut values_go_on, mut values) = (false, false, 0);
+        let (mut goes_on, mut values) = (false, 0);
         let mut last = None;
         let deletes = scan(&raw, |block| {
             types |= block.content == Content::SharedType;
             may_be_unsound |= block.may_be_unsound();
             let kind = (block.reference, block.right);
-            let goes_on = block.goes_on() && last == Some(kind);
-            texts_go_on |= goes_on && block.reference == TEXT;
-            values_go_on |= goes_on && block.reference == VALUES;
+            goes_on |= block.goes_on() && last == Some(kind) && matches!(block.reference, TEXT | VALUES);
             values += if block.reference == VALUES { block.length as usize } else { 0 };
             last = Some(kind);
             if block.content != Content::Skip {
@@ -91,15 +89,35 @@ impl CheckedUpdate {
             }
         })?;
         let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
-        let joined = if texts_go_on { merge::merged(std::slice::from_ref(&raw)) } else { None };
-        let decoded = decode(joined.as_ref().unwrap_or(&raw))?;
+        let decoded = decode(&raw)?;
         let weight = raw.len() + values * VALUE_BYTES;
-        Ok(Self { raw, decoded, ranges, deletes, nesting, may_be_unsound, values_go_on, weight })
+        Ok(Self { raw, decoded, ranges, deletes, nesting, may_be_unsound, goes_on, weight })
     }
 
-    /// Joins texts that go on, and values of lists, where `is_list` says that a block is in one.
-    pub(super) fn join(&mut self, is_list: impl Fn(Id) -> bool) {
-        if let Some(joined) = merge::joined(std::slice::from_ref(&self.raw), is_list) {
+    /// The same for a state that the library wrote: it has joined what can be joined.
+    pub(super) fn parse_state(raw: Bytes) -> Result<Self, Malformed> {
+        Ok(Self { goes_on: false, ..Self::parse_stored(raw)? })
+    }
+
+    /// Joins what goes on where `is_in_list` says that it is in a text or a list: not where this very update puts something
+    /// in between or deletes one of the two, for there the library would have to cut it again, which costs what all of it
+    /// costs, each time.
+    pub(super) fn join(&mut self, is_in_list: impl Fn(Id) -> bool) {
+        let mut cuts: HashSet<Id> = HashSet::new();
+        let stands_between = |block: &Block| {
+            let (left, right) = (block.left?, block.right?);
+            ((left.0, left.1 + 1) == right).then_some(right)
+        };
+        let mut edges = Vec::new();
+        scan_all(
+            &self.raw,
+            |block| cuts.extend(stands_between(block)),
+            |client, range| edges.extend([(client, range.start), (client, range.end)]),
+        )
+        .expect("it was scanned when it was parsed");
+        cuts.extend(edges);
+        let joins = |id| if is_in_list(id) && !cuts.contains(&id) { Joins::Sure } else { Joins::Never };
+        if let Some(joined) = merge::joined(std::slice::from_ref(&self.raw), joins) {
             self.decoded = decode(&joined).expect("what is joined says the same");
         }
     }

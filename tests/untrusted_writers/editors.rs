@@ -51,6 +51,33 @@ fn a_key_has_one_living_value() {
 }
 
 #[test]
+fn what_follows_each_other_at_a_key_never_becomes_one() {
+    for one in [Of::Text("a"), Of::Value("v")] {
+        let first = || stranger().block(At::KeyIn(ITEM, "k"), one);
+        let behind = |clock| At::Left((STRANGER, clock));
+        let at_once = first().block(behind(0), one).block(behind(1), one).update();
+        let one_by_one = [
+            first().update(),
+            Crafted::default().by((STRANGER, 1)).block(behind(0), one).update(),
+            Crafted::default().by((STRANGER, 2)).block(behind(1), one).update(),
+        ];
+        for updates in [vec![at_once], one_by_one.into()] {
+            let mut document = trip();
+            let mut change = document.change();
+            for update in updates {
+                assert_eq!(change.apply(update, 1), Ok(Outcome::Applied));
+            }
+            let told = change.finish().expect("the library bears it").update.expect("it is new");
+            let told = CheckedUpdate::parse(told).expect("everybody can read it");
+            assert_eq!(apply(&mut trip(), told), Outcome::Applied, "what everybody is told is sound");
+            let state = document.difference(&[]);
+            assert_eq!(apply(&mut trip(), CheckedUpdate::parse(state.clone()).expect("valid")), Outcome::Applied);
+            fold::fold(Some(&state), &[]).expect("it can be folded");
+        }
+    }
+}
+
+#[test]
 fn what_is_refused_leaves_no_trace() {
     let mut document = trip();
     let before = document.difference(&[]);
