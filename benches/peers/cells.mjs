@@ -84,7 +84,7 @@ export const cells = [
     goal: ['under 160 kB kept', (of) => of('triproom', 'used') < 160],
   },
   {
-    name: 'replay-fast', title: 'The same, as fast as the server takes it', scenario: 'replay', needsTrace: true,
+    name: 'replay-fast', title: 'The automerge-paper trace, as fast as the server takes it', scenario: 'replay', needsTrace: true,
     knobs: { rate: 200_000, 'max-rate': 200_000 }, servers: ON_DISK, stored: true,
     figures: [own('CPU an edit', 'CPU a keystroke, µs'), 'p99'],
     goal: ['under 5 µs a keystroke, durable', (of) => of('triproom', 0) < 5],
