@@ -269,17 +269,21 @@ mod tests {
         }
     }
 
+    /// The updates of so many letters, one behind the other.
+    fn typed(doc: &Doc, letters: u32) -> Vec<Bytes> {
+        let letter = |at| {
+            let mut txn = doc.transact_mut();
+            let text = txn.get_or_insert_text("text");
+            text.insert(&mut txn, at, "x");
+            txn.encode_update_v1().into()
+        };
+        (0..letters).map(letter).collect()
+    }
+
     #[test]
     fn what_is_typed_becomes_one_block() {
         let doc = Doc::with_client_id(7);
-        let typed: Vec<Bytes> = (0..20)
-            .map(|at| {
-                let mut txn = doc.transact_mut();
-                let text = txn.get_or_insert_text("text");
-                text.insert(&mut txn, at, "x");
-                txn.encode_update_v1().into()
-            })
-            .collect();
+        let typed = typed(&doc, 20);
         let state = doc.transact().encode_state_as_update_v1(&StateVector::default());
         assert_eq!(joined(&typed, |_| Joins::Sure).expect("one after the other"), state);
         assert!(merged(&typed).expect("one after the other").len() > state.len());
@@ -288,14 +292,7 @@ mod tests {
     #[test]
     fn a_hole_has_no_answer() {
         let doc = Doc::with_client_id(7);
-        let typed: Vec<Bytes> = (0..3)
-            .map(|at| {
-                let mut txn = doc.transact_mut();
-                let text = txn.get_or_insert_text("text");
-                text.insert(&mut txn, at, "x");
-                txn.encode_update_v1().into()
-            })
-            .collect();
+        let typed = typed(&doc, 3);
         assert_eq!(merged(&[typed[0].clone(), typed[2].clone()]), None);
     }
 }
