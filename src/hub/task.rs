@@ -422,19 +422,18 @@ impl RoomTask {
         }
         let tally = fan_out(now, self.members.lines(), &effects.fanouts, changes.as_ref());
         let ended = Instant::now();
-        if !effects.fanouts.is_empty() {
-            self.updates.flushed(started, ended);
+        let updates = effects.fanouts.iter().map(|fanout| fanout.authors.len()).sum();
+        if updates > 0 {
+            self.updates.flushed(updates, started, ended);
         }
         if changes.is_some() || !events.is_empty() {
-            self.presence.flushed(started, ended);
+            self.presence.flushed(1, started, ended);
         }
         if tally.queued > 0 {
             self.members.watch(now);
         }
         let metrics = &self.shared.metrics;
-        for fanout in &effects.fanouts {
-            metrics.merged.record(fanout.authors.len() as f64);
-        }
+        effects.fanouts.iter().for_each(|fanout| metrics.merged.record(fanout.authors.len() as f64));
         metrics.flush_seconds.record((ended - started).as_secs_f64());
         metrics.deliveries.increment(tally.sent as u64);
         metrics.bytes_out.increment(tally.bytes as u64);

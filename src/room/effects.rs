@@ -35,7 +35,7 @@ pub enum Audience {
 pub struct Effects {
     /// News for everybody.
     pub fanouts: SmallVec<[Fanout; 1]>,
-    /// Rows for the log, in order.
+    /// Rows for the log, in order (see `row`).
     pub log: Vec<Bytes>,
     /// Texts for everybody but the one who said them.
     pub texts: Vec<(ConnectionId, Bytes)>,

@@ -8,14 +8,36 @@ use hashbrown::HashSet;
 use super::change::{Outcome, Poisoned};
 use super::content::Digest;
 use super::document::Document;
+use super::row;
 use super::update::CheckedUpdate;
 
 /// A document, and which rows are not in it.
 pub struct Opened {
     /// The document with everything that could be applied, orphans beside it.
     pub document: Document,
-    /// Places in the given rows of those that are no valid update; they are to be kept and looked into.
+    /// Places in the given rows of those that are no valid update, or hold one; they are to be kept and looked into.
     pub unusable: Vec<usize>,
+}
+
+/// The updates of rows, one by one.
+struct Updates {
+    /// Each with the place of its row.
+    all: Vec<(usize, Bytes)>,
+}
+
+impl Updates {
+    fn of(rows: &[Bytes]) -> Self {
+        let each = |(at, row): (usize, &Bytes)| row::updates(row).into_iter().map(move |update| (at, update));
+        Self { all: rows.iter().enumerate().flat_map(each).collect() }
+    }
+
+    /// The rows of these updates, rising.
+    fn rows(&self, updates: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut rows: Vec<usize> = updates.into_iter().map(|at| self.all[at].0).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    }
 }
 
 /// The stored snapshot is no document: the room must not be opened as if it were empty.
@@ -25,20 +47,27 @@ pub struct UnusableSnapshot;
 
 /// Builds the document from a snapshot and the rows after it.
 pub fn open(snapshot: Option<&Bytes>, rows: &[Bytes], size_limit: usize) -> Result<Opened, UnusableSnapshot> {
+    let updates = Updates::of(rows);
+    let Opened { document, unusable } = open_updates(snapshot, &updates, size_limit)?;
+    Ok(Opened { document, unusable: updates.rows(unusable) })
+}
+
+/// The same by updates: the places of those that cannot be used are their own, and so are the sources of what waits.
+fn open_updates(snapshot: Option<&Bytes>, updates: &Updates, size_limit: usize) -> Result<Opened, UnusableSnapshot> {
     let mut unusable = Vec::new();
     loop {
-        match attempt(snapshot, rows, size_limit, &unusable)? {
+        match attempt(snapshot, updates, size_limit, &unusable)? {
             Ok(opened) => return Ok(opened),
-            // The library failed on these rows: without them, from the start.
-            Err(rows) => unusable.extend(rows),
+            // The library failed on these: without them, from the start.
+            Err(updates) => unusable.extend(updates),
         }
     }
 }
 
-/// One attempt to build the document without the rows in `without`; fails with the rows that broke it.
+/// One attempt to build the document without the updates in `without`; fails with those that broke it.
 fn attempt(
     snapshot: Option<&Bytes>,
-    rows: &[Bytes],
+    updates: &Updates,
     size_limit: usize,
     without: &[usize],
 ) -> Result<Result<Opened, Vec<usize>>, UnusableSnapshot> {
@@ -56,8 +85,8 @@ fn attempt(
     let without: HashSet<usize> = without.iter().copied().collect();
     let mut orphans = Vec::new();
     let mut change = document.change();
-    for (at, row) in rows.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
-        let Ok(update) = CheckedUpdate::parse_stored(row.clone()) else {
+    for (at, (_, raw)) in updates.all.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
+        let Ok(update) = CheckedUpdate::parse_stored(raw.clone()) else {
             unusable.push(at);
             continue;
         };
@@ -69,7 +98,7 @@ fn attempt(
         }
     }
     let Ok(finished) = change.finish() else {
-        // Each row was fine by itself, so it broke on one that had waited: without any of those.
+        // Each was fine by itself, so it broke on one that had waited: without any of those.
         return if orphans.is_empty() { Err(UnusableSnapshot) } else { Ok(Err(orphans)) };
     };
     unusable.extend(finished.impossible.into_iter().filter_map(|source| usize::try_from(source).ok()));
@@ -77,7 +106,7 @@ fn attempt(
     Ok(Ok(Opened { document, unusable }))
 }
 
-/// The source of a snapshot's content: no row has this place.
+/// The source of a snapshot's content: no update has this place.
 const SNAPSHOT: u64 = u64::MAX;
 
 /// A snapshot and the places of the rows that it makes superfluous.
@@ -103,16 +132,16 @@ pub enum FoldError {
 /// Folds rows into a snapshot and proves that decoding it gives the same state vector, delete set and
 /// elements.
 pub fn fold(snapshot: Option<&Bytes>, rows: &[Bytes]) -> Result<Folded, FoldError> {
-    let Opened { document, unusable } = open(snapshot, rows, usize::MAX)?;
-    let orphaned: HashSet<u64> = document.orphans().map(|orphan| orphan.source).collect();
-    let unusable: HashSet<usize> = unusable.into_iter().collect();
+    let updates = Updates::of(rows);
+    let Opened { document, unusable } = open_updates(snapshot, &updates, usize::MAX)?;
+    let orphaned = document.orphans().filter_map(|orphan| usize::try_from(orphan.source).ok());
+    let kept = updates.rows(unusable.into_iter().chain(orphaned));
     let encoded = document.difference(&[]);
     let again = open(Some(&encoded), &[], usize::MAX).map_err(|_| FoldError::RoundTrip)?.document;
     if fingerprint(&document) != fingerprint(&again) || document.delete_set() != again.delete_set() {
         return Err(FoldError::RoundTrip);
     }
-    let superfluous =
-        (0..rows.len()).filter(|at| !unusable.contains(at) && !orphaned.contains(&(*at as u64))).collect();
+    let superfluous = (0..rows.len()).filter(|at| kept.binary_search(at).is_err()).collect();
     Ok(Folded { snapshot: encoded, superfluous })
 }
 
@@ -169,6 +198,24 @@ mod tests {
         let mut late = rows[2..].to_vec();
         late.push(typed(7, "hello")[2].clone());
         assert_eq!(text(&fold(Some(&folded.snapshot), &late).expect("valid rows").snapshot), "hello");
+    }
+
+    #[test]
+    fn packed_rows_are_folded_like_single_ones_and_kept_when_something_in_them_cannot_be() {
+        let typed = typed(7, "hello");
+        let packed = |updates: &[&Bytes]| row::rows(updates.iter().copied()).remove(0);
+        let rows = [packed(&[&typed[0], &typed[1]]), packed(&[&typed[2]]), packed(&[&typed[3], &typed[4]])];
+        let folded = fold(None, &rows).expect("valid rows");
+        assert_eq!((folded.superfluous, text(&folded.snapshot).as_str()), (vec![0, 1, 2], "hello"));
+
+        let garbage = Bytes::from_static(b"\x01garbage");
+        for bad in [garbage, impossible_parent()] {
+            let mixed = [packed(&[&typed[0], &bad, &typed[1]]), packed(&[&typed[2]])];
+            let folded = fold(None, &mixed).expect("the others are valid");
+            assert_eq!((folded.superfluous, text(&folded.snapshot).as_str()), (vec![1], "hel"));
+        }
+        let waits = [packed(&[&typed[0], &typed[2]]), packed(&[&typed[0]])];
+        assert_eq!(fold(None, &waits).expect("valid rows").superfluous, [1]);
     }
 
     #[test]

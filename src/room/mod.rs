@@ -44,6 +44,7 @@ pub mod role;
 #[expect(clippy::module_inception, reason = "a room's file is called room")]
 pub mod room;
 mod roots;
+pub mod row;
 pub mod run;
 pub(crate) mod scan;
 mod serve;

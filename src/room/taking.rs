@@ -16,6 +16,7 @@ use super::input::{Input, UpdateKind};
 use super::principal::PrincipalId;
 use super::role::Writes;
 use super::room::Room;
+use super::row;
 use super::update::CheckedUpdate;
 use super::verdict::{Holder, Verdict};
 use super::writers::Claim;
@@ -119,9 +120,8 @@ impl Room {
             }
             _ => None,
         };
+        self.log(&applied, effects);
         for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
-            effects.log.push(raw.clone());
-            self.durability.append();
             self.tell_later(raw);
             if sole.is_none() && self.hears_echoes(*from) {
                 self.durability.echo(*from, raw.clone());
@@ -163,6 +163,16 @@ impl Room {
             }
         }
         effects.closes.extend(applied.refused);
+    }
+
+    /// Gives the log all that was taken: what is said of it hereafter waits for the last row of it.
+    fn log(&mut self, applied: &Applied, effects: &mut Effects) {
+        let whole = row::rows(applied.authors.iter().map(|(_, raw)| raw));
+        let waiting = applied.orphans.iter().map(|(_, raw)| raw.clone());
+        for row in whole.into_iter().chain(waiting) {
+            effects.log.push(row);
+            self.durability.append();
+        }
     }
 
     /// Whether somebody is here under a client id under which they wrote: whoever else brings something that was written

@@ -12,6 +12,7 @@ use super::super::saving::Saving;
 use super::nodes::is_doubtful;
 use super::{RoomLost, RoomTask};
 use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews};
+use crate::room::row;
 use crate::store::{StoreError, StoredRoom};
 
 /// The most messages that wait for the store's word; what is dropped comes again with the next comparison of documents.
@@ -171,7 +172,7 @@ impl RoomTask {
         if more {
             self.looking.look_for_stored(&self.saving);
         }
-        let updates = snapshot.into_iter().chain(rows.into_iter().map(|row| row.data)).collect();
+        let updates = snapshot.into_iter().chain(rows.iter().flat_map(|row| row::updates(&row.data))).collect();
         let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;
         let lost = effects.document_lost;
         self.carry_out(Instant::now(), effects);

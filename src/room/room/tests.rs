@@ -9,6 +9,7 @@ use crate::room::input::UpdateKind;
 use crate::room::patch::Patch;
 use crate::room::principal::{Principal, PrincipalId};
 use crate::room::request::{Answer, Ask, Request, RequestId, RequestRefusal};
+use crate::room::row;
 use crate::room::update::CheckedUpdate;
 use crate::room::version::Version;
 use crate::room::view::ViewLimits;
@@ -92,7 +93,9 @@ fn an_honest_bulk_edit_is_never_refused_on_an_estimate() {
     let mut inputs: VecDeque<Input> = [update(ADA, first.into())].into();
     inputs.extend((0..1_200).map(|_| update(ADA, add().into())));
     let effects = room.turn(now, &mut inputs, Admission::Open);
-    assert_eq!((effects.closes, effects.log.len()), (Vec::new(), 1_201));
+    assert!(effects.closes.is_empty());
+    assert_eq!(logged(&effects).len(), 1_201);
+    assert!(effects.log.len() < 10, "a turn takes few rows");
 }
 
 #[test]
@@ -208,6 +211,11 @@ fn answer(from: ConnectionId, raw: Bytes) -> Input {
     Input::Update { from, update, kind: UpdateKind::Answer }
 }
 
+/// The updates that go to the log.
+fn logged(effects: &Effects) -> Vec<Bytes> {
+    effects.log.iter().flat_map(row::updates).collect()
+}
+
 fn left_no_trace(effects: &Effects) -> bool {
     effects.log.is_empty() && effects.fanouts.is_empty() && effects.closes.is_empty()
 }
@@ -288,7 +296,7 @@ fn nobody_comments_in_the_name_of_somebody_who_is_away_for_a_moment() {
     room.turn(now, &mut joins.into(), Admission::Open);
     // An editor who wrote, one who only said that they are here, and somebody who commented.
     let said = [update(ADA, letter(7)), announces(BOB, 8), update(bob, entry(9, "comments"))];
-    assert_eq!(room.turn(now, &mut said.into(), Admission::Open).log.len(), 2);
+    assert_eq!(logged(&room.turn(now, &mut said.into(), Admission::Open)).len(), 2);
     // What is in the document already is no proof of having written it.
     room.turn(now, &mut [update(mallory, letter(7))].into(), Admission::Open);
     room.turn(now, &mut [ADA, BOB, bob].map(Input::Leave).into(), Admission::Open);
