@@ -17,8 +17,16 @@ const BOTTOM: f64 = 42.0;
 /// More points than this are not seen in a chart of this width.
 const POINTS: usize = 400;
 
-/// How many colours there are; a further series begins again, dashed.
+/// How many colours there are; a further series begins again with other dashes.
 const COLOURS: usize = 8;
+
+/// How lines are dashed, in the classes of the page's style. There are more than anybody can tell apart.
+const DASHES: [&str; 4] = ["", " dashed", " dotted", " dash-dotted"];
+
+/// How the run or series at a place is told from the others, in whatever is shown of it.
+pub(super) fn look(place: usize) -> String {
+    format!("colour{}{}", place % COLOURS, DASHES[place / COLOURS % DASHES.len()])
+}
 
 /// One axis.
 pub(super) struct Axis {
@@ -54,7 +62,7 @@ pub(super) enum Drawn {
 pub(super) struct Series {
     /// Empty if it is the only one and says nothing that the title does not.
     pub(super) label: String,
-    /// Which colour.
+    /// Which colour, and how it is dashed: see [`look`].
     pub(super) colour: usize,
     pub(super) drawn: Drawn,
     pub(super) thinned: Thinned,
@@ -142,13 +150,9 @@ impl Chart {
     }
 
     fn line(&self, series: &Series) -> Line {
-        let dashed = if series.colour / COLOURS % 2 == 1 { " dashed" } else { "" };
         let faint = if series.drawn == Drawn::Faint { " faint" } else { "" };
-        let mut line = Line {
-            label: series.label.clone(),
-            class: format!("colour{}{dashed}{faint}", series.colour % COLOURS),
-            ..Line::default()
-        };
+        let mut line =
+            Line { label: series.label.clone(), class: format!("{}{faint}", look(series.colour)), ..Line::default() };
         let mut area = String::new();
         let bottom = place(HEIGHT - BOTTOM);
         for part in series.thin().split(|(_, value)| value.is_none()) {
@@ -213,6 +217,18 @@ fn place(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_of_many_look_the_same() {
+        let looks: std::collections::BTreeSet<_> = (0..32).map(look).collect();
+        assert_eq!(looks.len(), 32);
+        for class in DASHES.iter().flat_map(|class| class.split_whitespace()) {
+            for of in [".line", ".key"] {
+                let rule = format!("{of}.{class} {{");
+                assert!(include_str!("style.css").contains(&rule), "the style has no {rule}");
+            }
+        }
+    }
 
     #[test]
     fn thinning_keeps_the_peak_and_the_number_of_points_small() {

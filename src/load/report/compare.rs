@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::chart::look;
 use super::charts::charts;
 use super::{run, verdict};
 use crate::load::record::{Latency, Record};
@@ -107,7 +108,7 @@ fn table(records: &[Record]) -> Markup {
             } }
             tbody { @for (place, record) in records.iter().enumerate() {
                 tr {
-                    th { span class={ "key colour" (place % 8) } {} (record.name) }
+                    th { span class={ "key " (look(place)) } {} (record.name) }
                     td.text { (record.scenario) }
                     td.text { (verdict::pill(&record.verdict)) }
                     td { (count(record.verdict.tally.lost)) }
