@@ -56,13 +56,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let words = match scenario_file::expand(std::env::args_os()) {
-        Ok(words) => words,
+    let line = match scenario_file::expand(std::env::args_os()) {
+        Ok(line) => line,
         Err(error) => return failed(&error),
     };
-    let arguments = match Arguments::try_parse_from(words) {
+    let arguments = match Arguments::try_parse_from(&line.words) {
         Ok(arguments) => arguments,
         Err(answer) => {
+            if let Some(place) = line.place(&answer) {
+                let _ = writeln!(io::stderr(), "triproom: {place}:");
+            }
             let _ = answer.print();
             // Never clap's own 2: of a load run it says that something was lost.
             return ExitCode::from(u8::from(answer.use_stderr()));

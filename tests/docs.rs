@@ -139,8 +139,9 @@ fn every_command_line_of_the_load_tester_is_one() {
     let lines = load_lines();
     assert!(lines.len() > 15, "{lines:?}");
     for line in lines {
-        let words =
-            scenario_file::expand(line.iter().map(Into::into)).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        let words = scenario_file::expand(line.iter().map(Into::into))
+            .unwrap_or_else(|error| panic!("{line:?}: {error}"))
+            .words;
         let command = LoadCommand::augment_subcommands(Command::new("load"));
         command.try_get_matches_from(&words[1..]).unwrap_or_else(|error| panic!("{line:?}: {error}"));
     }
@@ -150,7 +151,7 @@ fn every_command_line_of_the_load_tester_is_one() {
 fn every_scenario_file_is_one() {
     for file in ["quiet-room", "lecture-hall", "many-rooms"] {
         let line = ["triproom", "load", "--file", &format!("examples/load/{file}.toml")].map(Into::into);
-        let words = scenario_file::expand(line).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let words = scenario_file::expand(line).unwrap_or_else(|error| panic!("{file}: {error}")).words;
         let command = LoadCommand::augment_subcommands(Command::new("load"));
         command.try_get_matches_from(&words[1..]).unwrap_or_else(|error| panic!("{file}: {error}"));
     }

@@ -111,6 +111,29 @@ fn of_a_server_that_ends_in_the_middle_is_said_what_was_known() {
 }
 
 #[test]
+fn what_is_wrong_in_a_file_is_said_with_its_line() {
+    let server = Server::start();
+    let path = server.folder.path().join("wrong.toml");
+    for (text, line, said) in [
+        ("scenario = 'fanout'\n# how often\nratee = 5\n", 3, "'--ratee'"),
+        ("scenario = 'fanout'\nclients = 3\nwarm_up = 'soon'\n", 3, "'--warm-up <TIME>'"),
+        ("rate = 1\nscenario = 'fanuot'\n", 2, "'fanuot'"),
+        ("scenario = 'fanout'\nrate 5\n", 2, "line 2"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let output = ended(server.load(&["--file", "wrong.toml"]), &[1]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        let place =
+            error.contains(&format!("--file wrong.toml, line {line}:")) || error.contains("--file wrong.toml: ");
+        assert!(place && error.contains(said), "{text}: {error}");
+    }
+    std::fs::write(&path, "scenario = 'fanout'\nrate = 5\n").unwrap();
+    let output = ended(server.load(&["--file", "wrong.toml", "--rate", "x"]), &[1]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("'--rate <NUMBER>'") && !error.contains("wrong.toml"), "a person typed it: {error}");
+}
+
+#[test]
 fn what_cannot_run_says_so_by_its_exit_code() {
     let server = Server::start();
     for (words, said) in [

@@ -5,10 +5,15 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
+use toml::de::DeTable;
 use toml::{Table, Value};
 
 /// The largest scenario file.
 pub const FILE_LIMIT: u64 = 1 << 20;
+
+/// What says in a file which scenario it is for, as if it were a flag.
+const SCENARIO: &str = "--scenario";
 
 /// Why a scenario file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,22 +60,51 @@ pub enum ScenarioFileError {
     },
 }
 
+/// A command line in which a file's options are flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expanded {
+    /// The command line.
+    pub words: Vec<OsString>,
+    /// Flags that are of the file, and their lines there, from 1.
+    lines: Vec<(String, usize)>,
+    /// Which file.
+    path: PathBuf,
+}
+
+impl Expanded {
+    /// Where in the file it is written what a command line is refused for; nothing if a person typed it.
+    pub fn place(&self, refused: &clap::Error) -> Option<String> {
+        let flag = match (refused.get(ContextKind::InvalidArg), refused.get(ContextKind::InvalidSubcommand)) {
+            // Behind a flag that there is stands what it takes.
+            (Some(ContextValue::String(flag)), _) => flag.split([' ', '=']).next()?,
+            (_, Some(_)) => SCENARIO,
+            _ => return None,
+        };
+        let (_, line) = self.lines.iter().find(|(of_file, _)| of_file == flag)?;
+        Some(format!("--file {}, line {line}", self.path.display()))
+    }
+}
+
 /// A command line with the file of `load … --file FILE` written out as flags, in front of those that are given. Any other command
 /// line is given back as it is.
-pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, ScenarioFileError> {
+pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Expanded, ScenarioFileError> {
     let arguments = arguments.into_iter().collect::<Vec<_>>();
+    let as_it_is = |words| Ok(Expanded { words, lines: Vec::new(), path: PathBuf::new() });
     if arguments.get(1).is_none_or(|command| command != "load") {
-        return Ok(arguments);
+        return as_it_is(arguments);
     }
     let (head, given) = arguments.split_at(2);
-    let Some(path) = file(given) else { return Ok(arguments) };
-    let mut table = read(&path)?;
+    let Some(path) = file(given) else { return as_it_is(arguments) };
+    let text = read(&path)?;
+    let syntax = |error| ScenarioFileError::Syntax { path: path.clone(), error: Box::new(error) };
+    let mut table: Table = text.parse().map_err(syntax)?;
     let of_file = match table.remove("scenario") {
         None => None,
         Some(Value::String(name)) => Some(name),
         Some(_) => return Err(ScenarioFileError::Value { path, key: "scenario".to_owned() }),
     };
     let asked = given.first().filter(|word| !word.to_string_lossy().starts_with('-'));
+    let is_of_file = asked.is_none();
     let (scenario, given) = match (asked, of_file) {
         (Some(asked), Some(of_file)) if **asked != *of_file => {
             let asked = asked.to_string_lossy().into_owned();
@@ -80,8 +114,10 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStr
         (None, Some(of_file)) => (of_file.into(), given),
         (None, None) => return Err(ScenarioFileError::NoScenario(path)),
     };
-    let flags = flags(&path, &table, given)?;
-    Ok(head.iter().cloned().chain([scenario]).chain(flags).chain(given.iter().cloned()).collect())
+    let (flags, mut names) = flags(&path, &table, given)?;
+    names.extend(is_of_file.then(|| SCENARIO.to_owned()));
+    let words = head.iter().cloned().chain([scenario]).chain(flags).chain(given.iter().cloned()).collect();
+    Ok(Expanded { words, lines: lines(&text, &names), path })
 }
 
 /// What comes behind `--file`.
@@ -98,22 +134,33 @@ fn file(given: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-fn read(path: &Path) -> Result<Table, ScenarioFileError> {
+fn read(path: &Path) -> Result<String, ScenarioFileError> {
     let failed = |error| ScenarioFileError::File { path: path.to_owned(), error };
     let mut text = String::new();
     std::fs::File::open(path).map_err(failed)?.take(FILE_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > FILE_LIMIT {
         return Err(ScenarioFileError::Large(path.to_owned()));
     }
-    let syntax = |error| ScenarioFileError::Syntax { path: path.to_owned(), error: Box::new(error) };
-    text.parse().map_err(syntax)
+    Ok(text)
 }
 
-/// The table as flags, but for those that are given anyway.
-fn flags(path: &Path, table: &Table, given: &[OsString]) -> Result<Vec<OsString>, ScenarioFileError> {
-    let mut flags = Vec::new();
+fn flag(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
+}
+
+/// In which lines these flags are, as far as the parser says.
+fn lines(text: &str, flags: &[String]) -> Vec<(String, usize)> {
+    let Ok(table) = DeTable::parse(text) else { return Vec::new() };
+    let line = |place: usize| 1 + text.bytes().take(place).filter(|byte| *byte == b'\n').count();
+    let keys = table.get_ref().keys().map(|key| (flag(key.get_ref()), line(key.span().start)));
+    keys.filter(|(of_file, _)| flags.contains(of_file)).collect()
+}
+
+/// The table as flags, but for those that are given anyway, and which these are.
+fn flags(path: &Path, table: &Table, given: &[OsString]) -> Result<(Vec<OsString>, Vec<String>), ScenarioFileError> {
+    let (mut flags, mut names) = (Vec::new(), Vec::new());
     for (key, value) in table {
-        let flag = format!("--{}", key.replace('_', "-"));
+        let flag = flag(key);
         let with_value = format!("{flag}=");
         let is_given = |word: &OsString| *word == *flag || word.to_string_lossy().starts_with(&with_value);
         if given.iter().any(is_given) {
@@ -132,8 +179,9 @@ fn flags(path: &Path, table: &Table, given: &[OsString]) -> Result<Vec<OsString>
                 }
             });
         }
+        names.push(flag);
     }
-    Ok(flags)
+    Ok((flags, names))
 }
 
 #[cfg(test)]
@@ -145,7 +193,7 @@ mod tests {
         let path = folder.path().join("scenario.toml");
         std::fs::write(&path, file).unwrap();
         let words = ["triproom", "load"].into_iter().chain(given.iter().copied()).map(OsString::from);
-        let expanded = expand(words.chain(["--file".into(), path.into()])).map_err(|error| error.to_string())?;
+        let expanded = expand(words.chain(["--file".into(), path.into()])).map_err(|error| error.to_string())?.words;
         let words = expanded[2..expanded.len() - 2].iter().map(|word| word.to_str().unwrap().to_owned());
         Ok(words.collect::<Vec<_>>().join(" "))
     }
@@ -176,7 +224,7 @@ mod tests {
     fn other_command_lines_stay_as_they_are() {
         for line in ["triproom", "triproom serve --file x", "triproom load fanout --rate 5"] {
             let words = line.split(' ').map(OsString::from).collect::<Vec<_>>();
-            assert_eq!(expand(words.clone()).unwrap(), words);
+            assert_eq!(expand(words.clone()).unwrap().words, words);
         }
     }
 }
