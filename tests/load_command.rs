@@ -117,6 +117,7 @@ fn what_is_wrong_in_a_file_is_said_with_its_line() {
     for (text, line, said) in [
         ("scenario = 'fanout'\n# how often\nratee = 5\n", 3, "'--ratee'"),
         ("scenario = 'fanout'\nclients = 3\nwarm_up = 'soon'\n", 3, "'--warm-up <TIME>'"),
+        ("scenario = 'fanout'\nrate = -1\n", 2, "'--rate <NUMBER>': write a number, 0 or more"),
         ("rate = 1\nscenario = 'fanuot'\n", 2, "'fanuot'"),
         ("scenario = 'fanout'\nrate 5\n", 2, "line 2"),
     ] {
@@ -140,6 +141,11 @@ fn what_cannot_run_says_so_by_its_exit_code() {
         (&["fanout"][..], "--target"),
         (&["fanout", "--ratee", "5"], "--ratee"),
         (&["fanout", "--target", "ws://example.org"], "--allow-remote"),
+        (&["fanout", "--rate", "-1"], "'--rate <NUMBER>': write a number, 0 or more"),
+        (&["fanout", "--rate", "NaN"], "'--rate <NUMBER>': write a number, 0 or more"),
+        (&["fanout", "--clients", "-1"], "'--clients <COUNT>': write a whole number, 0 or more"),
+        (&["fanout", "--threads", "-1"], "'--threads <COUNT>': -1 is not in 1..=256"),
+        (&["saturate", "--from", "0"], "'--from <NUMBER>': write a number of more than 0"),
         (&["--file", "nowhere.toml"], "nowhere.toml"),
         (&["report", "nowhere.json"], "nowhere.json"),
     ] {

@@ -38,7 +38,7 @@ pub struct Options {
     #[serde(skip)]
     pub header: Vec<String>,
     /// Process of the server on this machine, whose CPU and memory are measured; several for several nodes
-    #[arg(long, value_name = "PID", value_delimiter = ',', help_heading = "Target")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PID", value_delimiter = ',', help_heading = "Target")]
     #[serde(skip)]
     pub pid: Vec<u32>,
 
@@ -55,10 +55,10 @@ pub struct Options {
     #[serde(serialize_with = "in_words")]
     pub drain: Duration,
     /// Threads of the load tester
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "COUNT", help_heading = "Run")]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true, value_name = "COUNT", help_heading = "Run")]
     pub threads: u16,
     /// Where randomness comes from: the same seed acts the same way
-    #[arg(long, default_value_t = 1, value_name = "NUMBER", help_heading = "Run")]
+    #[arg(long, default_value_t = 1, value_parser = seed, allow_negative_numbers = true, value_name = "NUMBER", help_heading = "Run")]
     #[serde(skip)]
     pub seed: u64,
     /// Exit with 4 when 99 % of what is measured is not faster than this
@@ -88,11 +88,17 @@ pub struct Options {
     pub file: Option<PathBuf>,
 
     /// Connections at the same time, at most
-    #[arg(long, default_value_t = 2_000, value_name = "COUNT", help_heading = "Limits")]
+    #[arg(long, default_value_t = 2_000, value_parser = count, allow_negative_numbers = true, value_name = "COUNT", help_heading = "Limits")]
     #[serde(skip)]
     pub max_connections: usize,
     /// Updates a second that are sent, at most
-    #[arg(long, default_value_t = 20_000, value_name = "COUNT", help_heading = "Limits")]
+    #[arg(
+        long,
+        default_value_t = 20_000,
+        allow_negative_numbers = true,
+        value_name = "COUNT",
+        help_heading = "Limits"
+    )]
     #[serde(skip)]
     pub max_rate: u32,
     /// Put other machines than this one under load
@@ -145,7 +151,7 @@ impl Options {
             return Err(OptionsError::Connections(connections, self.max_connections));
         }
         if !rate.is_finite() || rate < 0.0 {
-            return Err(OptionsError::Senseless("a rate is a number of things a second".to_owned()));
+            return Err(OptionsError::Senseless("a rate is a number of things a second, 0 or more".to_owned()));
         }
         // A part of the limit for each writer may add up to a breath more.
         if rate > f64::from(self.max_rate) * (1.0 + 1e-9) {
@@ -153,6 +159,27 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// How many of something there are, on the command line.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "write a whole number, 0 or more".to_owned())
+}
+
+/// A number that randomness comes from, on the command line.
+pub fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number, 0 or more".to_owned())
+}
+
+/// How many things a second, on the command line.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate >= 0.0);
+    rate.ok_or_else(|| "write a number, 0 or more, like 5 or 0.2".to_owned())
+}
+
+/// The same, where none makes no sense.
+pub fn some_rate(text: &str) -> Result<f64, String> {
+    rate(text).ok().filter(|rate| *rate > 0.0).ok_or_else(|| "write a number of more than 0, like 5 or 0.2".to_owned())
 }
 
 /// A time as people write it.

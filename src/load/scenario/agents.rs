@@ -12,7 +12,7 @@ use super::fanout::{Fanout, plan};
 use super::{LoadError, Scenario, Session};
 use crate::config::bytes;
 use crate::load::findings::Findings;
-use crate::load::options::{Options, OptionsError, in_bytes};
+use crate::load::options::{Options, OptionsError, count, in_bytes, rate};
 use crate::load::plan::{Agents as Planned, Mischief, Plan};
 use crate::load::target::Protocol;
 use crate::load::{agents, conductor};
@@ -26,16 +26,16 @@ pub struct Agents {
     #[serde(flatten)]
     pub people: Fanout,
     /// Agents in each room that say how they are
-    #[arg(long, default_value_t = 5, value_name = "COUNT")]
+    #[arg(long, default_value_t = 5, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub agents: usize,
     /// Statuses a second of each
-    #[arg(long, default_value_t = 2.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 2.0, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub statuses: f64,
     /// They say it on Triproom's JSON sockets, and not as presence over the protocol of the people
     #[arg(long)]
     pub over_events: bool,
     /// Agents that write a lot at one moment, each in a room of its own
-    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    #[arg(long, default_value_t = 0, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub bursting: usize,
     /// How much each of those writes, in one update
     #[arg(long, default_value = "400KB", value_name = "SIZE")]

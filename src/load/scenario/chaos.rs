@@ -12,7 +12,7 @@ use super::{LoadError, Scenario, Session};
 use crate::config::duration;
 use crate::load::conductor;
 use crate::load::findings::Findings;
-use crate::load::options::{Options, in_words};
+use crate::load::options::{Options, in_words, rate};
 use crate::load::plan::Mischief;
 
 /// What goes wrong, and how often.
@@ -24,10 +24,10 @@ pub struct Chaos {
     #[serde(flatten)]
     pub people: Fanout,
     /// Connections a second that are cut; their clients come back and go on writing meanwhile
-    #[arg(long, default_value_t = 2.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 2.0, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub cuts: f64,
     /// Clients a second that stop reading
-    #[arg(long, default_value_t = 0.5, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0.5, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub pauses: f64,
     /// For how long, but never into the drain
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]

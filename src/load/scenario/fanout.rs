@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{LoadError, Scenario, Session};
 use crate::load::conductor;
 use crate::load::findings::Findings;
-use crate::load::options::{Options, OptionsError};
+use crate::load::options::{Options, OptionsError, count, rate};
 use crate::load::plan::{Crowd, Mischief, Plan};
 use crate::load::target::Protocol;
 
@@ -18,20 +18,20 @@ use crate::load::target::Protocol;
 #[serde(rename_all = "kebab-case")]
 pub struct Fanout {
     /// Rooms
-    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub rooms: usize,
     /// People in each room
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub clients: usize,
     /// How many of them write; all, if nothing is said
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writers: Option<usize>,
     /// Updates a second of each writer, of 16 characters each
-    #[arg(long, default_value_t = 5.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 5.0, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub rate: f64,
     /// Moves a second of each person's cursor, told as presence; the time until others see them is the latency `status`
-    #[arg(long, default_value_t = 0.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0.0, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub cursors: f64,
 }
 

@@ -11,7 +11,7 @@ use super::{LoadError, Scenario, Session};
 use crate::config::duration;
 use crate::load::conductor;
 use crate::load::findings::Findings;
-use crate::load::options::{Options, in_words};
+use crate::load::options::{Options, count, in_words};
 use crate::load::plan::{Crowd, Mischief, Plan};
 
 /// How many people are there.
@@ -19,10 +19,10 @@ use crate::load::plan::{Crowd, Mischief, Plan};
 #[serde(rename_all = "kebab-case")]
 pub struct Idle {
     /// Rooms
-    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    #[arg(long, default_value_t = 100, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub rooms: usize,
     /// People in each room
-    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    #[arg(long, default_value_t = 10, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub clients: usize,
     /// How often each says again that it is there; 0s: only in the beginning
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "TIME")]

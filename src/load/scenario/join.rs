@@ -16,7 +16,7 @@ use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
-use crate::load::options::{Options, OptionsError, in_bytes};
+use crate::load::options::{Options, OptionsError, count, in_bytes};
 use crate::load::probe::{self, PATIENCE, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::pulse::Pulse;
@@ -35,13 +35,13 @@ pub struct Join {
     pub size: ByteSize,
     /// Pieces that it was written in, each at a place of its own: what was written here and there is dearer than what was typed
     /// from beginning to end
-    #[arg(long, default_value_t = 1_000, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1_000, allow_negative_numbers = true, value_name = "COUNT")]
     pub pieces: u32,
     /// Clients that open it one after the other
-    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    #[arg(long, default_value_t = 100, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub joins: usize,
     /// Clients that then open it at the same time
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub at_once: usize,
 }
 

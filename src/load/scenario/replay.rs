@@ -22,7 +22,7 @@ use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
-use crate::load::options::{Options, OptionsError};
+use crate::load::options::{Options, OptionsError, count, some_rate};
 use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::target::{Protocol, Target};
@@ -42,14 +42,14 @@ pub struct Replay {
     #[arg(long, value_name = "FILE")]
     pub trace: PathBuf,
     /// Edits of it that are replayed; all, if nothing is said
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edits: Option<usize>,
     /// Edits a second, of all authors together
-    #[arg(long, default_value_t = 1_000.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1_000.0, value_parser = some_rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub rate: f64,
     /// People who read
-    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub readers: usize,
 }
 

@@ -13,7 +13,7 @@ use crate::config::duration;
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::latency::LatencyKind;
-use crate::load::options::{Options, in_words};
+use crate::load::options::{Options, count, in_words, some_rate};
 use crate::load::plan::{Crowd, Mischief};
 use crate::load::record::Step;
 use crate::load::schedule::Times;
@@ -28,17 +28,17 @@ const WHOLE: f64 = 0.97;
 #[serde(rename_all = "kebab-case")]
 pub struct Saturate {
     /// Rooms
-    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub rooms: usize,
     /// People in each room
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub clients: usize,
     /// How many of them write; all, if nothing is said
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writers: Option<usize>,
     /// Updates a second of each writer in the first step
-    #[arg(long, default_value_t = 5.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 5.0, value_parser = some_rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub from: f64,
     /// A step does not hold when 99 % of its deliveries are not faster than this
     #[arg(long, default_value = "100ms", value_parser = duration, value_name = "TIME")]
@@ -49,7 +49,7 @@ pub struct Saturate {
     #[serde(serialize_with = "in_words")]
     pub step: Duration,
     /// Steps between the last rate that held and the first that did not
-    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_name = "COUNT")]
     pub refine: u32,
 }
 

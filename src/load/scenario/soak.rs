@@ -11,7 +11,7 @@ use super::fanout::{Fanout, plan};
 use super::{LoadError, Scenario, Session};
 use crate::load::conductor;
 use crate::load::findings::Findings;
-use crate::load::options::Options;
+use crate::load::options::{Options, rate};
 use crate::load::plan::Mischief;
 use crate::load::record::Second;
 
@@ -27,7 +27,7 @@ pub struct Soak {
     #[serde(flatten)]
     pub people: Fanout,
     /// Connections a second that are cut; their clients come back
-    #[arg(long, default_value_t = 0.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0.0, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub cuts: f64,
 }
 

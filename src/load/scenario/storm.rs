@@ -12,7 +12,7 @@ use crate::config::at_least_a_second;
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::latency::LatencyKind;
-use crate::load::options::{Options, OptionsError, in_words};
+use crate::load::options::{Options, OptionsError, count, in_words, rate};
 use crate::load::plan::{Crowd, Mischief, Plan};
 
 /// How many come back, and how often.
@@ -20,16 +20,16 @@ use crate::load::plan::{Crowd, Mischief, Plan};
 #[serde(rename_all = "kebab-case")]
 pub struct Storm {
     /// Rooms
-    #[arg(long, default_value_t = 200, value_name = "COUNT")]
+    #[arg(long, default_value_t = 200, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub rooms: usize,
     /// People in each room
-    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    #[arg(long, default_value_t = 10, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub clients: usize,
     /// How many of them write; what they write meanwhile is to come through, too
-    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub writers: usize,
     /// Updates a second of each writer
-    #[arg(long, default_value_t = 0.2, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0.2, value_parser = rate, allow_negative_numbers = true, value_name = "NUMBER")]
     pub rate: f64,
     /// How often there is a storm
     #[arg(long, default_value = "10s", value_parser = at_least_a_second, value_name = "TIME")]

@@ -25,7 +25,7 @@ use crate::load::findings::Findings;
 use crate::load::host;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::mix::{Act, DEFAULT, Mix, Who};
-use crate::load::options::{Options, OptionsError};
+use crate::load::options::{Options, OptionsError, count};
 use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::target::{Protocol, Target};
@@ -43,10 +43,10 @@ const LOOK: Duration = Duration::from_millis(20);
 #[serde(rename_all = "kebab-case")]
 pub struct Trip {
     /// People in the room
-    #[arg(long, default_value_t = 12, value_name = "COUNT")]
+    #[arg(long, default_value_t = 12, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub people: usize,
     /// Agents in the room
-    #[arg(long, default_value_t = 2, value_name = "COUNT")]
+    #[arg(long, default_value_t = 2, value_parser = count, allow_negative_numbers = true, value_name = "COUNT")]
     pub agents: usize,
     /// What people do how often, in TOML; src/load/scenario/trip-mix.toml is what is used otherwise
     #[arg(long, value_name = "FILE")]
