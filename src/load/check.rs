@@ -102,7 +102,7 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     Ok(local.block_on(&runtime, async {
-        let patience = Rc::new(Patience::new());
+        let patience = Rc::new(Patience::new(plan.fresh));
         let mut reading = JoinSet::new();
         for room in (0..plan.crowd.rooms).filter(|room| made.in_room(*room).any(|edits| edits > 0)) {
             let (plan, made, patience) = (Arc::clone(plan), Arc::clone(made), Rc::clone(&patience));

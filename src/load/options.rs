@@ -145,6 +145,11 @@ impl Options {
         Ok(Times { warm_up: self.warm_up, measured: self.duration, drain: self.drain })
     }
 
+    /// How many more connections than so many are allowed at the same time; one at least.
+    pub fn left(&self, connections: usize) -> usize {
+        self.max_connections.saturating_sub(connections).max(1)
+    }
+
     /// Whether so many connections and updates a second are allowed.
     pub fn allow(&self, connections: usize, rate: f64) -> Result<(), OptionsError> {
         if connections > self.max_connections {

@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep_until};
 pub const PATIENCE: Duration = Duration::from_secs(15);
 /// How long it may show more and more of the rooms that it has shown, and no other one.
 const TRICKLE: Duration = Duration::from_mins(1);
-/// Rooms that are opened at the same time.
+/// Rooms that are opened at the same time, at most.
 const OPENING: usize = 8;
-/// Rooms that are waited for beside those: they were opened, and something is missing in them.
+/// Rooms that are waited for beside those, at most: they were opened, and something is missing in them.
 const WAITING: usize = 256;
 
 /// What the fresh clients of one check have of it.
@@ -35,11 +35,12 @@ pub struct Turn<'a> {
 }
 
 impl Patience {
-    /// All of it, from now on.
-    pub fn new() -> Self {
+    /// All of it, from now on, for so many rooms at the same time, at most.
+    pub fn new(most: usize) -> Self {
+        let opening = most.clamp(1, OPENING);
         Self {
-            opening: Semaphore::new(OPENING),
-            waiting: Semaphore::new(WAITING),
+            opening: Semaphore::new(opening),
+            waiting: Semaphore::new((most.max(1) - opening).min(WAITING)),
             shown: Cell::new(Instant::now()),
             grown: Cell::new(Instant::now()),
         }

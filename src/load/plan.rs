@@ -78,6 +78,8 @@ pub struct Plan {
     pub threads: usize,
     /// Connections of a thread that are opened at the same time.
     pub opening: usize,
+    /// Fresh clients that read rooms at the same time in the end, at most.
+    pub fresh: usize,
 }
 
 impl Plan {

@@ -64,7 +64,7 @@ impl Scenario for Agents {
             burst: if self.bursting > 0 { agents::burst(bytes(self.burst), options.seed) } else { Vec::new() },
         };
         let burst = planned.burst.len();
-        let plan = Arc::new(Plan { agents: Some(planned), ..people });
+        let plan = Arc::new(Plan { agents: Some(planned), fresh: options.left(connections), ..people });
         let found = conductor::conduct(&plan, &options.pid, session.progress)?;
         let mut findings = Findings::of(found, &plan);
         if self.bursting > 0 {

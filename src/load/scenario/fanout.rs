@@ -70,6 +70,7 @@ pub fn plan(crowd: Crowd, mischief: Mischief, options: &Options) -> Result<Plan,
         presence: crowd.cursors > 0.0,
         threads: usize::from(options.threads).min(people),
         opening: 64,
+        fresh: options.left(people),
     })
 }
 
