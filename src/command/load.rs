@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 
 use super::load_records::{self, RecordsCommand, RecordsError};
+use crate::load::interrupt::Interrupt;
 use crate::load::options::Options;
 use crate::load::progress::Progress;
 use crate::load::record::{JsonPlace, RecordError};
@@ -21,6 +22,7 @@ use crate::load::scenario::soak::Soak;
 use crate::load::scenario::storm::Storm;
 use crate::load::scenario::trip::Trip;
 use crate::load::scenario::{LoadError, Scenario};
+use crate::load::session::Session;
 use crate::load::{report, run as run_scenario, table};
 
 /// What is done to the server.
@@ -55,10 +57,11 @@ pub enum LoadCommand {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  everything was delivered, every room converged
-  1  it could not run
+  1  it could not run, or was stopped before anything was measured
   2  something was lost, doubled, reordered, corrupted or diverged, or the server ended connections
   3  the load tester itself was too slow, so the figures are not to be trusted; or not every room could be checked
-  4  it was slower than --p99-below";
+  4  it was slower than --p99-below
+130  a second Ctrl-C (or SIGTERM) ended it at once; the first one ends the measured part and keeps it";
 
 /// A scenario's own options and those of all.
 #[derive(Debug, Clone, Args)]
@@ -85,6 +88,9 @@ pub enum LoadCommandError {
     /// The table cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
+    /// The system does not let it hear what is to stop it.
+    #[error("cannot listen for Ctrl-C: {0}")]
+    Signals(io::Error),
 }
 
 /// Does it, and says what to exit with. Tables go to `out`, or to `notes` when the record itself goes to standard output.
@@ -113,7 +119,9 @@ fn load<S: Scenario + Args>(
     // Nobody wants to hear it after an hour.
     options.report.as_deref().map_or(Ok(()), report::check)?;
     let mut progress = if options.quiet { Progress::silent() } else { Progress::on_standard_error() };
-    let record = run_scenario(&run.scenario, options, &mut progress);
+    let interrupt = Interrupt::by_signals(progress.screen()).map_err(LoadCommandError::Signals)?;
+    let mut session = Session { progress: &mut progress, interrupt: &interrupt };
+    let record = run_scenario(&run.scenario, options, &mut session);
     progress.finish();
     let record = record?;
     if let Some(place) = &options.json {

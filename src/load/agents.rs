@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -44,7 +45,16 @@ pub struct Orders {
 pub fn run(orders: Orders) {
     let reports = orders.reports.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, act(orders)));
+    let mut phase = orders.phase.clone();
+    let done = runtime.and_then(|runtime| {
+        LocalSet::new().block_on(&runtime, async {
+            tokio::select! {
+                done = act(orders) => done,
+                // Nobody leads the run any longer.
+                () = async { while phase.changed().await.is_ok() {} } => Ok(()),
+            }
+        })
+    });
     if let Err(error) = done {
         let _ = reports.send(Report::Failed(error));
     }
@@ -76,7 +86,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
     let _ = orders.reports.send(Report::Gathered(0));
     let began = loop {
         match *orders.phase.borrow_and_update() {
-            Phase::Load(began) => break began,
+            Phase::Load(began) | Phase::Ceasing(began) => break began,
             Phase::Ending => return Ok(()),
             Phase::Gathering | Phase::Draining => {}
         }
@@ -86,7 +96,11 @@ async fn act(mut orders: Orders) -> io::Result<()> {
     };
     let alarms = (Alarm::new()?, Alarm::new()?);
     let burst = async {
-        alarms.0.until(began + plan.times.warm_up).await?;
+        tokio::select! {
+            rung = alarms.0.until(began + plan.times.warm_up) => rung?,
+            // Only what is measured is ever ended so: it has begun, and what is written when it does is written.
+            () = ceasing(orders.phase.clone()) => {}
+        }
         for writer in &writers {
             if let Err(error) = writer.say(Say::Update(&agents.burst)) {
                 faults.borrow_mut().add(WHO, &error);
@@ -154,9 +168,14 @@ async fn say(
         due.extend((0..schedule.count()).map(|number| (schedule.moment(number), number, talker)));
     }
     due.sort_by_key(|(moment, ..)| *moment);
+    let mut ceasing = pin!(ceasing(orders.phase.clone()));
     for (moment, number, talker) in due {
         let moment = began + Duration::from_nanos(moment);
-        alarm.until(moment).await?;
+        tokio::select! {
+            biased;
+            () = &mut ceasing => break,
+            rung = alarm.until(moment) => rung?,
+        }
         // A socket that fails is noticed by its reader.
         let _ = if agents.over_events {
             talker.voice.say_json(&events::status(talker.place, number + 1))
@@ -168,6 +187,12 @@ async fn say(
         meter.record(Measure::SendLag, nanoseconds(moment.elapsed()));
     }
     Ok(())
+}
+
+/// Done when nothing more is to be said.
+async fn ceasing(mut phase: watch::Receiver<Phase>) {
+    // Who leads the run no longer wants nothing more, either.
+    let _ = phase.wait_for(|phase| !matches!(phase, Phase::Gathering | Phase::Load(_))).await;
 }
 
 /// A status as presence, like that of a browser.

@@ -15,10 +15,12 @@ use super::agents;
 use super::check::{self, Checked};
 use super::host::{self, Process, Use};
 use super::meter::{Counts, Measure, Meter};
-use super::plan::{Made, Plan};
+use super::plan::{Made, Plan, Stopped};
+use super::probe::ProbeError;
 use super::progress::{self, Moment, Progress};
 use super::record::{Second, ServerUse};
 use super::schedule::nanoseconds;
+use super::session::Session;
 use super::worker::{self, Missing, Notes, Orders, Phase, Report};
 
 /// Between the last preparation and the first edit.
@@ -36,12 +38,22 @@ pub enum RunError {
     /// People do not come in.
     #[error("after {} s there are still people who have not joined", GATHERING.as_secs())]
     TooSlow,
+    /// It was stopped too early.
+    #[error("stopped by a signal before anything was measured: there is no result")]
+    Stopped,
     /// The generator fails.
     #[error("the load tester cannot go on: {0}")]
     Failed(#[from] io::Error),
     /// There is no such process, or it is not to be looked at.
     #[error("--pid {0}: {1}")]
     NoProcess(u32, io::Error),
+}
+
+/// Of a scenario without a crowd.
+impl From<ProbeError> for RunError {
+    fn from(error: ProbeError) -> Self {
+        Self::NobodyJoined(error.to_string())
+    }
 }
 
 /// What a run has found.
@@ -51,6 +63,8 @@ pub struct Found {
     pub started_at: Timestamp,
     /// How long was measured.
     pub seconds: f64,
+    /// After how long of that the run was stopped, if it was before its time.
+    pub stopped: Option<Duration>,
     /// Everything that was measured, and counted from the first connection on.
     pub meter: Meter,
     /// See there.
@@ -67,8 +81,9 @@ pub struct Found {
     pub timeline: Vec<Second>,
 }
 
-/// Runs a plan, and looks at these processes of the server meanwhile.
-pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Result<Found, RunError> {
+/// Runs a plan, and looks at these processes of the server meanwhile. Where it is stopped early, the rest of what is measured is left
+/// out, and all else is as ever.
+pub fn conduct(plan: &Arc<Plan>, pids: &[u32], session: &mut Session<'_>) -> Result<Found, RunError> {
     let watch = Watch::new(pids)?;
     let (phase, heard) = watch::channel(Phase::Gathering);
     let (reports, inbox) = channel();
@@ -80,6 +95,7 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Resul
             made: Arc::clone(&made),
             number,
             phase: heard.clone(),
+            interrupt: session.interrupt.clone(),
             reports: reports.clone(),
         };
         let thread = std::thread::Builder::new().name(format!("load {number}"));
@@ -101,8 +117,9 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], progress: &mut Progress) -> Resul
         seconds: Vec::new(),
         samples: Vec::new(),
         told: Told::default(),
+        stopped: None,
     };
-    let found = conductor.run(progress);
+    let found = conductor.run(session.progress);
     // Threads end when they hear nothing more.
     drop(conductor);
     let _ = threads.into_iter().map(JoinHandle::join).collect::<Vec<_>>();
@@ -177,6 +194,14 @@ struct Told {
     done: usize,
     missing: Missing,
     notes: Notes,
+    /// When the run was to end early.
+    stopped: Option<Instant>,
+}
+
+impl Told {
+    fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
 }
 
 struct Conductor {
@@ -193,6 +218,8 @@ struct Conductor {
     /// At the beginning of what is measured, and after each second of it.
     samples: Vec<Sample>,
     told: Told,
+    /// How long was measured, if that is less than was planned.
+    stopped: Option<Duration>,
 }
 
 impl Conductor {
@@ -200,7 +227,10 @@ impl Conductor {
         let (threads, all) = (self.plan.threads, self.all_threads());
         progress.begin(progress::Phase::Connecting, None);
         let until = Instant::now() + GATHERING;
-        self.listen(until, progress, |told| told.gathered == all)?;
+        self.listen(until, progress, |told| told.gathered == all || told.is_stopped())?;
+        if self.told.is_stopped() {
+            return Err(RunError::Stopped);
+        }
         if self.told.gathered < all {
             return Err(RunError::TooSlow);
         }
@@ -241,26 +271,42 @@ impl Conductor {
         let _ = self.phase.send(phase);
     }
 
-    /// From the first edit to the last, which may be later than planned.
+    /// From the first edit to the last, which may be later than planned, and earlier where it is stopped.
     fn lead(&mut self, began: Instant, progress: &mut Progress) -> Result<(), RunError> {
         let (all, times) = (self.all_threads(), self.plan.times);
         let measuring = began + times.warm_up;
         if !times.warm_up.is_zero() {
             progress.begin(progress::Phase::WarmUp, Some(times.warm_up));
         }
-        self.listen(measuring, progress, |_| false)?;
+        self.listen(measuring, progress, Told::is_stopped)?;
+        if self.told.is_stopped() {
+            return Err(RunError::Stopped);
+        }
         progress.begin(progress::Phase::Measuring, Some(times.measured));
         let end = measuring + times.measured;
         self.samples.push(self.watch.look());
         let mut next = measuring + Duration::from_secs(1);
         while next < end {
-            self.listen(next, progress, |_| false)?;
+            self.listen(next, progress, Told::is_stopped)?;
+            if self.told.is_stopped() {
+                break;
+            }
             self.samples.push(self.watch.look());
             next += Duration::from_secs(1);
         }
-        self.listen(end, progress, |_| false)?;
+        self.listen(end, progress, Told::is_stopped)?;
         self.samples.push(self.watch.look());
-        self.listen(Instant::now() + times.load() + times.drain, progress, |told| told.sent == all)
+        let late = Instant::now() + times.load() + times.drain;
+        self.listen(late, progress, |told| told.sent == all || told.is_stopped())?;
+        let Some(stopped) = self.told.stopped.filter(|stopped| *stopped < end || self.told.sent < all) else {
+            return Ok(());
+        };
+        if self.plan.stopped == Stopped::Dropped {
+            return Err(RunError::Stopped);
+        }
+        self.stopped = Some((stopped - measuring).min(times.measured));
+        self.tell(Phase::Ceasing(began));
+        self.listen(Instant::now() + GATHERING, progress, |told| told.sent == all)
     }
 
     /// Hears reports until a moment, or until enough was said.
@@ -287,6 +333,7 @@ impl Conductor {
                 self.told.came += people;
             }
             Report::Sent => self.told.sent += 1,
+            Report::Stopped => self.told.stopped = self.told.stopped.or(Some(Instant::now())),
             Report::Arrived => self.told.arrived += 1,
             Report::Failed(error) => return Err(error.into()),
             Report::Done(meter, missing, notes) => {
@@ -341,6 +388,7 @@ impl Conductor {
         Found {
             started_at,
             seconds,
+            stopped: self.stopped,
             missing: told.missing,
             notes: told.notes,
             checked,
@@ -371,13 +419,18 @@ impl Conductor {
     }
 
     fn timeline(&self) -> Vec<Second> {
-        let (warm_up, load) = (nanoseconds(self.plan.times.warm_up), nanoseconds(self.plan.times.load()));
+        let warm_up = nanoseconds(self.plan.times.warm_up);
+        // Of a second in which the run was stopped, part is not of it: that one is left out.
+        let last = match self.stopped {
+            Some(after) => warm_up + nanoseconds(after),
+            None => nanoseconds(self.plan.times.load()) + SECOND - 1,
+        };
         let mut connections = 0;
         let mut timeline = Vec::new();
         for Summary { end, counts, p50_ms, p99_ms, max_ms } in &self.seconds {
             connections += counts.joined;
             connections = connections.saturating_sub(counts.left);
-            if *end <= warm_up || *end >= load + SECOND {
+            if *end <= warm_up || *end > last {
                 continue;
             }
             let second = (end - warm_up) / SECOND - 1;

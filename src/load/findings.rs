@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::conductor::Found;
 use super::host;
+use super::interrupt;
 use super::latency::{Latency, LatencyKind};
 use super::meter::Measure;
 use super::options::Options;
@@ -95,7 +96,8 @@ impl Findings {
             tick_lag_p99_ms: lag(Measure::TickLag),
             cpu_percent: found.generator_cpu_percent,
         };
-        let mut notes = found.checked.differences;
+        let stopped = found.stopped.map(|after| interrupt::note(after, plan.times.measured));
+        let mut notes: Vec<String> = stopped.into_iter().chain(found.checked.differences).collect();
         notes.extend(found.notes.reasons);
         if found.missing.lost > 0 {
             let (hidden, people) = (found.missing.hidden, found.missing.people);

@@ -15,6 +15,7 @@ mod ear;
 mod faults;
 mod findings;
 mod host;
+pub mod interrupt;
 pub mod latency;
 pub mod merge;
 mod meter;
@@ -31,6 +32,7 @@ pub mod report;
 pub mod scenario;
 pub mod scenario_file;
 mod schedule;
+pub mod session;
 mod stage;
 pub mod table;
 pub mod target;
@@ -43,18 +45,18 @@ mod writer;
 use serde_json::{Map, Value};
 
 use options::Options;
-use progress::Progress;
 use record::Record;
-use scenario::{LoadError, Scenario, Session};
+use scenario::{LoadError, Scenario};
+use session::Session;
 
 /// Runs a scenario, and says what it found.
-pub fn run<S: Scenario>(scenario: &S, options: &Options, progress: &mut Progress) -> Result<Record, LoadError> {
+pub fn run<S: Scenario>(scenario: &S, options: &Options, session: &mut Session<'_>) -> Result<Record, LoadError> {
     if let Some(place) = &options.json {
         place.check()?;
     }
     // Each connection is an open file; what the system does not allow shows when a connection fails.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let findings = scenario.run(options, &mut Session { progress })?;
+    let findings = scenario.run(options, session)?;
     Ok(findings.record(S::NAME, parameters(scenario, options), options))
 }
 

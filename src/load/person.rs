@@ -316,7 +316,10 @@ async fn attend(stage: &Stage, person: &Person) -> Result<(), Ended> {
         let bytes = incoming.read(|message| hear(stage, person, message)).await?;
         stage.meter.borrow_mut().counts.bytes_in += bytes as u64;
         if let Some(until) = person.reads_again.take() {
-            tokio::time::sleep_until(until.into()).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(until.into()) => {}
+                () = stage.calm.notified() => {}
+            }
         }
     }
 }

@@ -55,6 +55,15 @@ pub struct Mischief {
     pub storms: Option<Duration>,
 }
 
+/// What becomes of what is being measured when the run is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It ends there, and is drained and checked.
+    Kept,
+    /// It is of no use when it is not whole.
+    Dropped,
+}
+
 /// A whole run.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -80,6 +89,8 @@ pub struct Plan {
     pub opening: usize,
     /// Fresh clients that read rooms at the same time in the end, at most.
     pub fresh: usize,
+    /// See there.
+    pub stopped: Stopped,
 }
 
 impl Plan {

@@ -2,6 +2,7 @@
 //! that `--json -` stays clean. `load::run` tells it of each phase and, once a second, of the moment.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -86,11 +87,34 @@ impl Moment {
     }
 }
 
-/// Where it is shown.
-enum Screen {
+/// Where it is shown. Clones show in the same place.
+#[derive(Clone)]
+pub enum Screen {
+    /// Lines of a terminal that change.
     Live(ProgressBar),
-    Lines(Box<dyn Write + Send>),
+    /// A line for each thing, for logs.
+    Lines(Arc<Mutex<dyn Write + Send>>),
+    /// Nowhere.
     Nothing,
+}
+
+impl Screen {
+    /// A sentence on a line of its own.
+    pub fn note(&self, sentence: &str) {
+        let sentence = words::plain(sentence);
+        match self {
+            Self::Live(bar) => bar.println(format!("  {sentence}")),
+            Self::Lines(out) => write_line(out, &sentence),
+            Self::Nothing => {}
+        }
+    }
+
+    /// Takes what changes away, for good: whatever comes next stands in its place.
+    pub fn clear(&self) {
+        if let Self::Live(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 /// The progress of one run.
@@ -116,7 +140,7 @@ impl Progress {
 
     /// One line for each phase and every few seconds.
     pub fn in_lines(out: impl Write + Send + 'static) -> Self {
-        Self::new(Screen::Lines(Box::new(out)))
+        Self::new(Screen::Lines(Arc::new(Mutex::new(out))))
     }
 
     /// Shows nothing.
@@ -128,11 +152,16 @@ impl Progress {
         Self { screen, phase: Phase::Connecting, since: Instant::now(), lasts: None, last_line: None }
     }
 
+    /// Where it is shown, for who has something to say beside it.
+    pub fn screen(&self) -> Screen {
+        self.screen.clone()
+    }
+
     /// A phase begins; how long it lasts, if that is known.
     pub fn begin(&mut self, phase: Phase, lasts: Option<Duration>) {
         (self.phase, self.since, self.lasts, self.last_line) = (phase, Instant::now(), lasts, None);
         let until = lasts.map_or_else(String::new, |lasts| format!(" for {}", seconds(lasts)));
-        match &mut self.screen {
+        match &self.screen {
             Screen::Live(bar) => {
                 bar.set_length(lasts.map_or(0, ticks));
                 bar.set_position(0);
@@ -148,7 +177,7 @@ impl Progress {
     /// What it is like now; to be called about once a second.
     pub fn show(&mut self, moment: &Moment) {
         let gone = self.since.elapsed();
-        match &mut self.screen {
+        match &self.screen {
             Screen::Live(bar) => {
                 if let Some(lasts) = self.lasts {
                     bar.set_position(ticks(gone.min(lasts)));
@@ -166,26 +195,19 @@ impl Progress {
     }
 
     /// Something worth a line of its own, such as the first connection that was refused.
-    pub fn note(&mut self, sentence: &str) {
-        let sentence = words::plain(sentence);
-        match &mut self.screen {
-            Screen::Live(bar) => bar.println(format!("  {sentence}")),
-            Screen::Lines(out) => write_line(out, &sentence),
-            Screen::Nothing => {}
-        }
+    pub fn note(&self, sentence: &str) {
+        self.screen.note(sentence);
     }
 
     /// Takes the live lines away, so that the table comes in their place.
     pub fn finish(self) {
-        if let Screen::Live(bar) = self.screen {
-            bar.finish_and_clear();
-        }
+        self.screen.clear();
     }
 }
 
 /// A log that cannot be written must not end a run.
-fn write_line(out: &mut dyn Write, line: &str) {
-    let _ = writeln!(out, "triproom load: {line}");
+fn write_line(out: &Mutex<dyn Write + Send>, line: &str) {
+    let _ = writeln!(out.lock().unwrap_or_else(PoisonError::into_inner), "triproom load: {line}");
 }
 
 fn seconds(time: Duration) -> String {

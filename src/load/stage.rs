@@ -64,6 +64,8 @@ pub struct Stage {
     pub settled: Cell<usize>,
     /// Rings when that changes.
     pub settling: Notify,
+    /// Rings when nobody is to stop reading any longer.
+    pub calm: Notify,
     /// How long each storm lasted until the last one here was back, in nanoseconds.
     pub storms: RefCell<Vec<u64>>,
     pub(super) opening: Arc<Semaphore>,
@@ -81,6 +83,7 @@ impl Stage {
             reasons: RefCell::default(),
             settled: Cell::new(0),
             settling: Notify::new(),
+            calm: Notify::new(),
             storms: RefCell::default(),
             opening,
         }

@@ -123,6 +123,15 @@ impl Trace {
         let text = text_of(steps.iter().map(|step| &step.update))?;
         Ok(Self { steps, clients, text })
     }
+
+    /// Only its first steps are left, and their text.
+    pub fn truncate(&mut self, steps: usize) -> Result<(), ProbeError> {
+        if steps < self.steps.len() {
+            self.steps.truncate(steps);
+            self.text = text_of(self.steps.iter().map(|step| &step.update))?;
+        }
+        Ok(())
+    }
 }
 
 /// The text that updates make.

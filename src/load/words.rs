@@ -1,6 +1,7 @@
 //! Numbers and names as people read them, in terminals and reports alike.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// `12,345`
 pub fn count(number: u64) -> String {
@@ -36,6 +37,11 @@ pub fn number(value: f64) -> String {
 /// `0.412 ms`, `1.20 s`
 pub fn milliseconds(value: f64) -> String {
     if value >= 1000.0 { format!("{} s", number(value / 1000.0)) } else { format!("{} ms", number(value)) }
+}
+
+/// `2.13 s`, `30 s`
+pub fn seconds(time: Duration) -> String {
+    without_zeros(&format!("{} s", number(time.as_secs_f64())))
 }
 
 /// `4.12 MB`, in thousands

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, LocalSet};
 
 use super::alarm::Alarm;
+use super::interrupt::Interrupt;
 use super::meter::{Measure, Meter};
 use super::person::{Person, live};
 use super::plan::{Made, Plan};
@@ -35,6 +36,8 @@ pub enum Phase {
     Gathering,
     /// The load begins at this moment.
     Load(Instant),
+    /// The run was stopped: of the load that began at this moment nothing more is sent, and nothing more goes wrong on purpose.
+    Ceasing(Instant),
     /// Everything was sent; it may arrive.
     Draining,
     /// People go.
@@ -48,7 +51,9 @@ pub enum Report {
     Gathered(usize),
     /// A second is over, which ended so many nanoseconds after the load began.
     Second(u64, Box<Meter>),
-    /// Everything was sent.
+    /// The run is to end early.
+    Stopped,
+    /// Everything was sent, or nothing more is.
     Sent,
     /// Everything has arrived.
     Arrived,
@@ -125,6 +130,8 @@ pub struct Orders {
     pub number: usize,
     /// Where the run stands.
     pub phase: watch::Receiver<Phase>,
+    /// What may end it early.
+    pub interrupt: Interrupt,
     /// Where reports go.
     pub reports: Sender<Report>,
 }
@@ -187,18 +194,24 @@ impl Worker {
     }
 
     async fn run(mut self) -> io::Result<()> {
+        let (interrupt, reports) = (self.orders.interrupt.clone(), self.orders.reports.clone());
+        tokio::task::spawn_local(async move {
+            interrupt.stopped().await;
+            reports.send(Report::Stopped)
+        });
         self.lives = (0..self.people.len()).map(|index| self.revive(index)).collect();
-        while self.stage.settled.get() < self.people.len() {
-            self.stage.settling.notified().await;
+        if !self.gather().await {
+            return Ok(());
         }
         self.tell(Report::Gathered(self.people.iter().filter(|person| person.has_joined()).count()));
         let alarm = Alarm::new()?;
-        loop {
+        let mut entered = Phase::Gathering;
+        while entered != Phase::Ending {
             let phase = *self.orders.phase.borrow_and_update();
-            match phase {
-                Phase::Load(began) if self.stage.began.get().is_none() => self.begin(began),
-                Phase::Ending => break,
-                _ => {}
+            if phase != entered {
+                self.enter(phase);
+                entered = phase;
+                continue;
             }
             let next = self
                 .stage
@@ -226,8 +239,34 @@ impl Worker {
         Ok(())
     }
 
+    /// Waits until everybody is there or could not come; whether anybody still leads the run then.
+    async fn gather(&mut self) -> bool {
+        while self.stage.settled.get() < self.people.len() {
+            tokio::select! {
+                () = self.stage.settling.notified() => {}
+                changed = self.orders.phase.changed() => if changed.is_err() { return false },
+            }
+        }
+        true
+    }
+
     fn tell(&self, report: Report) {
         let _ = self.orders.reports.send(report);
+    }
+
+    /// Does what a phase begins with. A thread that was held up may miss one.
+    fn enter(&mut self, phase: Phase) {
+        if let Phase::Load(began) | Phase::Ceasing(began) = phase
+            && self.stage.began.get().is_none()
+        {
+            self.begin(began);
+        }
+        match phase {
+            Phase::Ceasing(_) => self.cease(),
+            // Who had nothing to send is not waited for, and may not have heard that the run was stopped.
+            Phase::Draining if self.to_do == 0 => self.cease(),
+            _ => {}
+        }
     }
 
     /// Settles everything that is to happen.
@@ -261,6 +300,19 @@ impl Worker {
             self.agenda.push(Reverse((nanoseconds(self.orders.plan.times.warm_up), Duty::Storm(0))));
         }
         if self.to_do == 0 {
+            self.tell(Report::Sent);
+        }
+    }
+
+    /// Forgets what was still to come, and ends what goes wrong on purpose.
+    fn cease(&mut self) {
+        self.agenda.retain(|Reverse((_, duty))| matches!(duty, Duty::Tick | Duty::Second | Duty::Look));
+        for person in &self.people {
+            person.reads_again.take();
+        }
+        self.stage.calm.notify_waiters();
+        if self.to_do > 0 {
+            self.to_do = 0;
             self.tell(Report::Sent);
         }
     }

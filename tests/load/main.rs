@@ -6,3 +6,4 @@ mod forgetter;
 mod liar;
 mod real;
 mod run;
+mod stopping;

@@ -10,14 +10,17 @@ use triproom::load::verdict::Outcome;
 
 use super::run::load;
 
-struct Server {
+/// One that lives as long as the test.
+pub struct Server {
     child: Child,
-    target: String,
+    /// Where it is.
+    pub target: String,
     _folder: TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    /// With nothing in it.
+    pub fn start() -> Self {
         Self::start_with(&[])
     }
 

@@ -9,11 +9,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::fanout::{Fanout, plan};
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::config::bytes;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, OptionsError, count, in_bytes, rate};
 use crate::load::plan::{Agents as Planned, Mischief, Plan};
+use crate::load::session::Session;
 use crate::load::target::Protocol;
 use crate::load::{agents, conductor};
 
@@ -65,7 +66,7 @@ impl Scenario for Agents {
         };
         let burst = planned.burst.len();
         let plan = Arc::new(Plan { agents: Some(planned), fresh: options.left(connections), ..people });
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = conductor::conduct(&plan, &options.pid, session)?;
         let mut findings = Findings::of(found, &plan);
         if self.bursting > 0 {
             findings.figure("written at once", (burst * self.bursting) as f64 / 1e6, "MB by all agents together");

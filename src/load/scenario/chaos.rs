@@ -8,12 +8,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::fanout::{Fanout, plan};
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::config::duration;
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, in_words, rate};
 use crate::load::plan::Mischief;
+use crate::load::session::Session;
 
 /// What goes wrong, and how often.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -43,7 +44,7 @@ impl Scenario for Chaos {
         options.allow(0, self.pauses)?;
         let mischief = Mischief { cuts: self.cuts, pauses: self.pauses, pause: self.pause, storms: None };
         let plan = Arc::new(plan(self.people.crowd(), mischief, options)?);
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = conductor::conduct(&plan, &options.pid, session)?;
         Ok(Findings::of(found, &plan))
     }
 }

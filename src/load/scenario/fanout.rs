@@ -6,11 +6,12 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, OptionsError, count, rate};
-use crate::load::plan::{Crowd, Mischief, Plan};
+use crate::load::plan::{Crowd, Mischief, Plan, Stopped};
+use crate::load::session::Session;
 use crate::load::target::Protocol;
 
 /// How many people, and how busy they are.
@@ -71,6 +72,7 @@ pub fn plan(crowd: Crowd, mischief: Mischief, options: &Options) -> Result<Plan,
         threads: usize::from(options.threads).min(people),
         opening: 64,
         fresh: options.left(people),
+        stopped: Stopped::Kept,
     })
 }
 
@@ -79,7 +81,7 @@ impl Scenario for Fanout {
 
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
         let plan = Arc::new(plan(self.crowd(), Mischief::default(), options)?);
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = conductor::conduct(&plan, &options.pid, session)?;
         Ok(Findings::of(found, &plan))
     }
 }

@@ -7,12 +7,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::fanout::plan;
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::config::duration;
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, count, in_words};
 use crate::load::plan::{Crowd, Mischief, Plan};
+use crate::load::session::Session;
 
 /// How many people are there.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -37,7 +38,7 @@ impl Scenario for Idle {
         let cursors = if self.renew.is_zero() { 0.0 } else { 1.0 / self.renew.as_secs_f64() };
         let crowd = Crowd { rooms: self.rooms, clients: self.clients, writers: 0, rate: 0.0, cursors };
         let plan = Arc::new(Plan { presence: true, ..plan(crowd, Mischief::default(), options)? });
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = conductor::conduct(&plan, &options.pid, session)?;
         let mut findings = Findings::of(found, &plan);
         if !findings.servers.is_empty() && findings.tally.connections > 0 {
             let grown = |server: &crate::load::record::ServerUse| {

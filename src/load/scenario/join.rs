@@ -9,17 +9,19 @@ use serde::Serialize;
 use tokio::task::{JoinHandle, JoinSet, LocalSet};
 use yrs::{GetString, Text, Transact};
 
-use super::{LoadError, Scenario, Session, run_name};
+use super::{LoadError, Scenario, run_name};
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host;
+use crate::load::interrupt::Interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, count, in_bytes};
 use crate::load::probe::{self, PATIENCE, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::pulse::Pulse;
+use crate::load::session::Session;
 use crate::load::target::Target;
 use crate::load::verdict::Generator;
 use crate::load::writer::ROOT;
@@ -48,10 +50,15 @@ pub struct Join {
 /// What was measured.
 #[derive(Default)]
 struct Joins {
+    /// That it was stopped early, if it was.
+    stopped: Option<String>,
     one_by_one: Latency,
-    at_once: Latency,
-    all: Duration,
+    /// How many came one by one, whether they got in or not.
+    came: usize,
     cpu_one_by_one: Option<f64>,
+    at_once: Latency,
+    /// How long it took until all were in who came at once, if all did.
+    all: Option<Duration>,
     memory_at_once: Option<u64>,
     complete: u64,
     wrong: u64,
@@ -76,11 +83,10 @@ impl Scenario for Join {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
         session.progress.begin(Phase::Connecting, None);
         let (started_at, start) = (Timestamp::now(), Instant::now());
-        let joins = LocalSet::new().block_on(&runtime, self.act(&target, size, options, session));
-        let joins = joins.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
+        let joins = LocalSet::new().block_on(&runtime, self.act(&target, size, options, session))?;
         let mut findings = Findings::empty(started_at, start.elapsed().as_secs_f64());
         findings.servers = host::uses(&options.pid, &before);
-        self.conclude(&mut findings, joins);
+        Self::conclude(&mut findings, joins);
         Ok(findings)
     }
 }
@@ -92,37 +98,63 @@ impl Join {
         size: usize,
         options: &Options,
         session: &mut Session<'_>,
-    ) -> Result<Joins, ProbeError> {
+    ) -> Result<Joins, RunError> {
         let room = Rc::new(format!("load-{}-0", run_name()));
-        let writer = Writer::come(target, &room).await?;
-        let text = self.write(&writer.voice, target, &room, size, options.seed).await?;
+        let writing = async {
+            let writer = Writer::come(target, &room).await?;
+            let text = self.write(&writer.voice, target, &room, size, options.seed).await?;
+            Ok::<_, ProbeError>((writer, text))
+        };
+        let (writer, text) = session.interrupt.unless_stopped(writing).await.ok_or(RunError::Stopped)??;
         session.progress.begin(Phase::Measuring, None);
-        let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
-        let (mut joins, mut pulse) = (Joins::default(), Pulse::new().map_err(timer)?);
-        let cpu = host::cpu(&options.pid);
-        for client in 0..self.joins {
-            let joined = pulse.during(join(target, &room, client)).await.map_err(timer)?;
-            joins.take(joined, &text, Part::OneByOne);
+        let (mut joins, place) = (Joins::default(), Place { target, room, text, pids: &options.pid });
+        let interrupt = session.interrupt;
+        let is_whole = self.one_by_one(&place, interrupt, &mut joins).await?
+            && (self.at_once == 0 || self.at_once(&place, interrupt, &mut joins).await?);
+        if !is_whole {
+            if joins.came == 0 {
+                return Err(RunError::Stopped);
+            }
+            let left_out = if self.at_once > 0 { "; those who come at once are left out" } else { "" };
+            let came = format!("after {} of {} clients who come one by one", joins.came, self.joins);
+            joins.stopped = Some(format!("stopped early by a signal, {came}{left_out}"));
         }
-        joins.cpu_one_by_one = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
+        writer.go(&mut joins.faults).await;
+        Ok(joins)
+    }
+
+    /// Clients come one after the other; whether all did.
+    async fn one_by_one(&self, place: &Place<'_>, interrupt: &Interrupt, joins: &mut Joins) -> Result<bool, RunError> {
+        let (mut pulse, cpu) = (Pulse::new()?, host::cpu(place.pids));
+        for client in 0..self.joins {
+            let joining = pulse.during(join(place.target, &place.room, client));
+            let Some(joined) = interrupt.unless_stopped(joining).await else { break };
+            joins.came += 1;
+            joins.take(joined?, &place.text, Part::OneByOne);
+        }
+        joins.cpu_one_by_one = host::cpu(place.pids).zip(cpu).map(|(after, before)| after - before);
         joins.judge_generator(&pulse, Part::OneByOne);
-        pulse = Pulse::new().map_err(timer)?;
-        let memory = host::begin_peak(&options.pid);
+        Ok(joins.came == self.joins)
+    }
+
+    /// Clients come all at once; whether all did. Of those who were to and did not nothing is taken down.
+    async fn at_once(&self, place: &Place<'_>, interrupt: &Interrupt, joins: &mut Joins) -> Result<bool, RunError> {
+        let (mut pulse, memory) = (Pulse::new()?, host::begin_peak(place.pids));
         let mut joining = JoinSet::new();
         let start = Instant::now();
         for client in 0..self.at_once {
-            let (target, room) = (target.clone(), Rc::clone(&room));
+            let (target, room) = (place.target.clone(), Rc::clone(&place.room));
             joining.spawn_local(async move { join(&target, &room, client).await });
         }
-        let all = pulse.during(joining.join_all()).await.map_err(timer)?;
-        joins.all = start.elapsed();
-        joins.memory_at_once = host::peak(&options.pid).zip(memory).map(|(peak, before)| peak.saturating_sub(before));
+        let Some(all) = interrupt.unless_stopped(pulse.during(joining.join_all())).await else { return Ok(false) };
+        let all = all?;
+        joins.all = Some(start.elapsed());
+        joins.memory_at_once = host::peak(place.pids).zip(memory).map(|(peak, before)| peak.saturating_sub(before));
         for joined in all {
-            joins.take(joined, &text, Part::AtOnce);
+            joins.take(joined, &place.text, Part::AtOnce);
         }
         joins.judge_generator(&pulse, Part::AtOnce);
-        writer.go(&mut joins.faults).await;
-        Ok(joins)
+        Ok(true)
     }
 
     /// Writes the document, and is done when somebody else can read all of it, or could have long since.
@@ -159,7 +191,7 @@ impl Join {
         }
     }
 
-    fn conclude(&self, findings: &mut Findings, joins: Joins) {
+    fn conclude(findings: &mut Findings, joins: Joins) {
         let tally = &mut findings.tally;
         let joined = joins.complete + joins.wrong;
         (tally.connections, tally.expected_deliveries) = (joined, joined);
@@ -168,14 +200,15 @@ impl Join {
         if joins.wrong > 0 {
             findings.notes.push("clients that joined have another text than was written".to_owned());
         }
+        findings.notes.extend(joins.stopped);
         joins.faults.conclude(findings);
         findings.generator = joins.generator;
         findings.notes.extend(joins.doubts);
         if let Some(cpu) = joins.cpu_one_by_one {
-            findings.figure("CPU a join", cpu * 1e3 / self.joins.max(1) as f64, "ms");
+            findings.figure("CPU a join", cpu * 1e3 / joins.came.max(1) as f64, "ms");
         }
-        if self.at_once > 0 {
-            findings.figure("all at once", joins.all.as_secs_f64() * 1e3, "ms until the last was in");
+        if let Some(all) = joins.all {
+            findings.figure("all at once", all.as_secs_f64() * 1e3, "ms until the last was in");
             findings.figure("half at once", joins.at_once.quantile_ms(0.5), "ms until half were in");
         }
         if let Some(memory) = joins.memory_at_once {
@@ -183,6 +216,14 @@ impl Join {
         }
         findings.latencies.insert(LatencyKind::Join, joins.one_by_one);
     }
+}
+
+/// Where clients come, and what they are to find.
+struct Place<'a> {
+    target: &'a Target,
+    room: Rc<String>,
+    text: String,
+    pids: &'a [u32],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@ pub mod trip;
 use super::conductor::RunError;
 use super::findings::Findings;
 use super::options::{Options, OptionsError};
-use super::progress::Progress;
 use super::record::RecordError;
+use super::session::Session;
 
 /// Something that can be done to a server.
 pub trait Scenario: serde::Serialize {
@@ -24,12 +24,6 @@ pub trait Scenario: serde::Serialize {
 
     /// Does it.
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError>;
-}
-
-/// What a scenario gets from whoever runs it.
-pub struct Session<'a> {
-    /// Who is told how it goes.
-    pub progress: &'a mut Progress,
 }
 
 /// Why a scenario could not be run.

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use yrs::{Doc, GetString, TextRef, Transact};
 
-use super::{LoadError, Scenario, Session, run_name};
+use super::{LoadError, Scenario, run_name};
 use crate::load::alarm::Alarm;
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
@@ -21,10 +21,12 @@ use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host;
+use crate::load::interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, count, some_rate};
 use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
+use crate::load::session::Session;
 use crate::load::target::{Protocol, Target};
 use crate::load::trace::{Trace, text_of};
 use crate::load::writer::ROOT;
@@ -66,12 +68,13 @@ impl Scenario for Replay {
         }
         session.progress.begin(Phase::Connecting, None);
         session.progress.note("making the updates of the trace");
-        let trace = Trace::open(&self.trace, self.edits.unwrap_or(usize::MAX))
+        let mut trace = Trace::open(&self.trace, self.edits.unwrap_or(usize::MAX))
             .map_err(|error| OptionsError::Senseless(error.to_string()))?;
+        // And a fresh client.
+        options.allow(trace.clients.len() + self.readers + 1, self.rate)?;
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
-        let replayed = LocalSet::new().block_on(&runtime, self.act(&trace, &target, options, session));
-        let replayed = replayed.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
+        let replayed = LocalSet::new().block_on(&runtime, self.act(&mut trace, &target, options, session))?;
         let mut findings = Findings::empty(replayed.started_at, replayed.seconds);
         findings.servers = host::uses(&options.pid, &before);
         replayed.conclude(&mut findings, &trace);
@@ -83,6 +86,8 @@ impl Scenario for Replay {
 struct Replayed {
     started_at: Timestamp,
     seconds: f64,
+    /// That it was stopped early, if it was.
+    stopped: Option<String>,
     late: Latency,
     saved: Latency,
     delivery: Latency,
@@ -96,6 +101,14 @@ struct Replayed {
     faults: Faults,
     rooms_checked: u64,
     connections: u64,
+}
+
+/// How far the sending is.
+struct Sender {
+    start: Instant,
+    /// How late each edit was sent, but for what the server took of that.
+    late: Latency,
+    sent: usize,
 }
 
 /// Somebody who hears what authors write; readers keep it.
@@ -144,24 +157,31 @@ impl Listener {
 }
 
 impl Replay {
+    /// Replays a trace, of which only what was sent is left.
     async fn act(
         &self,
-        trace: &Trace,
+        trace: &mut Trace,
         target: &Target,
         options: &Options,
         session: &mut Session<'_>,
-    ) -> Result<Replayed, ProbeError> {
+    ) -> Result<Replayed, RunError> {
         let room = format!("load-{}-0", run_name());
         let meant = Rc::new(Meant::new(trace.clients.clone()));
         let mut faults = Faults::default();
-        let listeners = self.gather(trace, target, &room, &meant, &mut faults).await?;
+        let gathering = self.gather(trace, target, &room, &meant, &mut faults);
+        let listeners = session.interrupt.unless_stopped(gathering).await.ok_or(RunError::Stopped)??;
         let (start, started_at) = (Instant::now() + BREATH, Timestamp::now() + BREATH);
-        for (number, step) in trace.steps.iter().enumerate() {
-            meant.add(step.author, step.end, self.moment(start, number));
-        }
-        session.progress.begin(Phase::Measuring, Some(self.moment(start, trace.steps.len()) - start));
+        let planned = self.moment(start, trace.steps.len()) - start;
+        session.progress.begin(Phase::Measuring, Some(planned));
         let (cpu, own_cpu) = (host::cpu(&options.pid), host::own_cpu_seconds());
-        let late = self.send(trace, start, options.drain, &listeners).await?;
+        let (mut sender, drain) = (Sender { start, late: Latency::default(), sent: 0 }, options.drain);
+        let sending = self.send(trace, &meant, drain, &listeners, &mut sender);
+        let is_stopped = session.interrupt.unless_stopped(sending).await.transpose()?.is_none();
+        let stopped = is_stopped.then(|| interrupt::note(start.elapsed(), planned));
+        if sender.sent == 0 {
+            return Err(RunError::Stopped);
+        }
+        trace.truncate(sender.sent)?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
         let all = trace.steps.len();
@@ -184,7 +204,8 @@ impl Replay {
         let mut replayed = Replayed {
             started_at,
             seconds,
-            late,
+            stopped,
+            late: sender.late,
             saved: Latency::default(),
             delivery: Latency::default(),
             deliveries: 0,
@@ -238,33 +259,34 @@ impl Replay {
         Ok(listeners)
     }
 
-    /// Sends each edit when it is meant, and not before its author has heard what it builds on, as in life; how late that was, but
-    /// for what the server took of it.
+    /// Sends each edit when it is meant, and not before its author has heard what it builds on, as in life.
     async fn send(
         &self,
         trace: &Trace,
-        start: Instant,
+        meant: &Meant,
         patience: Duration,
         listeners: &[Rc<RefCell<Listener>>],
-    ) -> Result<Latency, ProbeError> {
-        let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
-        let alarm = Alarm::new().map_err(timer)?;
-        let (mut late, mut free, mut waits) = (Latency::default(), start, true);
+        sender: &mut Sender,
+    ) -> Result<(), RunError> {
+        let alarm = Alarm::new()?;
+        let (mut free, mut waits) = (sender.start, true);
         for (number, step) in trace.steps.iter().enumerate() {
-            let moment = self.moment(start, number);
-            alarm.until(moment).await.map_err(timer)?;
-            late.record(moment.max(free).elapsed());
+            let moment = self.moment(sender.start, number);
+            alarm.until(moment).await?;
+            sender.late.record(moment.max(free).elapsed());
             if waits && !listeners[step.author].borrow().ear.has(&step.upon) {
                 // What has not come by then is lost, and nobody waits for it again.
                 waits = hear(&listeners[step.author], &step.upon, patience).await;
                 free = Instant::now();
             }
+            meant.add(step.author, step.end, moment);
             listeners[step.author].borrow_mut().send(&step.update);
+            sender.sent += 1;
             if number % 64 == 0 {
                 tokio::task::yield_now().await;
             }
         }
-        Ok(late)
+        Ok(())
     }
 }
 
@@ -278,6 +300,7 @@ impl Replayed {
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
+        findings.notes.extend(self.stopped);
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
         findings.generator.cpu_percent = self.generator_cpu_percent;

@@ -8,15 +8,16 @@ use clap::Args;
 use serde::Serialize;
 
 use super::fanout::plan;
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::config::duration;
-use crate::load::conductor;
+use crate::load::conductor::{self, RunError};
 use crate::load::findings::Findings;
 use crate::load::latency::LatencyKind;
 use crate::load::options::{Options, count, in_words, some_rate};
-use crate::load::plan::{Crowd, Mischief};
+use crate::load::plan::{Crowd, Mischief, Stopped};
 use crate::load::record::Step;
 use crate::load::schedule::Times;
+use crate::load::session::Session;
 use crate::load::verdict::{Outcome, Verdict};
 use crate::load::words::{milliseconds, number};
 
@@ -59,6 +60,9 @@ enum Tried {
     Failed(Box<Findings>),
 }
 
+/// What is said where a signal ended the climb.
+const STOPPED: &str = "stopped early by a signal: of the rates that were tried until then is said what held, and the server may hold more";
+
 impl Scenario for Saturate {
     const NAME: &'static str = "saturate";
 
@@ -69,11 +73,10 @@ impl Scenario for Saturate {
         let (mut best, mut why) = (None, "");
         let mut left = self.refine;
         loop {
-            let mut tried = self.attempt(rate, options, session, &mut steps)?;
-            if let Tried::Failed(_) = tried {
-                // One hiccup of the machine must not end the climb.
-                tried = self.attempt(rate, options, session, &mut steps)?;
-            }
+            let Some(tried) = self.attempts(rate, options, session, &mut steps)? else {
+                why = STOPPED;
+                break;
+            };
             match tried {
                 Tried::Held(findings) => (best, held) = (Some(findings), Some(rate)),
                 Tried::Failed(findings) => {
@@ -86,6 +89,10 @@ impl Scenario for Saturate {
                     }
                     failed = Some(rate);
                 }
+            }
+            if session.interrupt.is_stopped() {
+                why = STOPPED;
+                break;
             }
             rate = match (held, failed) {
                 (Some(held), None) if held >= highest => {
@@ -101,7 +108,7 @@ impl Scenario for Saturate {
                 left -= 1;
             }
         }
-        let mut findings = self.conclude(*best.expect("one was tried"), held.is_some());
+        let mut findings = self.conclude(*best.ok_or(RunError::Stopped)?, held.is_some());
         findings.notes.extend((!why.is_empty()).then(|| why.to_owned()));
         findings.steps = steps;
         Ok(findings)
@@ -109,19 +116,42 @@ impl Scenario for Saturate {
 }
 
 impl Saturate {
+    /// Tries a rate, a second time if it does not hold: one hiccup of the machine must not end the climb. Nothing comes of it if all
+    /// is stopped before it was tried once.
+    fn attempts(
+        &self,
+        rate: f64,
+        options: &Options,
+        session: &mut Session<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<Option<Tried>, LoadError> {
+        match self.attempt(rate, options, session, steps)? {
+            Some(failed @ Tried::Failed(_)) => Ok(self.attempt(rate, options, session, steps)?.or(Some(failed))),
+            tried => Ok(tried),
+        }
+    }
+
     fn attempt(
         &self,
         rate: f64,
         options: &Options,
         session: &mut Session<'_>,
         steps: &mut Vec<Step>,
-    ) -> Result<Tried, LoadError> {
+    ) -> Result<Option<Tried>, LoadError> {
+        if session.interrupt.is_stopped() {
+            return Ok(None);
+        }
         let writers = self.writers.unwrap_or(self.clients);
         let crowd = Crowd { rooms: self.rooms, clients: self.clients, writers, rate, cursors: 0.0 };
         let mut plan = plan(crowd, Mischief::default(), options)?;
+        plan.stopped = Stopped::Dropped;
         plan.times = Times { warm_up: self.step / 3, measured: self.step, drain: options.drain };
         let plan = Arc::new(plan);
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = match conductor::conduct(&plan, &options.pid, session) {
+            Ok(found) => found,
+            Err(RunError::Stopped) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let mut findings = Findings::of(found, &plan);
         let offered = crowd.rooms as f64 * writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
         let delivered = findings.tally.deliveries as f64 / findings.seconds;
@@ -150,7 +180,7 @@ impl Saturate {
             }
         ));
         let findings = Box::new(findings);
-        Ok(if held { Tried::Held(findings) } else { Tried::Failed(findings) })
+        Ok(Some(if held { Tried::Held(findings) } else { Tried::Failed(findings) }))
     }
 
     /// What was found at the highest rate that held; if none did, at the lowest that was tried, which has missed the bound.

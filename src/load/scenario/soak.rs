@@ -8,12 +8,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::fanout::{Fanout, plan};
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, rate};
 use crate::load::plan::Mischief;
 use crate::load::record::Second;
+use crate::load::session::Session;
 
 /// What is shorter says little of an hour.
 const SHORT: Duration = Duration::from_mins(20);
@@ -38,7 +39,7 @@ impl Scenario for Soak {
         options.allow(0, self.cuts)?;
         let mischief = Mischief { cuts: self.cuts, ..Mischief::default() };
         let plan = Arc::new(plan(self.people.crowd(), mischief, options)?);
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = conductor::conduct(&plan, &options.pid, session)?;
         let mut findings = Findings::of(found, &plan);
         if let Some(growth) = growth(&findings.timeline) {
             findings.figure("memory grows", growth / 1e6, "MB an hour, over the second half");

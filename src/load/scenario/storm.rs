@@ -7,13 +7,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::fanout::plan;
-use super::{LoadError, Scenario, Session};
+use super::{LoadError, Scenario};
 use crate::config::at_least_a_second;
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::latency::LatencyKind;
 use crate::load::options::{Options, OptionsError, count, in_words, rate};
 use crate::load::plan::{Crowd, Mischief, Plan};
+use crate::load::session::Session;
 
 /// How many come back, and how often.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -48,7 +49,7 @@ impl Scenario for Storm {
         }
         let mischief = Mischief { storms: Some(self.every), ..Mischief::default() };
         let plan = Arc::new(Plan { presence: true, ..plan(crowd, mischief, options)? });
-        let found = conductor::conduct(&plan, &options.pid, session.progress)?;
+        let found = conductor::conduct(&plan, &options.pid, session)?;
         // A storm that some have not come back from has lasted as long as there was to see.
         let more = if found.missing.away > 0 { " and more: some never came back" } else { "" };
         let mut storms: Vec<f64> = found.notes.storms.iter().map(|storm| *storm as f64 / 1e6).collect();

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::task::{AbortHandle, LocalSet};
+use tokio::task::{AbortHandle, JoinSet, LocalSet};
 use yrs::{Any, Doc, GetString, Map, MapPrelim, MapRef, ReadTxn, StateVector, Text, TextRef, Transact, TransactionMut};
 
-use super::{LoadError, Scenario, Session, run_name};
+use super::{LoadError, Scenario, run_name};
 use crate::load::alarm::Alarm;
 use crate::load::client::Say;
 use crate::load::conductor::RunError;
@@ -23,11 +23,13 @@ use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
 use crate::load::host;
+use crate::load::interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::mix::{Act, DEFAULT, Mix, Who};
 use crate::load::options::{Options, OptionsError, count};
 use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
+use crate::load::session::Session;
 use crate::load::target::{Protocol, Target};
 use crate::load::writer::ROOT;
 use crate::wire::lib0::{put_byte_string, put_number};
@@ -71,8 +73,7 @@ impl Scenario for Trip {
         session.progress.begin(Phase::Connecting, None);
         let (started_at, cpu) = (Timestamp::now(), host::own_cpu_seconds());
         let start = Instant::now();
-        let planned = LocalSet::new().block_on(&runtime, self.act(&mix, &target, options, session));
-        let planned = planned.map_err(|error| RunError::NobodyJoined(error.to_string()))?;
+        let planned = LocalSet::new().block_on(&runtime, self.act(&mix, &target, options, session))?;
         let seconds = start.elapsed().as_secs_f64();
         let mut findings = Findings::empty(started_at, seconds);
         findings.generator.cpu_percent = host::own_cpu_percent(cpu, seconds);
@@ -100,6 +101,8 @@ struct Person {
 /// What was measured.
 #[derive(Default)]
 struct Planned {
+    /// That it was stopped early, if it was.
+    stopped: Option<String>,
     late: Latency,
     delivery: Latency,
     saved: Latency,
@@ -115,6 +118,9 @@ struct Planned {
     connections: u64,
 }
 
+/// Those who are on the way back, and how long it took them.
+type Returning = JoinSet<Result<Duration, ProbeError>>;
+
 /// What everybody shares.
 struct Room {
     target: Target,
@@ -129,13 +135,14 @@ impl Trip {
         target: &Target,
         options: &Options,
         session: &mut Session<'_>,
-    ) -> Result<Planned, ProbeError> {
+    ) -> Result<Planned, RunError> {
         let all = self.people + self.agents;
         let clients = (0..=all as u64).map(|number| FIRST_CLIENT + number).collect();
         let name = format!("load-{}-0", run_name());
         let room = Rc::new(Room { target: target.clone(), name, meant: Meant::new(clients) });
         let mut planned = Planned::default();
-        let people = self.gather(&room, &mut planned.faults).await?;
+        let gathering = self.gather(&room, &mut planned.faults);
+        let people = session.interrupt.unless_stopped(gathering).await.ok_or(RunError::Stopped)??;
         people[0].furnish(&room.meant);
         let mut random = fastrand::Rng::with_seed(options.seed);
         let mut acts = Vec::new();
@@ -147,7 +154,12 @@ impl Trip {
         acts.sort_by_key(|(moment, ..)| *moment);
         session.progress.begin(Phase::Measuring, Some(options.duration));
         planned.connections = people.len() as u64;
-        play(&acts, &room, &mut planned, &mut random).await?;
+        let (mut returning, start) = (JoinSet::new(), Instant::now());
+        let playing = play(start, &acts, &room, &mut planned, &mut random, &mut returning);
+        let is_stopped = session.interrupt.unless_stopped(playing).await.transpose()?.is_none();
+        planned.stopped = is_stopped.then(|| interrupt::note(start.elapsed(), options.duration));
+        // Who is on the way comes in.
+        planned.wait_for(returning).await;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
         let has_all = |person: &Rc<Person>| {
@@ -185,19 +197,19 @@ impl Trip {
     }
 }
 
-/// Does everything when it is meant.
+/// Does everything when it is meant. Some may still be on the way back then.
 async fn play(
+    start: Instant,
     acts: &[(Duration, Act, Rc<Person>)],
     room: &Rc<Room>,
     planned: &mut Planned,
     random: &mut fastrand::Rng,
-) -> Result<(), ProbeError> {
-    let timer = |error: std::io::Error| ProbeError::Unreadable(error.to_string());
-    let (alarm, start) = (Alarm::new().map_err(timer)?, Instant::now());
-    let mut returning = tokio::task::JoinSet::new();
+    returning: &mut Returning,
+) -> Result<(), RunError> {
+    let alarm = Alarm::new()?;
     for (moment, act, person) in acts {
         let moment = start + *moment;
-        alarm.until(moment).await.map_err(timer)?;
+        alarm.until(moment).await?;
         planned.late.record(moment.elapsed());
         match act {
             Act::Type => {
@@ -221,16 +233,6 @@ async fn play(
                     person.come(&room).await.map(|()| moment.elapsed())
                 });
             }
-        }
-    }
-    while let Some(returned) = returning.join_next().await {
-        match returned {
-            Ok(Ok(took)) => {
-                planned.connections += 1;
-                planned.reconnect.record(took);
-            }
-            Ok(Err(error)) => planned.faults.add("somebody who comes back", &error),
-            Err(error) => planned.diverged.push(error.to_string()),
         }
     }
     Ok(())
@@ -373,6 +375,20 @@ fn content(doc: &Doc, notes: &TextRef, items: &MapRef) -> String {
 }
 
 impl Planned {
+    /// Waits until all are back, or cannot come.
+    async fn wait_for(&mut self, mut returning: Returning) {
+        while let Some(returned) = returning.join_next().await {
+            match returned {
+                Ok(Ok(took)) => {
+                    self.connections += 1;
+                    self.reconnect.record(took);
+                }
+                Ok(Err(error)) => self.faults.add("somebody who comes back", &error),
+                Err(error) => self.diverged.push(error.to_string()),
+            }
+        }
+    }
+
     fn take(&mut self, person: &Person, meant: &Meant) {
         let ear = person.ear.borrow();
         self.delivery.add(&ear.times);
@@ -413,6 +429,7 @@ impl Planned {
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
+        findings.notes.extend(self.stopped);
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
