@@ -88,3 +88,24 @@ impl Patience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_rooms_are_open_than_are_allowed() {
+        for most in [1, 5, 10, 1_000] {
+            let (patience, mut turns) = (Patience::new(most), Vec::new());
+            while let Some(Some(mut turn)) = patience.turn().now_or_never() {
+                patience.shown(&mut turn);
+                turns.push(turn);
+                // One task may not take so many turns in a row: what looks taken would only be put off.
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(turns.len(), most.min(OPENING + WAITING));
+        }
+    }
+}
