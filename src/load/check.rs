@@ -169,9 +169,9 @@ async fn check_burst(
     patience: &Patience,
 ) -> Result<(), Difference> {
     let mut turn = patience.turn().await.ok_or(Difference::Unopened)?;
-    let wanted = items_of(&probe::document(1), &[burst.to_vec()])?;
+    let wanted = items_of(&probe::document(1), &[burst])?;
     let mut has_come = false;
-    let mut shown = items_of(&probe::document(1), &[])?;
+    let mut shown = items_of(&probe::document(1), &[] as &[&[u8]])?;
     let reading = async {
         let mut probe = Probe::open(&plan.target, room, plan.people() + agent, vec![0, 0]).await?;
         let doc = probe::document(1);
@@ -203,7 +203,7 @@ async fn check_burst(
 }
 
 /// What agents write, items, when these updates are in the document, too.
-fn items_of(doc: &Doc, updates: &[Vec<u8>]) -> Result<Any, ProbeError> {
+fn items_of(doc: &Doc, updates: &[impl AsRef<[u8]>]) -> Result<Any, ProbeError> {
     let items = doc.get_or_insert_map(ITEMS);
     probe::apply(doc, updates)?;
     let txn = doc.transact();

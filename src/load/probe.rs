@@ -4,9 +4,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use yrs::updates::decoder::Decode;
 use yrs::{ClientID, Doc, Options, Transact, Update};
 
+use super::client::known::Known;
 use super::client::socket::{self, Closed, ConnectError, Incoming, Message, Outgoing};
 use super::client::{self, Dialect, Heard, Say};
 use super::decoded::Kind;
@@ -42,6 +44,8 @@ pub struct Probe {
     voice: Rc<Voice>,
     /// What the server lacks of what this client has, if it should ask: an update.
     own: Vec<u8>,
+    /// What others have heard who are to hear the same.
+    known: Rc<Known>,
 }
 
 /// Its speaking side, which others may hold while it listens.
@@ -73,7 +77,7 @@ impl Voice {
 #[derive(Debug, Default)]
 pub struct Brought {
     /// Each an update, in order.
-    pub updates: Vec<Vec<u8>>,
+    pub updates: Vec<Bytes>,
     /// Whether the answer to the client's first question was there.
     pub has_state: bool,
 }
@@ -98,7 +102,14 @@ impl Probe {
         for message in dialect.opening(&[0]) {
             outgoing.send_binary(&message)?;
         }
-        Ok(Self { incoming, voice: Rc::new(Voice { outgoing, dialect }), own })
+        Ok(Self { incoming, voice: Rc::new(Voice { outgoing, dialect }), own, known: Rc::default() })
+    }
+
+    /// It may hear what others have heard who share this, and costs less then.
+    pub fn share(mut self, known: &Rc<Known>) -> Self {
+        self.incoming.share(Rc::clone(known));
+        self.known = Rc::clone(known);
+        self
     }
 
     /// Its speaking side.
@@ -110,7 +121,7 @@ impl Probe {
     pub async fn next(&mut self) -> Result<Brought, ProbeError> {
         let mut brought = Brought::default();
         let mut failed = None;
-        let (voice, own) = (&self.voice, &self.own);
+        let (voice, own, known) = (&self.voice, &self.own, &self.known);
         let read = self.incoming.read(|message| {
             let (Message::Binary(bytes) | Message::Text(bytes)) = message;
             match voice.dialect.hear(bytes) {
@@ -118,9 +129,9 @@ impl Probe {
                 Ok(Heard::Asks(_)) => drop(voice.say(Say::State(own))),
                 Ok(Heard::State(update)) => {
                     brought.has_state = true;
-                    brought.updates.push(update.to_vec());
+                    brought.updates.push(known.part(update));
                 }
-                Ok(Heard::Update(update)) => brought.updates.push(update.to_vec()),
+                Ok(Heard::Update(update)) => brought.updates.push(known.part(update)),
                 Ok(Heard::Denied(reason)) => failed = Some(ProbeError::Denied(reason.to_owned())),
                 Ok(Heard::Presence(_) | Heard::Event(_) | Heard::Saved | Heard::Nothing) => {}
                 Err(error) => failed = Some(ProbeError::Unreadable(error.to_string())),
@@ -131,7 +142,7 @@ impl Probe {
     }
 
     /// Waits until the document is there, or what the server says first that is enough.
-    pub async fn state(&mut self) -> Result<Vec<Vec<u8>>, ProbeError> {
+    pub async fn state(&mut self) -> Result<Vec<Bytes>, ProbeError> {
         let mut updates = Vec::new();
         let waiting = async {
             loop {
@@ -157,11 +168,11 @@ pub fn document(client: u64) -> Doc {
 }
 
 /// Puts updates into a document.
-pub fn apply<'a>(doc: &Doc, updates: impl IntoIterator<Item = &'a Vec<u8>>) -> Result<(), ProbeError> {
+pub fn apply(doc: &Doc, updates: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<(), ProbeError> {
     let unreadable = |error: &dyn std::fmt::Display| ProbeError::Unreadable(error.to_string());
     let mut txn = doc.transact_mut();
     for update in updates {
-        let update = Update::decode_v1(update).map_err(|error| unreadable(&error))?;
+        let update = Update::decode_v1(update.as_ref()).map_err(|error| unreadable(&error))?;
         txn.apply_update(update).map_err(|error| unreadable(&error))?;
     }
     Ok(())

@@ -135,7 +135,7 @@ impl Trace {
 }
 
 /// The text that updates make.
-pub fn text_of<'a>(updates: impl IntoIterator<Item = &'a Vec<u8>>) -> Result<String, ProbeError> {
+pub fn text_of(updates: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<String, ProbeError> {
     let doc = probe::document(1);
     let text = doc.get_or_insert_text(ROOT);
     probe::apply(&doc, updates)?;

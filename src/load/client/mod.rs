@@ -2,7 +2,9 @@
 //! in `socket`. Called by the people of a crowd and by the probes of the scenarios.
 
 pub mod events;
+mod frame;
 mod hocuspocus;
+pub mod known;
 pub mod socket;
 mod stream;
 mod yjs;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Request, StatusCode};
@@ -20,6 +21,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::frame::{BINARY, CLOSE, CONTINUATION, Frame, MESSAGE_MAX, PING, PONG, TEXT, encode};
+use super::known::{Known, Same};
 use super::stream;
 use crate::load::target::Address;
 
@@ -27,8 +30,6 @@ use crate::load::target::Address;
 const READ_BYTES: usize = 64 * 1024;
 /// A buffer that one big message needed is given back when it is larger than this.
 const KEPT_BYTES: usize = 64 * 1024;
-/// The largest message that is taken from a server.
-const MESSAGE_MAX: usize = 256 << 20;
 /// The most that may wait for a server that does not read.
 const UNSENT_MAX: usize = 64 << 20;
 /// How long a connection may take until it is a WebSocket.
@@ -38,13 +39,6 @@ const NO_CLOSE_FRAME: &str = "it ended without a close frame";
 
 /// What a close frame without a code means: 1005.
 const NO_CODE: [u8; 2] = [0x03, 0xed];
-
-const CONTINUATION: u8 = 0x0;
-const TEXT: u8 = 0x1;
-const BINARY: u8 = 0x2;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xa;
 
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
@@ -133,7 +127,7 @@ async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectE
     for (name, value) in &address.headers {
         request = request.header(name, value);
     }
-    let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new())?).await?;
+    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(ConnectError::Status(response.status()));
     }
@@ -150,6 +144,8 @@ async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectE
         half: read,
         partial: parts.read_buf.to_vec(),
         big: None,
+        known: None,
+        same: None,
         is_ahead: true,
         fragments: None,
         outgoing: Rc::clone(&outgoing),
@@ -165,6 +161,10 @@ pub struct Incoming {
     partial: Vec<u8>,
     /// How long that frame is, if it is a big one: then it is read straight to where it stays.
     big: Option<usize>,
+    /// What other sockets have read, if they are to get the same.
+    known: Option<Rc<Known>>,
+    /// What of a frame that is known has come: of the big one that has begun.
+    same: Option<Same>,
     /// Whether whole frames may wait in `partial`: a server may speak in the segment that answers the upgrade.
     is_ahead: bool,
     /// The pieces so far of a message in several frames, and its opcode.
@@ -173,6 +173,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// What comes may be what other sockets have got: then it is only compared with that.
+    pub fn share(&mut self, known: Rc<Known>) {
+        self.known = Some(known);
+    }
+
     /// Waits until something comes, and hands every whole message of it to `each`. How many bytes came.
     /// Nothing is lost when the future is dropped.
     pub async fn read(&mut self, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
@@ -180,6 +185,9 @@ impl Incoming {
             let ahead = std::mem::take(&mut self.partial);
             self.frames(&ahead, &mut each)?;
             return Ok(ahead.len());
+        }
+        if self.same.is_some() {
+            return self.read_same(each).await;
         }
         if let Some(length) = self.big {
             return self.read_big(length, each).await;
@@ -211,11 +219,53 @@ impl Incoming {
             return Err(Closed::Broken(NO_CLOSE_FRAME.to_owned()));
         }
         if self.partial.len() >= length {
-            self.big = None;
-            let whole = std::mem::take(&mut self.partial);
-            self.frames(&whole, &mut each)?;
+            self.take_big(length, &mut each)?;
         }
         Ok(read)
+    }
+
+    /// Goes on with a frame that is a known one so far, and of which nothing is kept.
+    async fn read_same(&mut self, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
+        std::future::poll_fn(|context| {
+            READ_BUFFER.with_borrow_mut(|buffer| {
+                let Some(same) = &mut self.same else { return Poll::Ready(Ok(0)) };
+                // What comes behind it is of the next frame.
+                let left = same.left().min(buffer.len());
+                let mut target = ReadBuf::new(&mut buffer[..left]);
+                ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
+                let read = target.filled();
+                if read.is_empty() {
+                    return Poll::Ready(Err(Closed::Broken(NO_CLOSE_FRAME.to_owned())));
+                }
+                if !same.goes_on(read) {
+                    // It is another one after all.
+                    let (begun, length) = (same.begun(), same.length());
+                    self.same = None;
+                    self.partial.reserve_exact(length);
+                    self.partial.extend_from_slice(&begun);
+                    self.partial.extend_from_slice(read);
+                    if self.partial.len() == length {
+                        self.take_big(length, &mut each)?;
+                    }
+                } else if same.left() == 0 {
+                    let whole = same.begun();
+                    (self.same, self.big) = (None, None);
+                    self.frames(&whole, &mut each)?;
+                }
+                Poll::Ready(Ok(read.len()))
+            })
+        })
+        .await
+    }
+
+    /// A big frame is there.
+    fn take_big(&mut self, length: usize, each: &mut impl FnMut(Message<'_>)) -> Result<(), Closed> {
+        self.big = None;
+        let whole = Bytes::from(std::mem::take(&mut self.partial));
+        if let Some(known) = &self.known {
+            known.keep(whole.slice(..length));
+        }
+        self.frames(&whole, each)
     }
 
     /// Goes on with what was kept.
@@ -247,7 +297,11 @@ impl Incoming {
     fn expect_big(&mut self) {
         let end = Frame::length(&self.partial).ok().flatten();
         self.big = end.filter(|end| *end > KEPT_BYTES);
-        if let Some(end) = self.big {
+        let Some(end) = self.big else { return };
+        self.same = self.known.as_ref().and_then(|known| known.begins(end, &self.partial));
+        if self.same.is_some() {
+            self.partial.clear();
+        } else {
             self.partial.reserve_exact(end - self.partial.len());
         }
     }
@@ -277,50 +331,6 @@ impl Incoming {
             _ => return Err(Closed::Malformed("a frame of a kind that does not belong here")),
         }
         Ok(())
-    }
-}
-
-/// A frame as it stands in a buffer.
-struct Frame<'a> {
-    opcode: u8,
-    is_final: bool,
-    payload: &'a [u8],
-    /// Where the next one begins.
-    end: usize,
-}
-
-impl<'a> Frame<'a> {
-    /// The frame that `bytes` begin with, if it is whole.
-    fn read(bytes: &'a [u8]) -> Result<Option<Self>, Closed> {
-        let Some((start, end)) = Self::edges(bytes)? else { return Ok(None) };
-        let Some(payload) = bytes.get(start..end) else { return Ok(None) };
-        Ok(Some(Self { opcode: bytes[0] & 0x0f, is_final: bytes[0] & 0x80 != 0, payload, end }))
-    }
-
-    /// How long the frame is that `bytes` begin with, if its header is whole.
-    fn length(bytes: &[u8]) -> Result<Option<usize>, Closed> {
-        Ok(Self::edges(bytes)?.map(|(_, end)| end))
-    }
-
-    /// Where its payload begins and ends.
-    fn edges(bytes: &[u8]) -> Result<Option<(usize, usize)>, Closed> {
-        let [first, second, rest @ ..] = bytes else { return Ok(None) };
-        if first & 0x70 != 0 || second & 0x80 != 0 {
-            return Err(Closed::Malformed("a frame is compressed or masked"));
-        }
-        let (length, start) = match second & 0x7f {
-            126 => match rest.first_chunk::<2>() {
-                Some(length) => (u64::from(u16::from_be_bytes(*length)), 4),
-                None => return Ok(None),
-            },
-            127 => match rest.first_chunk::<8>() {
-                Some(length) => (u64::from_be_bytes(*length), 10),
-                None => return Ok(None),
-            },
-            length => (u64::from(length), 2),
-        };
-        let length = usize::try_from(length).ok().filter(|length| *length <= MESSAGE_MAX);
-        Ok(Some((start, start + length.ok_or(Closed::Malformed("a frame is too long"))?)))
     }
 }
 
@@ -398,55 +408,9 @@ impl Outgoing {
     }
 }
 
-/// Appends a client's frame: masked, as the rules want it.
-fn encode(opcode: u8, payload: &[u8], mask: u32, out: &mut Vec<u8>) {
-    out.push(0x80 | opcode);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(length @ ..126), _) => out.push(0x80 | length),
-        (_, Ok(length)) => {
-            out.push(0xfe);
-            out.extend_from_slice(&length.to_be_bytes());
-        }
-        _ => {
-            out.push(0xff);
-            out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-    }
-    let mask = mask.to_be_bytes();
-    out.extend_from_slice(&mask);
-    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_frame_is_read_when_it_is_whole() {
-        for length in [0usize, 1, 125, 126, 65_535, 65_536] {
-            let payload = vec![7; length];
-            let written = crate::wire::frame::Frame::new(crate::wire::frame::Opcode::Binary, &[], payload.into());
-            let mut bytes = [written.head, written.body].concat();
-            for cut in [0, 1, bytes.len() - 1] {
-                assert!(Frame::read(&bytes[..cut]).expect("no fault in it").is_none());
-            }
-            bytes.push(0);
-            let frame = Frame::read(&bytes).expect("no fault in it").expect("it is whole");
-            assert_eq!((frame.opcode, frame.payload.len(), frame.end), (BINARY, length, bytes.len() - 1));
-        }
-    }
-
-    #[test]
-    fn a_client_frame_is_masked() {
-        for length in [5, 200, 70_000] {
-            let (payload, mut frame) = (vec![9; length], Vec::new());
-            encode(BINARY, &payload, 0x0102_0304, &mut frame);
-            let start = frame.len() - length;
-            assert_eq!(frame[1] & 0x80, 0x80);
-            assert_eq!(frame[start - 4..start], [1, 2, 3, 4]);
-            assert_eq!(frame[start..start + 4], [8, 11, 10, 13]);
-        }
-    }
 
     #[tokio::test]
     async fn messages_of_any_size_come_whole_and_in_order() {
@@ -482,6 +446,51 @@ mod tests {
         assert_eq!(ended, Closed::ByServer { code: 1005, reason: String::new() });
         assert_eq!(sizes, SIZES);
         drop((incoming, outgoing));
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_others_have_heard_is_told_from_what_only_begins_like_it() {
+        use futures_util::{SinkExt, StreamExt};
+        use tokio_tungstenite::tungstenite::Message as Sent;
+
+        let document = vec![7; 300_000];
+        let (mut other, mut longer) = (document.clone(), document.clone());
+        *other.last_mut().unwrap() = 8;
+        longer.push(7);
+        let said = [vec![1], document.clone(), document.clone(), vec![2], other, longer, document, vec![3]];
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = said.clone();
+        let server = tokio::spawn(async move {
+            for _ in 0..2 {
+                let mut socket = tokio_tungstenite::accept_async(listener.accept().await.unwrap().0).await.unwrap();
+                for message in &told {
+                    socket.send(Sent::binary(message.clone())).await.unwrap();
+                }
+                while socket.next().await.is_some_and(|message| message.is_ok()) {}
+            }
+        });
+        let path = "/".to_owned();
+        let address = Address { host: "127.0.0.1".to_owned(), port, is_tls: false, path, headers: Vec::new() };
+        let known = Rc::new(Known::default());
+        for _ in 0..2 {
+            let (mut incoming, outgoing) = connect(&address).await.unwrap();
+            incoming.share(Rc::clone(&known));
+            let (mut heard, mut all) = (Vec::new(), 0);
+            while heard.len() < said.len() {
+                let read = incoming.read(|message| {
+                    let Message::Binary(bytes) = message else { panic!("nothing else was sent") };
+                    let part = known.part(&bytes[..1]);
+                    assert_eq!(part.as_ptr() == bytes.as_ptr(), bytes.len() > 1, "what is big is not copied");
+                    heard.push(bytes.to_vec());
+                });
+                all += read.await.unwrap();
+            }
+            assert!(heard == said, "the same messages in the same order");
+            assert!(all > said.iter().map(Vec::len).sum(), "all bytes are counted");
+            outgoing.close();
+        }
         server.await.unwrap();
     }
 }

@@ -1,8 +1,10 @@
 //! `join`: people open a document of some size, one after the other, then all at once. What a join takes, and what it costs.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,6 +13,7 @@ use yrs::{GetString, Text, Transact};
 
 use super::{LoadError, Scenario, run_name};
 use crate::load::client::Say;
+use crate::load::client::known::Known;
 use crate::load::conductor::RunError;
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
@@ -100,14 +103,16 @@ impl Join {
         session: &mut Session<'_>,
     ) -> Result<Joins, RunError> {
         let room = Rc::new(format!("load-{}-0", run_name()));
+        let known = Rc::default();
         let writing = async {
             let writer = Writer::come(target, &room).await?;
-            let text = self.write(&writer.voice, target, &room, size, options.seed).await?;
+            let text = self.write(&writer.voice, target, &room, &known, (size, options.seed)).await?;
             Ok::<_, ProbeError>((writer, text))
         };
         let (writer, text) = session.interrupt.unless_stopped(writing).await.ok_or(RunError::Stopped)??;
         session.progress.begin(Phase::Measuring, None);
-        let (mut joins, place) = (Joins::default(), Place { target, room, text, pids: &options.pid });
+        let (mut joins, right) = (Joins::default(), RefCell::default());
+        let place = Place { target, room, text, pids: &options.pid, known, right };
         let interrupt = session.interrupt;
         let is_whole = self.one_by_one(&place, interrupt, &mut joins).await?
             && (self.at_once == 0 || self.at_once(&place, interrupt, &mut joins).await?);
@@ -127,10 +132,10 @@ impl Join {
     async fn one_by_one(&self, place: &Place<'_>, interrupt: &Interrupt, joins: &mut Joins) -> Result<bool, RunError> {
         let (mut pulse, cpu) = (Pulse::new()?, host::cpu(place.pids));
         for client in 0..self.joins {
-            let joining = pulse.during(join(place.target, &place.room, client));
+            let joining = pulse.during(join(place.target, &place.room, client, &place.known));
             let Some(joined) = interrupt.unless_stopped(joining).await else { break };
             joins.came += 1;
-            joins.take(joined?, &place.text, Part::OneByOne);
+            joins.take(joined?, place, Part::OneByOne);
         }
         joins.cpu_one_by_one = host::cpu(place.pids).zip(cpu).map(|(after, before)| after - before);
         joins.judge_generator(&pulse, Part::OneByOne);
@@ -143,15 +148,15 @@ impl Join {
         let mut joining = JoinSet::new();
         let start = Instant::now();
         for client in 0..self.at_once {
-            let (target, room) = (place.target.clone(), Rc::clone(&place.room));
-            joining.spawn_local(async move { join(&target, &room, client).await });
+            let (target, room, known) = (place.target.clone(), Rc::clone(&place.room), Rc::clone(&place.known));
+            joining.spawn_local(async move { join(&target, &room, client, &known).await });
         }
         let Some(all) = interrupt.unless_stopped(pulse.during(joining.join_all())).await else { return Ok(false) };
         let all = all?;
         joins.all = Some(start.elapsed());
         joins.memory_at_once = host::peak(place.pids).zip(memory).map(|(peak, before)| peak.saturating_sub(before));
         for joined in all {
-            joins.take(joined, &place.text, Part::AtOnce);
+            joins.take(joined, place, Part::AtOnce);
         }
         joins.judge_generator(&pulse, Part::AtOnce);
         Ok(true)
@@ -163,8 +168,8 @@ impl Join {
         writer: &Voice,
         target: &Target,
         room: &str,
-        size: usize,
-        seed: u64,
+        known: &Rc<Known>,
+        (size, seed): (usize, u64),
     ) -> Result<String, ProbeError> {
         let mut random = fastrand::Rng::with_seed(seed);
         let doc = probe::document(u64::from(random.u32(1 << 30..)));
@@ -183,7 +188,7 @@ impl Join {
         let written = text.get_string(&doc.transact());
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let read = join(target, room, 1).await?;
+            let read = join(target, room, 1, known).await?;
             if read.text()? == written || Instant::now() > deadline {
                 return Ok(written);
             }
@@ -224,6 +229,22 @@ struct Place<'a> {
     room: Rc<String>,
     text: String,
     pids: &'a [u32],
+    /// What clients hear there.
+    known: Rc<Known>,
+    /// What one of them has got that was right.
+    right: RefCell<Vec<Bytes>>,
+}
+
+impl Place<'_> {
+    /// Whether somebody has got what was written. Nearly all get the same bytes, of which a document is made once.
+    fn is_right(&self, joined: &Joined) -> Result<bool, ProbeError> {
+        let is_known = !joined.updates.is_empty() && *self.right.borrow() == joined.updates;
+        if is_known || joined.text()? != self.text {
+            return Ok(is_known);
+        }
+        self.right.replace(joined.updates.clone());
+        Ok(true)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -233,8 +254,8 @@ enum Part {
 }
 
 impl Joins {
-    fn take(&mut self, joined: Result<Joined, ProbeError>, text: &str, part: Part) {
-        let checked = joined.and_then(|joined| Ok((joined.took, joined.text()? == text)));
+    fn take(&mut self, joined: Result<Joined, ProbeError>, place: &Place<'_>, part: Part) {
+        let checked = joined.and_then(|joined| Ok((joined.took, place.is_right(&joined)?)));
         match checked {
             Ok((took, true)) => {
                 self.complete += 1;
@@ -304,7 +325,7 @@ impl Writer {
 /// What a client got, and how long it took.
 struct Joined {
     took: Duration,
-    updates: Vec<Vec<u8>>,
+    updates: Vec<Bytes>,
 }
 
 impl Joined {
@@ -317,9 +338,9 @@ impl Joined {
     }
 }
 
-async fn join(target: &Target, room: &str, client: usize) -> Result<Joined, ProbeError> {
+async fn join(target: &Target, room: &str, client: usize, known: &Rc<Known>) -> Result<Joined, ProbeError> {
     let start = Instant::now();
-    let mut probe = Probe::open(target, room, client, vec![0, 0]).await?;
+    let mut probe = Probe::open(target, room, client, vec![0, 0]).await?.share(known);
     let updates = probe.state().await?;
     let took = start.elapsed();
     probe.close();

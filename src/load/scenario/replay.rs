@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -119,7 +120,7 @@ struct Listener {
     /// Rings when the ear has heard something.
     heard: Rc<Notify>,
     /// What a reader has heard and not put into its document yet: nobody is held up by that while keystrokes are timed.
-    updates: Vec<Vec<u8>>,
+    updates: Vec<Bytes>,
     doc: Doc,
     text: TextRef,
     /// What ended it.

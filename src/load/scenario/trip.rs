@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -296,7 +297,7 @@ impl Person {
         self.fault.borrow_mut().get_or_insert(error);
     }
 
-    fn hear(&self, kind: Kind, updates: &[Vec<u8>], meant: &Meant) {
+    fn hear(&self, kind: Kind, updates: &[Bytes], meant: &Meant) {
         for update in updates {
             if let Err(error) = self.ear.borrow_mut().hear(kind, update, meant) {
                 self.fail(ProbeError::Unreadable(error.to_string()));
