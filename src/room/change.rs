@@ -3,6 +3,8 @@
 //! What builds on something missing waits as an orphan beside the document. A change must never lose a byte that it
 //! took, and never let the library integrate blocks behind a hole: its encoded state would lose them.
 
+pub mod gather;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -319,12 +321,20 @@ impl<'d> Change<'d> {
         if placing.as_ref().is_some_and(Placing::is_unsound) {
             return Ok(Attempt::Unsound);
         }
-        if update.goes_on {
-            update.join(|id| self.parts.judge.is_in_list(placing.as_ref(), id));
-        }
+        self.join(&mut update, placing.as_ref());
+        self.integrate_placed(update, placing)
+    }
+
+    /// Joins what goes on in an update; gives the bytes of what that comes to, if anything was joined.
+    fn join(&self, update: &mut CheckedUpdate, placing: Option<&Placing>) -> Option<Bytes> {
+        if update.goes_on { update.join(|id| self.parts.judge.is_in_list(placing, id)) } else { None }
+    }
+
+    fn integrate_placed(&mut self, mut update: CheckedUpdate, placing: Option<Placing>) -> Result<Attempt, Poisoned> {
         // The library stops at an impossible parent, and what it took before that must not live if it was not to.
         let deletes = (update.may_be_unsound && update.deletes).then(|| update.deletes_alone());
-        let CheckedUpdate { raw, decoded, ranges, nesting, .. } = update;
+        let Ok(decoded) = update.take_decoded() else { return Ok(Attempt::Impossible) };
+        let CheckedUpdate { raw, ranges, nesting, .. } = update;
         let attempt = self.guarded(|txn| {
             if apply_whole(txn, decoded).is_err() {
                 txn.prune_pending();

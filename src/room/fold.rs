@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use hashbrown::HashSet;
 
-use super::change::{Outcome, Poisoned};
+use super::change::{Outcome, Poisoned, gather};
 use super::content::Digest;
 use super::document::Document;
 use super::row;
@@ -54,23 +54,40 @@ pub fn open(snapshot: Option<&Bytes>, rows: &[Bytes], size_limit: usize) -> Resu
 
 /// The same by updates: the places of those that cannot be used are their own, and so are the sources of what waits.
 fn open_updates(snapshot: Option<&Bytes>, updates: &Updates, size_limit: usize) -> Result<Opened, UnusableSnapshot> {
-    let mut unusable = Vec::new();
+    let (mut unusable, mut way) = (Vec::new(), Way::Gathered);
     loop {
-        match attempt(snapshot, updates, size_limit, &unusable)? {
+        match attempt(snapshot, updates, size_limit, &unusable, way)? {
             Ok(opened) => return Ok(opened),
-            // The library failed on these: without them, from the start.
-            Err(updates) => unusable.extend(updates),
+            // The library failed: from the start, more carefully.
+            Err(Broken::Gathered) => way = Way::OneByOne,
+            Err(Broken::By(updates)) => unusable.extend(updates),
         }
     }
 }
 
-/// One attempt to build the document without the updates in `without`; fails with those that broke it.
+/// How updates are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Gathered,
+    OneByOne,
+}
+
+/// On what the library failed.
+enum Broken {
+    /// On several updates together.
+    Gathered,
+    /// On these.
+    By(Vec<usize>),
+}
+
+/// One attempt to build the document without the updates in `without`.
 fn attempt(
     snapshot: Option<&Bytes>,
     updates: &Updates,
     size_limit: usize,
     without: &[usize],
-) -> Result<Result<Opened, Vec<usize>>, UnusableSnapshot> {
+    way: Way,
+) -> Result<Result<Opened, Broken>, UnusableSnapshot> {
     let mut document = Document::for_stored();
     if let Some(snapshot) = snapshot {
         let update = CheckedUpdate::parse_state(snapshot.clone()).map_err(|_| UnusableSnapshot)?;
@@ -85,21 +102,40 @@ fn attempt(
     let without: HashSet<usize> = without.iter().copied().collect();
     let mut orphans = Vec::new();
     let mut change = document.change();
-    for (at, (_, raw)) in updates.all.iter().enumerate().filter(|(at, _)| !without.contains(at)) {
-        let Ok(update) = CheckedUpdate::parse_stored(raw.clone()) else {
-            unusable.push(at);
-            continue;
+    let mut places = (0..updates.all.len()).filter(|at| !without.contains(at)).peekable();
+    while places.peek().is_some() {
+        let mut together = Vec::new();
+        for at in places.by_ref().take(gather::MOST) {
+            match CheckedUpdate::parse_stored(updates.all[at].1.clone()) {
+                Ok(update) => together.push((at, update)),
+                Err(_) => unusable.push(at),
+            }
+        }
+        let at_once = match way {
+            Way::Gathered => change.apply_at_once(together.iter().map(|(_, update)| update)),
+            Way::OneByOne => Ok(false),
         };
-        match change.apply(update, at as u64) {
-            Ok(Outcome::Applied | Outcome::Known) => {}
-            Ok(Outcome::Orphaned) => orphans.push(at),
-            Ok(Outcome::Refused(_)) => unusable.push(at),
-            Err(Poisoned) => return Ok(Err(vec![at])),
+        match at_once {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(Poisoned) => return Ok(Err(Broken::Gathered)),
+        }
+        for (at, update) in together {
+            match change.apply(update, at as u64) {
+                Ok(Outcome::Applied | Outcome::Known) => {}
+                Ok(Outcome::Orphaned) => orphans.push(at),
+                Ok(Outcome::Refused(_)) => unusable.push(at),
+                Err(Poisoned) => return Ok(Err(Broken::By(vec![at]))),
+            }
         }
     }
     let Ok(finished) = change.finish() else {
-        // Each was fine by itself, so it broke on one that had waited: without any of those.
-        return if orphans.is_empty() { Err(UnusableSnapshot) } else { Ok(Err(orphans)) };
+        return match way {
+            Way::Gathered => Ok(Err(Broken::Gathered)),
+            Way::OneByOne if orphans.is_empty() => Err(UnusableSnapshot),
+            // Each was fine by itself, so it broke on one that had waited: without any of those.
+            Way::OneByOne => Ok(Err(Broken::By(orphans))),
+        };
     };
     unusable.extend(finished.impossible.into_iter().filter_map(|source| usize::try_from(source).ok()));
     document.open_to_strangers(size_limit);

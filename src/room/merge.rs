@@ -152,7 +152,7 @@ impl Section {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use yrs::updates::decoder::Decode;
     use yrs::{ClientID, Doc, GetString, IdSet, Map, Options, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
@@ -162,7 +162,7 @@ mod tests {
 
     /// What one of several people does, or that they hear of all that was said so far.
     #[derive(Debug, Clone)]
-    enum Step {
+    pub(in crate::room) enum Step {
         Type(usize, u32, String),
         Delete(usize, u32),
         Set(usize, u8),
@@ -170,7 +170,7 @@ mod tests {
         Hear(usize),
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    pub(in crate::room) fn step() -> impl Strategy<Value = Step> {
         let who = 0..3usize;
         prop_oneof![
             4 => (who.clone(), 0..40u32, "[a-c🌍é]{1,3}").prop_map(|(who, at, letters)| Step::Type(who, at, letters)),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// The updates of those steps, in the order in which they were made.
-    fn said(steps: &[Step]) -> Vec<Bytes> {
+    pub(in crate::room) fn said(steps: &[Step]) -> Vec<Bytes> {
         let docs: Vec<Doc> = (0..3).map(|who| Doc::with_client_id(10 + who)).collect();
         let mut said: Vec<Bytes> = Vec::new();
         for step in steps {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     /// What a document says to which this was told; how its blocks are cut does not count.
-    fn after(updates: &[Bytes]) -> (Digest, IdSet, String) {
+    pub(in crate::room) fn after(updates: &[Bytes]) -> (Digest, IdSet, String) {
         // Else the library deletes marks that do nothing, when it sees them, and that is no part of what it was told.
         let doc = Doc::with_options(Options { cleanup_formatting: false, ..Options::with_client_id(ClientID::new(1)) });
         for raw in updates {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     /// The updates of so many letters, one behind the other.
-    fn typed(doc: &Doc, letters: u32) -> Vec<Bytes> {
+    pub(in crate::room) fn typed(doc: &Doc, letters: u32) -> Vec<Bytes> {
         let letter = |at| {
             let mut txn = doc.transact_mut();
             let text = txn.get_or_insert_text("text");

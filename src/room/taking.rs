@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::change::{Finished, Outcome, Poisoned, Refusal};
+use super::change::{Finished, Outcome, Poisoned, Refusal, gather};
 use super::client::{Debt, Receipt};
 use super::document::{COMMENTS, Document};
 use super::effects::{Effects, Fanout};
@@ -307,22 +307,29 @@ impl Unwritten {
 
 fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut Applied) -> Result<Finished, Poisoned> {
     let mut change = document.change();
-    for (from, update, kind) in group {
-        let raw = update.raw.clone();
-        let mut writer = update.sole_client();
-        match change.apply(*update, from.0)? {
-            Outcome::Applied => applied.authors.push((from, raw)),
-            Outcome::Orphaned => applied.orphans.push((from, raw)),
-            Outcome::Refused(refusal) => {
-                applied.refused.push((from, refusal.into()));
-                continue;
-            }
-            // Anybody can repeat what somebody else wrote.
-            Outcome::Known => writer = None,
+    let mut rest = group.into_iter();
+    loop {
+        let together: SmallVec<[Said; 1]> = rest.by_ref().take(gather::MOST).collect();
+        if together.is_empty() {
+            return change.finish();
         }
-        applied.taken.push((from, kind, writer));
+        let at_once = change.apply_at_once(together.iter().map(|(_, update, _)| &**update))?;
+        for (from, update, kind) in together {
+            let raw = update.raw.clone();
+            let mut writer = update.sole_client();
+            match if at_once { Outcome::Applied } else { change.apply(*update, from.0)? } {
+                Outcome::Applied => applied.authors.push((from, raw)),
+                Outcome::Orphaned => applied.orphans.push((from, raw)),
+                Outcome::Refused(refusal) => {
+                    applied.refused.push((from, refusal.into()));
+                    continue;
+                }
+                // Anybody can repeat what somebody else wrote.
+                Outcome::Known => writer = None,
+            }
+            applied.taken.push((from, kind, writer));
+        }
     }
-    change.finish()
 }
 
 /// An update to be tried once more.

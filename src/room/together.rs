@@ -71,7 +71,7 @@ mod tests {
         let mut update = CheckedUpdate::parse(one_by_one(TEXT, b"\x01x", None, 20_000)).expect("an honest update");
         assert!(update.goes_on);
         update.join(|_| true);
-        assert_eq!(blocks(&update.decoded.encode_v1()), 1);
+        assert_eq!(blocks(&update.take_decoded().expect("valid").encode_v1()), 1);
         assert_eq!(blocks(&update.raw), 20_000, "others and the log get it as it was sent");
     }
 
@@ -83,10 +83,10 @@ mod tests {
         };
         let mut list = values(None);
         list.join(|_| true);
-        assert_eq!(blocks(&list.decoded.encode_v1()), 1);
+        assert_eq!(blocks(&list.take_decoded().expect("valid").encode_v1()), 1);
         let mut entries = values(Some(b'k'));
         entries.join(|_| false);
-        assert_eq!(blocks(&entries.decoded.encode_v1()), 20_000);
+        assert_eq!(blocks(&entries.take_decoded().expect("valid").encode_v1()), 20_000);
 
         for (key, length) in [(None, 20_000), (Some(b'k'), 1)] {
             let mut document = Document::new(1 << 20);
@@ -95,7 +95,9 @@ mod tests {
             change.finish().expect("harmless");
             let doc = Doc::new();
             let mut txn = doc.transact_mut();
-            let state = CheckedUpdate::parse_stored(document.difference(&[])).expect("valid").decoded;
+            let state = CheckedUpdate::parse_stored(document.difference(&[]))
+                .and_then(|mut all| all.take_decoded())
+                .expect("valid");
             txn.apply_update(state).expect("whole");
             let found = match key {
                 None => txn.get_or_insert_array("t").len(&txn),
@@ -140,7 +142,10 @@ mod tests {
         let update = change.finish().expect("harmless").update.expect("much is new");
         assert_eq!(document.orphans().count(), 0);
         let other = Doc::new();
-        other.transact_mut().apply_update(CheckedUpdate::parse_stored(update).expect("valid").decoded).expect("whole");
+        other
+            .transact_mut()
+            .apply_update(CheckedUpdate::parse_stored(update).and_then(|mut all| all.take_decoded()).expect("valid"))
+            .expect("whole");
         let text = |doc: &Doc| doc.get_or_insert_text("t").get_string(&doc.transact());
         assert_eq!(text(&other).len(), text(&doc).len());
         assert!(text(&other) == text(&doc));

@@ -46,14 +46,16 @@ pub struct BlockRange {
 pub struct CheckedUpdate {
     /// The bytes as the client sent them: what the log keeps.
     pub raw: Bytes,
-    /// The same, decoded.
-    pub(super) decoded: Update,
+    /// The same, decoded; text alone is decoded when it is needed, for most of it is gathered first (see `change::gather`).
+    decoded: Option<Update>,
     /// What it inserts, in the order of the bytes.
     pub(super) ranges: SmallVec<[BlockRange; 1]>,
     /// Whether it deletes something (perhaps what is deleted already).
     pub(super) deletes: bool,
     /// How deep its shared types are.
     pub(super) nesting: Nesting,
+    /// Whether all that it inserts is of plain content, and says by its neighbours or a root where it is.
+    pub(super) is_plain: bool,
     /// Whether the library may be given it only when it is known where its blocks will be.
     pub(super) may_be_unsound: bool,
     /// Whether something in it may become one with what is before it, which the library had better not be left to do (see
@@ -76,8 +78,11 @@ impl CheckedUpdate {
         let mut ranges = SmallVec::<[BlockRange; 1]>::new();
         let (mut types, mut may_be_unsound) = (false, false);
         let (mut goes_on, mut values) = (false, 0);
+        let (mut is_text, mut is_plain) = (true, true);
         let mut last = None;
         let deletes = scan(&raw, |block| {
+            is_text &= block.reference == TEXT;
+            is_plain &= block.content == Content::Other && !matches!(block.place, Place::Inside(..) | Place::Nowhere);
             types |= block.content == Content::SharedType;
             may_be_unsound |= block.may_be_unsound();
             let kind = (block.reference, block.right);
@@ -89,9 +94,9 @@ impl CheckedUpdate {
             }
         })?;
         let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
-        let decoded = decode(&raw)?;
+        let decoded = if is_text { None } else { Some(decode(&raw)?) };
         let weight = raw.len() + values * VALUE_BYTES;
-        Ok(Self { raw, decoded, ranges, deletes, nesting, may_be_unsound, goes_on, weight })
+        Ok(Self { raw, decoded, ranges, deletes, nesting, is_plain, may_be_unsound, goes_on, weight })
     }
 
     /// The same for a state that the library wrote: it has joined what can be joined.
@@ -99,10 +104,15 @@ impl CheckedUpdate {
         Ok(Self { goes_on: false, ..Self::parse_stored(raw)? })
     }
 
+    /// What the library is to be given, once.
+    pub(super) fn take_decoded(&mut self) -> Result<Update, Malformed> {
+        self.decoded.take().map_or_else(|| decode(&self.raw), Ok)
+    }
+
     /// Joins what goes on where `is_in_list` says that it is in a text or a list: not where this very update puts something
     /// in between or deletes one of the two, for there the library would have to cut it again, which costs what all of it
-    /// costs, each time.
-    pub(super) fn join(&mut self, is_in_list: impl Fn(Id) -> bool) {
+    /// costs, each time. Gives the bytes of that, which is decoded now; `raw` stays what it was.
+    pub(super) fn join(&mut self, is_in_list: impl Fn(Id) -> bool) -> Option<Bytes> {
         let mut cuts: HashSet<Id> = HashSet::new();
         let stands_between = |block: &Block| {
             let (left, right) = (block.left?, block.right?);
@@ -117,9 +127,9 @@ impl CheckedUpdate {
         .expect("it was scanned when it was parsed");
         cuts.extend(edges);
         let joins = |id| if is_in_list(id) && !cuts.contains(&id) { Joins::Sure } else { Joins::Never };
-        if let Some(joined) = merge::joined(std::slice::from_ref(&self.raw), joins) {
-            self.decoded = decode(&joined).expect("what is joined says the same");
-        }
+        let joined = merge::joined(std::slice::from_ref(&self.raw), joins)?;
+        self.decoded = Some(decode(&joined).expect("what is joined says the same"));
+        Some(joined)
     }
 
     /// The part of it that continues what is known, going by how far each client's blocks are known: each client's
