@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::socket::{Closed, ConnectError, Message, Outgoing};
+use super::client::outgoing::Outgoing;
+use super::client::socket::{Closed, ConnectError, Message};
 use super::client::{self, Dialect, Say, events, socket};
 use super::coverage::Coverage;
 use super::decoded::{Decoded, Kind};
@@ -172,7 +173,7 @@ impl Person {
             let mut update = Vec::with_capacity(64);
             writer.update(number * EDIT..(number + 1) * EDIT, &mut update);
             self.room.dialect.write(Say::Update(&update), &mut message);
-            outgoing.send_binary(&message)
+            stage.keep(outgoing, &message)
         };
     }
 

@@ -9,7 +9,8 @@ use yrs::updates::decoder::Decode;
 use yrs::{ClientID, Doc, Options, Transact, Update};
 
 use super::client::known::Known;
-use super::client::socket::{self, Closed, ConnectError, Incoming, Message, Outgoing};
+use super::client::outgoing::Outgoing;
+use super::client::socket::{self, Closed, ConnectError, Incoming, Message};
 use super::client::{self, Dialect, Heard, Say};
 use super::decoded::Kind;
 use super::target::{Address, Target};

@@ -2,12 +2,15 @@
 //! used by each `person`. It belongs to its thread, so nothing here is locked; it must never be shared with another one.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore};
 
 use super::client::Dialect;
+use super::client::outgoing::Outgoing;
+use super::client::socket::Closed;
 use super::decoded::{Authors, Latest};
 use super::meter::Meter;
 use super::plan::{Made, Plan};
@@ -69,6 +72,8 @@ pub struct Stage {
     /// How long each storm lasted until the last one here was back, in nanoseconds.
     pub storms: RefCell<Vec<u64>>,
     pub(super) opening: Arc<Semaphore>,
+    /// Sockets for which something is kept that is to be sent.
+    kept: RefCell<Vec<Rc<Outgoing>>>,
 }
 
 impl Stage {
@@ -86,7 +91,21 @@ impl Stage {
             calm: Notify::new(),
             storms: RefCell::default(),
             opening,
+            kept: RefCell::default(),
         }
+    }
+
+    /// Keeps a message for the next `send_kept`: where a writer is so busy that several are due, they go out together.
+    pub(super) fn keep(&self, outgoing: &Rc<Outgoing>, message: &[u8]) -> Result<(), Closed> {
+        if outgoing.keep_binary(message)? {
+            self.kept.borrow_mut().push(Rc::clone(outgoing));
+        }
+        Ok(())
+    }
+
+    /// Sends what was kept.
+    pub(super) fn send_kept(&self) {
+        self.kept.borrow_mut().drain(..).for_each(|outgoing| outgoing.send_kept());
     }
 
     /// Nanoseconds since the load began.

@@ -27,7 +27,7 @@ const TICK: u64 = 5_000_000;
 const LOOK: u64 = 10_000_000;
 const SECOND: u64 = 1_000_000_000;
 /// Things that are done in a row before sockets are read again.
-const IN_A_ROW: usize = 32;
+const IN_A_ROW: usize = 128;
 
 /// Where a run stands; what the conductor tells all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,13 +320,12 @@ impl Worker {
     /// Does what is due, some of it at most: sockets wait, too.
     fn work(&mut self) {
         for _ in 0..IN_A_ROW {
-            let Some(Reverse((moment, duty))) = self.agenda.peek().copied() else { return };
-            if moment > self.stage.now() {
-                return;
-            }
+            let due = self.agenda.peek().filter(|Reverse((moment, _))| *moment <= self.stage.now());
+            let Some(Reverse((moment, duty))) = due.copied() else { break };
             self.agenda.pop();
             self.act(moment, duty);
         }
+        self.stage.send_kept();
     }
 
     fn act(&mut self, moment: u64, duty: Duty) {

@@ -36,7 +36,17 @@ impl Writer {
 
     /// Whether `text` is what stands from this clock on.
     pub fn wrote(&self, clock: u32, text: &[u8]) -> bool {
-        text.iter().zip(clock..).all(|(byte, clock)| *byte == letter(self.seed, clock))
+        let (mut clock, mut rest) = (clock, text);
+        while !rest.is_empty() {
+            let letters = &eight(self.seed, clock / 8)[(clock % 8) as usize..];
+            let (now, later) = rest.split_at(letters.len().min(rest.len()));
+            if *now != letters[..now.len()] {
+                return false;
+            }
+            clock = clock.wrapping_add(u32::try_from(now.len()).expect("eight at most"));
+            rest = later;
+        }
+        true
     }
 
     /// Appends the Yjs update that has these clocks; an update of nothing when there are none.
@@ -63,8 +73,12 @@ impl Writer {
 }
 
 fn letter(seed: u64, clock: u32) -> u8 {
-    let eight = mix(seed ^ u64::from(clock / 8));
-    b'a' + eight.to_le_bytes()[(clock % 8) as usize] % 26
+    eight(seed, clock / 8)[(clock % 8) as usize]
+}
+
+/// Eight letters, of which a writer has one behind the other.
+fn eight(seed: u64, number: u32) -> [u8; 8] {
+    mix(seed ^ u64::from(number)).to_le_bytes().map(|byte| b'a' + byte % 26)
 }
 
 /// The finalizer of `SplitMix64`: each bit of what goes in changes half of what comes out.

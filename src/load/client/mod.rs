@@ -5,6 +5,7 @@ pub mod events;
 mod frame;
 mod hocuspocus;
 pub mod known;
+pub mod outgoing;
 pub mod socket;
 mod stream;
 mod yjs;

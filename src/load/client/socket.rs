@@ -3,7 +3,7 @@
 //! A generator shares its machine with what it measures, so a delivery costs one read and no allocation: all sockets of a thread
 //! read into one buffer, and messages are handed on as slices of it. It must never wait for a server that does not read.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -17,12 +17,13 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::frame::{BINARY, CLOSE, CONTINUATION, Frame, MESSAGE_MAX, PING, PONG, TEXT, encode};
+use super::frame::{BINARY, CLOSE, CONTINUATION, Frame, MESSAGE_MAX, PING, PONG, TEXT};
 use super::known::{Known, Same};
+use super::outgoing::{Outgoing, UNSENT_MAX};
 use super::stream;
 use crate::load::target::Address;
 
@@ -30,8 +31,6 @@ use crate::load::target::Address;
 const READ_BYTES: usize = 64 * 1024;
 /// A buffer that one big message needed is given back when it is larger than this.
 const KEPT_BYTES: usize = 64 * 1024;
-/// The most that may wait for a server that does not read.
-const UNSENT_MAX: usize = 64 << 20;
 /// How long a connection may take until it is a WebSocket.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -42,7 +41,6 @@ const NO_CODE: [u8; 2] = [0x03, 0xed];
 
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
-    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Why there is no WebSocket.
@@ -139,7 +137,7 @@ async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectE
     drop(connection);
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("the connection was made of this type");
     let (read, write) = parts.io.into_inner().into_split();
-    let outgoing = Rc::new(Outgoing { half: write, unsent: RefCell::default(), is_flushing: Cell::new(false) });
+    let outgoing = Rc::new(Outgoing::new(write));
     let incoming = Incoming {
         half: read,
         partial: parts.read_buf.to_vec(),
@@ -331,80 +329,6 @@ impl Incoming {
             _ => return Err(Closed::Malformed("a frame of a kind that does not belong here")),
         }
         Ok(())
-    }
-}
-
-/// The writing side; every holder writes whole frames.
-#[derive(Debug)]
-pub struct Outgoing {
-    half: OwnedWriteHalf,
-    /// What the system did not take.
-    unsent: RefCell<Vec<u8>>,
-    is_flushing: Cell<bool>,
-}
-
-impl Outgoing {
-    /// Sends a binary message, at once if the system takes it.
-    pub fn send_binary(self: &Rc<Self>, payload: &[u8]) -> Result<(), Closed> {
-        self.send_frame(BINARY, payload)
-    }
-
-    /// Sends a text message.
-    pub fn send_text(self: &Rc<Self>, payload: &[u8]) -> Result<(), Closed> {
-        self.send_frame(TEXT, payload)
-    }
-
-    /// Says goodbye, as a client that is done with it.
-    pub fn close(self: &Rc<Self>) {
-        let _ = self.send_frame(CLOSE, &1000u16.to_be_bytes());
-    }
-
-    fn send_frame(self: &Rc<Self>, opcode: u8, payload: &[u8]) -> Result<(), Closed> {
-        FRAME.with_borrow_mut(|frame| {
-            frame.clear();
-            encode(opcode, payload, fastrand::u32(..), frame);
-            let written = self.write(frame);
-            if frame.capacity() > KEPT_BYTES {
-                *frame = Vec::new();
-            }
-            written
-        })
-    }
-
-    fn write(self: &Rc<Self>, frame: &[u8]) -> Result<(), Closed> {
-        let mut unsent = self.unsent.borrow_mut();
-        let mut taken = 0;
-        if unsent.is_empty() {
-            taken = match self.half.try_write(frame) {
-                Ok(taken) => taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(error.into()),
-            };
-        }
-        if taken == frame.len() {
-            return Ok(());
-        }
-        if unsent.len() + frame.len() > UNSENT_MAX {
-            return Err(Closed::DoesNotRead);
-        }
-        unsent.extend_from_slice(&frame[taken..]);
-        if !self.is_flushing.replace(true) {
-            tokio::task::spawn_local(Rc::clone(self).flush());
-        }
-        Ok(())
-    }
-
-    /// Writes what waits. A socket that breaks meanwhile is noticed by its reader.
-    async fn flush(self: Rc<Self>) {
-        while !self.unsent.borrow().is_empty() && self.half.writable().await.is_ok() {
-            let mut unsent = self.unsent.borrow_mut();
-            match self.half.try_write(&unsent) {
-                Ok(taken) => drop(unsent.drain(..taken)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => break,
-            }
-        }
-        self.is_flushing.set(false);
     }
 }
 
