@@ -27,7 +27,10 @@ const TICK: u64 = 5_000_000;
 const LOOK: u64 = 10_000_000;
 const SECOND: u64 = 1_000_000_000;
 /// Things that are done in a row before sockets are read again.
-const IN_A_ROW: usize = 128;
+const IN_A_ROW: usize = 256;
+/// A thread that has so many to do at once is so busy that it does what comes within a moment together.
+const BUSY: usize = 16;
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Where a run stands; what the conductor tells all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +176,7 @@ struct Worker {
     to_do: usize,
     random: fastrand::Rng,
     has_arrived: bool,
+    rests_until: Option<Instant>,
 }
 
 impl Worker {
@@ -190,7 +194,17 @@ impl Worker {
             .collect();
         let random = fastrand::Rng::with_seed(plan.seed ^ orders.number as u64);
         let lives = Vec::new();
-        Self { orders, stage, people, lives, agenda: BinaryHeap::new(), to_do: 0, random, has_arrived: false }
+        Self {
+            orders,
+            stage,
+            people,
+            lives,
+            agenda: BinaryHeap::new(),
+            to_do: 0,
+            random,
+            has_arrived: false,
+            rests_until: None,
+        }
     }
 
     async fn run(mut self) -> io::Result<()> {
@@ -218,7 +232,8 @@ impl Worker {
                 .began
                 .get()
                 .zip(self.agenda.peek())
-                .map(|(began, Reverse((moment, _)))| began + Duration::from_nanos(*moment));
+                .map(|(began, Reverse((moment, _)))| began + Duration::from_nanos(*moment))
+                .map(|due| self.rests_until.map_or(due, |until| until.max(due)));
             let due = async {
                 match next {
                     Some(moment) => alarm.until(moment).await,
@@ -319,13 +334,17 @@ impl Worker {
 
     /// Does what is due, some of it at most: sockets wait, too.
     fn work(&mut self) {
-        for _ in 0..IN_A_ROW {
+        let begun = Instant::now();
+        let mut done = 0;
+        while done < IN_A_ROW {
             let due = self.agenda.peek().filter(|Reverse((moment, _))| *moment <= self.stage.now());
             let Some(Reverse((moment, duty))) = due.copied() else { break };
             self.agenda.pop();
             self.act(moment, duty);
+            done += 1;
         }
         self.stage.send_kept();
+        self.rests_until = (BUSY..IN_A_ROW).contains(&done).then(|| begun + MOMENT);
     }
 
     fn act(&mut self, moment: u64, duty: Duty) {
