@@ -23,8 +23,8 @@ const COMPACTION_PAUSE: Duration = Duration::from_secs(30);
 const REST: u32 = 9;
 /// but one that is so many times as long as would be enough is folded at once.
 const LONG: usize = 8;
-/// A log of so few rows is left as it is when the server stops: it takes little space, and little time to open.
-const WORTH_FOLDING: usize = 256;
+/// A log of so few rows and bytes is left as it is when the server stops: it takes little space, and little time to open.
+const WORTH_FOLDING: CompactionTriggers = CompactionTriggers { rows: 256, bytes: 256 * 1024 };
 /// Bytes of a document that is folded in some dozens of milliseconds.
 const QUICKLY_FOLDED: usize = 2 << 20;
 /// A document of so many bytes waits for one more row: folding costs what the document costs, some 25 ns a byte, and is to
@@ -224,7 +224,9 @@ impl Saving {
     /// The same when the server stops, which must not take long: a long log of a document that is not large, and only when
     /// the lane is free. Nobody waits for a compaction that was under way.
     pub fn compact_before_stopping(&mut self, now: Instant, document_bytes: usize, lane: &Lane) -> bool {
-        let is_worth_it = self.store.row_count(&self.room) > self.floor + WORTH_FOLDING;
+        let new_rows = self.store.row_count(&self.room).saturating_sub(self.floor);
+        let has_long = || self.store.row_bytes(&self.room) > WORTH_FOLDING.bytes as u64;
+        let is_worth_it = new_rows > WORTH_FOLDING.rows || new_rows > 0 && has_long();
         if is_worth_it
             && document_bytes <= QUICKLY_FOLDED
             && self.running.is_none()

@@ -21,6 +21,7 @@ use super::state::CachedState;
 use super::together::Together;
 use super::update::{BlockRange, CheckedUpdate};
 use super::verdict::{Holder, Verdict};
+use crate::wire::lib0::Malformed;
 
 /// How often the library is asked to integrate what it left pending though nothing was missing.
 const PENDING_TRIES: u32 = 4;
@@ -176,7 +177,7 @@ impl<'d> Change<'d> {
         if let Some(refusal) = self.refusal(&update) {
             return Ok(Outcome::Refused(refusal));
         }
-        let update = self.news(update);
+        let mut update = self.news(update);
         if update.is_empty() {
             return Ok(Outcome::Known);
         }
@@ -185,6 +186,10 @@ impl<'d> Change<'d> {
         let gap = gap(self.parts.clocks, &update.ranges);
         if gap.is_some() && self.parts.orphans.contains(&raw) {
             return Ok(Outcome::Known);
+        }
+        // Nothing waits that the library cannot read.
+        if gap.is_some() && update.decode().is_err() {
+            return Ok(Outcome::Refused(Refusal::Impossible));
         }
         // Asked before anything is taken of it.
         let may_wait = self.parts.checks == Checks::Stored || self.parts.orphans.has_space(source, raw.len());
@@ -321,13 +326,15 @@ impl<'d> Change<'d> {
         if placing.as_ref().is_some_and(Placing::is_unsound) {
             return Ok(Attempt::Unsound);
         }
-        self.join(&mut update, placing.as_ref());
+        if self.join(&mut update, placing.as_ref()).is_err() {
+            return Ok(Attempt::Impossible);
+        }
         self.integrate_placed(update, placing)
     }
 
     /// Joins what goes on in an update; gives the bytes of what that comes to, if anything was joined.
-    fn join(&self, update: &mut CheckedUpdate, placing: Option<&Placing>) -> Option<Bytes> {
-        if update.goes_on { update.join(|id| self.parts.judge.is_in_list(placing, id)) } else { None }
+    fn join(&self, update: &mut CheckedUpdate, placing: Option<&Placing>) -> Result<Option<Bytes>, Malformed> {
+        if update.goes_on { update.join(|id| self.parts.judge.is_in_list(placing, id)) } else { Ok(None) }
     }
 
     fn integrate_placed(&mut self, mut update: CheckedUpdate, placing: Option<Placing>) -> Result<Attempt, Poisoned> {

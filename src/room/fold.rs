@@ -125,6 +125,7 @@ fn attempt(
                 Ok(Outcome::Applied | Outcome::Known) => {}
                 Ok(Outcome::Orphaned) => orphans.push(at),
                 Ok(Outcome::Refused(_)) => unusable.push(at),
+                Err(Poisoned) if way == Way::Gathered => return Ok(Err(Broken::Gathered)),
                 Err(Poisoned) => return Ok(Err(Broken::By(vec![at]))),
             }
         }

@@ -43,6 +43,11 @@ impl Judge {
         verdict::verdict(update, roots, || delete_set(&self.deleted, txn), holder)
     }
 
+    /// Whether it knows what is where.
+    pub(super) fn is_ready(&self) -> bool {
+        self.roots.is_some()
+    }
+
     /// Finds out where an update's blocks will be.
     pub(super) fn place(&mut self, txn: &impl ReadTxn, update: &CheckedUpdate) -> Placing {
         self.asked = true;

@@ -27,6 +27,7 @@ pub(super) struct Placing {
     /// Some client's blocks do not continue what is known.
     has_holes: bool,
     is_unsound: bool,
+    has_forgiven: bool,
 }
 
 /// The new blocks of one client.
@@ -179,6 +180,7 @@ impl Placing {
                     let before = after.checked_sub(1).map(|at| &self.deletes[at]);
                     block.is_plural =
                         !before.is_some_and(|(client, range)| *client == section.client && block.end <= range.end);
+                    self.has_forgiven |= !block.is_plural;
                 }
                 start = block.end;
             }
@@ -269,6 +271,11 @@ impl Placing {
     /// Whether it holds something that the library must not be given.
     pub(super) fn is_unsound(&self) -> bool {
         self.is_unsound
+    }
+
+    /// Whether something of it was borne because the very same update deletes it.
+    pub(super) fn has_forgiven(&self) -> bool {
+        self.has_forgiven
     }
 
     /// Up to which clock a client's blocks have their areas, if it brings any of that client.

@@ -34,10 +34,8 @@ pub(super) fn rows<'u>(updates: impl Iterator<Item = &'u Bytes>) -> Vec<Bytes> {
 
 /// The updates of a row, in order. A row that is damaged is given as it is: it is no update.
 pub fn updates(row: &Bytes) -> SmallVec<[Bytes; 1]> {
-    match row.strip_prefix(&MARK[..]) {
-        Some(rest) => unpacked(row, rest).unwrap_or_else(|_| smallvec![row.clone()]),
-        None => smallvec![row.clone()],
-    }
+    let packed = row.strip_prefix(&MARK[..]).and_then(|rest| unpacked(row, rest).ok());
+    packed.unwrap_or_else(|| smallvec![row.clone()])
 }
 
 fn packed(updates: &[&Bytes]) -> Option<Bytes> {
@@ -48,7 +46,9 @@ fn packed(updates: &[&Bytes]) -> Option<Bytes> {
             let bytes: usize = updates.iter().map(|update| update.len() + 3).sum();
             let mut row = Vec::with_capacity(MARK.len() + bytes);
             row.extend_from_slice(&MARK);
-            updates.iter().for_each(|update| put_byte_string(&mut row, update));
+            for update in updates {
+                put_byte_string(&mut row, update);
+            }
             Some(row.into())
         }
     }

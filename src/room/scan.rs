@@ -255,7 +255,8 @@ fn read_standing(reader: &mut Reader<'_>, info: u8, own: Id) -> Result<Standing,
         let place = Place::Beside(client, clock);
         return Ok(Standing { place, key: None, left, right });
     }
-    let place = if reader.number()? == 1 {
+    // Yjs writes 0 or 1. The library takes the last 32 bits of whatever it is, and would see another parent than is seen here.
+    let place = if reader.number_up_to(1)? == 1 {
         let name_length = u32::try_from(reader.text()?.len()).map_err(|_| Malformed::OutOfRange)?;
         Place::Root { name_end: reader.position(), name_length }
     } else {

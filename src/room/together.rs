@@ -70,7 +70,7 @@ mod tests {
     fn what_was_typed_letter_by_letter_is_one_block_to_the_library() {
         let mut update = CheckedUpdate::parse(one_by_one(TEXT, b"\x01x", None, 20_000)).expect("an honest update");
         assert!(update.goes_on);
-        update.join(|_| true);
+        update.join(|_| true).expect("valid");
         assert_eq!(blocks(&update.take_decoded().expect("valid").encode_v1()), 1);
         assert_eq!(blocks(&update.raw), 20_000, "others and the log get it as it was sent");
     }
@@ -82,10 +82,10 @@ mod tests {
             CheckedUpdate::parse(raw).expect("an honest update")
         };
         let mut list = values(None);
-        list.join(|_| true);
+        list.join(|_| true).expect("valid");
         assert_eq!(blocks(&list.take_decoded().expect("valid").encode_v1()), 1);
         let mut entries = values(Some(b'k'));
-        entries.join(|_| false);
+        entries.join(|_| false).expect("valid");
         assert_eq!(blocks(&entries.take_decoded().expect("valid").encode_v1()), 20_000);
 
         for (key, length) in [(None, 20_000), (Some(b'k'), 1)] {

@@ -41,6 +41,15 @@ pub struct BlockRange {
     pub end: u32,
 }
 
+/// What an update inserts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Makeup {
+    /// Plain content, which says by its neighbours or a root where it is; or nothing.
+    Plain,
+    /// Other things, too: shared types, what says by a block's id that this holds it, what is deleted already.
+    Mixed,
+}
+
 /// An update that passed every check which needs no document.
 #[derive(Debug)]
 pub struct CheckedUpdate {
@@ -54,8 +63,8 @@ pub struct CheckedUpdate {
     pub(super) deletes: bool,
     /// How deep its shared types are.
     pub(super) nesting: Nesting,
-    /// Whether all that it inserts is of plain content, and says by its neighbours or a root where it is.
-    pub(super) is_plain: bool,
+    /// What it is made of.
+    pub(super) makeup: Makeup,
     /// Whether the library may be given it only when it is known where its blocks will be.
     pub(super) may_be_unsound: bool,
     /// Whether something in it may become one with what is before it, which the library had better not be left to do (see
@@ -95,8 +104,9 @@ impl CheckedUpdate {
         })?;
         let nesting = if types { nesting::of_update(&raw)? } else { Nesting::default() };
         let decoded = if is_text { None } else { Some(decode(&raw)?) };
+        let makeup = if is_plain { Makeup::Plain } else { Makeup::Mixed };
         let weight = raw.len() + values * VALUE_BYTES;
-        Ok(Self { raw, decoded, ranges, deletes, nesting, is_plain, may_be_unsound, goes_on, weight })
+        Ok(Self { raw, decoded, ranges, deletes, nesting, makeup, may_be_unsound, goes_on, weight })
     }
 
     /// The same for a state that the library wrote: it has joined what can be joined.
@@ -109,10 +119,16 @@ impl CheckedUpdate {
         self.decoded.take().map_or_else(|| decode(&self.raw), Ok)
     }
 
+    /// Decodes it now, if that was not done before.
+    pub(super) fn decode(&mut self) -> Result<(), Malformed> {
+        self.decoded = Some(self.take_decoded()?);
+        Ok(())
+    }
+
     /// Joins what goes on where `is_in_list` says that it is in a text or a list: not where this very update puts something
     /// in between or deletes one of the two, for there the library would have to cut it again, which costs what all of it
-    /// costs, each time. Gives the bytes of that, which is decoded now; `raw` stays what it was.
-    pub(super) fn join(&mut self, is_in_list: impl Fn(Id) -> bool) -> Option<Bytes> {
+    /// costs, each time. Gives the bytes of that, which is decoded now; `raw` stays what it was. Nothing when nothing can be joined.
+    pub(super) fn join(&mut self, is_in_list: impl Fn(Id) -> bool) -> Result<Option<Bytes>, Malformed> {
         let mut cuts: HashSet<Id> = HashSet::new();
         let stands_between = |block: &Block| {
             let (left, right) = (block.left?, block.right?);
@@ -127,9 +143,9 @@ impl CheckedUpdate {
         .expect("it was scanned when it was parsed");
         cuts.extend(edges);
         let joins = |id| if is_in_list(id) && !cuts.contains(&id) { Joins::Sure } else { Joins::Never };
-        let joined = merge::joined(std::slice::from_ref(&self.raw), joins)?;
-        self.decoded = Some(decode(&joined).expect("what is joined says the same"));
-        Some(joined)
+        let Some(joined) = merge::joined(std::slice::from_ref(&self.raw), joins) else { return Ok(None) };
+        self.decoded = Some(decode(&joined)?);
+        Ok(Some(joined))
     }
 
     /// The part of it that continues what is known, going by how far each client's blocks are known: each client's
@@ -501,7 +517,26 @@ mod tests {
             let length = raw.len();
             raw[at % length] = byte;
             raw.truncate(length - (cut % length) / 4);
-            let _ = CheckedUpdate::parse(raw.into());
+            if let Ok(mut update) = CheckedUpdate::parse(raw.into()) {
+                proptest::prop_assert!(update.decode().is_ok(), "what is decoded late was checked before");
+            }
         }
+
+        #[test]
+        fn text_that_passes_the_checks_can_be_decoded(raw: Vec<u8>, at in 0usize..40, byte in 0u8.., more in 0usize..3) {
+            let mut mangled = vec![1, 2, 9, 0, 4, 1, 4, b't', b'e', b'x', b't', 1, b'x', 0x84, 9, 0, 1, b'y', 0];
+            let length = mangled.len();
+            mangled[at % length] = byte;
+            mangled.splice(at % length..at % length, raw.into_iter().take(more));
+            if let Ok(mut update) = CheckedUpdate::parse(mangled.into()) {
+                proptest::prop_assert!(update.decode().is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_parent_that_the_library_would_read_as_another_is_refused() {
+        let polyglot: &[u8] = &[1, 2, 9, 0, 4, 0x81, 0x80, 0x80, 0x80, 0x10, 0x7f, 0, 1, b'x', 0x84, 9, 0, 1, b'y', 0];
+        assert!(CheckedUpdate::parse(Bytes::from_static(polyglot)).is_err());
     }
 }

@@ -12,8 +12,8 @@ pub enum Malformed {
     /// The bytes end too early.
     #[error("the message is cut short")]
     Truncated,
-    /// A number has too many bytes.
-    #[error("a number is longer than 64 bits")]
+    /// A number has more bytes than it needs, or than any number has. Nobody writes it so, and not everybody reads it alike.
+    #[error("a number has too many bytes")]
     LongNumber,
     /// A number is above what its place allows.
     #[error("a number is out of range")]
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
             }
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(number);
+                return if byte == 0 && shift > 0 { Err(Malformed::LongNumber) } else { Ok(number) };
             }
             shift += 7;
         }
@@ -165,6 +165,7 @@ mod tests {
     fn a_number_without_an_end_is_refused() {
         assert_eq!(Reader::new(&[0x80; 4]).number(), Err(Malformed::Truncated));
         assert_eq!(Reader::new(&[0xff; 12]).number(), Err(Malformed::LongNumber));
+        assert_eq!(Reader::new(&[0x81, 0x80, 0]).number(), Err(Malformed::LongNumber), "1 in three bytes");
     }
 
     #[test]

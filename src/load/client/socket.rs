@@ -405,8 +405,8 @@ mod tests {
             while heard.len() < said.len() {
                 let read = incoming.read(|message| {
                     let Message::Binary(bytes) = message else { panic!("nothing else was sent") };
-                    let part = known.part(&bytes[..1]);
-                    assert_eq!(part.as_ptr() == bytes.as_ptr(), bytes.len() > 1, "what is big is not copied");
+                    let piece = known.part(&bytes[..1]);
+                    assert_eq!(piece.as_ptr() == bytes.as_ptr(), bytes.len() > 1, "what is big is not copied");
                     heard.push(bytes.to_vec());
                 });
                 all += read.await.unwrap();

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use super::{Attempt, Change, Poisoned, clock};
 use crate::room::merge::merged;
 use crate::room::placing::Placing;
-use crate::room::update::CheckedUpdate;
+use crate::room::update::{CheckedUpdate, Makeup};
 
 /// Fewer are applied one by one.
 pub const LEAST: usize = 4;
 /// The most that is worth while together: what is long is not made shorter by it.
 pub const MOST: usize = 512;
 const MOST_BYTES: usize = 256 * 1024;
+/// So many bytes of a document may be gone through for one of the updates.
+const FOR_A_BYTE: usize = 64;
 
 impl Change<'_> {
     /// Applies all of `updates`, which bring something new each, and says so; or says that it took nothing, and that they are to
@@ -25,7 +27,7 @@ impl Change<'_> {
     ) -> Result<bool, Poisoned> {
         let bytes: usize = updates.clone().map(|update| update.raw.len()).sum();
         let is_worth_it = (LEAST..=MOST).contains(&updates.len()) && bytes <= MOST_BYTES;
-        if !is_worth_it || updates.clone().any(|update| !update.is_plain || update.is_empty()) {
+        if !is_worth_it || updates.clone().any(|update| update.makeup != Makeup::Plain || update.is_empty()) {
             return Ok(false);
         }
         let raws: Vec<Bytes> = updates.map(|update| update.raw.clone()).collect();
@@ -37,14 +39,21 @@ impl Change<'_> {
         if !is_next || update.ranges.is_empty() || self.refusal(&update).is_some() {
             return Ok(false);
         }
+        // Where nobody has asked yet what is where, that costs what the whole document costs.
+        if !self.parts.judge.is_ready() && *self.parts.size > FOR_A_BYTE * bytes {
+            return Ok(false);
+        }
         self.make_space_for(&update)?;
         let txn = self.txn.as_ref().expect("a change that failed is not used again");
         let placing = self.parts.judge.place(txn, &update);
-        if placing.is_unsound() || !placing.is_whole() || !self.knows_what_it_deletes(&placing) {
+        let is_plain = !placing.is_unsound() && placing.is_whole() && !placing.has_forgiven();
+        if !is_plain || !self.knows_what_it_deletes(&placing) {
             return Ok(false);
         }
-        if let Some(joined) = self.join(&mut update, Some(&placing)) {
-            update.raw = joined;
+        match self.join(&mut update, Some(&placing)) {
+            Ok(Some(joined)) => update.raw = joined,
+            Ok(None) => {}
+            Err(_) => return Ok(false),
         }
         let raw = update.raw.clone();
         match self.integrate_placed(update, Some(placing))? {
@@ -162,6 +171,10 @@ mod tests {
             ("a deletion of what is not there", with(&[0, 1, 8, 1, 0, 1])),
             ("two values at one key", with(&[1, 1, 9, 0, 0x28, 1, 1, b't', 1, b'k', 2, 126, 126, 0])),
             ("only few", typed[1..4].to_vec()),
+            ("what is only sound because another of them deletes it", {
+                let entry: &[u8] = &[1, 1, 9, 0, 0x24, 1, 1, b't', 1, b'k', 2, b'a', b'b', 0];
+                [&with(entry)[..], &[Bytes::from_static(&[0, 1, 9, 1, 0, 2])]].concat()
+            }),
         ];
         for (what, updates) in cases {
             let mut document = told(&typed[..1]);

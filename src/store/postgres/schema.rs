@@ -148,5 +148,26 @@ fn migrations() -> Vec<Migration> {
         migration(6, "nodes", include_str!("../../../migrations/postgres/0006_nodes.sql")),
         migration(7, "events", include_str!("../../../migrations/postgres/0007_events.sql")),
         migration(8, "one snapshot", include_str!("../../../migrations/postgres/0008_one_snapshot.sql")),
+        migration(9, "packed rows", include_str!("../../../migrations/postgres/0009_packed_rows.sql")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_migration_that_there_is_is_applied() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        let mut applied: Vec<String> = migrations().iter().map(|migration| migration.sql.as_str().to_owned()).collect();
+        files.sort();
+        applied.sort();
+        assert_eq!(applied, files);
+    }
 }

@@ -189,6 +189,7 @@ fn migrations() -> Vec<Migration> {
         migration(5, "home region", include_str!("../../../migrations/sqlite/0005_home_region.sql")),
         migration(7, "events", include_str!("../../../migrations/sqlite/0007_events.sql")),
         migration(8, "one snapshot", include_str!("../../../migrations/sqlite/0008_one_snapshot.sql")),
+        migration(9, "packed rows", include_str!("../../../migrations/sqlite/0009_packed_rows.sql")),
     ]
 }
 
@@ -253,4 +254,22 @@ async fn give_back(connection: &mut SqliteConnection) -> Result<(), sqlx::Error>
         sqlx::query(vacuum).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_that_there_is_is_applied() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        let mut applied: Vec<String> = migrations().iter().map(|migration| migration.sql.as_str().to_owned()).collect();
+        files.sort();
+        applied.sort();
+        assert_eq!(applied, files);
+    }
 }
