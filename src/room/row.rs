@@ -2,7 +2,7 @@
 //! a row costs the store as much as dozens of short updates. `Room` makes them; whoever reads a log takes them apart with
 //! `updates`. What waits for others gets a row of its own, so that what is beside it can be folded.
 //!
-//! A packed row is [`MARK`], then each update as a lib0 byte string.
+//! A packed row is `MARK`, then each update as a lib0 byte string.
 
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
