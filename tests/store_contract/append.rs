@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use triproom::store::{AppendError, Fault, LogPosition, Store, StoreConfig, StoreError, StoredRoom};
 
-use crate::house::{House, append, durable, room, row, texts, until_struck};
+use crate::house::{House, append, durable, room, row, texts, until_stalled};
 
 pub(crate) async fn rows_come_back_in_order<H: House>(house: H) {
     let store = house.open().await;
@@ -72,7 +72,7 @@ pub(crate) async fn a_load_sees_what_is_not_committed<H: House>(house: H) {
     durable(&mut log).await;
     house.fault().set(Fault::Stall);
     append(&mut log, "in flight");
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     append(&mut store.log(&oslo), "of another room");
     append(&mut log, "queued");
     let before = store.load(&rome).await.unwrap();
@@ -209,7 +209,7 @@ pub(crate) async fn big_batches_are_cut<H: House>(house: H) {
     let mut log = store.log(&r);
     house.fault().set(Fault::Stall);
     log.append((0..1000).map(|n| row(n.to_string()))).unwrap();
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     house.fault().set(Fault::None);
     let first = log.changed().await.durable;
     assert!(first.0 <= 150, "the first commit had {first:?}");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use triproom::store::{Compaction, Fault, Folded, Sequence, StoreError, StoredRoom};
 
-use crate::house::{House, append, durable, room, row, texts, until_failing, until_struck};
+use crate::house::{House, append, durable, room, row, texts, until_failing, until_stalled};
 
 /// A fold that joins snapshot and rows as text and names every row.
 #[expect(clippy::unnecessary_wraps, reason = "a fold may fail")]
@@ -147,7 +147,7 @@ pub(crate) async fn queued_rows_are_no_part_of_it<H: House>(house: H) {
     durable(&mut log).await;
     house.fault().set(Fault::Stall);
     append(&mut log, "b");
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     let (seen, was_seen) = oneshot::channel();
     let compaction = tokio::spawn({
         let (store, r) = (store.clone(), r.clone());

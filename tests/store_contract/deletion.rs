@@ -12,7 +12,7 @@ use triproom::store::{
 };
 
 use crate::compaction::join;
-use crate::house::{House, append, durable, room, row, texts, until_failing, until_healthy, until_struck};
+use crate::house::{House, append, durable, room, row, texts, until_failing, until_healthy, until_stalled};
 
 /// Polls once: the deletion is with the store then.
 async fn asked(deletion: Pin<&mut impl Future>) {
@@ -86,7 +86,7 @@ pub(crate) async fn what_waits_is_never_written<H: House>(house: H) {
     house.fault().set(Fault::Stall);
     // Two rows are in flight, the others wait behind them.
     log.append(["flies", "flies", "waits"].map(row)).unwrap();
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     for n in 0..10 {
         append(&mut log, format!("waits {n}"));
         append(&mut other, format!("{n}"));

@@ -10,7 +10,7 @@ use triproom::store::{
     UNHEARD_EVENTS,
 };
 
-use crate::house::{House, append, durable, room, row, until_failing, until_struck};
+use crate::house::{House, append, durable, room, row, until_failing, until_stalled, until_struck};
 
 pub(crate) fn chat(body: impl Into<String>) -> NewEvent {
     NewEvent { at: SystemTime::now(), kind: kind("chat.message"), origin: None, body: row(body) }
@@ -182,7 +182,7 @@ pub(crate) async fn rows_from_before_one_are_durable_before_it<H: House>(house: 
     let (mut log, mut other) = (store.log(&r), store.log(&s));
     house.fault().set(Fault::Stall);
     append(&mut other, "in flight");
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     for n in 0..95 {
         append(&mut log, n.to_string());
     }
@@ -223,7 +223,7 @@ pub(crate) async fn a_deleted_room_has_none<H: House>(house: H) {
         log.append_event(chat(format!("waits {n}"))).unwrap();
         other.append_event(chat(n.to_string())).unwrap();
     }
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     let deletion = tokio::spawn({
         let (store, r) = (store.clone(), r.clone());
         async move { store.delete_room(&r).await }

@@ -146,6 +146,11 @@ pub(crate) async fn until_healthy(store: &Store) {
     store.health().wait_for(|health| *health == StoreHealth::Healthy).await.unwrap();
 }
 
+/// Waits until a commit stalls, the first that meets a fault: it may have done so long before.
+pub(crate) async fn until_stalled(fault: &FaultSwitch) {
+    fault.struck().wait_for(|struck| *struck > 0).await.unwrap();
+}
+
 /// Waits until `count` further commits met a fault.
 pub(crate) fn until_struck(fault: &FaultSwitch, count: u64) -> impl Future<Output = ()> {
     // Counted from now on, and not from when somebody waits.

@@ -7,7 +7,7 @@ use triproom::room::kept::{EventKind, LatestKey};
 use triproom::store::{AppendError, Fault, RoomLog, Store, StoreConfig};
 
 use crate::events::{chat, heard};
-use crate::house::{House, room, row, until_failing, until_struck};
+use crate::house::{House, room, row, until_failing, until_stalled, until_struck};
 
 fn at(millis: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
@@ -90,7 +90,7 @@ pub(crate) async fn a_flood_of_them_is_one_line_each<H: House>(house: H) {
     let lines = house.lines_on_disk().await;
     house.fault().set(Fault::Stall);
     put(&log, "agent 0", 1, "in flight");
-    until_struck(house.fault(), 1).await;
+    until_stalled(house.fault()).await;
     let mut most = 0;
     for n in 0..200 {
         for agent in 0..100 {
