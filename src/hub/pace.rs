@@ -20,11 +20,11 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Document updates: a pause four times as long as the flush took, at most 10 ms; 2 ms after a single one.
+    /// Document updates: a pause four times as long as the flush took, at most 10 ms; 1 ms after a single one.
     pub fn of_updates() -> Self {
         Self {
             factor: 4,
-            longest_of_one: Duration::from_millis(2),
+            longest_of_one: Duration::from_millis(1),
             longest: Duration::from_millis(10),
             rest_until: None,
         }
@@ -70,6 +70,6 @@ mod tests {
         pace.flushed(9, start, after(500_000));
         assert_eq!(pace.rest(after(500_000)), Some(after(510_000)));
         pace.flushed(1, start, after(2_000));
-        assert_eq!(pace.rest(after(2_100)), Some(after(4_000)), "the next one may well be alone, too");
+        assert_eq!(pace.rest(after(2_100)), Some(after(3_000)), "the next one may well be alone, too");
     }
 }
