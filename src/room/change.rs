@@ -43,8 +43,9 @@ pub enum Refusal {
     /// It waits for something, and too many such updates wait already.
     #[error("too many updates wait for others")]
     TooManyOrphans,
-    /// It puts something into a block that can hold nothing. What stands before that in it was taken.
-    #[error("the update names an impossible parent")]
+    /// It puts something into a block that can hold nothing, and what stands before that in it was taken; or the library
+    /// cannot read it.
+    #[error("the update names an impossible parent or cannot be read")]
     Impossible,
     /// It puts something where no Yjs client does, and the library would not bear it (see `placing`).
     #[error("the update has several values at one key, or an entry of a map among elements")]
@@ -187,14 +188,12 @@ impl<'d> Change<'d> {
         if gap.is_some() && self.parts.orphans.contains(&raw) {
             return Ok(Outcome::Known);
         }
-        // Nothing waits that the library cannot read.
-        if gap.is_some() && update.decode().is_err() {
-            return Ok(Outcome::Refused(Refusal::Impossible));
-        }
         // Asked before anything is taken of it.
         let may_wait = self.parts.checks == Checks::Stored || self.parts.orphans.has_space(source, raw.len());
         let needs = match gap {
             Some(_) if !may_wait => return Ok(Outcome::Refused(Refusal::TooManyOrphans)),
+            // Nothing waits that the library cannot read.
+            Some(_) if update.decode().is_err() => return Ok(Outcome::Refused(Refusal::Impossible)),
             Some(need) => match self.integrate_fitting(&update)? {
                 Attempt::Unsound => return Ok(Outcome::Refused(Refusal::Unsound)),
                 _ => SmallVec::from_elem(need, 1),

@@ -17,6 +17,9 @@ use super::verdict::{self, Holder, Verdict};
 
 const SCANNED: &str = "the library writes what can be scanned, and the update was scanned when it was parsed";
 
+/// So many bytes of a document may be gone through for one of the updates.
+const DOCUMENT_FOR_A_BYTE: usize = 64;
+
 /// What is known of a document's blocks beside the library's own knowledge, which it shares with nobody.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
@@ -24,6 +27,8 @@ pub(super) struct Judge {
     deleted: OnceLock<IdSet>,
     /// Since somebody last wanted to forget.
     asked: bool,
+    /// Bytes of updates for which it was not worth while to find out what is where.
+    forgone: usize,
 }
 
 impl Judge {
@@ -43,9 +48,12 @@ impl Judge {
         verdict::verdict(update, roots, || delete_set(&self.deleted, txn), holder)
     }
 
-    /// Whether it knows what is where.
-    pub(super) fn is_ready(&self) -> bool {
-        self.roots.is_some()
+    /// Whether it knows what is where, or had better find out for updates of so many bytes, together with those of which
+    /// it was asked before: that costs what the whole document costs, which is `size` bytes.
+    pub(super) fn is_worth_asking(&mut self, bytes: usize, size: usize) -> bool {
+        self.asked = true;
+        self.forgone = self.forgone.saturating_add(bytes);
+        self.roots.is_some() || size <= self.forgone.saturating_mul(DOCUMENT_FOR_A_BYTE)
     }
 
     /// Finds out where an update's blocks will be.

@@ -61,8 +61,18 @@ enum State {
 struct NewBlock {
     end: u32,
     names: Names,
-    /// It has several elements, and some are still there when the update is applied.
-    is_plural: bool,
+    elements: Elements,
+}
+
+/// What the new part of a block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Elements {
+    /// At most one.
+    One,
+    /// Several, of which some are still there when the update is applied.
+    Several,
+    /// Several, all of which the update itself deletes.
+    Deleted,
 }
 
 /// What a block says about its place.
@@ -161,8 +171,8 @@ impl Placing {
             });
         }
         let section = self.sections.last_mut().expect("there is one for this client");
-        let is_plural = end - reached > 1 && block.is_plural();
-        section.blocks.push(NewBlock { end, names: Names::of(block, reached, raw, roots.root()), is_plural });
+        let elements = if end - reached > 1 && block.is_plural() { Elements::Several } else { Elements::One };
+        section.blocks.push(NewBlock { end, names: Names::of(block, reached, raw, roots.root()), elements });
         section.end = end;
         true
     }
@@ -173,14 +183,14 @@ impl Placing {
         for section in &mut self.sections {
             let mut start = section.start;
             for block in &mut section.blocks {
-                if block.is_plural {
+                if block.elements == Elements::Several {
                     let after = self
                         .deletes
                         .partition_point(|(client, range)| (*client, range.start) <= (section.client, start));
                     let before = after.checked_sub(1).map(|at| &self.deletes[at]);
-                    block.is_plural =
-                        !before.is_some_and(|(client, range)| *client == section.client && block.end <= range.end);
-                    self.has_forgiven |= !block.is_plural;
+                    if before.is_some_and(|(client, range)| *client == section.client && block.end <= range.end) {
+                        block.elements = Elements::Deleted;
+                    }
                 }
                 start = block.end;
             }
@@ -208,6 +218,7 @@ impl Placing {
                     section.areas.push(block.end, area);
                     section.placed += 1;
                     self.is_unsound |= area == Area::Unsound;
+                    self.has_forgiven |= area.is_entry() && block.elements == Elements::Deleted;
                 }
                 Err(Missing::Other(other, clock)) if self.sections[other].state == State::Open && other != at => {
                     self.sections[at].state = State::Waits;
@@ -245,7 +256,7 @@ impl Placing {
                 _ => Area::Outside,
             },
         };
-        Ok(if area.is_entry() && block.is_plural { Area::Unsound } else { area })
+        Ok(if area.is_entry() && block.elements == Elements::Several { Area::Unsound } else { area })
     }
 
     fn area_of(&self, id: Id, roots: &Roots) -> Result<Area, Missing> {
@@ -273,7 +284,7 @@ impl Placing {
         self.is_unsound
     }
 
-    /// Whether something of it was borne because the very same update deletes it.
+    /// Whether it has several elements at one key, borne because the very same update deletes them.
     pub(super) fn has_forgiven(&self) -> bool {
         self.has_forgiven
     }

@@ -15,8 +15,6 @@ pub const LEAST: usize = 4;
 /// The most that is worth while together: what is long is not made shorter by it.
 pub const MOST: usize = 512;
 const MOST_BYTES: usize = 256 * 1024;
-/// So many bytes of a document may be gone through for one of the updates.
-const FOR_A_BYTE: usize = 64;
 
 impl Change<'_> {
     /// Applies all of `updates`, which bring something new each, and says so; or says that it took nothing, and that they are to
@@ -39,8 +37,7 @@ impl Change<'_> {
         if !is_next || update.ranges.is_empty() || self.refusal(&update).is_some() {
             return Ok(false);
         }
-        // Where nobody has asked yet what is where, that costs what the whole document costs.
-        if !self.parts.judge.is_ready() && *self.parts.size > FOR_A_BYTE * bytes {
+        if !self.parts.judge.is_worth_asking(bytes, *self.parts.size) {
             return Ok(false);
         }
         self.make_space_for(&update)?;
@@ -52,8 +49,8 @@ impl Change<'_> {
         }
         match self.join(&mut update, Some(&placing)) {
             Ok(Some(joined)) => update.raw = joined,
-            Ok(None) => {}
-            Err(_) => return Ok(false),
+            Ok(None) if update.decode().is_ok() => {}
+            Ok(None) | Err(_) => return Ok(false),
         }
         let raw = update.raw.clone();
         match self.integrate_placed(update, Some(placing))? {
@@ -157,6 +154,37 @@ mod tests {
         let mut document = Document::new(1 << 20);
         assert!(tell(&mut document, &updates, true).0);
         assert_eq!(is_in(&document), is_in(&told(&updates)));
+    }
+
+    #[test]
+    fn text_that_is_deleted_in_the_same_turn_goes_along() {
+        let doc = Doc::with_client_id(7);
+        let mut updates = typed(&doc, 4);
+        let mut txn = doc.transact_mut();
+        txn.get_or_insert_text("text").insert(&mut txn, 0, "pasted");
+        updates.push(txn.encode_update_v1().into());
+        drop(txn);
+        let mut txn = doc.transact_mut();
+        txn.get_or_insert_text("text").remove_range(&mut txn, 0, 6);
+        updates.push(txn.encode_update_v1().into());
+        drop(txn);
+        let mut document = Document::new(1 << 20);
+        assert!(tell(&mut document, &updates, true).0);
+        assert_eq!(is_in(&document), is_in(&told(&updates)));
+    }
+
+    #[test]
+    fn a_large_document_is_gone_through_when_enough_was_said() {
+        let doc = Doc::with_client_id(7);
+        let long = {
+            let mut txn = doc.transact_mut();
+            txn.get_or_insert_text("text").insert(&mut txn, 0, &"x".repeat(40_000));
+            Bytes::from(txn.encode_update_v1())
+        };
+        let typed = typed(&doc, 100);
+        let mut document = told(&[long]);
+        let at_once: Vec<bool> = typed.chunks(10).map(|chunk| tell(&mut document, chunk, true).0).collect();
+        assert_eq!((at_once.first(), at_once.last()), (Some(&false), Some(&true)), "{at_once:?}");
     }
 
     #[test]
