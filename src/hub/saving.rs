@@ -51,8 +51,8 @@ pub struct Saving {
     held_events: VecDeque<NewEvent>,
     budget: u64,
     triggers: CompactionTriggers,
-    /// Rows that the last compaction left: there is no use in folding before there are clearly more.
-    floor: usize,
+    /// What the last compaction left: there is no use in folding before there is clearly more.
+    left: Rows,
     not_before: Option<Instant>,
     /// When a log that is not very long may be folded.
     rested: Instant,
@@ -61,6 +61,13 @@ pub struct Saving {
     stopping: bool,
     /// The room was deleted behind its back: nothing that it says is kept any more.
     deleted: bool,
+}
+
+/// Rows of a log, and their bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rows {
+    count: usize,
+    bytes: u64,
 }
 
 struct Running {
@@ -80,7 +87,7 @@ impl Saving {
             held_events: VecDeque::new(),
             budget,
             triggers,
-            floor: 0,
+            left: Rows::default(),
             not_before: None,
             rested: Instant::now(),
             running: None,
@@ -206,16 +213,15 @@ impl Saving {
         let times = if now < self.rested { LONG } else { 1 };
         let rows = self.triggers.rows.max(document_bytes / BYTES_A_ROW).saturating_mul(times);
         let bytes = self.triggers.bytes.max(document_bytes / 2).saturating_mul(times);
-        let long = |count: usize| count >= rows || self.store.row_bytes(&self.room) >= bytes as u64;
-        let count = self.store.row_count(&self.room).saturating_sub(self.floor);
-        if count > 0 && long(count) {
+        let new = self.new_rows();
+        if new.count > 0 && (new.count >= rows || new.bytes >= bytes as u64) {
             self.compact_in_turn(now, lane);
         }
     }
 
     /// Folds the log if there is anything to fold; says whether a compaction is under way now.
     pub fn compact_before_closing(&mut self, now: Instant, lane: &Lane) -> bool {
-        if self.store.row_count(&self.room) > self.floor {
+        if self.new_rows().count > 0 {
             self.compact_in_turn(now, lane);
         }
         self.is_compacting()
@@ -224,10 +230,10 @@ impl Saving {
     /// The same when the server stops, which must not take long: a long log of a document that is not large, and only when
     /// the lane is free. Nobody waits for a compaction that was under way.
     pub fn compact_before_stopping(&mut self, now: Instant, document_bytes: usize, lane: &Lane) -> bool {
-        let new_rows = self.store.row_count(&self.room).saturating_sub(self.floor);
-        let has_long = || self.store.row_bytes(&self.room) > WORTH_FOLDING.bytes as u64;
-        let is_worth_it = new_rows > WORTH_FOLDING.rows || new_rows > 0 && has_long();
-        if is_worth_it
+        let new = self.new_rows();
+        let is_worth_it = new.count > WORTH_FOLDING.rows || new.bytes > WORTH_FOLDING.bytes as u64;
+        if new.count > 0
+            && is_worth_it
             && document_bytes <= QUICKLY_FOLDED
             && self.running.is_none()
             && let Some(permit) = lane.try_permit()
@@ -236,6 +242,18 @@ impl Saving {
             self.stopping = self.is_compacting();
         }
         self.stopping && self.is_compacting()
+    }
+
+    fn rows(&self) -> Rows {
+        Rows { count: self.store.row_count(&self.room), bytes: self.store.row_bytes(&self.room) }
+    }
+
+    /// What came since the last compaction.
+    fn new_rows(&mut self) -> Rows {
+        let Rows { count, bytes } = self.rows();
+        // Another node may have folded what was left here.
+        self.left = Rows { count: self.left.count.min(count), bytes: self.left.bytes.min(bytes) };
+        Rows { count: count - self.left.count, bytes: bytes - self.left.bytes }
     }
 
     fn compact_in_turn(&mut self, now: Instant, lane: &Lane) {
@@ -262,9 +280,9 @@ impl Saving {
 
     fn compacted(&mut self, ended: Result<Compaction, Arc<str>>) {
         match ended {
-            Ok(Compaction::Done { folded, left, raw_bytes, stored_bytes, .. }) if folded > 0 => {
+            Ok(Compaction::Done { folded, left, left_bytes, raw_bytes, stored_bytes, .. }) if folded > 0 => {
                 // What came meanwhile is not among them.
-                self.floor = left;
+                self.left = Rows { count: left, bytes: left_bytes };
                 tracing::debug!(folded, raw_bytes, stored_bytes, "log folded into a snapshot");
                 self.not_before = None;
                 return;
@@ -272,7 +290,7 @@ impl Saving {
             Ok(_) => tracing::debug!("nothing to fold"),
             Err(error) => tracing::warn!(%error, "the log was not folded; it is kept as it is"),
         }
-        self.floor = self.store.row_count(&self.room);
+        self.left = self.rows();
         self.not_before = Some(Instant::now() + COMPACTION_PAUSE);
     }
 }
@@ -293,4 +311,67 @@ pub fn fold_stored(stored: &StoredRoom) -> Result<Folded, FoldError> {
     let folded = fold::fold(stored.snapshot.as_ref(), &rows)?;
     let sequences = folded.superfluous.into_iter().map(|at| stored.rows[at].sequence).collect();
     Ok(Folded { snapshot: folded.snapshot, folded: sequences })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreConfig;
+
+    /// Text at a clock that is far from all that came before: it waits, and cannot be folded.
+    fn waiting(length: usize) -> Bytes {
+        let mut raw = vec![1, 1, 9, 100, 4, 1, 1, b't'];
+        crate::wire::lib0::put_byte_string(&mut raw, "x".repeat(length).as_bytes());
+        raw.push(0);
+        raw.into()
+    }
+
+    async fn save(saving: &mut Saving, row: Bytes) {
+        saving.append(vec![row]);
+        while saving.progress().await.is_none() {}
+    }
+
+    /// Text of another client that needs nothing.
+    fn ready(client: u8) -> Bytes {
+        Bytes::from(vec![1, 1, client, 0, 4, 1, 1, b't', 1, b'x', 0])
+    }
+
+    async fn end_of_compaction(saving: &mut Saving) {
+        while saving.is_compacting() {
+            saving.progress().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_of_which_something_is_left_is_not_folded_again_for_each_row_that_comes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(StoreConfig::new(folder.path().to_path_buf())).await.expect("a store");
+        let room = RoomId::parse("long", 99).expect("a name");
+        let triggers = CompactionTriggers { rows: 1_000, bytes: 300_000 };
+        let mut saving = Saving::new(store.clone(), room.clone(), 1 << 20, triggers);
+        let (lane, now) = (Lane::new(1), Instant::now());
+
+        save(&mut saving, waiting(300_000)).await;
+        saving.compact_if_long(now, 0, &lane);
+        assert!(saving.is_compacting(), "it is long");
+        end_of_compaction(&mut saving).await;
+        let later = Instant::now() + 2 * COMPACTION_PAUSE;
+        save(&mut saving, ready(7)).await;
+        saving.compact_if_long(later, 0, &lane);
+        assert!(!saving.is_compacting(), "what is new of it is not long");
+        assert!(!saving.compact_before_stopping(later, 0, &lane));
+
+        // Something of it can be folded, and something is left.
+        assert!(saving.compact_before_closing(later, &lane));
+        end_of_compaction(&mut saving).await;
+        assert_eq!(store.row_count(&room), 1);
+        save(&mut saving, ready(8)).await;
+        saving.compact_if_long(later, 0, &lane);
+        assert!(!saving.is_compacting(), "what is new of it is not long");
+        save(&mut saving, waiting(300_001)).await;
+        saving.compact_if_long(later + REST * COMPACTION_PAUSE, 0, &lane);
+        assert!(saving.is_compacting());
+        drop(saving);
+        store.close().await.expect("nothing waits");
+    }
 }

@@ -34,6 +34,8 @@ pub(super) struct CompactionWrite {
     pub(super) folded_bytes: u64,
     /// Rows that were there and stay.
     pub(super) left: usize,
+    /// Bytes of those, but of the damaged ones.
+    pub(super) left_bytes: u64,
 }
 
 impl CompactionWrite {
@@ -104,11 +106,20 @@ where
         return Err(StoreError::Fold { room, source: "the fold names rows that it was not given".into() });
     }
     let left = lengths.len() + damaged - named.len();
-    let (folded, folded_bytes) = (given.iter().map(|row| row.0).collect(), given.iter().map(|row| row.1).sum());
+    let (folded, folded_bytes): (_, u64) =
+        (given.iter().map(|row| row.0).collect(), given.iter().map(|row| row.1).sum());
+    let left_bytes = lengths.iter().map(|row| row.1).sum::<u64>() - folded_bytes;
     match Encoded::encode(&snapshot, level) {
-        Ok(snapshot) => {
-            Ok(CompactionWrite { life, id, read_generation: generation, snapshot, folded, folded_bytes, left })
-        }
+        Ok(snapshot) => Ok(CompactionWrite {
+            life,
+            id,
+            read_generation: generation,
+            snapshot,
+            folded,
+            folded_bytes,
+            left,
+            left_bytes,
+        }),
         Err(detail) => Err(StoreError::Fold { room: life.room().clone(), source: detail.into() }),
     }
 }

@@ -157,6 +157,8 @@ pub enum Compaction {
         folded: usize,
         /// Rows that were there and are not in it: they wait for others, or are damaged.
         left: usize,
+        /// Bytes of those, but of the damaged ones.
+        left_bytes: u64,
         /// Length of the snapshot before compression.
         raw_bytes: u64,
         /// And in the file.

@@ -184,6 +184,7 @@ impl Writer {
                 generation: write.generation(),
                 folded: write.folded.len(),
                 left: write.left,
+                left_bytes: write.left_bytes,
                 raw_bytes: write.snapshot.raw_length,
                 stored_bytes: write.snapshot.data.len() as u64,
             }
