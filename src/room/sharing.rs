@@ -226,17 +226,24 @@ impl Room {
             }
         }
         let finished = change.finish()?;
-        for (writer, raw) in authors {
+        for (writer, raw) in &authors {
             let by = writer.and_then(|writer| self.writers.owner(writer)).map(|(owner, _)| owner.clone());
             self.note_author(by.as_ref());
-            self.note_sets(&raw, by.as_ref(), effects);
+            self.note_sets(raw, by.as_ref(), effects);
         }
         for row in rows {
             effects.log.push(row);
             self.append();
         }
         let orphans = orphans.into_iter().filter(|orphan| finished.update.as_ref() != Some(orphan));
-        for update in finished.update.iter().cloned().chain(orphans) {
+        if let Some(update) = finished.update.clone() {
+            self.changed();
+            // Only what had waited is in it where nothing was applied.
+            let first = authors.is_empty().then(|| update.clone());
+            let authors = authors.into_iter().map(|(_, raw)| raw).chain(first).map(|raw| (NOBODY, raw)).collect();
+            effects.fanouts.push(Fanout { update, authors });
+        }
+        for update in orphans {
             self.changed();
             effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
         }

@@ -1,6 +1,7 @@
 //! What one turn leads to, seen from outside of the room.
 
 mod impostors;
+mod nodes;
 mod undoing;
 
 use super::*;
