@@ -115,6 +115,13 @@ impl Ear {
         upon.iter().all(|(writer, end)| self.coverage.seen(*writer) >= *end)
     }
 
+    /// Whether all of its own that has clocks has come back.
+    pub fn has_own(&self, meant: &Meant) -> bool {
+        let edits = meant.edits.borrow();
+        let last = self.author.and_then(|author| Some((author, edits[author].last()?.0)));
+        last.is_none_or(|(author, end)| self.coverage.seen(author) >= end)
+    }
+
     /// How many edits of others it has seen.
     pub fn seen(&self, meant: &Meant) -> usize {
         let edits = meant.edits.borrow();

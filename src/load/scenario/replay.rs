@@ -143,8 +143,13 @@ impl Listener {
     }
 
     /// Whether it waits for nothing: it has seen so many edits, or does not have to.
-    fn has_all(&self, edits: usize, meant: &Meant) -> bool {
+    fn has_heard(&self, edits: usize, meant: &Meant) -> bool {
         self.is_author || self.fault.is_some() || self.ear.seen(meant) == edits
+    }
+
+    /// Whether all of its own edits have come back, if they do come back.
+    fn has_back(&self, meant: &Meant) -> bool {
+        !self.is_author || self.fault.is_some() || self.ear.back.count() == 0 || self.ear.has_own(meant)
     }
 
     /// Whether it has this text, or does not have to.
@@ -186,10 +191,11 @@ impl Replay {
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
         let all = trace.steps.len();
-        wait(until, || listeners.iter().all(|listener| listener.borrow().has_all(all, &meant))).await;
+        wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(all, &meant))).await;
         let seconds = start.elapsed().as_secs_f64();
         let generator_cpu_percent = host::own_cpu_percent(own_cpu, seconds);
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
+        wait(until, || listeners.iter().all(|listener| listener.borrow().has_back(&meant))).await;
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
         session.progress.begin(Phase::Checking, None);
