@@ -15,7 +15,7 @@ const MARK: [u8; 6] = [0xff, 0xff, 0xff, 0xff, 0x0f, 1];
 const PACKED_MAX: usize = 32 * 1024;
 
 /// The rows for what one turn took, in order.
-pub(super) fn rows<'u>(updates: impl Iterator<Item = &'u Bytes>) -> Vec<Bytes> {
+pub(crate) fn rows<'u>(updates: impl Iterator<Item = &'u Bytes>) -> Vec<Bytes> {
     let mut rows = Vec::new();
     let mut together: SmallVec<[&Bytes; 8]> = SmallVec::new();
     let mut bytes = 0;
@@ -36,6 +36,11 @@ pub(super) fn rows<'u>(updates: impl Iterator<Item = &'u Bytes>) -> Vec<Bytes> {
 pub fn updates(row: &Bytes) -> SmallVec<[Bytes; 1]> {
     let packed = row.strip_prefix(&MARK[..]).and_then(|rest| unpacked(row, rest).ok());
     packed.unwrap_or_else(|| smallvec![row.clone()])
+}
+
+/// Whether there are several updates in a row.
+pub fn holds_several(row: &[u8]) -> bool {
+    row.starts_with(&MARK)
 }
 
 fn packed(updates: &[&Bytes]) -> Option<Bytes> {
@@ -95,6 +100,7 @@ mod tests {
     #[test]
     fn a_single_update_is_kept_as_it_came() {
         let update = Bytes::from_static(&[0, 0]);
+        assert!(!holds_several(&update));
         assert_eq!(rows([&update].into_iter()), [update]);
     }
 

@@ -21,6 +21,7 @@ use super::{RoomRows, Sequence};
 use crate::room::durability::LogPosition;
 use crate::room::id::RoomId;
 use crate::room::kept::{EventPosition, NewEvent};
+use crate::room::row;
 
 /// A row that waits for its commit.
 #[derive(Debug)]
@@ -431,8 +432,32 @@ impl Batch {
         self.rows.len() + self.news.len()
     }
 
+    /// Whether it is one thing that came by itself.
+    pub(super) fn is_single(&self) -> bool {
+        self.len() == 1 && !self.rows.iter().any(|row| row::holds_several(&row.data))
+    }
+
     /// The lives that it is of, some more than once; of each name one.
     pub(super) fn lives(&self) -> impl Iterator<Item = &Arc<Life>> {
         self.rows.iter().map(|row| &row.life).chain(self.news.lives())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RoomLog;
+
+    #[test]
+    fn what_a_turn_took_of_several_is_not_one_thing() {
+        let room = RoomId::parse("room", 99).expect("a name");
+        let (one, other) = (Bytes::from_static(&[0, 0]), Bytes::from_static(&[0, 1, 7, 1, 0, 1]));
+        let several = row::rows([&one, &other].into_iter()).remove(0);
+        for (rows, is_single) in [(vec![one.clone()], true), (vec![several], false), (vec![one, other], false)] {
+            let ledger = Arc::new(Ledger::new(1 << 20, Sequence(0)));
+            RoomLog::new(&room, Arc::clone(&ledger)).append(rows).expect("within the budget");
+            let batch = ledger.take_batch(9, 1 << 20).expect("it was appended");
+            assert_eq!(batch.is_single(), is_single);
+        }
     }
 }

@@ -97,8 +97,7 @@ impl Sink {
         }
     }
 
-    /// Whether the database can be away while this process lives, and is worth asking.
-    /// After a commit of several rows the next one begins at least so much later, unless a full batch waits: a commit costs as
+    /// After a commit of several updates the next one begins at least so much later, unless a full batch waits: a commit costs as
     /// much as dozens of rows. Whoever is alone, and asks again as soon as it was answered, waits for nothing.
     pub(super) fn spacing(&self) -> Duration {
         match self {
@@ -109,6 +108,7 @@ impl Sink {
         }
     }
 
+    /// Whether the database can be away while this process lives, and is worth asking.
     pub(super) fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }

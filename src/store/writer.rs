@@ -70,7 +70,8 @@ impl Writer {
                 }
             }
             if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
-                self.next_commit = Instant::now() + if batch.len() > 1 { self.sink.spacing() } else { Duration::ZERO };
+                self.next_commit =
+                    Instant::now() + if batch.is_single() { Duration::ZERO } else { self.sink.spacing() };
                 if self.commit(&batch).await.is_err() {
                     return self.unsaved();
                 }
