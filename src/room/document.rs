@@ -160,21 +160,6 @@ impl Document {
         self.doc.transact().encode_state_as_update_v1(&vector).into()
     }
 
-    /// What this document has and the one lacks that it takes the place of.
-    pub(super) fn beyond(&self, before: &Self) -> Bytes {
-        let known = before.clocks.iter().map(|(client, clock)| (ClientID::new(*client), *clock)).collect();
-        self.doc.transact().encode_state_as_update_v1(&StateVector::new(known)).into()
-    }
-
-    /// Counts the blocks of an update as missing: the library failed before anybody was told of them.
-    pub(super) fn disown(&mut self, update: &CheckedUpdate) {
-        for range in &update.ranges {
-            if let Some(clock) = self.clocks.get_mut(&range.client) {
-                *clock = range.start.min(*clock);
-            }
-        }
-    }
-
     /// Whether `known` has blocks that this document lacks.
     pub fn lacks(&self, known: &[u8]) -> bool {
         checked_state_vector(known)

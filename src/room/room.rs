@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use jiff::Timestamp;
-use smallvec::smallvec;
 
 use super::agents::Agents;
 use super::client::{Arrival, Client, Debt, Receipt};
 use super::conflicts::Conflicts;
 use super::document::Document;
 use super::durability::{Durability, LogPosition};
-use super::effects::{Effects, Fanout};
+use super::effects::Effects;
 use super::event::moment;
 use super::guests::Guests;
 use super::id::{ConnectionId, RoomId};
@@ -34,7 +33,7 @@ use super::request::Requests;
 use super::role::Writes;
 use super::sharing::Sharing;
 use super::suggesting::Decided;
-use super::taking::{NOBODY, Said, Unwritten};
+use super::taking::{Said, Unwritten};
 use super::undoing::Undoing;
 use super::version::Version;
 use super::view::{DocumentView, ViewLimits};
@@ -413,19 +412,10 @@ impl Room {
         self.clients.values().any(|client| client.debt == Debt::ForNow)
     }
 
-    /// Goes on with a document that was loaded anew. What it has beyond what everybody here was told is said now: other nodes
-    /// may have stored more, or something else than was taken here.
-    pub fn replace_document(&mut self, document: Document) -> Effects {
-        let mut effects = Effects::default();
-        if self.sharing.is_some() {
-            let orphans = document.orphans().map(|orphan| orphan.raw.clone());
-            for update in std::iter::once(document.beyond(&self.document)).chain(orphans) {
-                effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
-            }
-        }
+    /// Goes on with a document that was loaded anew.
+    pub fn replace_document(&mut self, document: Document) {
         self.document = document;
         self.changed();
-        effects
     }
 
     /// The document's state vector.

@@ -85,13 +85,6 @@ enum Question {
     Compare { from: NodeId, round: Round, vector: Bytes, version: Version },
 }
 
-/// Whether nodes can have the same document as things are.
-enum Agreement {
-    Whole,
-    /// Each of two nodes took another one of two updates that exclude each other.
-    Broken,
-}
-
 impl Sharing {
     fn new(now: Instant, spread: f64, others: usize) -> Self {
         Self {
@@ -212,24 +205,9 @@ impl Room {
     }
 
     fn apply_from_nodes(&mut self, updates: Vec<(Kept, Bytes)>, effects: &mut Effects) -> Result<(), Poisoned> {
-        let raws: Vec<Bytes> = updates.iter().map(|(_, raw)| raw.clone()).collect();
-        match self.agree_with_nodes(updates, effects) {
-            Ok(Agreement::Whole) => Ok(()),
-            // The log has both, in one order for all.
-            Ok(Agreement::Broken) => Err(Poisoned),
-            Err(Poisoned) => {
-                for update in raws.into_iter().filter_map(|raw| CheckedUpdate::parse_stored(raw).ok()) {
-                    self.document.disown(&update);
-                }
-                Err(Poisoned)
-            }
-        }
-    }
-
-    fn agree_with_nodes(&mut self, updates: Vec<(Kept, Bytes)>, effects: &mut Effects) -> Result<Agreement, Poisoned> {
         let mut change = self.document.change_of_stored();
         let (mut rows, mut orphans, mut authors) = (Vec::new(), Vec::new(), Vec::new());
-        let mut agreement = Agreement::Whole;
+        let mut is_refused = false;
         for (kept, raw) in updates {
             let Ok(update) = CheckedUpdate::parse_stored(raw.clone()) else { continue };
             let writer = update.sole_client();
@@ -239,9 +217,7 @@ impl Room {
                 Outcome::Orphaned => orphans.push(raw.clone()),
                 Outcome::Known => continue,
                 Outcome::Refused(refusal) => {
-                    if matches!(refusal, Refusal::Unsound | Refusal::Impossible) {
-                        agreement = Agreement::Broken;
-                    }
+                    is_refused |= matches!(refusal, Refusal::Unsound | Refusal::Impossible);
                     continue;
                 }
             }
@@ -271,7 +247,8 @@ impl Room {
             self.changed();
             effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
         }
-        Ok(agreement)
+        // Of two updates that exclude each other each node took another one; the log has both, in one order for all.
+        if is_refused { Err(Poisoned) } else { Ok(()) }
     }
 
     /// Hears of another node; its updates were taken before.

@@ -98,7 +98,7 @@ impl Sink {
     }
 
     /// After a commit of several updates the next one begins at least so much later, unless a full batch waits: a commit costs as
-    /// much as dozens of rows. Whoever is alone, and asks again as soon as it was answered, waits for nothing.
+    /// much as dozens of rows. Who is alone and writes one update, and the next one when that is kept, waits for nothing.
     pub(super) fn spacing(&self) -> Duration {
         match self {
             // It is this process that pays, with a thread that is woken for each statement and sleeps for each sync.

@@ -72,14 +72,12 @@ impl RoomTask {
         let _ = reply.send(if is_first { Standing::First } else { Standing::Other });
     }
 
-    /// Loads the document anew after an update broke it in memory, or other nodes took what excludes something in it. Nobody
-    /// notices but the sender.
+    /// Loads the document anew after an update broke it in memory. Nobody notices but its sender.
     pub(super) async fn rebuild(&mut self) -> Result<(), RoomLost> {
         self.shared.metrics.rebuilds.increment(1);
-        tracing::warn!("an update broke the document in memory or is not in that of other nodes; it is loaded anew");
+        tracing::warn!("an update broke the document in memory; it is loaded anew without it");
         let (document, _) = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
-        let effects = self.room().replace_document(document);
-        self.carry_out(Instant::now(), effects);
+        self.room().replace_document(document);
         Ok(())
     }
 }
