@@ -1,6 +1,6 @@
 //! Rows of the log. A row is one update as a client sent it or, when a turn took several, some of these, each as it was sent:
-//! a row costs the store as much as dozens of short updates. `Room` makes them; whoever reads a log takes them apart with
-//! `updates`. What waits for others gets a row of its own, so that what is beside it can be folded.
+//! a row costs the store as much as dozens of short updates. `Room` makes them, the store asks whether they hold several, and
+//! whoever reads a log takes them apart with `updates`. What waits for others gets a row of its own, so that what is beside it can be folded.
 //!
 //! A packed row is `MARK`, then each update as a lib0 byte string.
 
@@ -38,7 +38,7 @@ pub fn updates(row: &Bytes) -> SmallVec<[Bytes; 1]> {
     packed.unwrap_or_else(|| smallvec![row.clone()])
 }
 
-/// Whether there are several updates in a row.
+/// Whether there are several updates in a row, going by how it begins.
 pub fn holds_several(row: &[u8]) -> bool {
     row.starts_with(&MARK)
 }

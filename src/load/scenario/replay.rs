@@ -195,9 +195,10 @@ impl Replay {
         let seconds = start.elapsed().as_secs_f64();
         let generator_cpu_percent = host::own_cpu_percent(own_cpu, seconds);
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
-        wait(until, || listeners.iter().all(|listener| listener.borrow().has_back(&meant))).await;
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
+        // Last, for a server may send back some edits and not others.
+        wait(until, || listeners.iter().all(|listener| listener.borrow().has_back(&meant))).await;
         session.progress.begin(Phase::Checking, None);
         let (mut diverged, mut rooms_checked) = (Vec::new(), 1);
         match compare(target, &room, trace, options.drain).await {

@@ -75,7 +75,7 @@ impl Change<'_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use yrs::{Doc, IdSet, ReadTxn, StateVector, Text, Transact, WriteTxn};
+    use yrs::{Doc, IdSet, ReadTxn, StateVector, Text, TextRef, Transact, TransactionMut, WriteTxn};
 
     use super::*;
     use crate::room::change::Outcome;
@@ -86,6 +86,14 @@ mod tests {
     fn parsed(updates: &[Bytes]) -> Vec<CheckedUpdate> {
         let parse = |raw: &Bytes| CheckedUpdate::parse(raw.clone()).expect("an honest update");
         updates.iter().map(parse).collect()
+    }
+
+    /// The update of one edit of the text.
+    fn edited(doc: &Doc, edit: impl FnOnce(&mut TransactionMut<'_>, TextRef)) -> Bytes {
+        let mut txn = doc.transact_mut();
+        let text = txn.get_or_insert_text("text");
+        edit(&mut txn, text);
+        txn.encode_update_v1().into()
     }
 
     /// A document that was told these, one by one.
@@ -145,12 +153,7 @@ mod tests {
     fn deletions_go_along() {
         let doc = Doc::with_client_id(7);
         let mut updates = typed(&doc, 10);
-        for _ in 0..5 {
-            let mut txn = doc.transact_mut();
-            let text = txn.get_or_insert_text("text");
-            text.remove_range(&mut txn, 2, 1);
-            updates.push(txn.encode_update_v1().into());
-        }
+        updates.extend((0..5).map(|_| edited(&doc, |txn, text| text.remove_range(txn, 2, 1))));
         let mut document = Document::new(1 << 20);
         assert!(tell(&mut document, &updates, true).0);
         assert_eq!(is_in(&document), is_in(&told(&updates)));
@@ -160,14 +163,8 @@ mod tests {
     fn text_that_is_deleted_in_the_same_turn_goes_along() {
         let doc = Doc::with_client_id(7);
         let mut updates = typed(&doc, 4);
-        let mut txn = doc.transact_mut();
-        txn.get_or_insert_text("text").insert(&mut txn, 0, "pasted");
-        updates.push(txn.encode_update_v1().into());
-        drop(txn);
-        let mut txn = doc.transact_mut();
-        txn.get_or_insert_text("text").remove_range(&mut txn, 0, 6);
-        updates.push(txn.encode_update_v1().into());
-        drop(txn);
+        updates.push(edited(&doc, |txn, text| text.insert(txn, 0, "pasted")));
+        updates.push(edited(&doc, |txn, text| text.remove_range(txn, 0, 6)));
         let mut document = Document::new(1 << 20);
         assert!(tell(&mut document, &updates, true).0);
         assert_eq!(is_in(&document), is_in(&told(&updates)));
@@ -176,11 +173,7 @@ mod tests {
     #[test]
     fn a_large_document_is_gone_through_when_enough_was_said() {
         let doc = Doc::with_client_id(7);
-        let long = {
-            let mut txn = doc.transact_mut();
-            txn.get_or_insert_text("text").insert(&mut txn, 0, &"x".repeat(40_000));
-            Bytes::from(txn.encode_update_v1())
-        };
+        let long = edited(&doc, |txn, text| text.insert(txn, 0, &"x".repeat(40_000)));
         let typed = typed(&doc, 100);
         let mut document = told(&[long]);
         let at_once: Vec<bool> = typed.chunks(10).map(|chunk| tell(&mut document, chunk, true).0).collect();
