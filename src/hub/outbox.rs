@@ -5,7 +5,9 @@
 //! must never drop a single document frame, never cut a frame that has begun (but to end the connection), and never wait.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hint::black_box;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
@@ -14,6 +16,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use smallvec::SmallVec;
+use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::line::Line;
@@ -160,6 +163,12 @@ impl Outbox {
     pub(super) fn heal_epoch(&self) -> Option<Epoch> {
         let state = self.lock();
         (state.flow == Flow::Flowing).then_some(state.epoch)
+    }
+
+    /// Has what a delivery will need fetched from memory. For `fan_out`, which does that for several at once.
+    pub(super) fn prefetch(&self) {
+        black_box((self.attention.load(Ordering::Relaxed), self.state.is_poisoned(), self.pulse.heard_count()));
+        black_box(self.socket.as_ref().as_raw_fd());
     }
 
     /// Sends document frames of one line, then presence. Never waits.
@@ -312,7 +321,7 @@ impl Outbox {
     /// Ends the sending side: the peer reads what was sent and then the end of the stream.
     pub fn shut_down(&self) {
         // An error means that the peer is gone, which is what is wanted.
-        let _ = socket2::SockRef::from(self.socket.as_ref()).shutdown(std::net::Shutdown::Write);
+        let _ = SockRef::from(self.socket.as_ref()).shutdown(std::net::Shutdown::Write);
     }
 
     /// The peer's signs of life.
@@ -362,15 +371,21 @@ impl Outbox {
     }
 
     /// Writes until the socket takes no more; returns how much it took. An error shows up when the socket is read.
+    ///
+    /// It asks the kernel, not the runtime first, whether the socket takes something: it nearly always does, and what
+    /// the runtime knows is one more thing to fetch from memory. The connection's task, which waits for the socket,
+    /// goes through the runtime. Writing to a socket that is gone is an error and no signal, because Rust programs
+    /// ignore `SIGPIPE`.
     fn write(&self, frames: &[&Frame]) -> usize {
         let total: usize = frames.iter().map(|frame| frame.len()).sum();
+        let socket = SockRef::from(self.socket.as_ref());
         let mut done = 0;
         while done < total {
             let slices = slices(frames.iter().copied(), done);
             // One piece, which is what nearly every delivery is, goes out a little cheaper by itself.
             let written = match &slices[..] {
-                [piece] => self.socket.try_write(piece),
-                pieces => self.socket.try_write_vectored(pieces),
+                [piece] => socket.send(piece),
+                pieces => socket.send_vectored(pieces),
             };
             match written {
                 Ok(0) | Err(_) => break,
