@@ -17,8 +17,8 @@ use crate::wire::{Protocol, ServerMessage};
 use super::line::Line;
 use super::outbox::{Delivered, PresenceDelivery};
 
-/// So many connections are fetched from memory together, so that their cache misses overlap. Sending to one takes the
-/// kernel so long that the others' would be gone again if they were more.
+/// So many connections are fetched from memory together, so that their cache misses overlap; few enough that what is
+/// sent to the first does not push the last out again.
 const PREFETCHED: usize = 16;
 
 /// How the deliveries of one flush went.
@@ -79,7 +79,7 @@ pub fn fan_out<'l>(
     let mut authors: SmallVec<[ConnectionId; 8]> =
         fanouts.iter().flat_map(|fanout| fanout.authors.iter().map(|(author, _)| *author)).collect();
     authors.sort_unstable();
-    let mut lines = lines.filter(|line| line.protocol().has_document());
+    let mut lines = lines.filter(|line| line.protocol().has_document()).fuse();
     loop {
         let next: SmallVec<[&Line; PREFETCHED]> = lines.by_ref().take(PREFETCHED).collect();
         if next.is_empty() {
@@ -201,3 +201,6 @@ impl Written {
         (!others.is_empty()).then(|| Frame::from_encoded(others.into()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
@@ -165,10 +164,11 @@ impl Outbox {
         (state.flow == Flow::Flowing).then_some(state.epoch)
     }
 
-    /// Has what a delivery will need fetched from memory. For `fan_out`, which does that for several at once.
+    /// Reads here and there in the outbox and in the socket behind it, so that their memory is on its way into the
+    /// cache when they are needed. For `fan_out`, which does that for several at once.
     pub(super) fn prefetch(&self) {
         black_box((self.attention.load(Ordering::Relaxed), self.state.is_poisoned(), self.pulse.heard_count()));
-        black_box(self.socket.as_ref().as_raw_fd());
+        black_box(&*SockRef::from(self.socket.as_ref()));
     }
 
     /// Sends document frames of one line, then presence. Never waits.
@@ -370,12 +370,11 @@ impl Outbox {
         Delivered::Queued
     }
 
-    /// Writes until the socket takes no more; returns how much it took. An error shows up when the socket is read.
+    /// Writes until the socket takes no more; returns how much it took. An error counts as taking nothing: the
+    /// connection's task meets it when it tries again.
     ///
-    /// It asks the kernel, not the runtime first, whether the socket takes something: it nearly always does, and what
-    /// the runtime knows is one more thing to fetch from memory. The connection's task, which waits for the socket,
-    /// goes through the runtime. Writing to a socket that is gone is an error and no signal, because Rust programs
-    /// ignore `SIGPIPE`.
+    /// It asks the kernel without asking the runtime first, for the socket nearly always takes something, and what the
+    /// runtime knows is one more thing to fetch from memory. Where `main` is Rust's, `SIGPIPE` is ignored.
     fn write(&self, frames: &[&Frame]) -> usize {
         let total: usize = frames.iter().map(|frame| frame.len()).sum();
         let socket = SockRef::from(self.socket.as_ref());
@@ -407,6 +406,7 @@ impl Outbox {
                     state.push(frame, Class::Control);
                 }
             }
+            // Through the runtime: only a refusal that it sees makes `poll_write_ready` wait.
             let slices = slices(state.queue.iter().map(|queued| &queued.frame), state.written);
             let written = self.socket.try_write_vectored(&slices);
             drop(slices);
