@@ -76,6 +76,16 @@ fn runs_are_recorded_reported_and_compared() {
     assert!(String::from_utf8(compared.stdout).unwrap().contains("twice"));
     assert!(std::fs::read_to_string(path.join("both.html")).unwrap().contains("2 runs compared"));
 
+    for words in
+        [&["report", "runs.json", "--report", "runs.json"][..], &["merge", "runs.json", "--report", "runs.json"]]
+    {
+        let refused = ended(server.load(words), &[1]);
+        assert!(String::from_utf8(refused.stderr).unwrap().contains("--report runs.json"), "{words:?}");
+    }
+    ended(server.small("1s", &["--json", "new", "--report", "new"]), &[1]);
+    assert_eq!(record::read(&path.join("runs.json")).unwrap().len(), 2, "nothing of them is gone");
+    ended(server.load(&["report", "runs.json", "--report", "both.html"]), &[0]);
+
     let clean = ended(server.small("1s", &["--json", "-"]), &[0, 3]);
     let line = std::str::from_utf8(&clean.stdout).unwrap();
     record::Record::parse(line).expect("nothing but the record is on standard output");
@@ -141,6 +151,12 @@ fn what_cannot_run_says_so_by_its_exit_code() {
         (&["fanout"][..], "--target"),
         (&["fanout", "--ratee", "5"], "--ratee"),
         (&["fanout", "--target", "ws://example.org"], "--allow-remote"),
+        (&["fanout", "--target", "ws://ada:secret@127.0.0.1"], "--header"),
+        (&["trip", "--mix", "nowhere.toml"], "--mix nowhere.toml: "),
+        (&["replay", "--target", "ws://127.0.0.1:1", "--trace", "nowhere.json"], "--trace nowhere.json: "),
+        (&["replay", "--target", "ws://127.0.0.1:1", "--trace", "nowhere.json", "--edits", "0"], "--edits"),
+        (&["saturate", "--clients", "1"], "--clients"),
+        (&["saturate", "--step", "0s"], "--step"),
         (&["fanout", "--rate", "-1"], "'--rate <NUMBER>': write a number, 0 or more"),
         (&["fanout", "--rate", "NaN"], "'--rate <NUMBER>': write a number, 0 or more"),
         (&["fanout", "--clients", "-1"], "'--clients <COUNT>': write a whole number, 0 or more"),

@@ -117,7 +117,7 @@ fn load<S: Scenario + Args>(
 ) -> Result<u8, LoadCommandError> {
     let options = &run.options;
     // Nobody wants to hear it after an hour.
-    options.report.as_deref().map_or(Ok(()), report::check)?;
+    options.report.as_deref().map_or(Ok(()), |path| report::check(path, options.json.as_ref()))?;
     let mut progress = if options.quiet { Progress::silent() } else { Progress::on_standard_error() };
     let interrupt = Interrupt::by_signals(progress.screen()).map_err(LoadCommandError::Signals)?;
     let mut session = Session { progress: &mut progress, interrupt: &interrupt };
@@ -127,11 +127,13 @@ fn load<S: Scenario + Args>(
     if let Some(place) = &options.json {
         place.append(&record)?;
     }
-    match options.json {
-        _ if options.quiet => {}
-        Some(JsonPlace::Output) => table::write(&record, notes)?,
-        _ => table::write(&record, out)?,
-    }
+    let told = match options.json {
+        _ if options.quiet => Ok(()),
+        Some(JsonPlace::Output) => table::write(&record, notes),
+        _ => table::write(&record, out),
+    };
+    // Who reads no further has read what they wanted; what came of the run is in the exit code all the same.
+    told.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?;
     if let Some(path) = &options.report {
         report::write(std::slice::from_ref(&record), path)?;
     }

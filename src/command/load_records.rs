@@ -65,6 +65,7 @@ pub enum RecordsError {
 pub fn run(command: RecordsCommand, out: &mut impl Write, notes: &mut impl Write) -> Result<u8, RecordsError> {
     match command {
         RecordsCommand::Merge(command) => {
+            command.report.as_deref().map_or(Ok(()), |path| report::check(path, command.json.as_ref()))?;
             let merged = merge(&last_of_each(&command.files)?, command.name.as_deref())?;
             if command.json == Some(JsonPlace::Output) {
                 table::write(&merged, notes)?;
@@ -76,6 +77,7 @@ pub fn run(command: RecordsCommand, out: &mut impl Write, notes: &mut impl Write
             Ok(merged.verdict.outcome().exit_code())
         }
         RecordsCommand::Report(command) => {
+            command.report.as_deref().map_or(Ok(()), |path| report::check(path, None))?;
             let mut records = Vec::new();
             for file in &command.files {
                 records.extend(record::read(file)?);

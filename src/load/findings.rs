@@ -40,6 +40,8 @@ pub struct Findings {
     pub main: Option<LatencyKind>,
     /// What 99 % of that must be faster than, whether it was asked for or not.
     pub within: Option<Duration>,
+    /// Whether that was missed by too little that came at all: then how fast it was says nothing.
+    pub falls_short: bool,
     /// See there.
     pub servers: Vec<ServerUse>,
     /// See there.
@@ -62,6 +64,7 @@ impl Findings {
             latencies: BTreeMap::new(),
             main: None,
             within: None,
+            falls_short: false,
             servers: Vec::new(),
             figures: Vec::new(),
             steps: Vec::new(),
@@ -101,11 +104,13 @@ impl Findings {
         notes.extend(found.notes.reasons);
         if found.missing.lost > 0 {
             let (hidden, people) = (found.missing.hidden, found.missing.people);
-            notes.push(format!(
-                "{} miss something; {} came and cannot be seen, because an earlier one of the same writer did not come",
-                many(people, "client", "clients"),
-                many(hidden, "update", "updates")
-            ));
+            notes.push(format!("{} something", many(people, "client misses", "clients miss")));
+            if hidden > 0 {
+                let came = many(hidden, "update", "updates");
+                notes.push(format!(
+                    "{came} came and cannot be seen, because an earlier one of the same writer did not come"
+                ));
+            }
         }
         if found.missing.statuses_lost > 0 {
             let lost = many(found.missing.statuses_lost, "time", "times");
@@ -128,6 +133,7 @@ impl Findings {
             latencies,
             main: None,
             within: None,
+            falls_short: false,
             servers: found.servers,
             figures: Vec::new(),
             steps: Vec::new(),
@@ -157,7 +163,7 @@ impl Findings {
 
     /// As it is kept.
     pub fn record(self, scenario: &str, parameters: Map<String, Value>, options: &Options) -> Record {
-        let p99_ms = self.main_p99_ms();
+        let p99_ms = self.main_p99_ms().filter(|_| !self.falls_short);
         let below = options.p99_below.into_iter().chain(self.within).min();
         let bound = below.map(|below| Bound { p99_below_ms: below.as_secs_f64() * 1_000.0, p99_ms });
         let protocol = serde_json::to_value(options.protocol).expect("a word is JSON");

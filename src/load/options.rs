@@ -117,7 +117,7 @@ pub enum OptionsError {
     #[error("{0} connections are more than --max-connections {1}: raise it if that is meant")]
     Connections(usize, usize),
     /// More than is allowed.
-    #[error("{0} updates a second are more than --max-rate {1}: raise it if that is meant")]
+    #[error("{0} a second is more than --max-rate {1}: raise it if that is meant")]
     Rate(f64, u32),
     /// It makes no sense.
     #[error("{0}")]

@@ -168,6 +168,9 @@ pub enum RecordError {
         /// What the system says.
         error: io::Error,
     },
+    /// A report is to replace what is none.
+    #[error("--report {}: there is something in it that is no report, and would be gone; take another file", .0.display())]
+    NoReport(PathBuf),
     /// Standard output is closed.
     #[error("cannot write the record to standard output: {0}")]
     Output(io::Error),

@@ -87,16 +87,7 @@ fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
         ),
     )?;
     let generator = &verdict.generator;
-    line(
-        "load tester",
-        format!(
-            "{}: sends {} late, timers {} late (p99), {}",
-            generator.word(),
-            milliseconds(generator.send_lag_p99_ms),
-            milliseconds(generator.tick_lag_p99_ms),
-            generator.busy()
-        ),
-    )?;
+    line("load tester", format!("{}: {}, {}", generator.word(), generator.lateness(), generator.busy()))?;
     if let Some(bound) = verdict.bound {
         let was = bound.p99_ms.map_or_else(|| "nothing was measured".to_owned(), milliseconds);
         let kept = if bound.missed() { "missed" } else { "kept" };

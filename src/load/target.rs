@@ -43,6 +43,11 @@ pub enum TargetError {
     /// It is no address of a server.
     #[error("--target {0}: write it like ws://127.0.0.1:8080, wss://host or http://host:port")]
     BadUrl(String),
+    /// It has what would be left out, and may be secret.
+    #[error(
+        "--target: name and password, query and fragment of an address are not sent: a token is for --token, other credentials for --header, a query for --path"
+    )]
+    TooMuch,
     /// It is somebody else's machine, perhaps.
     #[error("--target {0} is not this machine: if it may be put under load, say --allow-remote")]
     Remote(String),
@@ -190,6 +195,9 @@ impl Node {
     fn parse(url: &str) -> Result<Self, TargetError> {
         let bad = || TargetError::BadUrl(url.to_owned());
         let uri = url.parse::<Uri>().map_err(|_| bad())?;
+        if uri.query().is_some() || url.contains('#') || uri.authority().is_some_and(|all| all.as_str().contains('@')) {
+            return Err(TargetError::TooMuch);
+        }
         let is_tls = match uri.scheme_str() {
             Some("ws" | "http") => false,
             Some("wss" | "https") => true,
@@ -260,6 +268,9 @@ mod tests {
         assert_eq!(error(&[]), TargetError::None);
         for url in ["ws://example.org", "wss://10.0.0.1:443"] {
             assert_eq!(error(&[url]), TargetError::Remote(url.to_owned()));
+        }
+        for url in ["ws://ada:secret@localhost", "ws://localhost/base?token=secret", "ws://localhost#here"] {
+            assert_eq!(error(&[url]), TargetError::TooMuch, "{url}");
         }
         for url in ["", "here", "127.0.0.1:8080", "ftp://localhost"] {
             assert_eq!(error(&[url]), TargetError::BadUrl(url.to_owned()));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use yrs::{Doc, GetString, ReadTxn, Text, TextRef, Transact, TransactionMut};
@@ -23,8 +23,13 @@ const FIRST_CLIENT: u64 = 1 << 31;
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// No file, no right.
-    #[error("--trace: {0}")]
-    Io(#[from] io::Error),
+    #[error("--trace {}: {error}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// It is not in one of the forms.
     #[error("--trace: it is no editing trace: {0}")]
     Form(#[from] serde_json::Error),
@@ -83,14 +88,17 @@ pub struct Trace {
 impl Trace {
     /// Reads a file, perhaps compressed by gzip, and makes updates of its first edits.
     pub fn open(path: &Path, most: usize) -> Result<Self, TraceError> {
-        let file = BufReader::new(File::open(path)?);
-        let is_packed = path.extension().is_some_and(|end| end == "gz");
-        let mut text = String::new();
-        if is_packed {
-            flate2::bufread::GzDecoder::new(file).take(TRACE_MAX).read_to_string(&mut text)?;
-        } else {
-            file.take(TRACE_MAX).read_to_string(&mut text)?;
-        }
+        let read = || {
+            let file = BufReader::new(File::open(path)?);
+            let mut text = String::new();
+            if path.extension().is_some_and(|end| end == "gz") {
+                flate2::bufread::GzDecoder::new(file).take(TRACE_MAX).read_to_string(&mut text)?;
+            } else {
+                file.take(TRACE_MAX).read_to_string(&mut text)?;
+            }
+            Ok(text)
+        };
+        let text = read().map_err(|error| TraceError::Io { path: path.to_owned(), error })?;
         Self::of(&serde_json::from_str(&text)?, most)
     }
 

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{count, many};
+use super::words::{count, many, milliseconds};
 
 /// A generator that is later than this at one time in a hundred is saturated, if that is also much of what it measures.
 const LAG_MAX_MS: f64 = 5.0;
@@ -151,6 +151,14 @@ impl Generator {
         }
     }
 
+    /// How late it was with what it had a schedule for. Replays and sessions have no timers that come many times a second.
+    pub fn lateness(&self) -> String {
+        let kinds = [("sends", self.send_lag_p99_ms), ("timers", self.tick_lag_p99_ms)];
+        let known = kinds.into_iter().filter(|(_, late)| *late > 0.0);
+        let late: Vec<String> = known.map(|(what, late)| format!("{what} {} late", milliseconds(late))).collect();
+        if late.is_empty() { "nothing was due".to_owned() } else { format!("{} (p99)", late.join(", ")) }
+    }
+
     /// What it took of the machine.
     pub fn busy(&self) -> String {
         let unknown = "its CPU is not known on this system";
@@ -192,7 +200,7 @@ pub enum Outcome {
     Reordered,
     /// An update came again on the same connection.
     Doubled,
-    /// A message could not be read.
+    /// A message could not be read, or had something in it that nobody wrote.
     Corrupt,
     /// An update did not come.
     Lost,
@@ -251,7 +259,7 @@ impl Outcome {
             Self::Disconnected => "The server refused or ended connections.",
             Self::Reordered => "Updates came before older ones of the same writer.",
             Self::Doubled => "Updates came more than once on the same connection.",
-            Self::Corrupt => "Messages came that cannot be read.",
+            Self::Corrupt => "Messages came that cannot be read, or that nobody wrote.",
             Self::Lost => "Updates were lost.",
             Self::Diverged => "Rooms diverged: not everybody has what was written.",
         }
@@ -274,6 +282,10 @@ impl Verdict {
         match self.outcome {
             Outcome::Ok if self.tally.rooms_checked == 0 => {
                 "Everything was delivered; nobody wrote into a room, so none was checked."
+            }
+            Outcome::Lost if self.tally.lost == 0 => "The last cursors or statuses of somebody were lost.",
+            Outcome::BoundMissed if self.bound.is_some_and(|bound| bound.p99_ms.is_none()) => {
+                "Nothing is known to be lost, but less came than was asked for."
             }
             outcome => outcome.sentence(),
         }

@@ -8,7 +8,8 @@ mod run;
 mod scale;
 mod verdict;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
@@ -16,13 +17,17 @@ use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::record::{Record, RecordError};
+use super::record::{JsonPlace, Record, RecordError};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// Finds out before a run whether its page can be written.
-pub fn check(path: &Path) -> Result<(), RecordError> {
+/// Finds out before a run whether its page can be written, and that it takes nobody else's place: that of the record of the run
+/// neither, which is appended to `json`.
+pub fn check(path: &Path, json: Option<&JsonPlace>) -> Result<(), RecordError> {
+    if holds_something_else(path) || matches!(json, Some(JsonPlace::File(json)) if json == path) {
+        return Err(RecordError::NoReport(path.to_owned()));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let found = if path.exists() {
         OpenOptions::new().append(true).open(path).map(drop)
@@ -30,6 +35,14 @@ pub fn check(path: &Path) -> Result<(), RecordError> {
         std::fs::read_dir(folder).map(drop)
     };
     found.map_err(|error| RecordError::File { path: path.to_owned(), error })
+}
+
+/// Whether there is a file that is not empty and no page.
+fn holds_something_else(path: &Path) -> bool {
+    const START: &[u8] = b"<!DOCTYPE html>";
+    let mut start = Vec::new();
+    let read = |file: File| file.take(START.len() as u64).read_to_end(&mut start);
+    path.is_file() && File::open(path).and_then(read).is_ok_and(|length| length > 0) && start != START
 }
 
 /// Writes the page of these runs; one that is there already is replaced.

@@ -100,10 +100,9 @@ fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
         (
             if generator.saturated || generator.cpu_percent.is_none() { Grade::Doubtful } else { Grade::Good },
             format!(
-                "Load tester {}: sends {} late, timers {} late (p99), {}",
+                "Load tester {}: {}, {}",
                 if generator.saturated { "did not keep up" } else { generator.word() },
-                milliseconds(generator.send_lag_p99_ms),
-                milliseconds(generator.tick_lag_p99_ms),
+                generator.lateness(),
                 generator.busy()
             ),
         ),

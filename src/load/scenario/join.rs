@@ -153,7 +153,8 @@ impl Join {
         }
         let Some(all) = interrupt.unless_stopped(pulse.during(joining.join_all())).await else { return Ok(false) };
         let all = all?;
-        joins.all = Some(start.elapsed());
+        let took = start.elapsed();
+        joins.all = all.iter().all(Result::is_ok).then_some(took);
         joins.memory_at_once = host::peak(place.pids).zip(memory).map(|(peak, before)| peak.saturating_sub(before));
         for joined in all {
             joins.take(joined, place, Part::AtOnce);

@@ -29,7 +29,7 @@ use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::session::Session;
 use crate::load::target::{Protocol, Target};
-use crate::load::trace::{Trace, text_of};
+use crate::load::trace::{Trace, TraceError, text_of};
 use crate::load::writer::ROOT;
 
 /// How often is looked whether everything has arrived.
@@ -62,15 +62,14 @@ impl Scenario for Replay {
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
         options.allow(self.readers + 2, self.rate)?;
         let target = options.target()?;
-        let is_senseless = self.rate <= 0.0 || target.protocol == Protocol::Events;
+        let is_senseless = self.rate <= 0.0 || self.edits == Some(0) || target.protocol == Protocol::Events;
         if is_senseless {
-            let why = "--rate: more than nothing; --protocol: one with a document";
+            let why = "--rate and --edits: more than nothing; --protocol: one with a document";
             return Err(OptionsError::Senseless(why.to_owned()).into());
         }
         session.progress.begin(Phase::Connecting, None);
         session.progress.note("making the updates of the trace");
-        let mut trace = Trace::open(&self.trace, self.edits.unwrap_or(usize::MAX))
-            .map_err(|error| OptionsError::Senseless(error.to_string()))?;
+        let mut trace = self.open(session)?.map_err(|error| OptionsError::Senseless(error.to_string()))?;
         // And a fresh client.
         options.allow(trace.clients.len() + self.readers + 1, self.rate)?;
         let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
@@ -163,6 +162,16 @@ impl Listener {
 }
 
 impl Replay {
+    /// Makes the updates, which takes some seconds for a long trace: nobody has to wait for them who has had enough.
+    fn open(&self, session: &Session<'_>) -> Result<Result<Trace, TraceError>, RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let (path, most) = (self.trace.clone(), self.edits.unwrap_or(usize::MAX));
+        let opening = runtime.spawn_blocking(move || Trace::open(&path, most));
+        let opened = runtime.block_on(session.interrupt.unless_stopped(opening));
+        runtime.shutdown_background();
+        opened.ok_or(RunError::Stopped)?.map_err(|error| RunError::Failed(error.into()))
+    }
+
     /// Replays a trace, of which only what was sent is left.
     async fn act(
         &self,
@@ -190,10 +199,12 @@ impl Replay {
         trace.truncate(sender.sent)?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
-        let all = trace.steps.len();
-        wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(all, &meant))).await;
-        let seconds = start.elapsed().as_secs_f64();
-        let generator_cpu_percent = host::own_cpu_percent(own_cpu, seconds);
+        let (all, sending) = (trace.steps.len(), start.elapsed());
+        let has_arrived =
+            wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(all, &meant))).await;
+        let generator_cpu_percent = host::own_cpu_percent(own_cpu, start.elapsed().as_secs_f64());
+        // Of a drain that was waited for in vain nothing is measured.
+        let seconds = if has_arrived { start.elapsed() } else { sending }.as_secs_f64();
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
@@ -352,11 +363,15 @@ impl Replayed {
     }
 }
 
-/// Waits until something holds, or until this moment.
-async fn wait(until: Instant, mut holds: impl FnMut() -> bool) {
-    while !holds() && Instant::now() < until {
+/// Waits until something holds, or until this moment; whether it does.
+async fn wait(until: Instant, mut holds: impl FnMut() -> bool) -> bool {
+    while !holds() {
+        if Instant::now() >= until {
+            return false;
+        }
         tokio::time::sleep(LOOK).await;
     }
+    true
 }
 
 /// Waits until somebody has heard others up to these clocks, or is gone; whether that came to be.

@@ -13,7 +13,7 @@ use crate::config::duration;
 use crate::load::conductor::{self, RunError};
 use crate::load::findings::Findings;
 use crate::load::latency::LatencyKind;
-use crate::load::options::{Options, count, in_words, some_rate};
+use crate::load::options::{Options, OptionsError, count, in_words, some_rate};
 use crate::load::plan::{Crowd, Mischief, Stopped};
 use crate::load::record::Step;
 use crate::load::schedule::Times;
@@ -23,6 +23,9 @@ use crate::load::words::{milliseconds, number};
 
 /// A step that delivers less than this of what it is offered does not hold.
 const WHOLE: f64 = 0.97;
+
+/// So many rates are told at which the server did something wrong.
+const FAULTS_TOLD: usize = 3;
 
 /// Who writes, where to begin, and what is too slow.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -57,7 +60,8 @@ pub struct Saturate {
 /// What came of one rate.
 enum Tried {
     Held(Box<Findings>),
-    Failed(Box<Findings>),
+    /// It did not hold; what the server did wrong, if that was it.
+    Failed(Box<Findings>, Option<Outcome>),
 }
 
 /// What is said where a signal ended the climb.
@@ -67,11 +71,15 @@ impl Scenario for Saturate {
     const NAME: &'static str = "saturate";
 
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
+        if self.clients < 2 || self.step.is_zero() || self.within.is_zero() {
+            let why = "--clients: at least two, who hear each other; --step and --within: more than nothing";
+            return Err(OptionsError::Senseless(why.to_owned()).into());
+        }
         let writers = (self.rooms * self.writers.unwrap_or(self.clients)).max(1) as f64;
         let highest = f64::from(options.max_rate) / writers;
         let (mut steps, mut held, mut failed, mut rate) = (Vec::new(), None, None, self.from.min(highest));
-        let (mut best, mut why) = (None, "");
-        let mut left = self.refine;
+        let (mut best, mut worst, mut why) = (None, None, "");
+        let (mut left, mut faults) = (self.refine, Vec::new());
         loop {
             let Some(tried) = self.attempts(rate, options, session, &mut steps)? else {
                 why = STOPPED;
@@ -79,13 +87,19 @@ impl Scenario for Saturate {
             };
             match tried {
                 Tried::Held(findings) => (best, held) = (Some(findings), Some(rate)),
-                Tried::Failed(findings) => {
+                Tried::Failed(findings, fault) => {
                     why = "";
                     if findings.generator.saturated {
                         why = "the load tester itself was late or had no time, or something else had this machine: the server may hold more";
                     }
-                    if held.is_none() {
-                        best = Some(findings);
+                    if held.is_none() && (best.is_none() || fault >= worst) {
+                        (best, worst) = (Some(findings), fault);
+                    }
+                    if let Some(fault) = fault
+                        && faults.len() < FAULTS_TOLD
+                    {
+                        let word = fault.word();
+                        faults.push(format!("{} updates a second of each writer did not hold: {word}", number(rate)));
                     }
                     failed = Some(rate);
                 }
@@ -109,6 +123,7 @@ impl Scenario for Saturate {
             }
         }
         let mut findings = self.conclude(*best.ok_or(RunError::Stopped)?, held.is_some());
+        findings.notes.extend(faults);
         findings.notes.extend((!why.is_empty()).then(|| why.to_owned()));
         findings.steps = steps;
         Ok(findings)
@@ -126,7 +141,7 @@ impl Saturate {
         steps: &mut Vec<Step>,
     ) -> Result<Option<Tried>, LoadError> {
         match self.attempt(rate, options, session, steps)? {
-            Some(failed @ Tried::Failed(_)) => Ok(self.attempt(rate, options, session, steps)?.or(Some(failed))),
+            Some(failed @ Tried::Failed(..)) => Ok(self.attempt(rate, options, session, steps)?.or(Some(failed))),
             tried => Ok(tried),
         }
     }
@@ -180,17 +195,21 @@ impl Saturate {
             }
         ));
         let findings = Box::new(findings);
-        Ok(Some(if held { Tried::Held(findings) } else { Tried::Failed(findings) }))
+        let fault = Some(verdict.outcome()).filter(|outcome| *outcome > Outcome::Saturated);
+        Ok(Some(if held { Tried::Held(findings) } else { Tried::Failed(findings, fault) }))
     }
 
-    /// What was found at the highest rate that held; if none did, at the lowest that was tried, which has missed the bound.
+    /// What was found at the highest rate that held; if none did, where the server did the worst, or else at the lowest that was
+    /// tried, and that has missed the bound in any case.
     fn conclude(&self, mut findings: Findings, has_held: bool) -> Findings {
         if has_held {
             findings.figure("highest rate held", findings.tally.deliveries as f64 / findings.seconds, "deliveries/s");
         } else {
             findings.figure("highest rate held", 0.0, "deliveries/s: none of those that were tried has held");
-            findings.notes.push("no rate has held; all other figures are of the lowest that was tried".to_owned());
+            findings.notes.push("no rate has held; all other figures are of one that was tried".to_owned());
             findings.within = Some(self.within);
+            let p99_ms = findings.latencies.get(&LatencyKind::Delivery).map(|latency| latency.quantile_ms(0.99));
+            findings.falls_short = p99_ms.is_none_or(|p99| p99 < self.within.as_secs_f64() * 1_000.0);
         }
         findings
     }

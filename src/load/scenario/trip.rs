@@ -62,7 +62,10 @@ impl Scenario for Trip {
 
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
         let senseless = |why: &dyn std::fmt::Display| OptionsError::Senseless(why.to_string());
-        let text = self.mix.as_ref().map(fs::read_to_string).transpose().map_err(|error| senseless(&error))?;
+        let read = |path: &PathBuf| {
+            fs::read_to_string(path).map_err(|error| senseless(&format!("--mix {}: {error}", path.display())))
+        };
+        let text = self.mix.as_ref().map(read).transpose()?;
         let mix = Mix::parse(text.as_deref().unwrap_or(DEFAULT)).map_err(|error| senseless(&error))?;
         let target = options.target()?;
         if self.people == 0 || target.protocol == Protocol::Events {
@@ -75,9 +78,8 @@ impl Scenario for Trip {
         let (started_at, cpu) = (Timestamp::now(), host::own_cpu_seconds());
         let start = Instant::now();
         let planned = LocalSet::new().block_on(&runtime, self.act(&mix, &target, options, session))?;
-        let seconds = start.elapsed().as_secs_f64();
-        let mut findings = Findings::empty(started_at, seconds);
-        findings.generator.cpu_percent = host::own_cpu_percent(cpu, seconds);
+        let mut findings = Findings::empty(started_at, planned.seconds);
+        findings.generator.cpu_percent = host::own_cpu_percent(cpu, start.elapsed().as_secs_f64());
         findings.servers = host::uses(&options.pid, &before);
         planned.conclude(&mut findings);
         Ok(findings)
@@ -102,6 +104,8 @@ struct Person {
 /// What was measured.
 #[derive(Default)]
 struct Planned {
+    /// From the first act until the last.
+    seconds: f64,
     /// That it was stopped early, if it was.
     stopped: Option<String>,
     late: Latency,
@@ -158,6 +162,7 @@ impl Trip {
         let (mut returning, start) = (JoinSet::new(), Instant::now());
         let playing = play(start, &acts, &room, &mut planned, &mut random, &mut returning);
         let is_stopped = session.interrupt.unless_stopped(playing).await.transpose()?.is_none();
+        planned.seconds = start.elapsed().as_secs_f64();
         planned.stopped = is_stopped.then(|| interrupt::note(start.elapsed(), options.duration));
         // Who is on the way comes in.
         planned.wait_for(returning).await;
