@@ -88,7 +88,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
         match *orders.phase.borrow_and_update() {
             Phase::Load(began) | Phase::Ceasing(began) => break began,
             Phase::Ending => return Ok(()),
-            Phase::Gathering | Phase::Draining => {}
+            Phase::Gathering | Phase::Draining | Phase::Checking => {}
         }
         if orders.phase.changed().await.is_err() {
             return Ok(());

@@ -249,6 +249,7 @@ impl Conductor {
         let until = Instant::now() + self.plan.times.drain;
         self.listen(until, progress, |told| told.arrived == threads)?;
         progress.begin(progress::Phase::Checking, None);
+        self.tell(Phase::Checking);
         let checked = check::rooms(&self.plan, &self.made)?;
         self.tell(Phase::Ending);
         self.listen(Instant::now() + GATHERING, progress, |told| told.done == all)?;

@@ -179,12 +179,17 @@ impl Decoded {
     }
 
     fn read_update(&mut self, update: &[u8], authors: &Authors) {
+        // A document may hold something of others from the beginning; news are the writers' alone.
+        let is_news = self.kind == Kind::Update;
         let (pieces, mut is_wrong, mut deletes) = (&mut self.pieces, false, false);
         let each = |block: &Block| {
-            let Some(place) = authors.place(block.client) else { return };
             if block.content == Content::Skip {
                 return;
             }
+            let Some(place) = authors.place(block.client) else {
+                is_wrong |= is_news;
+                return;
+            };
             is_wrong |= !authors.wrote(place, block, update);
             push(pieces, place, block.clock..block.clock + block.length);
         };
@@ -316,6 +321,18 @@ mod tests {
             let decoded = latest.read(&mangled, &mut next, &Dialect::Yjs, &authors);
             let told = Piece { writer: 1, clocks: 64..80 };
             assert!(decoded.is_wrong || decoded.pieces != [told], "byte {at} of {}", message.len());
+        }
+    }
+
+    #[test]
+    fn nobody_else_writes_after_the_beginning() {
+        let (authors, stranger) = (authors(), Writer::new(5, 0, 0, 999));
+        let mut update = Vec::new();
+        stranger.update(0..EDIT, &mut update);
+        for (say, is_wrong) in [(Say::Update(&update), true), (Say::State(&update), false)] {
+            let message = Dialect::Yjs.message(say).expect("the protocol has both");
+            let decoded = Latest::default().read(&message, &mut 0, &Dialect::Yjs, &authors).clone();
+            assert_eq!((decoded.is_wrong, decoded.pieces.len()), (is_wrong, 0), "{:?}", decoded.kind);
         }
     }
 

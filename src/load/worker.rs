@@ -43,6 +43,8 @@ pub enum Phase {
     Ceasing(Instant),
     /// Everything was sent; it may arrive.
     Draining,
+    /// What has not arrived by now is lost, and nothing that is heard from now on counts.
+    Checking,
     /// People go.
     Ending,
 }
@@ -177,6 +179,8 @@ struct Worker {
     random: fastrand::Rng,
     has_arrived: bool,
     rests_until: Option<Instant>,
+    /// What there was when the drain was over.
+    taken_down: Option<(Box<Meter>, Missing, Notes)>,
 }
 
 impl Worker {
@@ -204,6 +208,7 @@ impl Worker {
             random,
             has_arrived: false,
             rests_until: None,
+            taken_down: None,
         }
     }
 
@@ -280,6 +285,7 @@ impl Worker {
             Phase::Ceasing(_) => self.cease(),
             // Who had nothing to send is not waited for, and may not have heard that the run was stopped.
             Phase::Draining if self.to_do == 0 => self.cease(),
+            Phase::Checking => self.take_down(),
             _ => {}
         }
     }
@@ -473,10 +479,21 @@ impl Worker {
         missing
     }
 
-    fn end(self) {
+    /// Takes down what was measured and what is missing, once and for all.
+    fn take_down(&mut self) {
+        self.agenda.clear();
         let missing = self.missing(|schedule| schedule.measured().start);
         for person in self.people.iter().filter(|person| person.is_away()) {
             person.outlast(&self.stage);
+        }
+        let meter = Box::new(self.stage.meter.borrow_mut().take());
+        let notes = Notes { reasons: self.stage.reasons.take(), storms: self.stage.storms.take() };
+        self.taken_down = Some((meter, missing, notes));
+    }
+
+    fn end(mut self) {
+        if self.taken_down.is_none() {
+            self.take_down();
         }
         for life in &self.lives {
             life.abort();
@@ -484,8 +501,7 @@ impl Worker {
         for person in &self.people {
             person.leave();
         }
-        let meter = self.stage.meter.borrow_mut().take();
-        let notes = Notes { reasons: self.stage.reasons.take(), storms: self.stage.storms.take() };
-        self.tell(Report::Done(Box::new(meter), missing, notes));
+        let (meter, missing, notes) = self.taken_down.take().expect("it was taken down");
+        self.tell(Report::Done(meter, missing, notes));
     }
 }

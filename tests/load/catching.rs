@@ -30,7 +30,7 @@ fn fanout(lie: Lie, more: &[&str]) -> Run {
         "--warm-up",
         "300ms",
         "--drain",
-        "700ms",
+        "3s",
     ];
     load(&[&options, more].concat())
 }
@@ -101,6 +101,25 @@ fn what_is_of_another_room_is_seen() {
     let run = fanout(Lie::Leak, &[]);
     assert!(run.record().verdict.tally.corrupt > 0);
     assert_eq!(run.code, 2);
+}
+
+#[test]
+fn what_nobody_wrote_is_seen() {
+    let run = fanout(Lie::Invent, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Corrupt, 2), "{verdict:?}");
+    assert_eq!((verdict.tally.lost, verdict.tally.rooms_diverged), (0, 0), "a fresh client is not told: {verdict:?}");
+}
+
+#[test]
+fn what_comes_after_the_drain_is_lost() {
+    let target = format!("ws://{}", start(Lie::DelayLong));
+    let times = ["--clients", "3", "--duration", "1s", "--warm-up", "0s", "--drain", "100ms"];
+    let run = load(&[&["fanout", "--target", &target, "--path", "/{room}"], &times[..]].concat());
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2), "{verdict:?}");
+    assert_eq!(verdict.tally.lost + verdict.tally.deliveries, verdict.tally.expected_deliveries, "{verdict:?}");
+    assert_eq!((verdict.tally.rooms_checked, verdict.tally.rooms_diverged), (1, 0), "it is there: {verdict:?}");
 }
 
 #[test]
@@ -220,7 +239,7 @@ fn who_never_comes_back_is_refused() {
 /// Any scenario for half a second.
 fn short(lie: Lie, options: &[&str]) -> Run {
     let target = format!("ws://{}", start(lie));
-    let common = ["--target", &target, "--path", "/{room}", "--duration", "500ms", "--drain", "700ms"];
+    let common = ["--target", &target, "--path", "/{room}", "--duration", "500ms", "--drain", "3s"];
     load(&[options, &common].concat())
 }
 
@@ -332,6 +351,21 @@ fn where_no_rate_holds_none_is_said() {
     let rate = &record.figures[0];
     assert!(rate.value.abs() < f64::EPSILON && rate.unit.contains("none"), "{rate:?}");
     assert!(record.verdict.tally.sent <= 6, "3 writers, 5 a second for 0.3 s: {:?}", record.verdict);
+}
+
+#[test]
+fn where_all_rates_lose_something_it_is_lost() {
+    let steps = ["--clients", "4", "--from", "20", "--step", "300ms", "--refine", "0"];
+    let run = short(Lie::Drop, &[&["saturate"], &steps[..]].concat());
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2), "{verdict:?}");
+    assert!(verdict.notes.iter().any(|note| note.ends_with("did not hold: lost")), "{verdict:?}");
+}
+
+#[test]
+fn the_drain_of_a_replay_is_not_measured() {
+    let run = replay(Lie::Drop, "1");
+    assert!(run.record().seconds < 3.0, "65 letters, 200 a second: {}", run.record().seconds);
 }
 
 fn agents(lie: Lie) -> Run {

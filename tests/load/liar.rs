@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use yrs::updates::decoder::Decode;
-use yrs::{Doc, ReadTxn, StateVector, Transact, Update};
+use yrs::{Doc, ReadTxn, StateVector, Text, Transact, Update};
 
 /// One in so many updates is where it lies.
 const EVERY: usize = 10;
@@ -34,6 +34,10 @@ pub enum Lie {
     Reorder,
     /// Everybody gets everything later.
     Delay,
+    /// The same, and much later.
+    DelayLong,
+    /// Somebody is told what nobody wrote.
+    Invent,
     /// Everybody waits a tenth of a second to be let in.
     SlowToJoin,
     /// Somebody gets an update twice.
@@ -135,8 +139,10 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
     let write = tokio::spawn(async move {
         let mut waiting: UnboundedReceiver<(Instant, Message)> = waiting;
         while let Some((since, message)) = waiting.recv().await {
-            if lie == Lie::Delay {
-                tokio::time::sleep_until(since + Duration::from_millis(30)).await;
+            match lie {
+                Lie::Delay => tokio::time::sleep_until(since + Duration::from_millis(30)).await,
+                Lie::DelayLong => tokio::time::sleep_until(since + Duration::from_secs(1)).await,
+                _ => {}
             }
             let closes = message.is_close();
             if out.send(message).await.is_err() || closes {
@@ -225,6 +231,10 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
             let _ = victim.send((Instant::now(), message(2, update)));
             let _ = victim.send((Instant::now(), message(2, update)));
         }
+        Lie::Invent if lies => {
+            let _ = victim.send((Instant::now(), message(2, update)));
+            let _ = victim.send((Instant::now(), message(2, &invented())));
+        }
         Lie::Corrupt if lies => {
             let mut wrong = update.to_vec();
             let last = wrong.len() - 2;
@@ -251,6 +261,13 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
         let strangers = rooms.iter().filter(|(other, _)| *other != name).flat_map(|(_, room)| &room.people);
         strangers.for_each(|(_, stranger)| drop(stranger.send((Instant::now(), message(2, update)))));
     }
+}
+
+fn invented() -> Vec<u8> {
+    let doc = Doc::new();
+    let text = doc.get_or_insert_text("text");
+    text.insert(&mut doc.transact_mut(), 0, "never written");
+    doc.transact().encode_state_as_update_v1(&StateVector::default())
 }
 
 async fn merge(rooms: Rooms) {

@@ -51,7 +51,7 @@ async fn a_socket_that_was_full_is_written_to_again_after_what_waited_was_droppe
     let (outbox, mut far) = outbox(now, 8).await;
     let mut line = Line::new(ConnectionId(1), Protocol::Yjs, Arc::clone(&outbox));
     let mut filled = 0;
-    while let Ok(taken) = outbox.socket.try_write(&[0; 1 << 16]) {
+    while let Ok(taken) = outbox.socket.try_write(&[0; 1 << 14]) {
         filled += taken;
     }
     let (waits, control, healed) = (frame(vec![1; 8]), frame(vec![2; 8]), frame(vec![3; 8]));
