@@ -223,6 +223,38 @@ fn a_merge_judges_anew() {
 }
 
 #[test]
+fn a_run_to_which_too_little_came_is_not_made_fast_by_a_merge() {
+    let mut short = sample("short");
+    let bound = Some(Bound { p99_below_ms: 100.0, p99_ms: None });
+    short.verdict = Verdict::judge(tally(), generator(), bound, Vec::new());
+    assert_eq!(short.verdict.outcome(), Outcome::BoundMissed);
+    for records in [vec![short.clone()], vec![sample("whole"), short]] {
+        assert_eq!(merge(&records, None).expect("they add up").verdict.outcome(), Outcome::BoundMissed);
+    }
+}
+
+/// Takes so many bytes, and is gone then, as `head` is.
+struct Gone(usize);
+
+impl std::io::Write for Gone {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken > 0 { Ok(taken) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn who_reads_only_the_first_lines_of_a_table_ends_nothing() {
+    table::write(&sample("one"), &mut Gone(40)).expect("the rest was not wanted");
+    table::compare(&[sample("one"), sample("two")], &mut Gone(40)).expect("the rest was not wanted");
+}
+
+#[test]
 fn what_does_not_add_up_is_not_merged() {
     let a = sample("a");
     let (mut other, mut later) = (sample("b"), sample("c"));

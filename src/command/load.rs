@@ -60,7 +60,7 @@ Exit codes:
   1  it could not run, or was stopped before anything was measured
   2  something was lost, doubled, reordered, corrupted or diverged, or the server ended connections
   3  the load tester itself was too slow, so the figures are not to be trusted; or not every room could be checked
-  4  it was slower than --p99-below
+  4  it was slower than --p99-below, or too little came to tell; saturate: no rate held
 130  a second Ctrl-C (or SIGTERM) ended it at once; the first one ends the measured part and keeps it";
 
 /// A scenario's own options and those of all.
@@ -127,13 +127,11 @@ fn load<S: Scenario + Args>(
     if let Some(place) = &options.json {
         place.append(&record)?;
     }
-    let told = match options.json {
-        _ if options.quiet => Ok(()),
-        Some(JsonPlace::Output) => table::write(&record, notes),
-        _ => table::write(&record, out),
-    };
-    // Who reads no further has read what they wanted; what came of the run is in the exit code all the same.
-    told.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?;
+    match options.json {
+        _ if options.quiet => {}
+        Some(JsonPlace::Output) => table::write(&record, notes)?,
+        _ => table::write(&record, out)?,
+    }
     if let Some(path) = &options.report {
         report::write(std::slice::from_ref(&record), path)?;
     }

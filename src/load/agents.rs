@@ -17,10 +17,11 @@ use super::alarm::Alarm;
 use super::client::{Dialect, Say, events};
 use super::faults::Faults;
 use super::meter::{Measure, Meter};
+use super::missing::Missing;
 use super::plan::{Agents, Made, Plan};
 use super::probe::{self, Probe, ProbeError, Voice};
 use super::schedule::nanoseconds;
-use super::worker::{Missing, Notes, Phase, Report};
+use super::worker::{Notes, Phase, Report};
 use crate::wire::lib0::{put_byte_string, put_number};
 
 /// Who they are in what is told of them.

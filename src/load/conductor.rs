@@ -15,13 +15,14 @@ use super::agents;
 use super::check::{self, Checked};
 use super::host::{self, Process, Use};
 use super::meter::{Counts, Measure, Meter};
+use super::missing::Missing;
 use super::plan::{Made, Plan, Stopped};
 use super::probe::ProbeError;
 use super::progress::{self, Moment, Progress};
 use super::record::{Second, ServerUse};
 use super::schedule::nanoseconds;
 use super::session::Session;
-use super::worker::{self, Missing, Notes, Orders, Phase, Report};
+use super::worker::{self, Notes, Orders, Phase, Report};
 
 /// Between the last preparation and the first edit.
 const BREATH: Duration = Duration::from_millis(100);
@@ -33,7 +34,7 @@ const GATHERING: Duration = Duration::from_mins(10);
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Nobody could connect.
-    #[error("nobody could join: {0}")]
+    #[error("nobody could join: {0} (do --protocol and --path fit the server?)")]
     NobodyJoined(String),
     /// People do not come in.
     #[error("after {} s there are still people who have not joined", GATHERING.as_secs())]

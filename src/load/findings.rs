@@ -40,7 +40,7 @@ pub struct Findings {
     pub main: Option<LatencyKind>,
     /// What 99 % of that must be faster than, whether it was asked for or not.
     pub within: Option<Duration>,
-    /// Whether that was missed by too little that came at all: then how fast it was says nothing.
+    /// Whether too little came to tell how fast it is.
     pub falls_short: bool,
     /// See there.
     pub servers: Vec<ServerUse>,
@@ -99,30 +99,7 @@ impl Findings {
             tick_lag_p99_ms: lag(Measure::TickLag),
             cpu_percent: found.generator_cpu_percent,
         };
-        let stopped = found.stopped.map(|after| interrupt::note(after, plan.times.measured));
-        let mut notes: Vec<String> = stopped.into_iter().chain(found.checked.differences).collect();
-        notes.extend(found.notes.reasons);
-        if found.missing.lost > 0 {
-            let (hidden, people) = (found.missing.hidden, found.missing.people);
-            notes.push(format!("{} something", many(people, "client misses", "clients miss")));
-            if hidden > 0 {
-                let came = many(hidden, "update", "updates");
-                notes.push(format!(
-                    "{came} came and cannot be seen, because an earlier one of the same writer did not come"
-                ));
-            }
-        }
-        if found.missing.statuses_lost > 0 {
-            let lost = many(found.missing.statuses_lost, "time", "times");
-            notes.push(format!("somebody has not seen the last cursor or status of somebody else: {lost}"));
-        }
-        if found.missing.away > 0 {
-            let away = many(found.missing.away, "client", "clients");
-            notes.push(format!("{away} had lost the connection and not come back when the run ended"));
-        }
-        if counts.denied > 0 {
-            notes.push(format!("the server refused {} times what it was told", count(counts.denied)));
-        }
+        let notes = notes(&found, plan);
         let latencies = latencies(&found.meter);
         let mut findings = Self {
             started_at: found.started_at,
@@ -191,6 +168,35 @@ impl Findings {
             timeline: self.timeline,
         }
     }
+}
+
+/// What is to be known of a crowd beside its counts, in sentences.
+fn notes(found: &Found, plan: &Plan) -> Vec<String> {
+    let stopped = found.stopped.map(|after| interrupt::note(after, plan.times.measured));
+    let mut notes: Vec<String> = stopped.into_iter().chain(found.checked.differences.iter().cloned()).collect();
+    notes.extend(found.notes.reasons.iter().cloned());
+    if found.missing.lost > 0 {
+        let (hidden, people) = (found.missing.hidden, found.missing.people);
+        notes.push(format!("{} something", many(people, "client misses", "clients miss")));
+        if hidden > 0 {
+            let came = many(hidden, "update", "updates");
+            notes.push(format!(
+                "{came} came and cannot be seen, because an earlier one of the same writer did not come"
+            ));
+        }
+    }
+    if found.missing.statuses_lost > 0 {
+        let lost = many(found.missing.statuses_lost, "time", "times");
+        notes.push(format!("somebody has not seen the last cursor or status of somebody else: {lost}"));
+    }
+    if found.missing.away > 0 {
+        let away = many(found.missing.away, "client", "clients");
+        notes.push(format!("{away} had lost the connection and not come back when the run ended"));
+    }
+    if found.meter.counts.denied > 0 {
+        notes.push(format!("the server refused {} times what it was told", count(found.meter.counts.denied)));
+    }
+    notes
 }
 
 fn latencies(meter: &super::meter::Meter) -> BTreeMap<LatencyKind, Latency> {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::process::Command;
+use std::time::Instant;
 
 use super::record::{Machine, ServerUse};
 
@@ -95,6 +96,40 @@ pub fn uses(pids: &[u32], before: &[Use]) -> Vec<ServerUse> {
         }
     };
     pids.iter().zip(before).map(one).collect()
+}
+
+/// What the servers and the load tester had used when something began.
+#[derive(Debug)]
+pub struct Begun {
+    at: Instant,
+    pids: Vec<u32>,
+    servers: Vec<Use>,
+    own: Option<f64>,
+}
+
+/// What has been used since something began, and how long that is ago.
+#[derive(Debug, Default)]
+pub struct Used {
+    /// Since `at`.
+    pub seconds: f64,
+    /// Of the load tester: 100 is a whole core; nothing where that is not known.
+    pub generator_cpu_percent: Option<f64>,
+    /// See there.
+    pub servers: Vec<ServerUse>,
+}
+
+impl Begun {
+    /// Something begins at this moment, which is about now; or which server is not there.
+    pub fn at(at: Instant, pids: &[u32]) -> Result<Self, (u32, io::Error)> {
+        Ok(Self { at, pids: pids.to_vec(), servers: servers(pids)?, own: own_cpu_seconds() })
+    }
+
+    /// What has been used until now.
+    pub fn used(&self) -> Used {
+        let seconds = self.at.elapsed().as_secs_f64();
+        let generator_cpu_percent = own_cpu_percent(self.own, seconds);
+        Used { seconds, generator_cpu_percent, servers: uses(&self.pids, &self.servers) }
+    }
 }
 
 /// CPU seconds of all servers together, if there are any.

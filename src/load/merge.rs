@@ -125,7 +125,9 @@ fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>) -> Ve
             below = Some(below.map_or(bound.p99_below_ms, |below| below.min(bound.p99_below_ms)));
         }
     }
-    let p99_ms = latencies.values().next().map(|latency| latency.quantile_ms(0.99));
+    // Where too little came on one of them, too little came.
+    let falls_short = records.iter().any(|record| record.verdict.bound.is_some_and(|bound| bound.p99_ms.is_none()));
+    let p99_ms = latencies.values().next().filter(|_| !falls_short).map(|latency| latency.quantile_ms(0.99));
     let bound = below.map(|p99_below_ms| Bound { p99_below_ms, p99_ms });
     Verdict::judge(tally, generator, bound, notes)
 }

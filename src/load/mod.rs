@@ -19,6 +19,7 @@ pub mod interrupt;
 pub mod latency;
 pub mod merge;
 mod meter;
+mod missing;
 mod mix;
 pub mod options;
 mod patience;

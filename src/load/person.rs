@@ -70,7 +70,7 @@ enum Ended {
     Refused(#[from] ConnectError),
     #[error(transparent)]
     Closed(#[from] Closed),
-    #[error("the document has not come after {} s: is --protocol what the server speaks there?", JOIN_PATIENCE.as_secs())]
+    #[error("the document has not come after {} s", JOIN_PATIENCE.as_secs())]
     NoDocument,
 }
 

@@ -34,7 +34,7 @@ pub enum ProbeError {
     #[error("the server refuses: {0}")]
     Denied(String),
     /// It does not come.
-    #[error("the document does not come: is --protocol what the server speaks there?")]
+    #[error("the document does not come")]
     TooSlow,
 }
 

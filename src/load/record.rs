@@ -171,6 +171,9 @@ pub enum RecordError {
     /// A report is to replace what is none.
     #[error("--report {}: there is something in it that is no report, and would be gone; take another file", .0.display())]
     NoReport(PathBuf),
+    /// A record would be replaced by its report.
+    #[error("--report {} is the file of --json, too: each needs its own", .0.display())]
+    SameFile(PathBuf),
     /// Standard output is closed.
     #[error("cannot write the record to standard output: {0}")]
     Output(io::Error),

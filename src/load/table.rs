@@ -9,8 +9,17 @@ use super::words::{bytes, count, many, milliseconds, number, plain};
 /// How wide labels are.
 const LABEL: usize = 13;
 
-/// Writes one run.
+/// Writes one run, as far as somebody reads.
 pub fn write(record: &Record, out: &mut impl Write) -> io::Result<()> {
+    as_far_as_read(one(record, out))
+}
+
+/// Who reads no further has read what they wanted; what came of the run is in the exit code all the same.
+fn as_far_as_read(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+fn one(record: &Record, out: &mut impl Write) -> io::Result<()> {
     title(record, out)?;
     verdict(record, out)?;
     writeln!(out)?;
@@ -26,7 +35,7 @@ pub fn write(record: &Record, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes several runs beside each other, a line each; those of the same scenario and parameters can be compared.
+/// Writes several runs beside each other, a line each, as far as somebody reads; those of the same scenario and parameters can be compared.
 pub fn compare(records: &[Record], out: &mut impl Write) -> io::Result<()> {
     let header =
         ["run", "scenario", "verdict", "lost", "delivered/s", "latency", "p50", "p99", "max", "CPU a delivery"];
@@ -47,7 +56,7 @@ pub fn compare(records: &[Record], out: &mut impl Write) -> io::Result<()> {
             record.cpu_per_delivery_us().map_or_else(dash, |cpu| format!("{} µs", number(cpu))),
         ]);
     }
-    columns(&rows, out)
+    as_far_as_read(columns(&rows, out))
 }
 
 fn dash() -> String {
@@ -71,7 +80,7 @@ fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     line(
         "also",
         format!(
-            "{} doubled, {} out of order, {} unreadable",
+            "{} doubled, {} out of order, {} corrupt",
             count(tally.doubled),
             count(tally.out_of_order),
             count(tally.corrupt)
@@ -89,7 +98,7 @@ fn verdict(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let generator = &verdict.generator;
     line("load tester", format!("{}: {}, {}", generator.word(), generator.lateness(), generator.busy()))?;
     if let Some(bound) = verdict.bound {
-        let was = bound.p99_ms.map_or_else(|| "nothing was measured".to_owned(), milliseconds);
+        let was = bound.p99_ms.map_or_else(|| "too little came to tell".to_owned(), milliseconds);
         let kept = if bound.missed() { "missed" } else { "kept" };
         line("bound", format!("p99 below {}: {kept}, {was}", milliseconds(bound.p99_below_ms)))?;
     }

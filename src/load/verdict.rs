@@ -171,7 +171,7 @@ impl Generator {
 pub struct Bound {
     /// What was asked for.
     pub p99_below_ms: f64,
-    /// What it was; nothing if nothing was measured.
+    /// What it was; nothing if too little came to tell.
     pub p99_ms: Option<f64>,
 }
 
@@ -285,7 +285,7 @@ impl Verdict {
             }
             Outcome::Lost if self.tally.lost == 0 => "The last cursors or statuses of somebody were lost.",
             Outcome::BoundMissed if self.bound.is_some_and(|bound| bound.p99_ms.is_none()) => {
-                "Nothing is known to be lost, but less came than was asked for."
+                "Nothing is known to be lost, but too little came to tell how fast it is."
             }
             outcome => outcome.sentence(),
         }

@@ -15,6 +15,7 @@ use tokio::task::{AbortHandle, LocalSet};
 use super::alarm::Alarm;
 use super::interrupt::Interrupt;
 use super::meter::{Measure, Meter};
+use super::missing::Missing;
 use super::person::{Person, live};
 use super::plan::{Made, Plan};
 use super::schedule::{Schedule, nanoseconds};
@@ -43,7 +44,7 @@ pub enum Phase {
     Ceasing(Instant),
     /// Everything was sent; it may arrive.
     Draining,
-    /// What has not arrived by now is lost, and nothing that is heard from now on counts.
+    /// What has not arrived by now is lost, whatever comes later.
     Checking,
     /// People go.
     Ending,
@@ -66,41 +67,6 @@ pub enum Report {
     Done(Box<Meter>, Missing, Notes),
     /// The thread cannot go on.
     Failed(io::Error),
-}
-
-/// What has not arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Missing {
-    /// Measured edits times the other people who should see each.
-    pub expected: u64,
-    /// Those of them that somebody does not see.
-    pub lost: u64,
-    /// Newest moves and statuses, each at each other person who should see it.
-    pub statuses: u64,
-    /// Those of them that somebody does not see.
-    pub statuses_lost: u64,
-    /// Of all edits, measured or not, how many came and cannot be seen, because an earlier one did not come.
-    pub hidden: u64,
-    /// How many people miss something.
-    pub people: u64,
-    /// How many have been there at all.
-    pub joined: u64,
-    /// How many of those lost their connection on purpose and have not come back.
-    pub away: u64,
-}
-
-impl Missing {
-    /// Adds what is missing on another thread.
-    pub fn add(&mut self, other: &Self) {
-        self.expected += other.expected;
-        self.lost += other.lost;
-        self.statuses += other.statuses;
-        self.statuses_lost += other.statuses_lost;
-        self.hidden += other.hidden;
-        self.people += other.people;
-        self.joined += other.joined;
-        self.away += other.away;
-    }
 }
 
 /// What else a thread has to say at the end.
@@ -481,6 +447,10 @@ impl Worker {
 
     /// Takes down what was measured and what is missing, once and for all.
     fn take_down(&mut self) {
+        while let Some(moment) = self.second_that_is_over() {
+            self.agenda.retain(|Reverse((_, duty))| *duty != Duty::Second);
+            self.act(moment, Duty::Second);
+        }
         self.agenda.clear();
         let missing = self.missing(|schedule| schedule.measured().start);
         for person in self.people.iter().filter(|person| person.is_away()) {
@@ -489,6 +459,11 @@ impl Worker {
         let meter = Box::new(self.stage.meter.borrow_mut().take());
         let notes = Notes { reasons: self.stage.reasons.take(), storms: self.stage.storms.take() };
         self.taken_down = Some((meter, missing, notes));
+    }
+
+    fn second_that_is_over(&self) -> Option<u64> {
+        let mut seconds = self.agenda.iter().filter(|Reverse((_, duty))| *duty == Duty::Second);
+        seconds.next().map(|Reverse((moment, _))| *moment).filter(|moment| *moment <= self.stage.now())
     }
 
     fn end(mut self) {
@@ -501,7 +476,13 @@ impl Worker {
         for person in &self.people {
             person.leave();
         }
-        let (meter, missing, notes) = self.taken_down.take().expect("it was taken down");
+        let (mut meter, missing, mut notes) = self.taken_down.take().expect("it was taken down");
+        // What came too late has not come, and what is wrong is wrong at any time.
+        let late = self.stage.meter.borrow_mut().take().counts;
+        meter.counts.closed += late.closed;
+        meter.counts.corrupted += late.corrupted;
+        meter.counts.doubled += late.doubled;
+        notes.reasons.extend(self.stage.reasons.take());
         self.tell(Report::Done(meter, missing, notes));
     }
 }

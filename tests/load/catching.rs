@@ -363,6 +363,21 @@ fn where_all_rates_lose_something_it_is_lost() {
 }
 
 #[test]
+fn a_rate_that_lost_something_and_then_held_is_told() {
+    let steps = ["--clients", "4", "--from", "20", "--max-rate", "80", "--step", "300ms", "--refine", "0"];
+    let run = short(Lie::DropFirst, &[&["saturate"], &steps[..]].concat());
+    let verdict = &run.record().verdict;
+    let told = verdict.notes.iter().filter(|note| note.ends_with("did not hold: lost")).count();
+    assert_eq!((told, verdict.tally.rooms_diverged), (1, 0), "{verdict:?}");
+}
+
+#[test]
+fn a_planning_session_is_measured_for_as_long_as_was_asked_for() {
+    let run = short(Lie::Drop, &["trip", "--people", "3", "--agents", "0"]);
+    assert!((0.5..3.0).contains(&run.record().seconds), "half a second, and no drain: {}", run.record().seconds);
+}
+
+#[test]
 fn the_drain_of_a_replay_is_not_measured() {
     let run = replay(Lie::Drop, "1");
     assert!(run.record().seconds < 3.0, "65 letters, 200 a second: {}", run.record().seconds);

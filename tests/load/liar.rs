@@ -30,6 +30,8 @@ pub enum Lie {
     Merge,
     /// Somebody does not get an update.
     Drop,
+    /// The same, and only as long as there is no second room.
+    DropFirst,
     /// Somebody gets an update after the next one of its writer.
     Reorder,
     /// Everybody gets everything later.
@@ -204,6 +206,7 @@ impl Room {
 }
 
 fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u8], lie: Lie) {
+    let is_first = rooms.len() == 1;
     let room = rooms.get_mut(name).unwrap();
     room.relayed += 1;
     let lies = room.relayed.is_multiple_of(EVERY) && room.relayed <= LAST;
@@ -227,6 +230,7 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
     }
     match lie {
         Lie::Drop if lies => {}
+        Lie::DropFirst if lies && is_first => {}
         Lie::Double if lies => {
             let _ = victim.send((Instant::now(), message(2, update)));
             let _ = victim.send((Instant::now(), message(2, update)));

@@ -10,7 +10,7 @@ mod verdict;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, absolute};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,12 +20,19 @@ use sha2::{Digest, Sha256};
 use super::record::{JsonPlace, Record, RecordError};
 
 const STYLE: &str = include_str!("style.css");
+/// What a page says that made it.
+const GENERATOR: &str = "triproom load";
 const SCRIPT: &str = include_str!("script.js");
 
 /// Finds out before a run whether its page can be written, and that it takes nobody else's place: that of the record of the run
 /// neither, which is appended to `json`.
 pub fn check(path: &Path, json: Option<&JsonPlace>) -> Result<(), RecordError> {
-    if holds_something_else(path) || matches!(json, Some(JsonPlace::File(json)) if json == path) {
+    if let Some(JsonPlace::File(json)) = json
+        && (json == path || absolute(json).ok() == absolute(path).ok())
+    {
+        return Err(RecordError::SameFile(path.to_owned()));
+    }
+    if holds_something_else(path) {
         return Err(RecordError::NoReport(path.to_owned()));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -39,10 +46,10 @@ pub fn check(path: &Path, json: Option<&JsonPlace>) -> Result<(), RecordError> {
 
 /// Whether there is a file that is not empty and no page.
 fn holds_something_else(path: &Path) -> bool {
-    const START: &[u8] = b"<!DOCTYPE html>";
     let mut start = Vec::new();
-    let read = |file: File| file.take(START.len() as u64).read_to_end(&mut start);
-    path.is_file() && File::open(path).and_then(read).is_ok_and(|length| length > 0) && start != START
+    let read = |file: File| file.take(1_024).read_to_end(&mut start);
+    let is_filled = path.is_file() && File::open(path).and_then(read).is_ok_and(|length| length > 0);
+    is_filled && !start.windows(GENERATOR.len()).any(|here| here == GENERATOR.as_bytes())
 }
 
 /// Writes the page of these runs; one that is there already is replaced.
@@ -61,6 +68,7 @@ pub fn html(records: &[Record]) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta name="generator" content=(GENERATOR);
                 meta http-equiv="Content-Security-Policy" content=(policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";

@@ -87,7 +87,7 @@ fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
             Grade::bad_if(tally.doubled > 0 || tally.out_of_order > 0),
             format!("Doubled: {}, out of order: {}", count(tally.doubled), count(tally.out_of_order)),
         ),
-        (Grade::bad_if(tally.corrupt > 0), format!("Unreadable: {}", many(tally.corrupt, "message", "messages"))),
+        (Grade::bad_if(tally.corrupt > 0), format!("Corrupt: {}", many(tally.corrupt, "message", "messages"))),
         (
             Grade::bad_if(tally.refused > 0 || tally.closed_early > 0),
             format!(
@@ -108,8 +108,9 @@ fn checks(verdict: &Verdict) -> Vec<(Grade, String)> {
         ),
     ];
     checks.extend(verdict.bound.map(|bound| {
-        let was =
-            bound.p99_ms.map_or_else(|| "nothing was measured".to_owned(), |p99| format!("was {}", milliseconds(p99)));
+        let was = bound
+            .p99_ms
+            .map_or_else(|| "too little came to tell".to_owned(), |p99| format!("was {}", milliseconds(p99)));
         let grade = if bound.missed() { Grade::Doubtful } else { Grade::Good };
         (grade, format!("p99 asked for: below {}; {was}", milliseconds(bound.p99_below_ms)))
     }));

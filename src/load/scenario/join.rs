@@ -215,6 +215,8 @@ impl Join {
         }
         if let Some(all) = joins.all {
             findings.figure("all at once", all.as_secs_f64() * 1e3, "ms until the last was in");
+        }
+        if joins.at_once.count() > 0 {
             findings.figure("half at once", joins.at_once.quantile_ms(0.5), "ms until half were in");
         }
         if let Some(memory) = joins.memory_at_once {

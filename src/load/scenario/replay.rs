@@ -21,7 +21,7 @@ use crate::load::conductor::RunError;
 use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
-use crate::load::host;
+use crate::load::host::{self, Begun, Used};
 use crate::load::interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, count, some_rate};
@@ -72,11 +72,10 @@ impl Scenario for Replay {
         let mut trace = self.open(session)?.map_err(|error| OptionsError::Senseless(error.to_string()))?;
         // And a fresh client.
         options.allow(trace.clients.len() + self.readers + 1, self.rate)?;
-        let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
         let replayed = LocalSet::new().block_on(&runtime, self.act(&mut trace, &target, options, session))?;
-        let mut findings = Findings::empty(replayed.started_at, replayed.seconds);
-        findings.servers = host::uses(&options.pid, &before);
+        let mut findings = Findings::empty(replayed.started_at, replayed.used.seconds);
         replayed.conclude(&mut findings, &trace);
         Ok(findings)
     }
@@ -85,7 +84,6 @@ impl Scenario for Replay {
 /// What was measured.
 struct Replayed {
     started_at: Timestamp,
-    seconds: f64,
     /// That it was stopped early, if it was.
     stopped: Option<String>,
     late: Latency,
@@ -95,7 +93,7 @@ struct Replayed {
     expected: u64,
     doubled: u64,
     out_of_order: u64,
-    generator_cpu_percent: Option<f64>,
+    used: Used,
     server_cpu: Option<f64>,
     diverged: Vec<String>,
     faults: Faults,
@@ -188,23 +186,24 @@ impl Replay {
         let (start, started_at) = (Instant::now() + BREATH, Timestamp::now() + BREATH);
         let planned = self.moment(start, trace.steps.len()) - start;
         session.progress.begin(Phase::Measuring, Some(planned));
-        let (cpu, own_cpu) = (host::cpu(&options.pid), host::own_cpu_seconds());
+        let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let cpu = host::cpu(&options.pid);
         let (mut sender, drain) = (Sender { start, late: Latency::default(), sent: 0 }, options.drain);
         let sending = self.send(trace, &meant, drain, &listeners, &mut sender);
         let is_stopped = session.interrupt.unless_stopped(sending).await.transpose()?.is_none();
         let stopped = is_stopped.then(|| interrupt::note(start.elapsed(), planned));
+        let sending = begun.used();
         if sender.sent == 0 {
             return Err(RunError::Stopped);
         }
         trace.truncate(sender.sent)?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
-        let (all, sending) = (trace.steps.len(), start.elapsed());
+        let all = trace.steps.len();
         let has_arrived =
             wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(all, &meant))).await;
-        let generator_cpu_percent = host::own_cpu_percent(own_cpu, start.elapsed().as_secs_f64());
         // Of a drain that was waited for in vain nothing is measured.
-        let seconds = if has_arrived { start.elapsed() } else { sending }.as_secs_f64();
+        let used = if has_arrived { begun.used() } else { sending };
         let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
@@ -222,7 +221,6 @@ impl Replay {
         }
         let mut replayed = Replayed {
             started_at,
-            seconds,
             stopped,
             late: sender.late,
             saved: Latency::default(),
@@ -231,7 +229,7 @@ impl Replay {
             expected: 0,
             doubled: 0,
             out_of_order: 0,
-            generator_cpu_percent,
+            used,
             server_cpu,
             diverged,
             faults,
@@ -319,10 +317,11 @@ impl Replayed {
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
+        findings.servers = self.used.servers;
         findings.notes.extend(self.stopped);
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
-        findings.generator.cpu_percent = self.generator_cpu_percent;
+        findings.generator.cpu_percent = self.used.generator_cpu_percent;
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
         if let Some(cpu) = self.server_cpu {

@@ -1,5 +1,6 @@
 //! `saturate`: the highest rate at which a server still delivers everything in time. Rates are tried one after the other, each in
-//! rooms of its own: twice as much until it is too much at two attempts, then between. What is lost on the way up is no fault of the server.
+//! rooms of its own: twice as much until it is too much at two attempts, then between. What is lost on the way up is told, and is not what
+//! the run is judged by, unless no rate holds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,25 +82,19 @@ impl Scenario for Saturate {
         let (mut best, mut worst, mut why) = (None, None, "");
         let (mut left, mut faults) = (self.refine, Vec::new());
         loop {
-            let Some(tried) = self.attempts(rate, options, session, &mut steps)? else {
+            let Some(tried) = self.attempts(rate, options, session, &mut steps, &mut faults)? else {
                 why = STOPPED;
                 break;
             };
             match tried {
-                Tried::Held(findings) => (best, held) = (Some(findings), Some(rate)),
+                Tried::Held(findings) => (best, held) = (Some((findings, rate)), Some(rate)),
                 Tried::Failed(findings, fault) => {
                     why = "";
                     if findings.generator.saturated {
                         why = "the load tester itself was late or had no time, or something else had this machine: the server may hold more";
                     }
                     if held.is_none() && (best.is_none() || fault >= worst) {
-                        (best, worst) = (Some(findings), fault);
-                    }
-                    if let Some(fault) = fault
-                        && faults.len() < FAULTS_TOLD
-                    {
-                        let word = fault.word();
-                        faults.push(format!("{} updates a second of each writer did not hold: {word}", number(rate)));
+                        (best, worst) = (Some((findings, rate)), fault);
                     }
                     failed = Some(rate);
                 }
@@ -122,8 +117,13 @@ impl Scenario for Saturate {
                 left -= 1;
             }
         }
-        let mut findings = self.conclude(*best.ok_or(RunError::Stopped)?, held.is_some());
+        let (findings, rate) = best.ok_or(RunError::Stopped)?;
+        let mut findings = *findings;
+        self.conclude(&mut findings, held, (rate, worst));
+        let more = faults.len().saturating_sub(FAULTS_TOLD);
+        faults.truncate(FAULTS_TOLD);
         findings.notes.extend(faults);
+        findings.notes.extend((more > 0).then(|| format!("and so it was {more} more times")));
         findings.notes.extend((!why.is_empty()).then(|| why.to_owned()));
         findings.steps = steps;
         Ok(findings)
@@ -139,11 +139,26 @@ impl Saturate {
         options: &Options,
         session: &mut Session<'_>,
         steps: &mut Vec<Step>,
+        faults: &mut Vec<String>,
     ) -> Result<Option<Tried>, LoadError> {
-        match self.attempt(rate, options, session, steps)? {
-            Some(failed @ Tried::Failed(..)) => Ok(self.attempt(rate, options, session, steps)?.or(Some(failed))),
-            tried => Ok(tried),
-        }
+        let mut note = |tried: &Option<Tried>| {
+            if let Some(Tried::Failed(_, Some(fault))) = tried {
+                let rate = number(rate);
+                faults.push(format!("{rate} updates a second of each writer did not hold: {}", fault.word()));
+            }
+        };
+        let first = self.attempt(rate, options, session, steps)?;
+        note(&first);
+        let Some(Tried::Failed(_, fault)) = &first else { return Ok(first) };
+        let second = self.attempt(rate, options, session, steps)?;
+        note(&second);
+        // Of two that failed, the worse one.
+        let is_first = match &second {
+            None => true,
+            Some(Tried::Failed(_, again)) => fault > again,
+            Some(Tried::Held(_)) => false,
+        };
+        Ok(if is_first { first } else { second })
     }
 
     fn attempt(
@@ -200,17 +215,19 @@ impl Saturate {
     }
 
     /// What was found at the highest rate that held; if none did, where the server did the worst, or else at the lowest that was
-    /// tried, and that has missed the bound in any case.
-    fn conclude(&self, mut findings: Findings, has_held: bool) -> Findings {
-        if has_held {
+    /// tried: then also where that one was and what was wrong there.
+    fn conclude(&self, findings: &mut Findings, held: Option<f64>, (rate, fault): (f64, Option<Outcome>)) {
+        if held.is_some() {
             findings.figure("highest rate held", findings.tally.deliveries as f64 / findings.seconds, "deliveries/s");
         } else {
             findings.figure("highest rate held", 0.0, "deliveries/s: none of those that were tried has held");
-            findings.notes.push("no rate has held; all other figures are of one that was tried".to_owned());
+            let rate = number(rate);
+            let note = format!("no rate has held; all other figures are of {rate} updates a second of each writer");
+            findings.notes.push(note);
             findings.within = Some(self.within);
             let p99_ms = findings.latencies.get(&LatencyKind::Delivery).map(|latency| latency.quantile_ms(0.99));
-            findings.falls_short = p99_ms.is_none_or(|p99| p99 < self.within.as_secs_f64() * 1_000.0);
+            let is_fast = p99_ms.is_none_or(|p99| p99 < self.within.as_secs_f64() * 1_000.0);
+            findings.falls_short = is_fast && fault.is_none() && !findings.generator.saturated;
         }
-        findings
     }
 }

@@ -23,7 +23,7 @@ use crate::load::decoded::Kind;
 use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
 use crate::load::findings::Findings;
-use crate::load::host;
+use crate::load::host::{self, Begun, Used};
 use crate::load::interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::mix::{Act, DEFAULT, Mix, Who};
@@ -72,15 +72,11 @@ impl Scenario for Trip {
             return Err(senseless(&"--people: at least one; --protocol: one with a document").into());
         }
         options.allow(self.people + self.agents + 1, mix.busiest(self.people, self.agents))?;
-        let before = host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        host::servers(&options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Failed)?;
         session.progress.begin(Phase::Connecting, None);
-        let (started_at, cpu) = (Timestamp::now(), host::own_cpu_seconds());
-        let start = Instant::now();
         let planned = LocalSet::new().block_on(&runtime, self.act(&mix, &target, options, session))?;
-        let mut findings = Findings::empty(started_at, planned.seconds);
-        findings.generator.cpu_percent = host::own_cpu_percent(cpu, start.elapsed().as_secs_f64());
-        findings.servers = host::uses(&options.pid, &before);
+        let mut findings = Findings::empty(planned.started_at, planned.used.seconds);
         planned.conclude(&mut findings);
         Ok(findings)
     }
@@ -104,8 +100,8 @@ struct Person {
 /// What was measured.
 #[derive(Default)]
 struct Planned {
-    /// From the first act until the last.
-    seconds: f64,
+    started_at: Timestamp,
+    used: Used,
     /// That it was stopped early, if it was.
     stopped: Option<String>,
     late: Latency,
@@ -160,9 +156,12 @@ impl Trip {
         session.progress.begin(Phase::Measuring, Some(options.duration));
         planned.connections = people.len() as u64;
         let (mut returning, start) = (JoinSet::new(), Instant::now());
-        let playing = play(start, &acts, &room, &mut planned, &mut random, &mut returning);
+        planned.started_at = Timestamp::now();
+        let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let times = (start, start + options.duration);
+        let playing = play(times, &acts, &room, &mut planned, &mut random, &mut returning);
         let is_stopped = session.interrupt.unless_stopped(playing).await.transpose()?.is_none();
-        planned.seconds = start.elapsed().as_secs_f64();
+        planned.used = begun.used();
         planned.stopped = is_stopped.then(|| interrupt::note(start.elapsed(), options.duration));
         // Who is on the way comes in.
         planned.wait_for(returning).await;
@@ -203,9 +202,9 @@ impl Trip {
     }
 }
 
-/// Does everything when it is meant. Some may still be on the way back then.
+/// Does everything when it is meant, until the end. Some may still be on the way back then.
 async fn play(
-    start: Instant,
+    (start, end): (Instant, Instant),
     acts: &[(Duration, Act, Rc<Person>)],
     room: &Rc<Room>,
     planned: &mut Planned,
@@ -241,6 +240,7 @@ async fn play(
             }
         }
     }
+    alarm.until(end).await?;
     Ok(())
 }
 
@@ -435,6 +435,8 @@ impl Planned {
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
+        findings.generator.cpu_percent = self.used.generator_cpu_percent;
+        findings.servers = self.used.servers;
         findings.notes.extend(self.stopped);
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
