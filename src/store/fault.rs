@@ -19,6 +19,8 @@ pub enum Fault {
     AfterCommit,
     /// The writer waits before it commits, until the switch is set to something else.
     Stall,
+    /// The commit that waits, or else the next one, is made; those behind it wait.
+    Step,
 }
 
 /// Commits a transaction, unless a test wants it otherwise.
@@ -74,9 +76,14 @@ impl FaultSwitch {
             // An error would mean that the sender is gone; `self` holds it.
             let _ = fault.wait_for(|fault| *fault != Fault::Stall).await;
         }
-        if *fault.borrow() == Fault::BeforeCommit {
-            self.strike();
-            return Err(StoreError::Injected("before"));
+        let now = *fault.borrow();
+        match now {
+            Fault::BeforeCommit => {
+                self.strike();
+                return Err(StoreError::Injected("before"));
+            }
+            Fault::Step => self.set(Fault::Stall),
+            Fault::None | Fault::AfterCommit | Fault::Stall => {}
         }
         Ok(())
     }
