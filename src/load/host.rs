@@ -43,6 +43,10 @@ impl Process {
         let fields: Vec<u64> = fields.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
         let field = |number: usize| fields.get(number - 3).copied().ok_or_else(unreadable);
         let (ticks, pages) = (field(14)? + field(15)?, field(24)?);
+        if pages == 0 {
+            // It is ending, and its memory is gone already.
+            return Err(gone());
+        }
         Ok(Use { cpu_seconds: ticks as f64 / ticks_per_second(), memory_bytes: pages * page_bytes() })
     }
 }
