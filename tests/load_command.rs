@@ -82,7 +82,9 @@ fn runs_are_recorded_reported_and_compared() {
         let refused = ended(server.load(words), &[1]);
         assert!(String::from_utf8(refused.stderr).unwrap().contains("--report runs.json"), "{words:?}");
     }
-    ended(server.small("1s", &["--json", "new", "--report", "new"]), &[1]);
+    ended(server.small("1s", &["--json", "new", "--report", "./new"]), &[1]);
+    std::fs::write(path.join("notes"), "triproom load was fast").unwrap();
+    ended(server.load(&["report", "runs.json", "--report", "notes"]), &[1]);
     assert_eq!(record::read(&path.join("runs.json")).unwrap().len(), 2, "nothing of them is gone");
     ended(server.load(&["report", "runs.json", "--report", "both.html"]), &[0]);
 

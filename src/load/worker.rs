@@ -477,9 +477,10 @@ impl Worker {
             person.leave();
         }
         let (mut meter, missing, mut notes) = self.taken_down.take().expect("it was taken down");
-        // What came too late has not come, and what is wrong is wrong at any time.
+        // What came too late has not come; what a server does that it must never do counts until the end.
         let late = self.stage.meter.borrow_mut().take().counts;
         meter.counts.closed += late.closed;
+        meter.counts.denied += late.denied;
         meter.counts.corrupted += late.corrupted;
         meter.counts.doubled += late.doubled;
         notes.reasons.extend(self.stage.reasons.take());

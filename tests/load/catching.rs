@@ -373,8 +373,8 @@ fn a_rate_that_lost_something_and_then_held_is_told() {
 
 #[test]
 fn a_planning_session_is_measured_for_as_long_as_was_asked_for() {
-    let run = short(Lie::Drop, &["trip", "--people", "3", "--agents", "0"]);
-    assert!((0.5..3.0).contains(&run.record().seconds), "half a second, and no drain: {}", run.record().seconds);
+    let run = short(Lie::None, &["trip", "--people", "1", "--agents", "0"]);
+    assert!(run.record().seconds >= 0.5, "half a second, also when less happens: {}", run.record().seconds);
 }
 
 #[test]

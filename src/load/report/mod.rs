@@ -46,10 +46,11 @@ pub fn check(path: &Path, json: Option<&JsonPlace>) -> Result<(), RecordError> {
 
 /// Whether there is a file that is not empty and no page.
 fn holds_something_else(path: &Path) -> bool {
+    let mark = format!("<meta name=\"generator\" content=\"{GENERATOR}\"");
     let mut start = Vec::new();
     let read = |file: File| file.take(1_024).read_to_end(&mut start);
-    let is_filled = path.is_file() && File::open(path).and_then(read).is_ok_and(|length| length > 0);
-    is_filled && !start.windows(GENERATOR.len()).any(|here| here == GENERATOR.as_bytes())
+    let is_filled = path.is_file() && File::open(path).and_then(read).map_or(true, |length| length > 0);
+    is_filled && !start.windows(mark.len()).any(|here| here == mark.as_bytes())
 }
 
 /// Writes the page of these runs; one that is there already is replaced.

@@ -94,7 +94,6 @@ struct Replayed {
     doubled: u64,
     out_of_order: u64,
     used: Used,
-    server_cpu: Option<f64>,
     diverged: Vec<String>,
     faults: Faults,
     rooms_checked: u64,
@@ -187,7 +186,6 @@ impl Replay {
         let planned = self.moment(start, trace.steps.len()) - start;
         session.progress.begin(Phase::Measuring, Some(planned));
         let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
-        let cpu = host::cpu(&options.pid);
         let (mut sender, drain) = (Sender { start, late: Latency::default(), sent: 0 }, options.drain);
         let sending = self.send(trace, &meant, drain, &listeners, &mut sender);
         let is_stopped = session.interrupt.unless_stopped(sending).await.transpose()?.is_none();
@@ -204,7 +202,6 @@ impl Replay {
             wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(all, &meant))).await;
         // Of a drain that was waited for in vain nothing is measured.
         let used = if has_arrived { begun.used() } else { sending };
-        let server_cpu = host::cpu(&options.pid).zip(cpu).map(|(after, before)| after - before);
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
         // Last, for a server may send back some edits and not others.
@@ -230,7 +227,6 @@ impl Replay {
             doubled: 0,
             out_of_order: 0,
             used,
-            server_cpu,
             diverged,
             faults,
             rooms_checked,
@@ -317,14 +313,15 @@ impl Replayed {
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
-        findings.servers = self.used.servers;
         findings.notes.extend(self.stopped);
         findings.notes.extend(self.diverged);
         self.faults.conclude(findings);
         findings.generator.cpu_percent = self.used.generator_cpu_percent;
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
-        if let Some(cpu) = self.server_cpu {
+        findings.servers = self.used.servers;
+        if !findings.servers.is_empty() {
+            let cpu: f64 = findings.servers.iter().map(|server| server.cpu_seconds).sum();
             findings.figure("CPU an edit", cpu * 1e6 / trace.steps.len().max(1) as f64, "µs");
         }
         findings.figure("letters", trace.text.len() as f64, "in the text at the end");

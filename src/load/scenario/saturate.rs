@@ -214,8 +214,8 @@ impl Saturate {
         Ok(Some(if held { Tried::Held(findings) } else { Tried::Failed(findings, fault) }))
     }
 
-    /// What was found at the highest rate that held; if none did, where the server did the worst, or else at the lowest that was
-    /// tried: then also where that one was and what was wrong there.
+    /// Says what was found at the highest rate that held; if none did, where the server did the worst, or else at the lowest that was
+    /// tried. Where none held, `rate` is that one, and `fault` what the server did wrong there.
     fn conclude(&self, findings: &mut Findings, held: Option<f64>, (rate, fault): (f64, Option<Outcome>)) {
         if held.is_some() {
             findings.figure("highest rate held", findings.tally.deliveries as f64 / findings.seconds, "deliveries/s");
