@@ -17,8 +17,8 @@ use crate::wire::{Protocol, ServerMessage};
 use super::line::Line;
 use super::outbox::{Delivered, PresenceDelivery};
 
-/// So many connections are fetched from memory together, so that their cache misses overlap; few enough that what is
-/// sent to the first does not push the last out again.
+/// So many connections are fetched from memory together, so that their cache misses overlap. Only this number was measured; were
+/// it much larger, what is sent to the first might push the last out again.
 const PREFETCHED: usize = 16;
 
 /// How the deliveries of one flush went.
