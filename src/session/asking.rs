@@ -20,7 +20,9 @@ use crate::room::event::request::{DryRun, PatchRequest, Read, Request, Suggest};
 use crate::room::event::{Ack, Added, CommentChanged, Content, Difference, Event, Fault, Patched, Previewed};
 use crate::room::once::Once;
 use crate::room::patch::{Context, Patch, Preview, ValueChange};
+use crate::room::principal::Principal;
 use crate::room::request::{Answer, Ask, RequestRefusal};
+use crate::room::role::Writes;
 use crate::room::suggesting::Suggestion;
 use crate::room::trip::warnings::Warning;
 use crate::room::version::Version;
@@ -54,40 +56,74 @@ pub fn ask(
     fields: Fields,
 ) -> Result<impl Future<Output = Event> + Send + use<>, Event> {
     let visit = hub.visit(pass.room()).map_err(Fault::from)?;
-    let asked = match request {
-        ref said if let Some((operations, id)) = said.comment() => {
-            pass.may(Action::Comment).allowed().map_err(rejected)?;
-            let json = operations.to_string();
-            let patch = Patch::parse_operations(json.as_bytes(), operations_max, &context(pass));
-            let patch = patch.map_err(|error| rejected(*error))?;
-            let id = id.or_else(|| patch.added().next().map(|(_, id)| id)).expect("it is of one comment").to_owned();
-            Asked::Comment(patch, id)
-        }
-        Request::Read(Read { pointer }) => Asked::Read(pointer),
-        Request::Patch(patch) => {
-            let run = patch.run().map_err(|fault| rejected(fields.name(fault)))?;
-            pass.may(Action::Comment).allowed().map_err(rejected)?;
-            let json = serde_json::to_vec(&patch.operations).expect("it was JSON");
-            let once = patch.once(&pass.principal().id, &json).map_err(|fault| rejected(fields.name(fault)))?;
-            let PatchRequest { operations, if_version, dry_run, suggest, .. } = patch;
-            let patch = Patch::parse_operations(&json, operations_max, &context(pass));
-            let patch = patch.map_err(|error| rejected(*error))?.in_run(run);
-            let no_version = |_| rejected(fields.name(no_version()));
-            let wanted = if_version.map(|version| version.parse::<Version>().map_err(no_version));
-            let wanted = wanted.transpose()?;
-            if suggest == Suggest::Yes && dry_run == DryRun::No {
-                Suggestion::fits(json.len()).map_err(|fault| rejected(fields.name(fault)))?;
-                Asked::Suggest(patch, operations, wanted)
-            } else if dry_run == DryRun::Yes {
-                Asked::Preview(patch, wanted)
-            } else {
-                Asked::Patch(patch, wanted, once)
+    let asked = Asked::of(pass, request, operations_max, fields)?;
+    let (by, writes) = (Arc::clone(pass.principal()), pass.writes());
+    let guest = Guest { hub: hub.clone(), visit, by, writes, fields };
+    Ok(async move { guest.answer(asked).await })
+}
+
+/// What is asked, with nothing wrong in it that can be seen without the room.
+enum Asked {
+    Read(String),
+    Patch(Patch, Option<Version>, Option<Once>),
+    Comment(Patch, String),
+    Preview(Patch, Option<Version>),
+    Suggest(Patch, Value, Option<Version>),
+}
+
+impl Asked {
+    fn of(pass: &Pass, request: Request, operations_max: usize, fields: Fields) -> Result<Self, Event> {
+        match request {
+            ref said if let Some((operations, id)) = said.comment() => {
+                pass.may(Action::Comment).allowed().map_err(rejected)?;
+                let json = operations.to_string();
+                let patch = Patch::parse_operations(json.as_bytes(), operations_max, &context(pass));
+                let patch = patch.map_err(|error| rejected(*error))?;
+                let id =
+                    id.or_else(|| patch.added().next().map(|(_, id)| id)).expect("it is of one comment").to_owned();
+                Ok(Self::Comment(patch, id))
             }
+            Request::Read(Read { pointer }) => Ok(Self::Read(pointer)),
+            Request::Patch(patch) => Self::of_patch(pass, patch, operations_max, fields),
+            _ => unreachable!("nothing else is asked of the room"),
         }
-        _ => unreachable!("nothing else is asked of the room"),
-    };
-    let (hub, by, writes) = (hub.clone(), Arc::clone(pass.principal()), pass.writes());
-    Ok(async move {
+    }
+
+    fn of_patch(pass: &Pass, patch: PatchRequest, operations_max: usize, fields: Fields) -> Result<Self, Event> {
+        let run = patch.run().map_err(|fault| rejected(fields.name(fault)))?;
+        pass.may(Action::Comment).allowed().map_err(rejected)?;
+        let json = serde_json::to_vec(&patch.operations).expect("it was JSON");
+        let once = patch.once(&pass.principal().id, &json).map_err(|fault| rejected(fields.name(fault)))?;
+        let PatchRequest { operations, if_version, dry_run, suggest, .. } = patch;
+        let patch = Patch::parse_operations(&json, operations_max, &context(pass));
+        let patch = patch.map_err(|error| rejected(*error))?.in_run(run);
+        let no_version = |_| rejected(fields.name(no_version()));
+        let wanted = if_version.map(|version| version.parse::<Version>().map_err(no_version));
+        let wanted = wanted.transpose()?;
+        if suggest == Suggest::Yes && dry_run == DryRun::No {
+            Suggestion::fits(json.len()).map_err(|fault| rejected(fields.name(fault)))?;
+            Ok(Self::Suggest(patch, operations, wanted))
+        } else if dry_run == DryRun::Yes {
+            Ok(Self::Preview(patch, wanted))
+        } else {
+            Ok(Self::Patch(patch, wanted, once))
+        }
+    }
+}
+
+/// Who asks, and whom.
+struct Guest {
+    hub: Hub,
+    visit: Visit,
+    by: Arc<Principal>,
+    writes: Writes,
+    fields: Fields,
+}
+
+impl Guest {
+    /// Asks the room.
+    async fn answer(self, asked: Asked) -> Event {
+        let Self { hub, visit, by, writes, fields } = self;
         match asked {
             Asked::Read(pointer) => read(&hub, &visit, pointer, fields).await.unwrap_or_else(Event::Error),
             Asked::Patch(patch, wanted, once) => {
@@ -123,15 +159,7 @@ pub fn ask(
                 Err(error) => rejected(failed(error, fields)),
             },
         }
-    })
-}
-
-enum Asked {
-    Read(String),
-    Patch(Patch, Option<Version>, Option<Once>),
-    Comment(Patch, String),
-    Preview(Patch, Option<Version>),
-    Suggest(Patch, Value, Option<Version>),
+    }
 }
 
 /// What everybody is to hear: the mail that says so, and what is said in answer when it is durable, if anything is.
