@@ -3,6 +3,7 @@
 //! What builds on something missing waits as an orphan beside the document. A change must never lose a byte that it
 //! took, and never let the library integrate blocks behind a hole: its encoded state would lose them.
 
+mod clocks;
 pub mod gather;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use yrs::{Doc, ReadTxn, StateVector, Transact, TransactionMut, Update, WriteTxn};
+use yrs::{Doc, ReadTxn, Transact, TransactionMut, Update, WriteTxn};
+
+use clocks::{Raised, gap};
+pub(super) use clocks::{clock, clocks_of};
 
 use super::judge::Judge;
 use super::merge::{Joins, joined, merged};
@@ -93,6 +97,9 @@ pub struct Change<'d> {
     author: Author,
     /// Sources of orphans that were given up.
     impossible: Vec<u64>,
+    raised: Raised,
+    /// What has begun to wait.
+    orphaned: Vec<Bytes>,
 }
 
 /// What a finished change comes to.
@@ -149,6 +156,8 @@ impl<'d> Change<'d> {
             partial: false,
             author: Author::Clients,
             impossible: Vec::new(),
+            raised: Raised::default(),
+            orphaned: Vec::new(),
         }
     }
 
@@ -222,6 +231,7 @@ impl<'d> Change<'d> {
         if self.parts.orphans.contains(&raw) {
             return Ok(Outcome::Known);
         }
+        self.orphaned.push(raw.clone());
         self.parts.orphans.push(Orphan { raw, source, needs });
         Ok(Outcome::Orphaned)
     }
@@ -229,7 +239,7 @@ impl<'d> Change<'d> {
     /// Lets the server itself write. It must check every index: a panic of the library costs the document.
     pub(super) fn write(&mut self, work: impl FnOnce(&mut TransactionMut<'d>)) -> Result<(), Poisoned> {
         self.guarded(work)?;
-        *self.parts.clocks = clocks_of(&self.txn().state_vector());
+        self.read_clocks();
         (self.mixed, self.author) = (true, Author::Server);
         Ok(())
     }
@@ -243,7 +253,7 @@ impl<'d> Change<'d> {
             [update] => Some(update.clone()),
             updates => match merged(updates) {
                 Some(update) => Some(update),
-                None => Some(yrs::merge_updates_v1(updates).map_err(|_| Poisoned)?.into()),
+                None => Some(yrs::merge_updates_v1(updates).map_err(|_| self.failed())?.into()),
             },
         };
         if let Some(update) = &update {
@@ -301,10 +311,17 @@ impl<'d> Change<'d> {
         let mut txn = self.txn.take().expect("a change that failed is not used again");
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(&mut txn))) else {
             std::mem::forget(txn);
-            return Err(Poisoned);
+            return Err(self.failed());
         };
         self.txn = Some(txn);
         Ok(result)
+    }
+
+    /// Nobody will be told of this change: clocks and orphans are again what everybody was told of before it.
+    fn failed(&mut self) -> Poisoned {
+        self.raised.take_back(self.parts.clocks);
+        self.orphaned.drain(..).for_each(|raw| self.parts.orphans.forget(&raw));
+        Poisoned
     }
 
     fn refusal(&self, update: &CheckedUpdate) -> Option<Refusal> {
@@ -375,13 +392,12 @@ impl<'d> Change<'d> {
     ) -> Result<(), Poisoned> {
         if matches!(attempt, Attempt::Whole) {
             for range in ranges {
-                let known = self.parts.clocks.entry(range.client).or_insert(0);
-                *known = (*known).max(range.end);
+                self.raised.raise(self.parts.clocks, range);
             }
         } else {
             let is_partial = matches!(attempt, Attempt::Impossible);
             (self.mixed, self.partial) = (self.mixed || is_partial, self.partial || is_partial);
-            *self.parts.clocks = clocks_of(&self.txn().state_vector());
+            self.read_clocks();
         }
         let clocks = &*self.parts.clocks;
         let went_on = |range: &BlockRange| {
@@ -391,10 +407,16 @@ impl<'d> Change<'d> {
         if ranges.iter().any(went_on) {
             // It took what nobody looked at, and must not commit it.
             std::mem::forget(self.txn.take());
-            return Err(Poisoned);
+            return Err(self.failed());
         }
         self.parts.judge.applied(raw, placing, |client| clock(clocks, client));
         Ok(())
+    }
+
+    /// Takes the clocks from the library, where it took what nobody has counted.
+    fn read_clocks(&mut self) {
+        let clocks = clocks_of(&self.txn().state_vector());
+        self.raised.replace(self.parts.clocks, clocks);
     }
 
     /// Of an update with gaps, takes what needs not wait: one client's hole holds up nobody else's blocks.
@@ -460,28 +482,6 @@ fn apply_whole(txn: &mut TransactionMut<'_>, update: Update) -> Result<(), yrs::
     Ok(())
 }
 
-/// How far a client's blocks go.
-pub(super) fn clock(clocks: &HashMap<u64, u32>, client: u64) -> u32 {
-    clocks.get(&client).copied().unwrap_or(0)
-}
-
-/// The first block range that does not continue what is known. The library would take it and show what no client
-/// shows, and its encoded state would lose it.
-fn gap(clocks: &HashMap<u64, u32>, ranges: &[BlockRange]) -> Option<Need> {
-    let (mut client, mut reached) = (None, 0);
-    for range in ranges {
-        // An update names each client in one run.
-        if client != Some(range.client) {
-            (client, reached) = (Some(range.client), clock(clocks, range.client));
-        }
-        if range.start > reached {
-            return Some(Need { client: range.client, clock: range.start });
-        }
-        reached = reached.max(range.end);
-    }
-    None
-}
-
 fn pending_needs(txn: &TransactionMut<'_>) -> SmallVec<[Need; 2]> {
     let mut needs = SmallVec::new();
     let store = ReadTxn::store(txn);
@@ -494,8 +494,4 @@ fn pending_needs(txn: &TransactionMut<'_>) -> SmallVec<[Need; 2]> {
         }
     }
     needs
-}
-
-pub(super) fn clocks_of(vector: &StateVector) -> HashMap<u64, u32> {
-    vector.iter().map(|(client, clock)| (client.get(), *clock)).collect()
 }

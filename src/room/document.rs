@@ -142,6 +142,17 @@ impl Document {
         self.doc.transact().state_vector().encode_v1().into_boxed_slice().into()
     }
 
+    /// After `Poisoned`: what everybody was told, which is all but the change that failed.
+    pub(super) fn told(&self) -> StateVector {
+        self.clocks.iter().map(|(client, clock)| (ClientID::new(*client), *clock)).collect()
+    }
+
+    /// What those lack who were told so much, with all that is deleted; nothing if that is nothing.
+    pub(super) fn untold(&self, told: &StateVector) -> Option<Bytes> {
+        let update = self.doc.transact().encode_state_as_update_v1(told);
+        (update.len() > EMPTY_UPDATE_BYTES).then(|| update.into())
+    }
+
     /// The whole state, and an update that is to be sent before it, if there is one.
     pub fn full_state(&mut self) -> (Option<Bytes>, Bytes) {
         let doc = &self.doc;
@@ -197,6 +208,11 @@ impl Document {
     /// Updates that wait for something missing, oldest first.
     pub fn orphans(&self) -> impl Iterator<Item = &Orphan> {
         self.orphans.iter()
+    }
+
+    /// Whether this update waits for something missing; after `Poisoned`, whether it did so before the change that failed.
+    pub(super) fn has_orphan(&self, update: &Bytes) -> bool {
+        self.orphans.contains(update)
     }
 
     /// Bytes of the encoded state, an estimate from above.

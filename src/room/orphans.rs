@@ -73,6 +73,13 @@ impl Orphans {
         Some(orphan)
     }
 
+    /// Forgets one, if it waits.
+    pub fn forget(&mut self, raw: &Bytes) {
+        if let Some(at) = self.waiting.iter().position(|orphan| orphan.raw == *raw) {
+            self.bytes -= self.waiting.remove(at).raw.len();
+        }
+    }
+
     /// All that wait, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Orphan> {
         self.waiting.iter()

@@ -412,10 +412,16 @@ impl Room {
         self.clients.values().any(|client| client.debt == Debt::ForNow)
     }
 
-    /// Goes on with a document that was loaded anew.
-    pub fn replace_document(&mut self, document: Document) {
-        self.document = document;
+    /// Goes on with a document that was loaded anew after [`Effects::document_lost`]. Other nodes may have put more into
+    /// the log than they have told this one by now, and what is known already is not passed on when they do: it is now.
+    pub fn replace_document(&mut self, document: Document) -> Effects {
+        let broken = std::mem::replace(&mut self.document, document);
         self.changed();
+        let mut effects = Effects::default();
+        if self.is_shared() {
+            self.pass_on_untold(&broken, &mut effects);
+        }
+        effects
     }
 
     /// The document's state vector.

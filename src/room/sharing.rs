@@ -9,13 +9,15 @@
 mod company;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use smallvec::smallvec;
 
 use super::change::{Outcome, Poisoned, Refusal};
+use super::document::Document;
 use super::durability::LogPosition;
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
@@ -44,6 +46,8 @@ const REUNION: Duration = Duration::from_millis(400);
 /// More bytes of updates than this are read from the store by other nodes: a wire that is made for small messages cuts
 /// off who cannot take big ones at once.
 const WIRE_MAX: usize = 1 << 20;
+/// For so many refused rows, at most, the document is loaded anew.
+const REFUSED_MAX: usize = 1_024;
 
 /// What a room knows of the other nodes. Owned by `Room`.
 pub(super) struct Sharing {
@@ -60,6 +64,9 @@ pub(super) struct Sharing {
     strangers: usize,
     /// The next check is the first after nodes were parted.
     reunion: bool,
+    /// What is in the log and was refused, by hash: the document was loaded anew for it, and once is enough.
+    refused: BTreeSet<u64>,
+    hasher: DefaultHashBuilder,
     /// Spreads the rooms of a node over a period.
     spread: f64,
     /// The time of the last turn.
@@ -96,6 +103,8 @@ impl Sharing {
             returned: false,
             strangers: others,
             reunion: false,
+            refused: BTreeSet::new(),
+            hasher: DefaultHashBuilder::default(),
             spread,
             now,
             numbers: 0,
@@ -130,6 +139,14 @@ impl Sharing {
         }
     }
 
+    /// Whether a refused update is no row of the log, or one that was not refused before.
+    fn is_news(&mut self, kept: Kept, refused: &Bytes) -> bool {
+        if kept == Kept::Unsaved {
+            return true;
+        }
+        self.refused.len() < REFUSED_MAX && self.refused.insert(self.hasher.hash_one(refused))
+    }
+
     fn alone(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -140,6 +157,11 @@ impl Room {
     /// period this room's regular work lies apart from that of others; `others` is how many have it open.
     pub fn share(&mut self, now: Instant, spread: f64, others: usize) {
         self.sharing = Some(Box::new(Sharing::new(now, spread, others)));
+    }
+
+    /// Whether other nodes may have the room open.
+    pub(super) fn is_shared(&self) -> bool {
+        self.sharing.is_some()
     }
 
     /// Updates that go to the log are told to the other nodes in time.
@@ -217,7 +239,8 @@ impl Room {
                 Outcome::Orphaned => orphans.push(raw.clone()),
                 Outcome::Known => continue,
                 Outcome::Refused(refusal) => {
-                    is_refused |= matches!(refusal, Refusal::Unsound | Refusal::Impossible);
+                    let excludes = matches!(refusal, Refusal::Unsound | Refusal::Impossible);
+                    is_refused |= excludes && self.sharing.as_mut().is_none_or(|sharing| sharing.is_news(kept, &raw));
                     continue;
                 }
             }
@@ -249,6 +272,19 @@ impl Room {
         }
         // Of two updates that exclude each other each node took another one; the log has both, in one order for all.
         if is_refused { Err(Poisoned) } else { Ok(()) }
+    }
+
+    /// Tells everybody what is in the document and was not in the one that broke, as far as they were told of that. What other
+    /// nodes said in the turn that broke it, and no log has, comes again when documents are compared.
+    pub(super) fn pass_on_untold(&mut self, broken: &Document, effects: &mut Effects) {
+        let orphans = self.document.orphans().filter(|orphan| !broken.has_orphan(&orphan.raw));
+        let orphans = orphans.map(|orphan| orphan.raw.clone());
+        let updates: Vec<Bytes> = self.document.untold(&broken.told()).into_iter().chain(orphans).collect();
+        for update in updates {
+            self.note_author(None);
+            self.note_sets(&update, None, effects);
+            effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
+        }
     }
 
     /// Hears of another node; its updates were taken before.

@@ -77,7 +77,8 @@ impl RoomTask {
         self.shared.metrics.rebuilds.increment(1);
         tracing::warn!("an update broke the document in memory; it is loaded anew without it");
         let (document, _) = load_document(&self.shared, &self.saving).await.map_err(|_| RoomLost)?;
-        self.room().replace_document(document);
+        let effects = self.with_room(true, move |room| room.replace_document(document)).await?;
+        self.carry_out(Instant::now(), effects);
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ impl Change<'_> {
                 Ok(true)
             }
             // It had all that it builds on. One by one it will be seen which of them it is.
-            Attempt::Missing(_) | Attempt::Impossible | Attempt::Unsound => Err(Poisoned),
+            Attempt::Missing(_) | Attempt::Impossible | Attempt::Unsound => Err(self.failed()),
         }
     }
 
