@@ -1,5 +1,5 @@
 //! What one receiver has of each writer: pieces of clocks, however a server cut or merged them. Says what is new to see, what came
-//! twice and what came too early. Each receiver has one; it must stay cheap, it is asked at every delivery.
+//! twice and what came too late. Each receiver has one; it must stay cheap, it is asked at every delivery.
 //! A piece behind a hole is not seen by a Yjs client until the hole is filled, so it does not count until then.
 
 use std::ops::Range;
@@ -36,8 +36,8 @@ pub struct Taken {
     pub shown: Range<u32>,
     /// How many clocks had come before.
     pub repeated: u32,
-    /// Whether the piece begins beyond a hole.
-    pub is_early: bool,
+    /// Whether some of the piece is new, and something that its writer wrote later had come before it.
+    pub is_late: bool,
 }
 
 impl Taken {
@@ -75,7 +75,7 @@ impl Coverage {
     pub fn take(&mut self, piece: &Piece) -> Taken {
         match self.tracks.get_mut(piece.writer as usize) {
             Some(track) => track.take(&piece.clocks),
-            None => Taken { shown: 0..0, repeated: 0, is_early: false },
+            None => Taken { shown: 0..0, repeated: 0, is_late: false },
         }
     }
 }
@@ -83,8 +83,10 @@ impl Coverage {
 impl Track {
     fn take(&mut self, clocks: &Range<u32>) -> Taken {
         let before = self.seen;
+        let latest = self.beyond.as_ref().and_then(|beyond| beyond.last()).map_or(before, |range| range.end);
         if clocks.start > before {
-            return Taken { shown: before..before, repeated: self.put_beyond(clocks.clone()), is_early: true };
+            let repeated = self.put_beyond(clocks.clone());
+            return Taken { shown: before..before, repeated, is_late: is_late(clocks, repeated, latest) };
         }
         let mut repeated = clocks.end.min(before) - clocks.start.min(clocks.end);
         self.seen = before.max(clocks.end);
@@ -103,7 +105,7 @@ impl Track {
                 self.beyond = None;
             }
         }
-        Taken { shown: before..self.seen, repeated, is_early: false }
+        Taken { shown: before..self.seen, repeated, is_late: is_late(clocks, repeated, latest) }
     }
 
     /// Puts a piece among those beyond the hole; how much of it was there.
@@ -119,6 +121,11 @@ impl Track {
         beyond.splice(first..last, [clocks]);
         repeated
     }
+}
+
+/// Whether a piece of which so much had come has something new before the end of all that had come.
+fn is_late(clocks: &Range<u32>, repeated: u32, latest: u32) -> bool {
+    repeated < clocks.end.min(latest).saturating_sub(clocks.start)
 }
 
 #[cfg(test)]
@@ -144,10 +151,22 @@ mod tests {
     fn what_is_early_is_seen_when_the_hole_is_filled() {
         let mut coverage = Coverage::new(1);
         let early = coverage.take(&piece(0, 16..32));
-        assert_eq!(early, Taken { shown: 0..0, repeated: 0, is_early: true });
+        assert_eq!(early, Taken { shown: 0..0, repeated: 0, is_late: false });
         assert_eq!((coverage.seen(0), coverage.hidden(0), coverage.newest(0)), (0, 16, 16..32));
-        assert_eq!(coverage.take(&piece(0, 0..16)), Taken { shown: 0..32, repeated: 0, is_early: false });
+        assert_eq!(coverage.take(&piece(0, 0..16)), Taken { shown: 0..32, repeated: 0, is_late: true });
         assert_eq!((coverage.hidden(0), coverage.newest(0)), (0, 0..32));
+    }
+
+    #[test]
+    fn behind_what_never_comes_nothing_is_late() {
+        let mut coverage = Coverage::new(1);
+        let clocks = [16..32, 32..48, 64..80, 80..96];
+        assert!(clocks.iter().all(|clocks| !coverage.take(&piece(0, clocks.clone())).is_late));
+        assert_eq!((coverage.seen(0), coverage.hidden(0)), (0, 64));
+        assert!(
+            coverage.take(&piece(0, 48..64)).is_late,
+            "it is behind a hole, and what came before it was written later"
+        );
     }
 
     #[test]
@@ -155,12 +174,12 @@ mod tests {
         let mut coverage = Coverage::new(1);
         coverage.take(&piece(0, 0..16));
         let again = coverage.take(&piece(0, 0..16));
-        assert_eq!(again, Taken { shown: 16..16, repeated: 16, is_early: false });
+        assert_eq!(again, Taken { shown: 16..16, repeated: 16, is_late: false });
         assert!(again.has_come_before(&piece(0, 0..16)) && !again.has_come_before(&piece(0, 0..32)));
         assert_eq!(coverage.take(&piece(0, 8..32)).repeated, 8);
         coverage.take(&piece(0, 48..64));
-        assert_eq!(coverage.take(&piece(0, 48..64)), Taken { shown: 32..32, repeated: 16, is_early: true });
-        assert_eq!(coverage.take(&piece(0, 32..56)), Taken { shown: 32..64, repeated: 8, is_early: false });
+        assert_eq!(coverage.take(&piece(0, 48..64)), Taken { shown: 32..32, repeated: 16, is_late: false });
+        assert_eq!(coverage.take(&piece(0, 32..56)), Taken { shown: 32..64, repeated: 8, is_late: true });
     }
 
     proptest! {
@@ -174,12 +193,14 @@ mod tests {
                 let seen = |row: &[bool; 150]| row.iter().take_while(|mark| **mark).count();
                 let before = seen(row);
                 let repeated = clocks.clone().filter(|clock| row[*clock as usize]).count();
+                let latest = row.iter().rposition(|mark| *mark).unwrap_or(0);
+                let is_late = clocks.clone().any(|clock| (clock as usize) < latest && !row[clock as usize]);
                 clocks.clone().for_each(|clock| row[clock as usize] = true);
                 let taken = coverage.take(&piece(writer, clocks.clone()));
                 prop_assert_eq!(taken.shown.start as usize, before);
                 prop_assert_eq!(taken.shown.end as usize, seen(row));
                 prop_assert_eq!(taken.repeated as usize, repeated);
-                prop_assert_eq!(taken.is_early, clocks.start as usize > before);
+                prop_assert_eq!(taken.is_late, is_late);
                 let marked = row.iter().filter(|mark| **mark).count();
                 prop_assert_eq!(coverage.hidden(writer as usize) as usize, marked - seen(row));
             }

@@ -50,7 +50,7 @@ pub struct Ear {
     has_been_away: bool,
     /// Pieces that came again.
     pub doubled: u64,
-    /// Pieces that came before something that their author wrote earlier.
+    /// Pieces that came after something that their author wrote later.
     pub out_of_order: u64,
     /// From when an edit was meant until it was heard.
     pub times: Latency,
@@ -93,7 +93,7 @@ impl Ear {
             let taken = self.coverage.take(&Piece { writer: u32::try_from(writer).unwrap_or(u32::MAX), clocks });
             if kind == Kind::Update && !self.has_been_away {
                 self.doubled += u64::from(taken.repeated > 0);
-                self.out_of_order += u64::from(taken.is_early);
+                self.out_of_order += u64::from(taken.is_late);
             }
             while let Some((end, moment)) =
                 edits[writer].get(self.seen[writer]).filter(|(end, _)| *end <= taken.shown.end)

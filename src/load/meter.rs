@@ -41,7 +41,7 @@ pub struct Counts {
     pub messages_in: u64,
     /// Edits that came again as news.
     pub doubled: u64,
-    /// Pieces that came before something that their writer wrote earlier.
+    /// Pieces that came after something that their writer wrote later.
     pub out_of_order: u64,
     /// Messages that say something else than was written.
     pub corrupted: u64,

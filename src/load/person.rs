@@ -392,7 +392,7 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
         // Around a join a server may say things by news and by the state, in whatever order.
         let is_calm = person.presence.get() == Presence::Here && person.joins.get() == 1;
         if decoded.kind == Kind::Update && is_calm {
-            meter.counts.out_of_order += u64::from(taken.is_early);
+            meter.counts.out_of_order += u64::from(taken.is_late);
             meter.counts.doubled += u64::from(taken.repeated.div_ceil(EDIT));
         }
         let edits = &person.room.edits[writer];

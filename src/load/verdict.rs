@@ -49,7 +49,7 @@ pub struct Tally {
     pub statuses_lost: u64,
     /// Deliveries that came again on the same connection.
     pub doubled: u64,
-    /// Deliveries that came before an older one of the same writer.
+    /// Deliveries that came after a newer one of the same writer.
     pub out_of_order: u64,
     /// Messages that could not be read.
     #[serde(default)]

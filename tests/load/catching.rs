@@ -71,11 +71,12 @@ fn what_is_dropped_is_lost() {
     let verdict = &run.record().verdict;
     assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2));
     assert_eq!(verdict.tally.lost + verdict.tally.deliveries, verdict.tally.expected_deliveries);
+    assert_eq!(verdict.tally.out_of_order, 0, "what never comes is not late: {verdict:?}");
     assert_eq!(verdict.tally.rooms_diverged, 0, "the server itself has everything");
 }
 
 #[test]
-fn what_comes_too_early_is_said() {
+fn what_comes_too_late_is_said() {
     let run = fanout(Lie::Reorder, &[]);
     let verdict = &run.record().verdict;
     assert_eq!((verdict.outcome(), run.code), (Outcome::Reordered, 2), "{verdict:?}");
