@@ -49,6 +49,7 @@ type Patch = (u32, u32, String);
 struct Written {
     #[serde(default)]
     start_content: String,
+    end_content: Option<String>,
     txns: Vec<Edit>,
 }
 
@@ -126,10 +127,17 @@ impl Trace {
             }
         }
         let clients = desks.iter().map(|desk| desk.doc.client_id().get()).collect();
+        let is_whole = edits.len() == written.txns.len() && count <= most;
         let mut steps: Vec<Step> = edits.into_iter().flatten().collect();
         steps.truncate(most);
         let text = text_of(steps.iter().map(|step| &step.update))?;
-        Ok(Self { steps, clients, text })
+        let trace = Self { steps, clients, text };
+        // Where edits cross, the trace's own end is in the order of whoever wrote it down.
+        let is_sequential = written.txns.iter().all(|edit| edit.parents.is_none());
+        if is_whole && is_sequential && written.end_content.as_ref().is_some_and(|end| *end != trace.text) {
+            return Err(TraceError::Senseless("its edits do not come to its endContent (places count UTF-16 units)"));
+        }
+        Ok(trace)
     }
 
     /// Only its first steps are left, and their text.
@@ -213,7 +221,11 @@ mod tests {
     use super::*;
 
     fn trace(json: &str) -> Result<Trace, TraceError> {
-        Trace::of(&serde_json::from_str(json)?, usize::MAX)
+        first_of(json, usize::MAX)
+    }
+
+    fn first_of(json: &str, most: usize) -> Result<Trace, TraceError> {
+        Trace::of(&serde_json::from_str(json)?, most)
     }
 
     #[test]
@@ -235,6 +247,13 @@ mod tests {
         let trace = trace.expect("a trace");
         assert_eq!((trace.steps.len(), trace.text.as_str()), (3, "hey"));
         assert_eq!(trace.steps.iter().map(|step| step.end).collect::<Vec<_>>(), [1, 3, 4]);
+    }
+
+    #[test]
+    fn the_end_of_a_trace_is_where_its_edits_come_to() {
+        let json = r#"{"endContent":"y","txns":[{"patches":[[0,0,"x"],[0,1,"z"]]},{"patches":[[0,1,"y"]]}]}"#;
+        assert!(trace(json).is_ok() && first_of(json, 1).is_ok() && first_of(json, 2).is_ok());
+        assert!(trace(&json.replace("\"y\",", "\"x\",")).is_err());
     }
 
     #[test]
