@@ -166,6 +166,7 @@ fn what_cannot_run_says_so_by_its_exit_code() {
         (&["saturate", "--from", "0"], "'--from <NUMBER>': write a number of more than 0"),
         (&["--file", "nowhere.toml"], "nowhere.toml"),
         (&["report", "nowhere.json"], "nowhere.json"),
+        (&["report", "nowhere.json", "--report", "-"], "--json -"),
     ] {
         let output = ended(server.load(words), &[1]);
         let error = String::from_utf8(output.stderr).unwrap();

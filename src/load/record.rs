@@ -174,6 +174,9 @@ pub enum RecordError {
     /// A record would be replaced by its report.
     #[error("--report {} is the file of --json, too: each needs its own", .0.display())]
     SameFile(PathBuf),
+    /// A report is to go to standard output.
+    #[error("--report is a file that a browser opens: name it (standard output is for --json -)")]
+    NoPlace,
     /// Standard output is closed.
     #[error("cannot write the record to standard output: {0}")]
     Output(io::Error),

@@ -45,6 +45,9 @@ pub enum ScenarioFileError {
         /// What it is called there.
         key: String,
     },
+    /// It names another one.
+    #[error("--file {}: a scenario file cannot name another one", .0.display())]
+    Nested(PathBuf),
     /// Neither the command line nor the file says what to run.
     #[error("--file {}: write `scenario = \"fanout\"` (or another one) into it, or name one behind `load`", .0.display())]
     NoScenario(PathBuf),
@@ -114,6 +117,9 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Expanded,
         (None, Some(of_file)) => (of_file.into(), given),
         (None, None) => return Err(ScenarioFileError::NoScenario(path)),
     };
+    if table.contains_key("file") {
+        return Err(ScenarioFileError::Nested(path));
+    }
     let (flags, mut names) = flags(&path, &table, given)?;
     names.extend(is_of_file.then(|| SCENARIO.to_owned()));
     let words = head.iter().cloned().chain([scenario]).chain(flags).chain(given.iter().cloned()).collect();
@@ -217,6 +223,7 @@ mod tests {
         assert!(expanded("rate = 1", &[]).unwrap_err().contains("scenario ="));
         assert!(expanded("scenario = 'idle'", &["fanout"]).unwrap_err().contains("for idle, not for fanout"));
         assert!(expanded("[rooms]\na = 1", &["fanout"]).unwrap_err().contains("rooms: a text"));
+        assert!(expanded("file = 'other.toml'", &["fanout"]).unwrap_err().contains("cannot name another"));
         assert!(expanded("rate = ", &["fanout"]).unwrap_err().contains("line 1"));
     }
 

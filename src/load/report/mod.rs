@@ -27,6 +27,9 @@ const SCRIPT: &str = include_str!("script.js");
 /// Finds out before a run whether its page can be written, and that it takes nobody else's place: that of the record of the run
 /// neither, which is appended to `json`.
 pub fn check(path: &Path, json: Option<&JsonPlace>) -> Result<(), RecordError> {
+    if path == Path::new("-") {
+        return Err(RecordError::NoPlace);
+    }
     if let Some(JsonPlace::File(json)) = json
         && (json == path || absolute(json).ok() == absolute(path).ok())
     {
