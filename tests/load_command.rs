@@ -159,6 +159,8 @@ fn what_cannot_run_says_so_by_its_exit_code() {
         (&["replay", "--target", "ws://127.0.0.1:1", "--trace", "nowhere.json", "--edits", "0"], "--edits"),
         (&["saturate", "--clients", "1"], "--clients"),
         (&["saturate", "--step", "0s"], "--step"),
+        (&["fanout", "--target", "ws://127.0.0.1:1", "--patience", "0s"], "--patience"),
+        (&["fanout", "--target", "ws://127.0.0.1:1", "--patience", "2days"], "--patience"),
         (&["fanout", "--rate", "-1"], "'--rate <NUMBER>': write a number, 0 or more"),
         (&["fanout", "--rate", "NaN"], "'--rate <NUMBER>': write a number, 0 or more"),
         (&["fanout", "--clients", "-1"], "'--clients <COUNT>': write a whole number, 0 or more"),

@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use humantime::format_duration;
 use tokio::task::{JoinSet, LocalSet};
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
@@ -16,7 +17,7 @@ use super::client::{self, Dialect, Say, socket};
 use super::coverage::Coverage;
 use super::decoded::{Authors, Kind, Latest};
 use super::faults::Faults;
-use super::patience::{PATIENCE, Patience, Turn};
+use super::patience::{Patience, Turn};
 use super::plan::{Made, Plan};
 use super::probe::{self, Probe, ProbeError};
 use super::target::Protocol;
@@ -102,7 +103,7 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     Ok(local.block_on(&runtime, async {
-        let patience = Rc::new(Patience::new(plan.fresh));
+        let patience = Rc::new(Patience::new(plan.fresh, plan.target.patience));
         let mut reading = JoinSet::new();
         for room in (0..plan.crowd.rooms).filter(|room| made.in_room(*room).any(|edits| edits > 0)) {
             let (plan, made, patience) = (Arc::clone(plan), Arc::clone(made), Rc::clone(&patience));
@@ -126,7 +127,8 @@ pub fn rooms(plan: &Arc<Plan>, made: &Arc<Made>) -> io::Result<Checked> {
         }
         if checked.unopened > 0 {
             let rooms = many(checked.unopened, "room was", "rooms were");
-            let why = format!("{rooms} not read: for {} s the server had shown no other", PATIENCE.as_secs());
+            let waited = format_duration(plan.target.patience);
+            let why = format!("{rooms} not read: for {waited} the server had shown no other");
             checked.differences.push(why);
         }
         checked
@@ -140,7 +142,7 @@ async fn check(plan: &Plan, made: &Made, room: usize, patience: &Patience) -> Re
         read?;
     }
     if !reading.has_come {
-        return Err(ProbeError::TooSlow.into());
+        return Err(ProbeError::TooSlow(plan.target.patience).into());
     }
     if reading.is_wrong {
         return Err(Difference::Corrupt);
@@ -198,7 +200,7 @@ async fn check_burst(
     match patience.during(reading).await {
         Some(read) => read,
         None if has_come => Err(Difference::Burst),
-        None => Err(ProbeError::TooSlow.into()),
+        None => Err(ProbeError::TooSlow(plan.target.patience).into()),
     }
 }
 

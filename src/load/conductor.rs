@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use humantime::format_duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -27,8 +28,10 @@ use super::worker::{self, Notes, Orders, Phase, Report};
 /// Between the last preparation and the first edit.
 const BREATH: Duration = Duration::from_millis(100);
 const SECOND: u64 = 1_000_000_000;
-/// How long people may take to come in, all together, beyond what each may take.
-const GATHERING: Duration = Duration::from_mins(10);
+/// How many times as long as one of them all people together may take to come in.
+const GATHERING: u32 = 20;
+/// How long threads may take to end.
+const ENDING: Duration = Duration::from_mins(10);
 
 /// Why a run could not be.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +40,8 @@ pub enum RunError {
     #[error("nobody could join: {0} (do --protocol and --path fit the server?)")]
     NobodyJoined(String),
     /// People do not come in.
-    #[error("after {} s there are still people who have not joined", GATHERING.as_secs())]
-    TooSlow,
+    #[error("after {} there are still people who have not joined", format_duration(*.0))]
+    TooSlow(Duration),
     /// It was stopped too early.
     #[error("stopped by a signal before anything was measured: there is no result")]
     Stopped,
@@ -227,18 +230,19 @@ impl Conductor {
     fn run(&mut self, progress: &mut Progress) -> Result<Found, RunError> {
         let (threads, all) = (self.plan.threads, self.all_threads());
         progress.begin(progress::Phase::Connecting, None);
-        let until = Instant::now() + GATHERING;
+        let patience = self.plan.target.patience * GATHERING;
+        let until = Instant::now() + patience;
         self.listen(until, progress, |told| told.gathered == all || told.is_stopped())?;
         if self.told.is_stopped() {
             return Err(RunError::Stopped);
         }
         if self.told.gathered < all {
-            return Err(RunError::TooSlow);
+            return Err(RunError::TooSlow(patience));
         }
         if self.told.came == 0 {
             // Nobody waits for a load that cannot be.
             self.tell(Phase::Ending);
-            self.listen(Instant::now() + GATHERING, progress, |told| told.done == threads)?;
+            self.listen(Instant::now() + ENDING, progress, |told| told.done == threads)?;
             return Err(RunError::NobodyJoined(self.told.notes.reasons.join("; ")));
         }
         let began = Instant::now() + BREATH;
@@ -253,7 +257,7 @@ impl Conductor {
         self.tell(Phase::Checking);
         let checked = check::rooms(&self.plan, &self.made)?;
         self.tell(Phase::Ending);
-        self.listen(Instant::now() + GATHERING, progress, |told| told.done == all)?;
+        self.listen(Instant::now() + ENDING, progress, |told| told.done == all)?;
         if self.told.done < all {
             return Err(io::Error::other("a thread of it does not answer, and what it saw is not known").into());
         }
@@ -308,7 +312,7 @@ impl Conductor {
         }
         self.stopped = Some((stopped - measuring).min(times.measured));
         self.tell(Phase::Ceasing(began));
-        self.listen(Instant::now() + GATHERING, progress, |told| told.sent == all)
+        self.listen(Instant::now() + ENDING, progress, |told| told.sent == all)
     }
 
     /// Hears reports until a moment, or until enough was said.

@@ -21,7 +21,7 @@ impl Faults {
     /// What ended one client, and who that was.
     pub fn add(&mut self, who: &str, error: &ProbeError) {
         match error {
-            ProbeError::Connect(_) | ProbeError::Denied(_) | ProbeError::TooSlow => self.refused += 1,
+            ProbeError::Connect(_) | ProbeError::Denied(_) | ProbeError::TooSlow(_) => self.refused += 1,
             ProbeError::Closed(_) => self.closed_early += 1,
             ProbeError::Unreadable(_) => self.corrupt += 1,
         }

@@ -12,6 +12,9 @@ use super::schedule::Times;
 use super::target::{Protocol, Target, TargetError, Written};
 use crate::config::duration;
 
+/// The longest that anybody waits for a server.
+const PATIENCE_MAX: Duration = Duration::from_hours(24);
+
 /// Options of all scenarios. Times are written like 500ms, 30s or 2m.
 #[derive(Debug, Clone, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,6 +57,10 @@ pub struct Options {
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", help_heading = "Run")]
     #[serde(serialize_with = "in_words")]
     pub drain: Duration,
+    /// How long a server may let somebody wait for a connection, for a document, or for anything new while rooms are checked
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME", help_heading = "Run")]
+    #[serde(serialize_with = "in_words")]
+    pub patience: Duration,
     /// Threads of the load tester
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true, value_name = "COUNT", help_heading = "Run")]
     pub threads: u16,
@@ -127,6 +134,10 @@ pub enum OptionsError {
 impl Options {
     /// Where the load goes.
     pub fn target(&self) -> Result<Target, OptionsError> {
+        if self.patience.is_zero() || self.patience > PATIENCE_MAX {
+            let why = "--patience: more than nothing, and a day at most".to_owned();
+            return Err(OptionsError::Senseless(why));
+        }
         Ok(Target::parse(Written {
             urls: &self.target,
             protocol: self.protocol,
@@ -134,6 +145,7 @@ impl Options {
             token: self.token.as_deref(),
             headers: &self.header,
             allows_remote: self.allow_remote,
+            patience: self.patience,
         })?)
     }
 

@@ -8,10 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
-/// How long a server may show no other room, and no more of those that it has shown, before nobody waits any longer.
-pub const PATIENCE: Duration = Duration::from_secs(15);
-/// How long it may show more and more of the rooms that it has shown, and no other one.
-const TRICKLE: Duration = Duration::from_mins(1);
+/// How many times as long as it may show nothing a server may show more and more of the rooms that it has shown, and no other one.
+const TRICKLE: u32 = 4;
 /// Rooms that are opened at the same time, at most.
 const OPENING: usize = 8;
 /// Rooms that are waited for beside those, at most: they were opened, and something is missing in them.
@@ -20,6 +18,8 @@ const WAITING: usize = 256;
 /// What the fresh clients of one check have of it.
 #[derive(Debug)]
 pub struct Patience {
+    /// How long a server may show no other room, and no more of those that it has shown, before nobody waits any longer.
+    silence: Duration,
     opening: Semaphore,
     waiting: Semaphore,
     /// When the last room was shown.
@@ -35,10 +35,11 @@ pub struct Turn<'a> {
 }
 
 impl Patience {
-    /// All of it, from now on, for so many rooms at the same time, at most.
-    pub fn new(most: usize) -> Self {
+    /// So much of it, from now on, for so many rooms at the same time, at most.
+    pub fn new(most: usize, patience: Duration) -> Self {
         let opening = most.clamp(1, OPENING);
         Self {
+            silence: patience,
             opening: Semaphore::new(opening),
             waiting: Semaphore::new((most.max(1) - opening).min(WAITING)),
             shown: Cell::new(Instant::now()),
@@ -80,7 +81,7 @@ impl Patience {
     async fn run_out(&self) {
         loop {
             let (shown, grown) = (self.shown.get(), self.grown.get());
-            let end = (shown.max(grown) + PATIENCE).min(shown + TRICKLE);
+            let end = (shown.max(grown) + self.silence).min(shown + self.silence * TRICKLE);
             if Instant::now() >= end {
                 return;
             }
@@ -98,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_rooms_are_open_than_are_allowed() {
         for most in [1, 5, 10, 1_000] {
-            let (patience, mut turns) = (Patience::new(most), Vec::new());
+            let (patience, mut turns) = (Patience::new(most, Duration::from_secs(1)), Vec::new());
             while let Some(Some(mut turn)) = patience.turn().now_or_never() {
                 patience.shown(&mut turn);
                 turns.push(turn);

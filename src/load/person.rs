@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use humantime::format_duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::outgoing::Outgoing;
@@ -21,8 +22,6 @@ use super::stage::{RoomHere, Stage};
 use super::writer::EDIT;
 use crate::wire::lib0::{Reader, put_byte_string, put_number};
 
-/// How long a server may take until the document is there.
-const JOIN_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a person waits before coming back.
 const COME_BACK: Duration = Duration::from_millis(100);
 
@@ -70,8 +69,8 @@ enum Ended {
     Refused(#[from] ConnectError),
     #[error(transparent)]
     Closed(#[from] Closed),
-    #[error("the document has not come after {} s", JOIN_PATIENCE.as_secs())]
-    NoDocument,
+    #[error("the document has not come after {}", format_duration(*.0))]
+    NoDocument(Duration),
 }
 
 impl Person {
@@ -311,7 +310,8 @@ async fn attend(stage: &Stage, person: &Person) -> Result<(), Ended> {
         }
         Ok::<_, Closed>(())
     };
-    tokio::time::timeout(JOIN_PATIENCE, joining).await.map_err(|_| Ended::NoDocument)??;
+    let patience = address.patience;
+    tokio::time::timeout(patience, joining).await.map_err(|_| Ended::NoDocument(patience))??;
     arrive(stage, person, began);
     loop {
         let bytes = incoming.read(|message| hear(stage, person, message)).await?;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use humantime::format_duration;
 use yrs::updates::decoder::Decode;
 use yrs::{ClientID, Doc, Options, Transact, Update};
 
@@ -14,9 +15,6 @@ use super::client::socket::{self, Closed, ConnectError, Incoming, Message};
 use super::client::{self, Dialect, Heard, Say};
 use super::decoded::Kind;
 use super::target::{Address, Target};
-
-/// How long a server may take to answer a probe.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a probe has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +32,8 @@ pub enum ProbeError {
     #[error("the server refuses: {0}")]
     Denied(String),
     /// It does not come.
-    #[error("the document does not come")]
-    TooSlow,
+    #[error("the document has not come after {}", format_duration(*.0))]
+    TooSlow(Duration),
 }
 
 /// A client.
@@ -47,6 +45,8 @@ pub struct Probe {
     own: Vec<u8>,
     /// What others have heard who are to hear the same.
     known: Rc<Known>,
+    /// See [`Target::patience`].
+    patience: Duration,
 }
 
 /// Its speaking side, which others may hold while it listens.
@@ -103,7 +103,8 @@ impl Probe {
         for message in dialect.opening(&[0]) {
             outgoing.send_binary(&message)?;
         }
-        Ok(Self { incoming, voice: Rc::new(Voice { outgoing, dialect }), own, known: Rc::default() })
+        let voice = Rc::new(Voice { outgoing, dialect });
+        Ok(Self { incoming, voice, own, known: Rc::default(), patience: address.patience })
     }
 
     /// It may hear what others have heard who share this, and costs less then.
@@ -144,7 +145,7 @@ impl Probe {
 
     /// Waits until the document is there, or what the server says first that is enough.
     pub async fn state(&mut self) -> Result<Vec<Bytes>, ProbeError> {
-        let mut updates = Vec::new();
+        let (mut updates, patience) = (Vec::new(), self.patience);
         let waiting = async {
             loop {
                 let brought = self.next().await?;
@@ -154,7 +155,7 @@ impl Probe {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| ProbeError::TooSlow)?
+        tokio::time::timeout(patience, waiting).await.map_err(|_| ProbeError::TooSlow(patience))?
     }
 
     /// Says goodbye.

@@ -2,6 +2,7 @@
 //! Called by the scenarios; tells the clients the address of each connection.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use hyper::Uri;
@@ -69,6 +70,8 @@ pub struct Target {
     /// What a client shows: in `?token=`, or in the message that Hocuspocus has for it.
     pub token: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long a server may let a client wait: until the connection stands, until the document is there.
+    pub patience: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +96,8 @@ pub struct Address {
     pub path: String,
     /// What goes with the request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// See [`Target::patience`].
+    pub patience: Duration,
 }
 
 /// A target as a person writes it.
@@ -110,6 +115,8 @@ pub struct Written<'a> {
     pub headers: &'a [String],
     /// Whether other machines may be put under load.
     pub allows_remote: bool,
+    /// See [`Target::patience`].
+    pub patience: Duration,
 }
 
 impl Target {
@@ -129,7 +136,8 @@ impl Target {
         if written.protocol != Protocol::Hocuspocus && !path.contains("{room}") {
             return Err(TargetError::NoRoom(path));
         }
-        Ok(Self { nodes, protocol: written.protocol, path, token: written.token.map(str::to_owned), headers })
+        let (protocol, token, patience) = (written.protocol, written.token.map(str::to_owned), written.patience);
+        Ok(Self { nodes, protocol, path, token, headers, patience })
     }
 
     /// Addresses of the nodes, as they were written.
@@ -175,8 +183,8 @@ impl Target {
     }
 
     fn at(&self, node: &Node, path: String) -> Address {
-        let headers = self.headers.clone();
-        Address { host: node.host.clone(), port: node.port, is_tls: node.is_tls, path, headers }
+        let (host, headers) = (node.host.clone(), self.headers.clone());
+        Address { host, port: node.port, is_tls: node.is_tls, path, headers, patience: self.patience }
     }
 }
 
@@ -234,8 +242,8 @@ mod tests {
     fn target(urls: &[&str], protocol: Protocol, path: Option<&str>) -> Result<Target, TargetError> {
         let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
         let headers = ["Origin: http://here".to_owned()];
-        let token = Some("a b");
-        Target::parse(Written { urls: &urls, protocol, path, token, headers: &headers, allows_remote: false })
+        let (token, patience) = (Some("a b"), Duration::from_secs(1));
+        Target::parse(Written { urls: &urls, protocol, path, token, headers: &headers, allows_remote: false, patience })
     }
 
     #[test]

@@ -124,7 +124,10 @@ impl Dialect {
 /// Where a client of a room connects; y-sweet has to be asked.
 pub async fn locate(target: &Target, room: &str, client: usize) -> Result<Address, ConnectError> {
     match target.protocol {
-        Protocol::YSweet => ysweet::locate(target, room, client).await,
+        Protocol::YSweet => {
+            let located = tokio::time::timeout(target.patience, ysweet::locate(target, room, client)).await;
+            located.map_err(|_| ConnectError::NoDocument("it does not answer".to_owned()))?
+        }
         _ => Ok(target.address(room, client)),
     }
 }

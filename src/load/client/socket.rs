@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Empty;
+use humantime::format_duration;
 use hyper::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -31,8 +32,6 @@ use crate::load::target::Address;
 const READ_BYTES: usize = 64 * 1024;
 /// A buffer that one big message needed is given back when it is larger than this.
 const KEPT_BYTES: usize = 64 * 1024;
-/// How long a connection may take until it is a WebSocket.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 const NO_CLOSE_FRAME: &str = "it ended without a close frame";
 
@@ -62,8 +61,8 @@ pub enum ConnectError {
     #[error("the server's answer is not one to this request")]
     WrongAccept,
     /// It took too long.
-    #[error("no WebSocket after {} s", PATIENCE.as_secs())]
-    TooSlow,
+    #[error("no WebSocket after {}", format_duration(*.0))]
+    TooSlow(Duration),
     /// The server has no such document, or gives no token for it.
     #[error("the server does not say where the document is: {0}")]
     NoDocument(String),
@@ -108,7 +107,8 @@ pub enum Message<'a> {
 
 /// Opens a WebSocket: what comes in, and what goes out. Dropping both ends the connection without a word.
 pub async fn connect(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectError> {
-    tokio::time::timeout(PATIENCE, upgrade(address)).await.map_err(|_| ConnectError::TooSlow)?
+    let patience = address.patience;
+    tokio::time::timeout(patience, upgrade(address)).await.map_err(|_| ConnectError::TooSlow(patience))?
 }
 
 async fn upgrade(address: &Address) -> Result<(Incoming, Rc<Outgoing>), ConnectError> {
@@ -336,6 +336,11 @@ impl Incoming {
 mod tests {
     use super::*;
 
+    fn here(port: u16) -> Address {
+        let (host, path) = ("127.0.0.1".to_owned(), "/".to_owned());
+        Address { host, port, is_tls: false, path, headers: Vec::new(), patience: Duration::from_secs(30) }
+    }
+
     #[tokio::test]
     async fn messages_of_any_size_come_whole_and_in_order() {
         use futures_util::{SinkExt, StreamExt};
@@ -353,8 +358,7 @@ mod tests {
             assert_eq!(socket.next().await.unwrap().unwrap(), Sent::Pong(vec![7].into()));
             socket.close(None).await.unwrap();
         });
-        let path = "/".to_owned();
-        let address = Address { host: "127.0.0.1".to_owned(), port, is_tls: false, path, headers: Vec::new() };
+        let address = here(port);
         let (mut incoming, outgoing) = connect(&address).await.unwrap();
         let mut sizes = Vec::new();
         let ended = loop {
@@ -395,8 +399,7 @@ mod tests {
                 while socket.next().await.is_some_and(|message| message.is_ok()) {}
             }
         });
-        let path = "/".to_owned();
-        let address = Address { host: "127.0.0.1".to_owned(), port, is_tls: false, path, headers: Vec::new() };
+        let address = here(port);
         let known = Rc::new(Known::default());
         for _ in 0..2 {
             let (mut incoming, outgoing) = connect(&address).await.unwrap();

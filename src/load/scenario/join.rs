@@ -21,7 +21,7 @@ use crate::load::host;
 use crate::load::interrupt::Interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, count, in_bytes};
-use crate::load::probe::{self, PATIENCE, Probe, ProbeError, Voice};
+use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
 use crate::load::pulse::Pulse;
 use crate::load::session::Session;
@@ -187,7 +187,7 @@ impl Join {
             writer.say(Say::Update(&update))?;
         }
         let written = text.get_string(&doc.transact());
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + target.patience;
         loop {
             let read = join(target, room, 1, known).await?;
             if read.text()? == written || Instant::now() > deadline {
