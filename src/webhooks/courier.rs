@@ -101,6 +101,10 @@ impl Courier {
                 () = tokio::time::sleep(LOOK), if is_others => None,
             };
             let is_closed = matches!(next, Some(Err(_)));
+            if is_closed && is_others {
+                // Of a closed room nobody is second. What the other one did not bring waits until the room opens again.
+                return Ended::Closed;
+            }
             match self.post.hub.standing(&self.room).await {
                 Standing::First if is_others => return Ended::Inherited,
                 Standing::First => {}

@@ -19,7 +19,7 @@ use super::redis::RedisServer;
 /// What no test should ever need.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 /// Between two looks at something that nobody announces.
-const LOOK: Duration = Duration::from_millis(20);
+pub const LOOK: Duration = Duration::from_millis(20);
 
 pub struct House {
     pub database: TestDatabase,
@@ -178,6 +178,22 @@ impl Node {
         }
         let answer = request.send().await.unwrap();
         (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+    }
+
+    /// Waits until somebody, named as in a query, is in a room by so many connections of all nodes.
+    pub async fn until_present(&self, room: &str, who: &str, connections: u64) {
+        let id = who.trim_start_matches("name=");
+        let looking = async {
+            loop {
+                let view = self.get(&format!("/v1/rooms/{room}")).await;
+                let mut present = view["present"].as_array().unwrap().iter();
+                if present.any(|one| one["id"] == id && one["connections"] == connections) {
+                    return;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, looking).await.expect("somebody is there so many times");
     }
 
     pub async fn delete(&self, path: &str) -> StatusCode {

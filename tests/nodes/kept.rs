@@ -1,10 +1,13 @@
 //! The log of events of a room on several nodes: one order for all, and nothing missed or doubled by whoever goes from one node
 //! to another, or whose node dies.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use super::house::House;
+use super::house::{DEADLINE, House, LOOK};
 use super::listener::Listener;
 use super::receiver::{Receiver, SECRET, texts};
 
@@ -90,6 +93,36 @@ async fn a_suggestion_is_decided_once_by_whatever_node() {
     let (status, problem) = first.send(Method::POST, &decide, None).await;
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("already_decided")));
     first.until_document("lisbon", "the change is made", |document| document["trip"]["title"] == "Porto").await;
+}
+
+#[tokio::test]
+async fn a_room_that_another_node_looks_after_is_not_opened_again_for_a_webhook() {
+    let (_receiver, address) = Receiver::open().await;
+    let url = format!("http://{address}/events");
+    let options = ["--webhook", &url, "--webhook-secret", SECRET, "--room-idle", "300ms"];
+    let house = House::open(2, &[&options, MANY].concat()).await;
+    for (leaves, stays) in [(0, 1), (1, 0)] {
+        let (mut gone, _) = Listener::join(house.nodes[leaves].address, "lisbon", "name=ada").await;
+        let (mut here, _) = Listener::join(house.nodes[stays].address, "lisbon", "name=bob").await;
+        gone.ask("chat.message", json!({"text": "hello"}), "ack").await;
+        gone.socket.close(None).await.unwrap();
+        drop(gone);
+        let node = &house.nodes[leaves];
+        let closing = async {
+            while node.metric("triproom_rooms").await > 0.0 {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(DEADLINE, closing).await.expect("the room is closed there");
+        // Long enough to open and close it some times more.
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            here.ask("chat.message", json!({"text": "still here"}), "ack").await;
+            assert!(node.metric("triproom_rooms").await < 1.0, "it is open again");
+            sleep(LOOK).await;
+        }
+        here.socket.close(None).await.unwrap();
+    }
 }
 
 #[tokio::test]
