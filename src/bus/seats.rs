@@ -73,6 +73,7 @@ impl Seats {
         let Envelope { from, life, sequence, to, body } = envelope;
         let next = sequence.wrapping_add(1);
         let before = place.known.insert(from, (life, next));
+        let mut has_missed = false;
         if let Some((known, expected)) = before {
             if known > life {
                 // The room was opened again there.
@@ -82,12 +83,13 @@ impl Seats {
             if known == life && sequence != expected {
                 metrics::counter!("triproom_bus_gaps_total").increment(1);
                 place.put(NodeNews::Missed(from));
+                has_missed = true;
             }
         }
         match body {
             Body::Left => {
                 place.known.remove(&from);
-                place.put(NodeNews::Gone(from));
+                place.put(if has_missed { NodeNews::Gone(from) } else { NodeNews::Left(from) });
             }
             Body::Room(message) if matches!(to, Recipient::All) || to == Recipient::One(node) => {
                 place.put(NodeNews::Said { from, message });

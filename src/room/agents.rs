@@ -137,17 +137,28 @@ impl Room {
         let (at, now) = (self.moment(), self.now);
         let client = client_of(&principal.id);
         self.agents.know(&principal.id);
-        let here = self.agents.here.entry(principal.id.clone()).or_insert_with(|| Here {
-            principal: Arc::clone(principal),
-            client,
-            connections: SmallVec::new(),
-            status,
-            at,
-            told: None,
-            attention: Attention::default(),
-            attentive_until: None,
-            kept: None,
-            said: now,
+        let shown = self.presence.state_of(client).filter(|_| self.speaks_for_itself(client, &principal.id)).cloned();
+        let here = self.agents.here.entry(principal.id.clone()).or_insert_with(|| {
+            let mut here = Here {
+                principal: Arc::clone(principal),
+                client,
+                connections: SmallVec::new(),
+                status,
+                // Whatever it has said by another node counts more than that it is here, too.
+                at: String::new(),
+                told: None,
+                attention: Attention::default(),
+                attentive_until: None,
+                kept: None,
+                said: now,
+            };
+            if let Some(shown) = shown {
+                here.adopt(now, &shown);
+            }
+            if here.at.is_empty() {
+                here.at = at;
+            }
+            here
         });
         if !here.connections.contains(&connection) {
             here.connections.push(connection);
@@ -264,17 +275,19 @@ impl Room {
         untold.into_iter().chain(renewal).chain(stale).chain(self.next_attention()).min()
     }
 
-    /// What agents that are here say by way of other nodes: what was said last counts, wherever it was.
+    /// What those who are here say by way of other nodes: what was said last counts, wherever it was. Whom another node no longer
+    /// shows is shown from here.
     pub(super) fn hear_agents(&mut self, changes: &PresenceChange) {
+        let now = self.now;
+        let Agents { known, here, untold, .. } = &mut self.agents;
         for entry in &changes.entries {
-            let Some(here) = self.agents.known.get(&entry.client).and_then(|id| self.agents.here.get_mut(id)) else {
-                continue;
-            };
-            let said = entry.state.as_ref().and_then(|state| serde_json::from_slice::<State>(state).ok());
-            if let Some(State { agent: Some(agent), .. }) = said
-                && agent.at > here.at
-            {
-                (here.status, here.at) = (Some(agent.status), agent.at);
+            let Some(id) = known.get(&entry.client) else { continue };
+            let Some(here) = here.get_mut(id) else { continue };
+            if let Some(state) = &entry.state {
+                here.adopt(now, state);
+            } else {
+                here.told = None;
+                untold.insert(id.clone());
             }
         }
     }
@@ -287,6 +300,8 @@ impl Room {
                 serde_json::from_slice::<State>(state).ok()?.agent?.status
             }
             Some(_) => return None,
+            // It is shown again from here.
+            None if self.agents.has(id) => return None,
             None => AgentStatus::of(AgentState::Offline),
         };
         Some((id.clone(), status))
@@ -306,6 +321,11 @@ impl Room {
             Some(here) => here.principal.id == *id,
             None => self.connected_elsewhere().any(|there| there.principal.id == *id),
         }
+    }
+
+    /// Whether an agent is shown, or is about to be.
+    pub(super) fn is_shown(&self, id: &PrincipalId) -> bool {
+        self.agents.has(id) || self.presence.state_of(client_of(id)).is_some()
     }
 
     /// The agent that a client id stands for: nobody else speaks under it.
@@ -372,6 +392,16 @@ fn least_clock(at: Timestamp) -> u64 {
 }
 
 impl Here {
+    /// Takes over what it says by way of another node, if that was said later. It is kept where it was said.
+    fn adopt(&mut self, now: Instant, state: &Bytes) {
+        if let Ok(State { agent: Some(agent), .. }) = serde_json::from_slice::<State>(state)
+            && agent.at > self.at
+        {
+            self.kept = Some((now, agent.status.state));
+            (self.status, self.at) = (Some(agent.status), agent.at);
+        }
+    }
+
     /// When others may be told of it again, if not at once.
     fn may_be_told(&self) -> Option<Instant> {
         self.told.map(|told| told + TELL_EVERY)

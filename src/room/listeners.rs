@@ -233,7 +233,8 @@ impl Room {
         if self.listeners.all.is_empty() {
             return events;
         }
-        if std::mem::take(&mut self.listeners.moved) {
+        let has_moved = std::mem::take(&mut self.listeners.moved);
+        if has_moved {
             let now = self.people();
             let before = std::mem::replace(&mut self.listeners.people, now.clone());
             let joined = now.iter().filter(|(id, _)| !before.contains_key(*id));
@@ -254,9 +255,24 @@ impl Room {
                 events.push((Audience::Everybody, event));
             }
         }
+        if has_moved {
+            events.extend(self.take_lost_agents());
+        }
         change.inspect(|change| self.note_attention(change));
         events.extend(self.take_attention());
         events
+    }
+
+    /// Agents that were to be shown again from here, and went before that.
+    fn take_lost_agents(&mut self) -> Vec<(Audience, Bytes)> {
+        let lost = self.listeners.statuses.keys().filter(|id| !self.is_shown(id));
+        let lost: Vec<PrincipalId> = lost.cloned().collect();
+        let offline = |id: PrincipalId| {
+            self.listeners.statuses.remove(&id);
+            let event = Event::AgentStatus(Box::new(AgentStatus::of(AgentState::Offline)));
+            (Audience::Everybody, self.encode(&event, Some(&self.party(&id))))
+        };
+        lost.into_iter().map(offline).collect()
     }
 
     /// When somebody is to be told where others look.

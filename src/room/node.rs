@@ -136,7 +136,9 @@ pub enum NodeNews {
         /// What.
         message: NodeMessage,
     },
-    /// A node has closed the room, or is dead.
+    /// A node has closed the room, and what it said before was heard.
+    Left(NodeId),
+    /// A node is dead, or has closed the room and not everything that it said was heard.
     Gone(NodeId),
     /// Something that a node said did not arrive.
     Missed(NodeId),

@@ -42,7 +42,7 @@ struct Output {
     told: usize,
     grown: Instant,
     /// It grows on another node, which tells others.
-    elsewhere: bool,
+    elsewhere: Option<NodeId>,
 }
 
 /// What another node tells, as far as it is looked at.
@@ -102,7 +102,7 @@ impl Room {
             text: String::new(),
             told: 0,
             grown: now,
-            elsewhere: false,
+            elsewhere: None,
         });
         if output.text.len() + chunk.len() > CHAT_BYTES_MAX {
             let fault = Fault::new("message_too_large", "The text is too long.").at("/data/chunk");
@@ -111,7 +111,7 @@ impl Room {
         }
         output.text.push_str(&chunk);
         output.task = task.or(output.task.take());
-        (output.grown, output.elsewhere) = (now, false);
+        (output.grown, output.elsewhere) = (now, None);
         if done == Done::No {
             self.outputs.untold = true;
             self.tell_outputs(now, effects);
@@ -155,29 +155,40 @@ impl Room {
 
     /// An agent is gone: so are its texts that are not whole.
     pub(super) fn forget_outputs(&mut self, agent: &PrincipalId, effects: &mut Effects) {
-        self.give_up(|name, output| name.0 == *agent && !output.elsewhere, effects);
+        self.give_up(|name, output| name.0 == *agent && output.elsewhere.is_none(), effects);
     }
 
     fn give_up(&mut self, which: impl Fn(&(PrincipalId, String), &Output) -> bool, effects: &mut Effects) {
         let gone: Vec<_> = self.outputs.open.extract_if(.., |name, output| which(name, output)).collect();
-        for ((_, message), output) in gone.iter().filter(|(_, output)| !output.elsewhere) {
+        for ((_, message), output) in gone.iter().filter(|(_, output)| output.elsewhere.is_none()) {
             self.tell_output(message, output, Done::Yes, effects);
+        }
+    }
+
+    /// A node is gone: what grew there grows no more.
+    pub(super) fn end_outputs_of(&mut self, node: NodeId, effects: &mut Effects) {
+        let of_node = |_: &(PrincipalId, String), output: &mut Output| output.elsewhere == Some(node);
+        let ended: Vec<_> = self.outputs.open.extract_if(.., of_node).collect();
+        for ((_, message), output) in ended {
+            // The other nodes see for themselves.
+            effects.events.push((Audience::Everybody, self.output_event(&message, &output, Done::Yes)));
         }
     }
 
     /// What a listener that has just come is told: the texts so far.
     pub(super) fn tell_outputs_so_far(&mut self, to: ConnectionId, effects: &mut Effects) {
-        effects.events.extend(self.outputs_so_far().map(|event| (Audience::One(to), event)));
+        effects.events.extend(self.outputs_so_far(|_| true).map(|event| (Audience::One(to), event)));
     }
 
     /// The same for another node that has just opened the room.
     pub(super) fn share_outputs_so_far(&self, node: NodeId, effects: &mut Effects) {
-        let own = self.outputs_so_far().map(|event| (Recipient::One(node), NodeMessage::Output(event)));
-        effects.shares.extend(own);
+        let own = self.outputs_so_far(|output| output.elsewhere.is_none());
+        effects.shares.extend(own.map(|event| (Recipient::One(node), NodeMessage::Output(event))));
     }
 
-    fn outputs_so_far(&self) -> impl Iterator<Item = Bytes> {
-        self.outputs.open.iter().filter(|(_, output)| output.told > 0).map(|((_, message), output)| {
+    fn outputs_so_far(&self, which: impl Fn(&Output) -> bool) -> impl Iterator<Item = Bytes> {
+        let told = self.outputs.open.iter().filter(move |(_, output)| output.told > 0 && which(output));
+        told.map(|((_, message), output)| {
             let told = &output.text[..output.told];
             let event = Event::AgentOutput(told_of(message, output, 0, told, Done::No));
             event.encode(self.name.as_ref(), self.wall(), Some(&output.by), None)
@@ -186,23 +197,27 @@ impl Room {
 
     /// Whether some text grows here: the room is needed until it is whole or given up.
     pub fn has_outputs(&self) -> bool {
-        self.outputs.open.values().any(|output| !output.elsewhere)
+        self.outputs.open.values().any(|output| output.elsewhere.is_none())
     }
 
-    /// Another node tells of a text.
-    pub(super) fn hear_output(&mut self, now: Instant, event: Bytes, effects: &mut Effects) {
-        let Ok(Told { from, data }) = serde_json::from_slice::<Told>(&event) else { return };
-        let Ok(agent) = PrincipalId::parse(&from.id) else { return };
+    /// Another node tells of a text, perhaps once more of what is known of it.
+    pub(super) fn hear_output(&mut self, now: Instant, from: NodeId, event: Bytes, effects: &mut Effects) {
+        let Ok(Told { from: sender, data }) = serde_json::from_slice::<Told>(&event) else { return };
+        let Ok(agent) = PrincipalId::parse(&sender.id) else { return };
         let name = (agent, data.message.clone());
+        let known = self.outputs.open.get(&name);
+        if !data.done && data.offset == 0 && known.is_some_and(|known| known.text.starts_with(&data.chunk)) {
+            return;
+        }
         if data.done {
             self.outputs.open.remove(&name);
         } else {
-            self.note_output(now, name, data);
+            self.note_output(now, from, name, data);
         }
         effects.events.push((Audience::Everybody, event));
     }
 
-    fn note_output(&mut self, now: Instant, name: (PrincipalId, String), heard: OutputHeard) {
+    fn note_output(&mut self, now: Instant, from: NodeId, name: (PrincipalId, String), heard: OutputHeard) {
         let by = self.party(&name.0);
         let before = self.outputs.open.remove(&name);
         let fits = self.outputs.open.len() < ROOM_OPEN_MAX;
@@ -214,7 +229,7 @@ impl Room {
         };
         if fits && text.len() <= CHAT_BYTES_MAX {
             let (told, task) = (text.len(), heard.task);
-            self.outputs.open.insert(name, Output { by, task, text, told, grown: now, elsewhere: true });
+            self.outputs.open.insert(name, Output { by, task, text, told, grown: now, elsewhere: Some(from) });
         }
     }
 
@@ -227,14 +242,19 @@ impl Room {
     }
 
     fn tell_output(&self, message: &str, output: &Output, done: Done, effects: &mut Effects) {
-        let (before, chunk) = output.text.split_at(output.told);
-        let offset = before.encode_utf16().count();
-        let event = Event::AgentOutput(told_of(message, output, offset, chunk, done));
-        let event = event.encode(self.name.as_ref(), self.wall(), Some(&output.by), None);
+        let event = self.output_event(message, output, done);
         if self.sharing.is_some() {
             effects.shares.push((Recipient::All, NodeMessage::Output(event.clone())));
         }
         effects.events.push((Audience::Everybody, event));
+    }
+
+    /// What is told of a text: that of it which was not told yet.
+    fn output_event(&self, message: &str, output: &Output, done: Done) -> Bytes {
+        let (before, chunk) = output.text.split_at(output.told);
+        let offset = before.encode_utf16().count();
+        let event = Event::AgentOutput(told_of(message, output, offset, chunk, done));
+        event.encode(self.name.as_ref(), self.wall(), Some(&output.by), None)
     }
 }
 

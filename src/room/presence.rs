@@ -439,6 +439,11 @@ impl Presence {
         self.len() == 0
     }
 
+    /// What a client shows.
+    pub fn state_of(&self, client: ClientId) -> Option<&Bytes> {
+        self.entries.get(&client)?.state.as_ref()
+    }
+
     fn said_of(&self, client: ClientId) -> Option<AwarenessEntry> {
         let entry = self.entries.get(&client)?;
         Some(AwarenessEntry { client, clock: entry.clock, state: entry.state.clone() })

@@ -373,9 +373,7 @@ impl Room {
         let (replies, answers) = (self.durability.reached(position), self.requests.reached(position));
         let mut effects = Effects { replies, answers, ..Effects::default() };
         self.tell_saved(position, &mut effects);
-        if self.durability.is_settled() {
-            self.note_saved();
-        }
+        self.note_saved();
         effects
     }
 

@@ -43,6 +43,10 @@ const REUNITED_AFTER: Duration = Duration::from_secs(26);
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// After nodes were parted, rooms compare their documents spread over this time.
 const REUNION: Duration = Duration::from_millis(400);
+/// What a dead node has put into the log and told nobody is looked for within this time, by each room at another moment.
+const LOOK_FOR_THE_DEAD: Duration = Duration::from_secs(1);
+/// And what nodes have that died while nobody heard them.
+const LOOK_AFTER_PARTING: Duration = Duration::from_secs(5);
 /// More bytes of updates than this are read from the store by other nodes: a wire that is made for small messages cuts
 /// off who cannot take big ones at once.
 const WIRE_MAX: usize = 1 << 20;
@@ -64,6 +68,8 @@ pub(super) struct Sharing {
     strangers: usize,
     /// The next check is the first after nodes were parted.
     reunion: bool,
+    /// When to read what is in the store, where nobody is left to say it.
+    look_at: Option<Instant>,
     /// What is in the log and was refused, by hash: the document was loaded anew for it, and once is enough.
     refused: BTreeSet<u64>,
     hasher: DefaultHashBuilder,
@@ -103,6 +109,7 @@ impl Sharing {
             returned: false,
             strangers: others,
             reunion: false,
+            look_at: None,
             refused: BTreeSet::new(),
             hasher: DefaultHashBuilder::default(),
             spread,
@@ -122,6 +129,12 @@ impl Sharing {
     /// When something is due that is done so often: each room of a node at another moment.
     fn after(&self, now: Instant, period: Duration) -> Instant {
         now + period.mul_f64(0.5 + self.spread / 2.0)
+    }
+
+    /// The store is read within this time.
+    fn look_within(&mut self, now: Instant, time: Duration) {
+        let at = now + time.mul_f64(self.spread);
+        self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
     }
 
     /// One question of each kind and node is enough: a newer one says all that an older one did.
@@ -261,6 +274,9 @@ impl Room {
         let orphans = orphans.into_iter().filter(|orphan| finished.update.as_ref() != Some(orphan));
         if let Some(update) = finished.update.clone() {
             self.changed();
+            if authors.is_empty() {
+                self.note_author(None);
+            }
             // Only what had waited is in it where nothing was applied.
             let first = authors.is_empty().then(|| update.clone());
             let authors = authors.into_iter().map(|(_, raw)| raw).chain(first).map(|raw| (NOBODY, raw)).collect();
@@ -270,6 +286,7 @@ impl Room {
             self.changed();
             effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
         }
+        self.note_saved();
         // Of two updates that exclude each other each node took another one; the log has both, in one order for all.
         if is_refused { Err(Poisoned) } else { Ok(()) }
     }
@@ -285,6 +302,7 @@ impl Room {
             self.note_sets(&update, None, effects);
             effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
         }
+        self.note_saved();
     }
 
     /// Hears of another node; its updates were taken before.
@@ -296,14 +314,11 @@ impl Room {
             NodeNews::Said { from, message } => self.hear_said(now, from, message, effects),
             NodeNews::Gone(node) => {
                 // What it put into the log and could not say.
-                effects.look = true;
-                self.people_move();
                 let sharing = self.sharing.as_mut().expect("it was just there");
-                sharing.introduced(node);
-                if let Some(gone) = sharing.nodes.remove(&node) {
-                    self.presence.leave(now, gone.connection);
-                }
+                sharing.look_within(now, LOOK_FOR_THE_DEAD);
+                self.node_goes(now, node, effects);
             }
+            NodeNews::Left(node) => self.node_goes(now, node, effects),
             NodeNews::Missed(node) => {
                 effects.look = true;
                 self.ask_nodes(Question::Tell(Recipient::One(node), Round::Open));
@@ -314,6 +329,18 @@ impl Room {
             }
         }
         self.rest_alone();
+    }
+
+    /// A node has the room no longer.
+    fn node_goes(&mut self, now: Instant, node: NodeId, effects: &mut Effects) {
+        effects.look = true;
+        self.people_move();
+        let sharing = self.sharing.as_mut().expect("whoever calls looked");
+        sharing.introduced(node);
+        if let Some(gone) = sharing.nodes.remove(&node) {
+            self.presence.leave(now, gone.connection);
+        }
+        self.end_outputs_of(node, effects);
     }
 
     fn hear_said(&mut self, now: Instant, from: NodeId, message: NodeMessage, effects: &mut Effects) {
@@ -345,7 +372,7 @@ impl Room {
             NodeMessage::Returned => self.ask_here(effects),
             NodeMessage::Text(text) => effects.texts.push((connection, text)),
             NodeMessage::Kept(event) => self.hear_kept(now, event, effects),
-            NodeMessage::Output(event) => self.hear_output(now, event, effects),
+            NodeMessage::Output(event) => self.hear_output(now, from, event, effects),
             NodeMessage::Here(here) => self.hear_here(now, from, here),
             NodeMessage::Digest { round, vector, version, .. } => {
                 sharing.ask(Question::Compare { from, round, vector, version });
@@ -402,6 +429,7 @@ impl Room {
         if !updates.is_empty() {
             effects.shares.push((Recipient::All, NodeMessage::Updates { kept: Kept::Unsaved, updates }));
         }
+        effects.fetch = sharing.look_at.take_if(|at| *at <= now).is_some();
         let silent: Vec<NodeId> = (sharing.nodes.iter())
             .filter(|(_, node)| now.duration_since(node.heard) >= SILENT_AFTER)
             .map(|(id, _)| *id)
@@ -414,6 +442,8 @@ impl Room {
             sharing.next_check = sharing.after(now, every);
             sharing.ask(Question::Tell(Recipient::All, round));
             if reunion {
+                // Who has died meanwhile answers nothing.
+                sharing.look_within(now, LOOK_AFTER_PARTING);
                 effects.shares.push((Recipient::All, self.everything_here()));
             }
         }
@@ -427,7 +457,7 @@ impl Room {
     pub fn next_share(&self) -> Option<Instant> {
         let sharing = self.sharing.as_ref()?;
         let unsaved = sharing.untold.front().map(|(_, since, _)| *since + UNSAVED_AFTER);
-        Some(unsaved.map_or(sharing.next_check, |unsaved| unsaved.min(sharing.next_check)))
+        [unsaved, sharing.look_at, Some(sharing.next_check)].into_iter().flatten().min()
     }
 
     /// Whether the document is to be compared with that of another node.
@@ -450,6 +480,7 @@ impl Room {
                 }
                 if round == Round::Open {
                     effects.shares.push((to, self.everything_here()));
+                    self.share_outputs_so_far(from, effects);
                 }
             }
         }

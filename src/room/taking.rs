@@ -110,6 +110,7 @@ impl Room {
             // Of a refused update something is in the document: everybody hears of it, and so does the log.
             let sender = applied.refused.first().map_or(NOBODY, |(sender, _)| *sender);
             applied.authors.push((sender, update.clone()));
+            self.note_author(None);
         }
         // What one author wrote in one turn comes back to it as the one update that it became for all.
         let sole = match (&applied.authors[..], &finished.update) {
@@ -132,13 +133,9 @@ impl Room {
         {
             self.durability.echo(author, update);
         }
-        for (from, kind, writer) in std::mem::take(&mut applied.taken) {
-            let by = self.clients.get(&from).map(|client| client.principal.id.clone());
-            self.note_author(by.as_ref());
-            if let (Some(client), Some(writer)) = (self.clients.get(&from), writer)
-                && !self.is_written_by_who_is_here(writer)
-            {
-                self.writers.wrote(writer, &client.principal.id);
+        for (from, kind, brought) in std::mem::take(&mut applied.taken) {
+            if let Brought::News(writer) = brought {
+                self.note_writer(from, writer);
             }
             self.acknowledge(from, kind, effects);
         }
@@ -163,6 +160,17 @@ impl Room {
             }
         }
         effects.closes.extend(applied.refused);
+    }
+
+    /// Somebody wrote, under this client id if it is one.
+    fn note_writer(&mut self, from: ConnectionId, writer: Option<u64>) {
+        let by = self.clients.get(&from).map(|client| client.principal.id.clone());
+        self.note_author(by.as_ref());
+        if let (Some(by), Some(writer)) = (by, writer)
+            && !self.is_written_by_who_is_here(writer)
+        {
+            self.writers.wrote(writer, &by);
+        }
     }
 
     /// Gives the log all that was taken: what is said of it hereafter waits for the last row of it.
@@ -280,8 +288,17 @@ struct Applied {
     authors: SmallVec<[(ConnectionId, Bytes); 1]>,
     orphans: Vec<(ConnectionId, Bytes)>,
     refused: Vec<(ConnectionId, CloseReason)>,
-    /// Whose updates were not refused, one by one, and under which client id something new was written, if it is one.
-    taken: SmallVec<[(ConnectionId, UpdateKind, Option<u64>); 1]>,
+    /// Whose updates were not refused, one by one, and what each brought.
+    taken: SmallVec<[(ConnectionId, UpdateKind, Brought); 1]>,
+}
+
+/// What an update that was taken has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    /// All of it was known: anybody can repeat what somebody else wrote.
+    Nothing,
+    /// Something, written under this client id if it is one.
+    News(Option<u64>),
 }
 
 /// Why an update is not taken although there is nothing wrong with it.
@@ -316,7 +333,7 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
         let at_once = change.apply_at_once(together.iter().map(|(_, update, _)| &**update))?;
         for (from, update, kind) in together {
             let raw = update.raw.clone();
-            let mut writer = update.sole_client();
+            let mut brought = Brought::News(update.sole_client());
             match if at_once { Outcome::Applied } else { change.apply(*update, from.0)? } {
                 Outcome::Applied => applied.authors.push((from, raw)),
                 Outcome::Orphaned => applied.orphans.push((from, raw)),
@@ -324,10 +341,9 @@ fn apply_all(document: &mut Document, group: SmallVec<[Said; 1]>, applied: &mut 
                     applied.refused.push((from, refusal.into()));
                     continue;
                 }
-                // Anybody can repeat what somebody else wrote.
-                Outcome::Known => writer = None,
+                Outcome::Known => brought = Brought::Nothing,
             }
-            applied.taken.push((from, kind, writer));
+            applied.taken.push((from, kind, brought));
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn whoever_takes_a_seat_is_told_how_many_others_there_are<H: Ho
     drop(first);
     drop(third);
     let gone = [hear(&mut second).await, hear(&mut second).await];
-    assert!([0, 2].into_iter().all(|node| gone.contains(&NodeNews::Gone(nodes[node].node()))), "{gone:?}");
+    assert!([0, 2].into_iter().all(|node| gone.contains(&NodeNews::Left(nodes[node].node()))), "{gone:?}");
     let unheard = async || nodes[2].sit(&r).await.others() == 1;
     until("those who left are not counted", unheard).await;
 }
@@ -134,7 +134,7 @@ pub(crate) async fn a_seat_that_is_dropped_tells_others<H: House>(house: H) {
     assert_eq!(hear(&mut bob).await, said(nodes[0].node(), "here"));
     assert_eq!((nodes[0].seats(), nodes[1].seats()), (1, 1));
     drop(ada);
-    assert_eq!(hear(&mut bob).await, NodeNews::Gone(nodes[0].node()));
+    assert_eq!(hear(&mut bob).await, NodeNews::Left(nodes[0].node()));
     assert_eq!(nodes[0].seats(), 0);
     // Whoever comes back is somebody new, and nothing of it was missed.
     let mut ada = nodes[0].sit(&room("r")).await;

@@ -12,6 +12,7 @@ use triproom::room::fold;
 use triproom::room::id::ConnectionId;
 use triproom::room::input::Input;
 use triproom::room::node::{NodeId, NodeMessage, NodeNews, Recipient};
+use triproom::room::row;
 use triproom::wire::ServerMessage;
 use yrs::updates::encoder::Encode;
 
@@ -125,8 +126,11 @@ impl Cluster {
         loop {
             let effects = self.nodes[at].turn(&mut inputs);
             assert!(effects.closes.is_empty() && !effects.document_lost, "nobody does harm here");
-            assert!(!effects.fetch, "nobody writes much here");
+            let fetch = effects.fetch;
             self.carry_out(at, effects);
+            if fetch {
+                self.look(at);
+            }
             if inputs.is_empty() {
                 break;
             }
@@ -200,8 +204,20 @@ impl Cluster {
 
     fn pass(&mut self, at: usize, time: Duration) {
         let effects = self.nodes[at].pass(time);
+        let fetch = effects.fetch;
         self.carry_out(at, effects);
+        if fetch {
+            self.look(at);
+        }
         self.take(at, VecDeque::new());
+    }
+
+    /// A node takes what is in the store.
+    fn look(&mut self, at: usize) {
+        let updates = self.snapshot.iter().cloned().chain(self.rows.iter().flat_map(row::updates)).collect();
+        let effects = self.nodes[at].look(updates);
+        assert!(!effects.document_lost, "nobody does harm here");
+        self.carry_out(at, effects);
     }
 
     fn connect(&mut self, at: usize, node: usize) {

@@ -53,6 +53,12 @@ impl Node {
         Some(effects)
     }
 
+    pub fn look(&mut self, stored: Vec<Bytes>) -> Effects {
+        let effects = self.room.take_stored(stored);
+        self.pending.extend(effects.log.iter().cloned());
+        effects
+    }
+
     pub fn pass(&mut self, time: Duration) -> Effects {
         self.now += time;
         let replies = self.room.tick(self.now, Admission::Open);

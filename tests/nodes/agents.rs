@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::time::sleep;
 
-use super::house::House;
+use super::house::{House, LOOK};
 use super::listener::Listener;
 
 const PLANNER: &str = "name=agent:Planner";
@@ -34,6 +35,57 @@ async fn how_an_agent_is_crosses_nodes_within_a_second_and_goes_with_its_node() 
     house.nodes.remove(0).kill().await;
     bob.until("agent.status", |event| event["data"]["state"] == "offline").await;
     assert!(killed.elapsed() < Duration::from_secs(6), "{:?}", killed.elapsed());
+}
+
+#[tokio::test]
+async fn an_agent_that_moves_from_node_to_node_is_as_it_said() {
+    let house = House::open(3, &[]).await;
+    let (mut bob, _) = Listener::join(house.nodes[1].address, "lisbon", "name=bob").await;
+    let (mut agent, _) = Listener::join(house.nodes[0].address, "lisbon", PLANNER).await;
+    for step in 1..=4 {
+        agent.say("agent.status", json!({"state": "executing", "steps": step})).await;
+        loop {
+            let event = bob.next().await;
+            // It was idle when it came first. Where it was, it is gone for a moment.
+            assert!(step == 1 || event["data"]["state"] != "idle", "{event}");
+            if event["type"] == "agent.status" && event["data"]["steps"] == step {
+                break;
+            }
+        }
+        let node = &house.nodes[if step % 2 == 0 { 0 } else { 2 }];
+        let (twin, welcome) = Listener::join(node.address, "lisbon", PLANNER).await;
+        assert_eq!(welcome["agents"][0]["status"]["steps"], step, "{welcome}");
+        house.nodes[1].until_present("lisbon", PLANNER, 2).await;
+        agent.socket.close(None).await.unwrap();
+        house.nodes[1].until_present("lisbon", PLANNER, 1).await;
+        let moved = Instant::now();
+        let shown = async || house.nodes[1].get("/v1/rooms/lisbon").await["agents"][0]["status"]["steps"] == step;
+        while !shown().await {
+            assert!(moved.elapsed() < Duration::from_secs(5), "it is shown by the other node at once");
+            sleep(LOOK).await;
+        }
+        agent = twin;
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_grows_is_told_to_a_node_that_opens_the_room_and_ends_with_its_agents_node() {
+    let mut house = House::open(3, &[]).await;
+    let (mut bob, _) = Listener::join(house.nodes[1].address, "lisbon", "name=bob").await;
+    let (mut agent, _) = Listener::join(house.nodes[0].address, "lisbon", PLANNER).await;
+    agent.say("agent.output", json!({"message": "m", "chunk": "First "})).await;
+    bob.until("agent.output", |event| event["data"]["chunk"] == "First ").await;
+    // The node opens the room for Cleo; when others have said what there is, Dora is told the text so far.
+    let (mut cleo, _) = Listener::join(house.nodes[2].address, "lisbon", "name=cleo").await;
+    cleo.until("agent.output", |event| event["data"]["offset"] == 0 && event["data"]["chunk"] == "First ").await;
+    let (mut dora, _) = Listener::join(house.nodes[2].address, "lisbon", "name=dora").await;
+    dora.until("agent.output", |event| event["data"]["offset"] == 0 && event["data"]["chunk"] == "First ").await;
+    agent.say("agent.output", json!({"message": "m", "offset": 6, "chunk": "second."})).await;
+    dora.until("agent.output", |event| event["data"]["offset"] == 6).await;
+    house.nodes.remove(0).kill().await;
+    for listener in [&mut bob, &mut dora] {
+        listener.until("agent.output", |event| event["data"]["done"] == true).await;
+    }
 }
 
 #[tokio::test]

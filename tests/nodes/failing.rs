@@ -37,6 +37,21 @@ async fn what_was_saved_on_both_nodes_survives_kill_9_of_both() {
 }
 
 #[tokio::test]
+async fn what_a_dead_node_saved_and_could_not_say_is_shown_by_the_others() {
+    let mut house = House::open(2, &[]).await;
+    let mut ada = house.join(0, "lisbon", 1).await;
+    let mut bob = house.join(1, "lisbon", 2).await;
+    ada.write("a").await;
+    bob.until("the first letter", |bob| bob.notes() == "a").await;
+    house.nodes[0].redis.set(Way::Frozen);
+    ada.write("b").await;
+    ada.settle(1).await;
+    assert!(ada.was_answered(1) && bob.notes() == "a", "saved without Redis");
+    house.nodes.remove(0).kill().await;
+    bob.until("what was saved", |bob| bob.notes().len() == 2).await;
+}
+
+#[tokio::test]
 async fn a_dead_nodes_presence_is_gone_within_six_seconds() {
     let mut house = House::open(2, &[]).await;
     let mut ada = house.join(0, "lisbon", 1).await;

@@ -18,6 +18,10 @@ use crate::store::{StoreError, StoredRoom};
 /// The most messages that wait for the store's word; what is dropped comes again with the next comparison of documents.
 const DOUBTS_MAX: usize = 256;
 
+/// So long after a first failure the store is asked again what is stored, then after twice as long, and so on to the longest.
+const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN_MAX: Duration = Duration::from_secs(30);
+
 /// So long a turn waits for the store's word, once.
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -31,9 +35,12 @@ pub(super) struct Looking {
     own: Option<Incarnation>,
     /// What waits for the answer.
     doubts: Vec<Letter>,
-    stored: Option<Asked<StoredRoom>>,
+    /// With the number that the room has behind it.
+    stored: Option<Asked<(StoredRoom, Option<Incarnation>)>>,
     /// More was stored since that was asked.
     stored_more: bool,
+    /// When it is asked again that could not say it, and after how long.
+    again: Option<(Instant, Duration)>,
 }
 
 /// Whether something was asked just now.
@@ -48,7 +55,7 @@ enum Asking {
 /// An answer.
 pub(super) enum Found {
     Incarnation(Result<Option<Incarnation>, StoreError>),
-    Stored(Result<StoredRoom, StoreError>),
+    Stored(Result<(StoredRoom, Option<Incarnation>), StoreError>),
 }
 
 impl Looking {
@@ -66,12 +73,18 @@ impl Looking {
         }
     }
 
+    /// When to ask again what is stored, because that could not be read.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.again.filter(|_| self.stored.is_none()).map(|(at, _)| at)
+    }
+
     /// Asks what is stored.
     pub(super) fn look_for_stored(&mut self, saving: &Saving) {
         if self.stored.is_some() {
             self.stored_more = true;
         } else {
-            self.stored = Some(Box::pin(saving.look_for_stored()));
+            let (stored, incarnation) = (saving.look_for_stored(), saving.look_for_incarnation());
+            self.stored = Some(Box::pin(async move { Ok((stored.await?, incarnation.await?)) }));
         }
     }
 }
@@ -159,18 +172,28 @@ impl RoomTask {
         }));
     }
 
-    async fn take_stored(&mut self, stored: Result<StoredRoom, StoreError>) -> Result<(), RoomLost> {
+    async fn take_stored(
+        &mut self,
+        stored: Result<(StoredRoom, Option<Incarnation>), StoreError>,
+    ) -> Result<(), RoomLost> {
         let more = std::mem::take(&mut self.looking.stored_more);
-        let StoredRoom { snapshot, rows, .. } = match stored {
+        let (StoredRoom { snapshot, rows, .. }, incarnation) = match stored {
             Ok(stored) => stored,
             Err(error) => {
-                // The next comparison of documents finds it missing once more.
-                tracing::warn!(%error, "what another node has stored cannot be read at present");
+                // Who stored it may be dead, and then nobody else says so.
+                let pause = self.looking.again.map_or(AGAIN, |(_, pause)| (pause * 2).min(AGAIN_MAX));
+                self.looking.again = Some((Instant::now() + pause, pause));
+                tracing::warn!(%error, ?pause, "what other nodes have stored cannot be read; it is tried again");
                 return Ok(());
             }
         };
+        self.looking.again = None;
         if more {
             self.looking.look_for_stored(&self.saving);
+        }
+        // Of another room that has the name by now nothing is taken; its number ends this one.
+        if self.saving.incarnation().is_some_and(|own| incarnation != Some(own)) {
+            return Ok(());
         }
         let updates = snapshot.into_iter().chain(rows.iter().flat_map(|row| row::updates(&row.data))).collect();
         let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;

@@ -14,8 +14,13 @@ impl RoomTask {
             self.members.send(now, to, &message);
         }
         self.expiry = self.room().next_tick();
-        let shares = self.room().share_due(now).shares;
-        self.share(shares);
+        let due = self.room().share_due(now);
+        self.share(due.shares);
+        self.tell_events(now, &due.events);
+        self.tell_followers(due.kept, due.look);
+        if due.fetch || self.looking.next().is_some_and(|again| again <= now) {
+            self.looking.look_for_stored(&self.saving);
+        }
         let spoken = self.room().speak_due(now, admission);
         self.carry_out(now, spoken);
         self.flush(now, &Effects::default());
@@ -37,6 +42,7 @@ impl RoomTask {
             showing,
             hearing,
             sharing,
+            self.looking.next(),
             self.expiry,
             self.members.next_check(),
             self.presence_due,

@@ -40,10 +40,11 @@ impl Standing {
 }
 
 impl Room {
-    /// All that was written is durable.
+    /// All that was written may be durable by now: it was just stored, or came from the store.
     pub(in crate::room) fn note_saved(&mut self) {
+        let is_durable = self.durability.is_settled();
         let saved = &mut self.listeners.standing.saved;
-        if *saved == Saved::NotYet {
+        if *saved == Saved::NotYet && is_durable {
             *saved = Saved::Untold;
         }
     }

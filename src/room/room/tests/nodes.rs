@@ -1,6 +1,8 @@
 //! What a room takes from other nodes and from the store.
 
 use super::*;
+use crate::room::listeners::Ears;
+use crate::room::node::{Kept, NodeId, NodeMessage, NodeNews};
 
 fn shared(now: Instant) -> Room {
     let mut room = room(now);
@@ -98,4 +100,52 @@ fn an_update_in_the_log_that_is_refused_has_the_document_loaded_anew_once() {
         })
         .collect();
     assert_eq!(looks, [true, false, false]);
+}
+
+#[test]
+fn what_other_nodes_have_saved_is_said_to_be_saved_and_what_they_have_not_is_not() {
+    let now = Instant::now();
+    let mut room = shared(now);
+    room.hear_headless(Ears::Some);
+    let later = |seconds| now + Duration::from_secs(seconds);
+    let says_saved = |room: &mut Room, at| {
+        let events = room.speak_due(at, Admission::Open).events;
+        events.iter().any(|(_, json)| String::from_utf8_lossy(json).contains("doc.saved"))
+    };
+    let said = |kept, client| {
+        let message = NodeMessage::Updates { kept, updates: vec![letter(client)] };
+        VecDeque::from([Input::Node(NodeNews::Said { from: NodeId(1), message })])
+    };
+    room.turn(later(1), &mut said(Kept::Saved, 7), Admission::Open);
+    assert!(says_saved(&mut room, later(2)));
+    room.turn(later(3), &mut said(Kept::Unsaved, 8), Admission::Open);
+    assert!(!says_saved(&mut room, later(4)), "this node writes it, too");
+    room.durable(LogPosition(1));
+    assert!(says_saved(&mut room, later(5)));
+}
+
+#[test]
+fn who_repeats_what_is_known_has_changed_nothing() {
+    let now = Instant::now();
+    let mut room = shared(now);
+    room.hear_headless(Ears::Some);
+    room.turn(now, &mut [update(ADA, letter(7))].into(), Admission::Open);
+    room.durable(LogPosition(1));
+    room.turn(now, &mut [answer(BOB, letter(7))].into(), Admission::Open);
+    let events = room.speak_due(now + Duration::from_secs(1), Admission::Open).events;
+    assert!(
+        events.iter().any(|(_, json)| String::from_utf8_lossy(json).contains("doc.saved")),
+        "and it is still saved"
+    );
+}
+
+#[test]
+fn what_a_dead_node_has_stored_is_looked_for_and_not_what_one_has_that_left() {
+    let now = Instant::now();
+    for (news, looks) in [(NodeNews::Gone(NodeId(1)), true), (NodeNews::Left(NodeId(1)), false)] {
+        let mut room = shared(now);
+        room.turn(now, &mut [Input::Node(news)].into(), Admission::Open);
+        let due: Vec<bool> = (1..4).map(|seconds| room.share_due(now + Duration::from_secs(seconds)).fetch).collect();
+        assert_eq!(due, [looks, false, false]);
+    }
 }
