@@ -366,6 +366,23 @@ fn where_all_rates_lose_something_it_is_lost() {
 }
 
 #[test]
+fn a_server_that_nobody_can_join_any_more_has_not_held_and_what_it_held_before_is_told() {
+    // Four clients and a fresh one a rate.
+    let steps = ["--clients", "4", "--from", "20", "--step", "300ms", "--refine", "1"];
+    let run = short(Lie::Overwhelmed, &[&["saturate"], &steps[..]].concat());
+    let record = run.record();
+    let last = record.steps.last().unwrap();
+    assert!(record.steps.len() >= 4 && !last.held && last.deliveries_per_second == 0.0, "{:?}", record.steps);
+    assert!(
+        record.verdict.notes.iter().any(|note| note.ends_with("did not hold: disconnected")),
+        "{:?}",
+        record.verdict
+    );
+    let is_held = record.steps.iter().any(|step| step.held);
+    assert_eq!(record.figures[0].value > 0.0, is_held, "{:?}", record.figures);
+}
+
+#[test]
 fn a_rate_that_lost_something_and_then_held_is_told() {
     let steps = ["--clients", "4", "--from", "20", "--max-rate", "80", "--step", "300ms", "--refine", "0"];
     let run = short(Lie::DropFirst, &[&["saturate"], &steps[..]].concat());

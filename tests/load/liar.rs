@@ -70,11 +70,17 @@ pub enum Lie {
     Evict,
     /// Of those who come after eight others it lets one in four not in.
     Refuse,
+    /// It lets nobody in who comes after ten others.
+    Overwhelmed,
 }
 
 impl Lie {
     fn refuses(self, number: usize) -> bool {
-        self == Self::Refuse && number >= 8 && number.is_multiple_of(4)
+        match self {
+            Self::Refuse => number >= 8 && number.is_multiple_of(4),
+            Self::Overwhelmed => number >= 10,
+            _ => false,
+        }
     }
 
     fn ignores(self, number: usize) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::fanout::plan;
@@ -63,6 +64,23 @@ enum Tried {
     Held(Box<Findings>),
     /// It did not hold; what the server did wrong, if that was it.
     Failed(Box<Findings>, Option<Outcome>),
+}
+
+/// What comes of a rate at which nobody can join any more.
+fn overwhelmed(crowd: &Crowd, offered: f64, session: &mut Session<'_>, steps: &mut Vec<Step>) -> Tried {
+    let none = Step {
+        offered_per_second: offered,
+        deliveries_per_second: 0.0,
+        p50_ms: 0.0,
+        p99_ms: 0.0,
+        lost: 0,
+        held: false,
+    };
+    steps.push(none);
+    session.progress.note(&format!("{} deliveries/s were to come, and nobody could join any more", number(offered)));
+    let mut findings = Findings::empty(Timestamp::now(), 0.0);
+    findings.tally.refused = (crowd.rooms * crowd.clients) as u64;
+    Tried::Failed(Box::new(findings), Some(Outcome::Disconnected))
 }
 
 /// What is said where a signal ended the climb.
@@ -177,13 +195,17 @@ impl Saturate {
         plan.stopped = Stopped::Dropped;
         plan.times = Times { warm_up: self.step / 3, measured: self.step, drain: options.drain };
         let plan = Arc::new(plan);
+        let offered = crowd.rooms as f64 * writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
         let found = match conductor::conduct(&plan, &options.pid, session) {
             Ok(found) => found,
             Err(RunError::Stopped) => return Ok(None),
+            // It could be joined before: it is the rates until now that it has not got over.
+            Err(RunError::NobodyJoined(_) | RunError::TooSlow(_)) if !steps.is_empty() => {
+                return Ok(Some(overwhelmed(&crowd, offered, session, steps)));
+            }
             Err(error) => return Err(error.into()),
         };
         let mut findings = Findings::of(found, &plan);
-        let offered = crowd.rooms as f64 * writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
         let delivered = findings.tally.deliveries as f64 / findings.seconds;
         let latency = findings.latencies.get(&LatencyKind::Delivery).cloned().unwrap_or_default();
         let (p50_ms, p99_ms) = (latency.quantile_ms(0.5), latency.quantile_ms(0.99));
