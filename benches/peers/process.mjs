@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** How long a server may take to listen, and to end when it is asked to. */
@@ -53,6 +53,8 @@ class Running {
     this.port = await freePort();
     const { command, args, env } = this.server.start({ port: String(this.port), folder: this.folder, tools: this.tools });
     if (!command) throw new Error(`${this.server.name} cannot be had here`);
+    // What of the program came from the disk only while connections are made would count as their memory.
+    if (isAbsolute(command)) readFileSync(command);
     // taskset becomes the command: the pid is the server's. Nothing of this shell's settings reaches it.
     this.#child = child('taskset', ['-c', String(core), command, ...args], {
       env: { PATH: process.env.PATH, HOME: this.folder, NODE_ENV: 'production', ...env },
