@@ -7,9 +7,9 @@
 //! own document saved while something in it is not.
 
 mod company;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,7 +17,6 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use smallvec::smallvec;
 
 use super::change::{Outcome, Poisoned, Refusal};
-use super::document::Document;
 use super::durability::LogPosition;
 use super::effects::{Effects, Fanout};
 use super::id::ConnectionId;
@@ -50,9 +49,6 @@ const LOOK_AFTER_PARTING: Duration = Duration::from_secs(5);
 /// More bytes of updates than this are read from the store by other nodes: a wire that is made for small messages cuts
 /// off who cannot take big ones at once.
 const WIRE_MAX: usize = 1 << 20;
-/// For so many refused rows, at most, the document is loaded anew.
-const REFUSED_MAX: usize = 1_024;
-
 /// What a room knows of the other nodes. Owned by `Room`.
 pub(super) struct Sharing {
     nodes: HashMap<NodeId, Node>,
@@ -131,12 +127,6 @@ impl Sharing {
         now + period.mul_f64(0.5 + self.spread / 2.0)
     }
 
-    /// The store is read within this time.
-    fn look_within(&mut self, now: Instant, time: Duration) {
-        let at = now + time.mul_f64(self.spread);
-        self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
-    }
-
     /// One question of each kind and node is enough: a newer one says all that an older one did.
     fn ask(&mut self, question: Question) {
         let same = |other: &Question| match (other, &question) {
@@ -150,14 +140,6 @@ impl Sharing {
             Some(at) => self.questions[at] = question,
             None => self.questions.push_back(question),
         }
-    }
-
-    /// Whether a refused update is no row of the log, or one that was not refused before.
-    fn is_news(&mut self, kept: Kept, refused: &Bytes) -> bool {
-        if kept == Kept::Unsaved {
-            return true;
-        }
-        self.refused.len() < REFUSED_MAX && self.refused.insert(self.hasher.hash_one(refused))
     }
 
     fn alone(&self) -> bool {
@@ -231,14 +213,6 @@ impl Room {
         if updates.is_empty() { Ok(()) } else { self.apply_from_nodes(updates, effects) }
     }
 
-    /// Takes what is in the store: all of it, most of which is known.
-    pub fn take_stored(&mut self, updates: Vec<Bytes>) -> Effects {
-        let mut effects = Effects::default();
-        let updates = updates.into_iter().map(|update| (Kept::Saved, update)).collect();
-        effects.document_lost = self.apply_from_nodes(updates, &mut effects).is_err();
-        effects
-    }
-
     fn apply_from_nodes(&mut self, updates: Vec<(Kept, Bytes)>, effects: &mut Effects) -> Result<(), Poisoned> {
         let mut change = self.document.change_of_stored();
         let (mut rows, mut orphans, mut authors) = (Vec::new(), Vec::new(), Vec::new());
@@ -289,20 +263,6 @@ impl Room {
         self.note_saved();
         // Of two updates that exclude each other each node took another one; the log has both, in one order for all.
         if is_refused { Err(Poisoned) } else { Ok(()) }
-    }
-
-    /// Tells everybody what is in the document and was not in the one that broke, as far as they were told of that. What other
-    /// nodes said in the turn that broke it, and no log has, comes again when documents are compared.
-    pub(super) fn pass_on_untold(&mut self, broken: &Document, effects: &mut Effects) {
-        let orphans = self.document.orphans().filter(|orphan| !broken.has_orphan(&orphan.raw));
-        let orphans = orphans.map(|orphan| orphan.raw.clone());
-        let updates: Vec<Bytes> = self.document.untold(&broken.told()).into_iter().chain(orphans).collect();
-        for update in updates {
-            self.note_author(None);
-            self.note_sets(&update, None, effects);
-            effects.fanouts.push(Fanout { update: update.clone(), authors: smallvec![(NOBODY, update)] });
-        }
-        self.note_saved();
     }
 
     /// Hears of another node; its updates were taken before.
