@@ -202,6 +202,23 @@ pub(crate) async fn rows_of_any_size<H: House>(house: H) {
     store.close().await.unwrap();
 }
 
+pub(crate) async fn any_number_of_rows_at_once<H: House>(house: H) {
+    let store = house.open().await;
+    let r = room("r");
+    let mut log = store.log(&r);
+    let (counts, mut written) = ([1, 2, 3, 4, 5, 31, 33, 64, 100, 127, 128, 129, 130, 257, 7], Vec::new());
+    for count in counts {
+        // The first has no bytes.
+        let rows: Vec<Bytes> = (0..count).map(|n| vec![7; n].into()).collect();
+        written.extend(rows.iter().cloned());
+        log.append(rows).unwrap();
+        durable(&mut log).await;
+    }
+    let stored = store.load(&r).await.unwrap();
+    assert_eq!(stored.rows.iter().map(|row| row.data.clone()).collect::<Vec<_>>(), written);
+    store.close().await.unwrap();
+}
+
 pub(crate) async fn big_batches_are_cut<H: House>(house: H) {
     let config = StoreConfig { commit_rows: 150, commit_bytes: 400, ..house.config() };
     let store = Store::open(config).await.unwrap();

@@ -49,6 +49,7 @@ macro_rules! contract_for {
                 append::a_store_dropped_without_close_still_writes,
                 append::names_of_any_kind,
                 append::rows_of_any_size,
+                append::any_number_of_rows_at_once,
                 append::big_batches_are_cut,
                 compaction::unnamed_rows_stay,
                 compaction::a_room_without_rows_gets_a_snapshot,

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Connection, Row, Sqlite, SqliteConnection};
 
 use crate::room::id::RoomId;
 use crate::store::error::StoreError;
@@ -15,22 +17,29 @@ use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
 use crate::store::sink::{Attempt, Committed};
 
-/// Writes any number of rows in one statement: what is special about each as JSON, their data behind one another. Each
-/// statement is a hop to SQLite's thread and back, which costs as much as some dozens of rows. A part of no bytes would be null.
-const INSERT_ANY: &str = "INSERT INTO log (seq, room, checksum, data) \
-    SELECT value->>0, value->>1, value->>2, coalesce(substr(?2, (value->>3) + 1, value->>4), x'') FROM json_each(?1)";
-
-/// Rows of a statement that has a parameter for each value: half as dear a row, where there are many.
+/// Rows of the largest statement.
 const BULK: usize = 128;
 
-/// Bytes of a row that is not copied once more to be written with others.
-const LARGE: usize = 64 * 1024;
-
 const INSERT_ONE: &str = "INSERT INTO log (seq, room, checksum, data) VALUES (?,?,?,?)";
-static INSERT_BULK: LazyLock<String> = LazyLock::new(|| {
-    let values = vec!["(?,?,?,?)"; BULK].join(",");
-    format!("INSERT INTO log (seq, room, checksum, data) VALUES {values}")
+static INSERT_BULK: LazyLock<String> =
+    LazyLock::new(|| format!("INSERT INTO log (seq, room, checksum, data) VALUES {}", places(BULK)));
+
+/// Rows of the statements for fewer. Each statement is a hop to SQLite's thread and back, which costs as much as some dozens of
+/// rows, so all go into one, and what is left of its places is null; of each size there is one, for preparing costs as much, too.
+const SIZES: [usize; 7] = [2, 4, 8, 16, 32, 64, 128];
+static INSERT_SOME: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
+    SIZES.map(|size| {
+        format!(
+            "INSERT INTO log (seq, room, checksum, data) \
+             SELECT column1, column2, column3, column4 FROM (VALUES {}) WHERE column1 IS NOT NULL",
+            places(size)
+        )
+    })
 });
+
+fn places(rows: usize) -> String {
+    vec!["(?,?,?,?)"; rows].join(",")
+}
 
 /// One transaction for a batch, see [`Sink::commit_batch`](crate::store::sink::Sink::commit_batch).
 pub(super) async fn commit_batch(
@@ -40,11 +49,7 @@ pub(super) async fn commit_batch(
     attempt: Attempt,
     fault: Option<&FaultSwitch>,
 ) -> Result<Committed, StoreError> {
-    let is_one_statement = match &batch.rows[..] {
-        [_] => true,
-        rows => rows.len() < BULK && rows.iter().all(|row| row.data.len() <= LARGE),
-    };
-    let is_plain = attempt == Attempt::First && is_one_statement && batch.news.len() == 0;
+    let is_plain = attempt == Attempt::First && batch.rows.len() <= BULK && batch.news.len() == 0;
     if let Some(ids) = all_known(known).filter(|_| is_plain) {
         // One statement is a transaction by itself.
         let rows = sealed(batch, &ids);
@@ -126,39 +131,30 @@ async fn already_there(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]
 }
 
 async fn insert(connection: &mut SqliteConnection, rows: &[SealedRow<'_>]) -> Result<(), StoreError> {
-    let (large, rows): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.row.data.len() > LARGE);
-    for row in large {
-        insert_each(connection, INSERT_ONE, &[row]).await?;
-    }
     let (bulks, rest) = rows.as_chunks::<BULK>();
     for bulk in bulks {
         insert_each(connection, INSERT_BULK.as_str(), bulk).await?;
     }
-    if rest.is_empty() { Ok(()) } else { insert_any(connection, rest).await }
+    match rest {
+        [] => Ok(()),
+        [_] => insert_each(connection, INSERT_ONE, rest).await,
+        // What is not bound is null.
+        rest => insert_each(connection, &INSERT_SOME[SIZES.partition_point(|size| *size < rest.len())], rest).await,
+    }
 }
 
-/// By a statement that has parameters for exactly these rows.
+/// By a statement that has parameters for these rows.
 async fn insert_each(
     connection: &mut SqliteConnection,
     statement: &'static str,
-    rows: &[&SealedRow<'_>],
+    rows: &[SealedRow<'_>],
 ) -> Result<(), StoreError> {
-    let mut query = sqlx::query(statement);
-    for SealedRow { row, room, checksum } in rows {
-        query = query.bind(signed(row.sequence.0)).bind(*room).bind(*checksum).bind(&row.data[..]);
-    }
+    let query = rows.iter().fold(sqlx::query(statement), |query, row| bind(query, row));
     query.execute(connection).await?;
     Ok(())
 }
 
-async fn insert_any(connection: &mut SqliteConnection, rows: &[&SealedRow<'_>]) -> Result<(), StoreError> {
-    let mut data = Vec::with_capacity(rows.iter().map(|row| row.row.data.len()).sum());
-    let mut places = Vec::with_capacity(rows.len());
-    for SealedRow { row, room, checksum } in rows {
-        places.push((row.sequence.0, room, checksum, data.len(), row.data.len()));
-        data.extend_from_slice(&row.data);
-    }
-    let places = serde_json::to_string(&places).expect("numbers are JSON");
-    sqlx::query(INSERT_ANY).bind(places).bind(data).execute(connection).await?;
-    Ok(())
+fn bind<'q>(query: Query<'q, Sqlite, SqliteArguments>, sealed: &SealedRow<'_>) -> Query<'q, Sqlite, SqliteArguments> {
+    let SealedRow { row, room, checksum } = sealed;
+    query.bind(signed(row.sequence.0)).bind(*room).bind(*checksum).bind(&row.data[..])
 }
