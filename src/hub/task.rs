@@ -214,6 +214,8 @@ impl RoomTask {
         tokio::select! {
             biased;
             progress = self.saving.progress() => progress.map_or(Event::Compacted, Event::Durable),
+            // Before the mail, for where much is said there is always some.
+            found = self.looking.found() => Event::Found(found),
             count = self.mail.recv_many(&mut self.waiting, most) => {
                 if count == 0 { Event::Deserted } else { Event::Mail }
             }
@@ -222,7 +224,6 @@ impl RoomTask {
                 self.listen();
                 Event::Mail
             }
-            found = self.looking.found() => Event::Found(found),
             drains = self.leaving.begins() => if drains { Event::Drain } else { Event::Deserted },
             () = self.alarm.ring() => Event::Time,
         }
@@ -318,7 +319,8 @@ impl RoomTask {
                 }
                 Mail::Ask(ask, reply, entrance) => {
                     entrances.extend(entrance);
-                    Input::Request(self.visitors.ask(ask, reply))
+                    let Some(request) = self.asked(ask, reply) else { continue };
+                    request
                 }
                 Mail::Delete => {
                     self.deleted = true;

@@ -22,6 +22,13 @@ impl Visitors {
         Request { id, ask }
     }
 
+    /// It cannot be told now what comes of these, and none of them is done.
+    pub(super) fn fail(&mut self, requests: &[Request]) {
+        for request in requests {
+            self.waiting.remove(&request.id);
+        }
+    }
+
     /// The room answers.
     pub(super) fn answer(&mut self, answers: Vec<(RequestId, Answer)>) {
         for (id, answer) in answers {

@@ -128,6 +128,11 @@ impl Durability {
         self.durable >= self.appended
     }
 
+    /// The last row that is durable.
+    pub fn reached_so_far(&self) -> LogPosition {
+        self.durable
+    }
+
     /// The last row that was appended.
     pub fn appended(&self) -> LogPosition {
         self.appended

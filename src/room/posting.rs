@@ -45,6 +45,16 @@ impl Posting {
     pub fn is_settled(&self) -> bool {
         self.given.is_empty()
     }
+
+    /// The last event that was given to the log.
+    pub fn position(&self) -> EventPosition {
+        self.position
+    }
+
+    /// The last one that is there.
+    fn reached(&self) -> EventPosition {
+        EventPosition(self.position.0 - self.given.len() as u64)
+    }
 }
 
 /// The same moment as the store counts it.
@@ -127,7 +137,13 @@ impl Room {
             }
         }
         effects.kept = self.posting.journal.due(now);
+        effects.answers.extend(self.answers_due());
         effects
+    }
+
+    /// Answers to those whose changes are durable, and with them what is kept of these.
+    pub(super) fn answers_due(&mut self) -> Vec<(RequestId, Answer)> {
+        self.requests.reached(self.durability.reached_so_far(), self.posting.reached())
     }
 
     /// Another node says that an event is in the log.

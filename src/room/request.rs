@@ -1,6 +1,6 @@
 //! What is asked of a room from outside of its connections: to be read as JSON or as an update, to take an update or a
-//! patch. Asked by `hub`'s visits, answered by `Room::serve`, one at a time, and in the order in which they came.
-//! A change is answered when it is durable, and never before.
+//! patch. Asked by `hub`'s visits, answered by `Room::serve`, one at a time, and in the order in which they reach the room.
+//! A change is answered when it is durable, and what is kept of it is, too; never before.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::event::edits::Undone;
 use super::event::post::{AgentOutput, Post};
 use super::event::status::AgentStatus;
 use super::event::{AgentNow, Fault, RoleChanged};
-use super::kept::{EventSeq, Logged};
+use super::kept::{EventPosition, EventSeq, Logged};
 use super::once::{Once, Outcome};
 use super::patch::{Patch, PatchError, PatchFailure, Preview};
 use super::principal::{Principal, PrincipalId};
@@ -137,6 +137,13 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether it is about what the log tells, which the document may lack while another node has not said it.
+    pub fn is_of_the_log(&self) -> bool {
+        matches!(self, Self::Undo { .. })
+    }
+}
+
 /// What came of a request.
 #[derive(Debug)]
 pub enum Answer {
@@ -240,12 +247,21 @@ impl From<CloseReason> for RequestRefusal {
     }
 }
 
+/// A change that was made, and what is said of it when it is durable.
+#[derive(Debug)]
+struct Unsaved {
+    row: LogPosition,
+    event: EventPosition,
+    id: RequestId,
+    answer: Answer,
+}
+
 /// All requests of a room that are not answered. Owned by `Room`.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     open: VecDeque<Request>,
     /// Changes that were made and are not durable.
-    unsaved: VecDeque<(LogPosition, RequestId, Answer)>,
+    unsaved: VecDeque<Unsaved>,
 }
 
 impl Requests {
@@ -279,16 +295,17 @@ impl Requests {
         matches!(ask, Some(Ask::Post { .. } | Ask::NoteRole { .. } | Ask::Output { .. } | Ask::Status { .. }))
     }
 
-    /// A change was made, the last row of which is at `position`; then it is answered.
-    pub fn save(&mut self, position: LogPosition, id: RequestId, answer: Answer) {
-        self.unsaved.push_back((position, id, answer));
+    /// A change was made, the last row of which is at `row`, and the last event that is kept of it at `event`; then it is
+    /// answered.
+    pub fn save(&mut self, row: LogPosition, event: EventPosition, id: RequestId, answer: Answer) {
+        self.unsaved.push_back(Unsaved { row, event, id, answer });
     }
 
-    /// The log is on disk up to `position`.
-    pub fn reached(&mut self, position: LogPosition) -> Vec<(RequestId, Answer)> {
+    /// The log is on disk up to this row and this event.
+    pub fn reached(&mut self, row: LogPosition, event: EventPosition) -> Vec<(RequestId, Answer)> {
         let mut answers = Vec::new();
-        while let Some((_, id, answer)) = self.unsaved.pop_front_if(|(at, ..)| *at <= position) {
-            answers.push((id, answer));
+        while let Some(saved) = self.unsaved.pop_front_if(|unsaved| unsaved.row <= row && unsaved.event <= event) {
+            answers.push((saved.id, saved.answer));
         }
         answers
     }

@@ -370,7 +370,7 @@ impl Room {
 
     /// The log is on disk up to `position`: what to tell to whom.
     pub fn durable(&mut self, position: LogPosition) -> Effects {
-        let (replies, answers) = (self.durability.reached(position), self.requests.reached(position));
+        let (replies, answers) = (self.durability.reached(position), self.answers_due());
         let mut effects = Effects { replies, answers, ..Effects::default() };
         self.tell_saved(position, &mut effects);
         self.note_saved();

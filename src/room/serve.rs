@@ -170,25 +170,28 @@ impl Room {
         (if_match, once): (Option<Version>, Option<Once>),
         effects: &mut Effects,
     ) -> Result<Option<Answer>, RequestRefusal> {
-        let Some(once) = once else { return self.patch(id, by, patch, if_match, effects) };
-        if let Some(outcome) = self.done_once(&once) {
+        if let Some(once) = &once
+            && let Some(outcome) = self.done_once(once)
+        {
             let outcome = once.is_done(outcome)?;
             return Ok(self.answer_durable(id, Answer::DoneBefore(outcome)));
         }
-        let answer = self.patch(id, by, patch, if_match, effects)?;
-        let (version, added) = (self.version(), Added::of(patch));
-        self.keep_outcome(once, version, added, effects);
-        Ok(answer)
+        self.patch(by, patch, if_match, effects)?;
+        if let Some(once) = once {
+            let (version, added) = (self.version(), Added::of(patch));
+            self.keep_outcome(once, version, added, effects);
+        }
+        // Last, so that it waits for all that is kept.
+        Ok(self.save(id))
     }
 
     fn patch(
         &mut self,
-        id: RequestId,
         (by, writes): (&Principal, Writes),
         patch: &Patch,
         if_match: Option<Version>,
         effects: &mut Effects,
-    ) -> Result<Option<Answer>, RequestRefusal> {
+    ) -> Result<(), RequestRefusal> {
         self.expect_version(if_match)?;
         let (document, limits) = (&mut self.document, &self.view_limits);
         // What people do, they take back in their editors.
@@ -206,7 +209,7 @@ impl Room {
         if let Some(trace) = trace {
             self.record_edit(by, patch, trace, effects);
         }
-        Ok(self.save(id))
+        Ok(())
     }
 
     fn expect_version(&mut self, wanted: Option<Version>) -> Result<(), RequestRefusal> {
@@ -243,12 +246,12 @@ impl Room {
         self.answer_durable(id, Answer::Saved(version))
     }
 
-    /// Gives an answer when all that was written so far is durable.
+    /// Gives an answer when all that was written so far is durable, and all that is kept of it.
     pub(super) fn answer_durable(&mut self, id: RequestId, answer: Answer) -> Option<Answer> {
-        if self.durability.is_settled() {
+        if self.is_settled() {
             return Some(answer);
         }
-        self.requests.save(self.appended(), id, answer);
+        self.requests.save(self.appended(), self.posting.position(), id, answer);
         None
     }
 

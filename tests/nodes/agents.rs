@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::house::{House, LOOK};
+use super::house::{DEADLINE, House, LOOK};
 use super::listener::Listener;
+use super::proxy::Way;
 
 const PLANNER: &str = "name=agent:Planner";
 
@@ -123,5 +124,27 @@ async fn what_an_agent_did_on_one_node_is_taken_back_on_the_other_once() {
     for listener in [&mut bob, &mut cleo] {
         let notes = listener.ask("doc.read", json!({"pointer": "/notes"}), "doc.content").await;
         assert_eq!(notes["data"]["value"], "We fly. We sing.");
+    }
+}
+
+#[tokio::test]
+async fn what_an_agent_did_is_taken_back_on_a_node_that_has_not_heard_of_it() {
+    let house = House::open(2, &[]).await;
+    let (mut bob, _) = Listener::join(house.nodes[1].address, "lisbon", "name=bob").await;
+    let (mut agent, _) = Listener::join(house.nodes[0].address, "lisbon", PLANNER).await;
+    house.nodes[0].redis.set(Way::Frozen);
+    let song = json!({"operations": [{"op": "note.append", "text": "We sing."}], "run": "song"});
+    agent.ask("doc.patch", song, "doc.patched").await;
+    let notes = bob.ask("doc.read", json!({"pointer": "/notes"}), "doc.content").await;
+    assert_eq!(notes["data"]["value"], "", "nobody has told this node");
+    let undone = bob.ask("doc.undo", json!({"agent": "agent:Planner", "run": "song"}), "doc.undone").await;
+    assert_eq!((&undone["data"]["edits"], &undone["data"]["kept"]), (&json!(1), &json!([])), "{undone}");
+    house.nodes[0].redis.set(Way::Open);
+    agent.until("doc.undone", |event| event["data"]["run"] == "song").await;
+    for listener in [&mut bob, &mut agent] {
+        let mut read = async || {
+            while listener.ask("doc.read", json!({"pointer": "/notes"}), "doc.content").await["data"]["value"] != "" {}
+        };
+        timeout(DEADLINE, read()).await.expect("it is gone on both");
     }
 }

@@ -1,17 +1,20 @@
 //! What a room's task asks the store in the middle of its life: which room of its name there is, when another node speaks of
-//! one that may be another, and what other nodes have stored. The room goes on meanwhile: a store that does not answer
-//! must never hold up those who type. Part of `task`.
+//! one that may be another, and what other nodes have stored; and what is asked of the room that waits for that. The room
+//! goes on meanwhile: a store that does not answer must never hold up those who type. Part of `task`.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::super::mail::{Letter, Mail};
 use super::super::saving::Saving;
 use super::nodes::is_doubtful;
 use super::{RoomLost, RoomTask};
+use crate::room::input::{Admission, Input};
 use crate::room::node::{Incarnation, Kept, NodeMessage, NodeNews};
+use crate::room::request::{Answer, Ask, Request};
 use crate::room::row;
 use crate::store::{StoreError, StoredRoom};
 
@@ -27,7 +30,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 
 type Asked<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
-/// What was asked and is not answered.
+/// What was asked and is not answered. Requests are as few as those who wait for them.
 #[derive(Default)]
 pub(super) struct Looking {
     incarnation: Option<Asked<Option<Incarnation>>>,
@@ -39,6 +42,12 @@ pub(super) struct Looking {
     stored: Option<Asked<(StoredRoom, Option<Incarnation>)>>,
     /// More was stored since that was asked.
     stored_more: bool,
+    /// Something is stored that is not here, or may not be.
+    is_behind: bool,
+    /// What is done when that is answered.
+    requests: Vec<Request>,
+    /// And what came since it was asked.
+    later_requests: Vec<Request>,
     /// When it is asked again that could not say it, and after how long.
     again: Option<(Instant, Duration)>,
 }
@@ -78,11 +87,23 @@ impl Looking {
         self.again.filter(|_| self.stored.is_none()).map(|(at, _)| at)
     }
 
+    /// Asks what is stored, for a request that is to be done with all of that at hand.
+    pub(super) fn look_for(&mut self, request: Request, saving: &Saving) {
+        self.later_requests.push(request);
+        self.look(saving);
+    }
+
     /// Asks what is stored.
     pub(super) fn look_for_stored(&mut self, saving: &Saving) {
+        self.is_behind = true;
+        self.look(saving);
+    }
+
+    fn look(&mut self, saving: &Saving) {
         if self.stored.is_some() {
             self.stored_more = true;
         } else {
+            self.requests.append(&mut self.later_requests);
             let (stored, incarnation) = (saving.look_for_stored(), saving.look_for_incarnation());
             self.stored = Some(Box::pin(async move { Ok((stored.await?, incarnation.await?)) }));
         }
@@ -126,6 +147,16 @@ impl RoomTask {
             return Asking::Anew;
         }
         Asking::Already
+    }
+
+    /// Somebody asks. What is about the log waits for all that is stored, where other nodes have a part in that.
+    pub(super) fn asked(&mut self, ask: Ask, reply: oneshot::Sender<Answer>) -> Option<Input> {
+        let request = self.visitors.ask(ask, reply);
+        if self.seat.is_some() && request.ask.is_of_the_log() {
+            self.looking.look_for(request, &self.saving);
+            return None;
+        }
+        Some(Input::Request(request))
     }
 
     /// Goes on with what the store has answered.
@@ -177,28 +208,43 @@ impl RoomTask {
         stored: Result<(StoredRoom, Option<Incarnation>), StoreError>,
     ) -> Result<(), RoomLost> {
         let more = std::mem::take(&mut self.looking.stored_more);
+        let requests = std::mem::take(&mut self.looking.requests);
         let (StoredRoom { snapshot, rows, .. }, incarnation) = match stored {
             Ok(stored) => stored,
             Err(error) => {
-                // Who stored it may be dead, and then nobody else says so.
-                let pause = self.looking.again.map_or(AGAIN, |(_, pause)| (pause * 2).min(AGAIN_MAX));
-                self.looking.again = Some((Instant::now() + pause, pause));
-                tracing::warn!(%error, ?pause, "what other nodes have stored cannot be read; it is tried again");
+                self.visitors.fail(&requests);
+                self.visitors.fail(&std::mem::take(&mut self.looking.later_requests));
+                if self.looking.is_behind {
+                    // Who stored it may be dead, and then nobody else says so.
+                    let pause = self.looking.again.map_or(AGAIN, |(_, pause)| (pause * 2).min(AGAIN_MAX));
+                    self.looking.again = Some((Instant::now() + pause, pause));
+                    tracing::warn!(%error, ?pause, "what other nodes have stored cannot be read; it is tried again");
+                }
                 return Ok(());
             }
         };
-        self.looking.again = None;
+        (self.looking.again, self.looking.is_behind) = (None, more && self.looking.is_behind);
         if more {
-            self.looking.look_for_stored(&self.saving);
+            self.looking.look(&self.saving);
         }
         // Of another room that has the name by now nothing is taken; its number ends this one.
         if self.saving.incarnation().is_some_and(|own| incarnation != Some(own)) {
+            self.visitors.fail(&requests);
             return Ok(());
         }
         let updates = snapshot.into_iter().chain(rows.iter().flat_map(|row| row::updates(&row.data))).collect();
         let effects = self.with_room(true, move |room| room.take_stored(updates)).await?;
         let lost = effects.document_lost;
         self.carry_out(Instant::now(), effects);
-        if lost { Box::pin(self.rebuild()).await } else { Ok(()) }
+        if lost {
+            Box::pin(self.rebuild()).await?;
+        }
+        if !requests.is_empty() {
+            let now = Instant::now();
+            let effects =
+                self.room().turn(now, &mut requests.into_iter().map(Input::Request).collect(), Admission::Open);
+            self.carry_out(now, effects);
+        }
+        Ok(())
     }
 }
