@@ -26,11 +26,6 @@ impl Alarm {
         }
     }
 
-    /// Whether it should have rung by `now`.
-    pub fn is_due(&self, now: Instant) -> bool {
-        self.at <= now
-    }
-
     /// Waits for the ring. Cancel-safe.
     pub async fn ring(&mut self) {
         self.sleep.as_mut().await;

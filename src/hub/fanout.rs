@@ -65,12 +65,13 @@ struct Written {
     ends: Vec<(ConnectionId, usize)>,
 }
 
-/// Delivers to every line.
+/// Delivers to every line, and with that the echoes, which are in the order of their authors.
 pub fn fan_out<'l>(
     now: Instant,
     lines: impl Iterator<Item = &'l Line>,
     fanouts: &[Fanout],
     presence: Option<&PresenceChange>,
+    echoes: &[(ConnectionId, ServerMessage)],
 ) -> Tally {
     let mut encoded: SmallVec<[Encoded; 1]> = SmallVec::new();
     let news: SmallVec<[News<'_>; 1]> =
@@ -92,14 +93,22 @@ pub fn fan_out<'l>(
             let presence = presence
                 .filter(|change| change.sole_origin != Some(id))
                 .map(|change| PresenceDelivery { frame: encoded.presence(change), entries: &change.entries });
-            if authors.binary_search(&id).is_ok() {
-                let frames = encoded.for_author(id, &news);
+            let echoes = of_author(echoes, id);
+            if !echoes.is_empty() || authors.binary_search(&id).is_ok() {
+                let mut frames = encoded.for_author(id, &news);
+                frames.extend(echoes.iter().filter_map(|(_, echo)| encoded.protocol.frame(echo)));
                 deliver(now, line, &frames, presence, &mut tally);
             } else {
                 deliver(now, line, &encoded.updates, presence, &mut tally);
             }
         }
     }
+}
+
+fn of_author(echoes: &[(ConnectionId, ServerMessage)], author: ConnectionId) -> &[(ConnectionId, ServerMessage)] {
+    let start = echoes.partition_point(|(other, _)| *other < author);
+    let end = echoes.partition_point(|(other, _)| *other <= author);
+    &echoes[start..end]
 }
 
 fn deliver(now: Instant, line: &Line, frames: &[Frame], presence: Option<PresenceDelivery<'_>>, tally: &mut Tally) {

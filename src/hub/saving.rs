@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::lane::Lane;
+use crate::room::durability::Telling;
 use crate::room::fold::{self, FoldError};
 use crate::room::id::RoomId;
 use crate::room::input::Admission;
@@ -171,11 +172,11 @@ impl Saving {
         if !self.is_holding() && fits { Admission::Open } else { Admission::ReadOnly }
     }
 
-    /// Waits for more to be durable, or for a compaction to end. Cancel-safe.
-    pub async fn progress(&mut self) -> Option<Saved> {
+    /// Waits for more to be durable if that is to be told at once, and for a compaction to end. Cancel-safe.
+    pub async fn progress(&mut self, telling: Telling) -> Option<Saved> {
         tokio::select! {
             biased;
-            saved = self.log.changed() => Some(saved),
+            saved = self.log.changed(), if telling == Telling::AtOnce => Some(saved),
             ended = ended(&mut self.running) => {
                 if let Some(Running { since, .. }) = self.running.take() {
                     let now = Instant::now();
@@ -185,6 +186,11 @@ impl Saving {
                 None
             }
         }
+    }
+
+    /// What more is durable by now.
+    pub fn progress_by_now(&mut self) -> Option<Saved> {
+        self.log.changed_by_now()
     }
 
     /// All that is stored of the room, and what is still on the way there.
@@ -328,7 +334,7 @@ mod tests {
 
     async fn save(saving: &mut Saving, row: Bytes) {
         saving.append(vec![row]);
-        while saving.progress().await.is_none() {}
+        while saving.progress(Telling::AtOnce).await.is_none() {}
     }
 
     /// Text of another client that needs nothing.
@@ -338,7 +344,7 @@ mod tests {
 
     async fn end_of_compaction(saving: &mut Saving) {
         while saving.is_compacting() {
-            saving.progress().await;
+            saving.progress(Telling::AtOnce).await;
         }
     }
 

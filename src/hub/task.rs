@@ -5,6 +5,7 @@ mod closing;
 mod following;
 mod looking;
 mod nodes;
+mod saved;
 mod time;
 
 use std::collections::VecDeque;
@@ -30,6 +31,7 @@ use super::visitors::Visitors;
 use super::{Drain, Shared};
 use crate::bus::Seat;
 use crate::room::document::Document;
+use crate::room::durability::Telling;
 use crate::room::effects::Effects;
 use crate::room::id::{ConnectionId, RoomId};
 use crate::room::input::{Admission, Input};
@@ -77,11 +79,15 @@ pub(super) struct RoomTask {
     dear: bool,
     updates: Pace,
     presence: Pace,
+    /// Echoes that go out with what comes of the turn.
+    echoes: Vec<(ConnectionId, ServerMessage)>,
     /// When presence that was held back is to be sent.
     presence_due: Option<Instant>,
     /// No presence expires before this.
     expiry: Option<Instant>,
     idle_since: Option<Instant>,
+    /// When something is to be done though nothing happens.
+    due: Instant,
     alarm: Alarm,
     shared: Arc<Shared>,
     id: RoomId,
@@ -146,9 +152,11 @@ impl RoomTask {
             dear: false,
             updates: Pace::of_updates(),
             presence: Pace::of_presence(),
+            echoes: Vec::new(),
             presence_due: None,
             expiry: None,
             idle_since: Some(now),
+            due: now,
             alarm: Alarm::new(now),
             shared,
             id,
@@ -173,7 +181,7 @@ impl RoomTask {
                     self.look_up();
                 }
                 Event::Durable(saved) => self.durable(&saved),
-                Event::Time => self.keep_time(),
+                Event::Time => self.keep_time_if_due(),
                 Event::Drain => self.leaving.plan(&self.members),
                 Event::Found(found) => {
                     if Box::pin(self.take_found(found)).await.is_err() {
@@ -202,18 +210,18 @@ impl RoomTask {
         if self.leaving.has_begun() {
             self.leaving.plan(&self.members);
         }
-        if self.alarm.is_due(Instant::now()) {
-            self.keep_time();
-        }
+        self.keep_time_if_due();
     }
 
     async fn next_event(&mut self) -> Event {
-        let deadline = self.deadline();
-        self.alarm.set(deadline);
+        let now = Instant::now();
+        let telling = self.telling(now);
+        self.due = self.deadline(now);
+        self.alarm.set(if let Telling::By(time) = telling { self.due.min(time) } else { self.due });
         let most = self.turn_max();
         tokio::select! {
             biased;
-            progress = self.saving.progress() => progress.map_or(Event::Compacted, Event::Durable),
+            progress = self.saving.progress(telling) => progress.map_or(Event::Compacted, Event::Durable),
             // Before the mail, for where much is said there is always some.
             found = self.looking.found() => Event::Found(found),
             count = self.mail.recv_many(&mut self.waiting, most) => {
@@ -254,6 +262,7 @@ impl RoomTask {
     /// Takes all that waits.
     async fn take_waiting(&mut self) -> Result<(), RoomLost> {
         let now = Instant::now();
+        self.take_echoes(now);
         let mut entrances = Vec::new();
         let mut welcomes = Vec::new();
         let mut inputs = self.unpack(now, &mut entrances, &mut welcomes);
@@ -277,6 +286,7 @@ impl RoomTask {
                 self.looking.look_for_stored(&self.saving);
             }
         }
+        self.tell_echoes(now);
         drop(entrances);
         welcomes.into_iter().for_each(Welcome::follow);
         // An expiry only ever moves later, so one that is known is good until it is reached.
@@ -422,7 +432,8 @@ impl RoomTask {
         if effects.fanouts.is_empty() && changes.is_none() && events.is_empty() {
             return;
         }
-        let tally = fan_out(now, self.members.lines(), &effects.fanouts, changes.as_ref());
+        let echoes = std::mem::take(&mut self.echoes);
+        let tally = fan_out(now, self.members.lines(), &effects.fanouts, changes.as_ref(), &echoes);
         let ended = Instant::now();
         let updates = effects.fanouts.iter().map(|fanout| fanout.authors.len()).sum();
         if updates > 0 {
@@ -474,21 +485,6 @@ impl RoomTask {
             }
         }
         Ok(())
-    }
-
-    fn durable(&mut self, Saved { durable, events }: &Saved) {
-        let now = Instant::now();
-        let Effects { replies, answers, shares, .. } = self.room().durable(*durable);
-        self.share(shares);
-        self.tell(now, replies, answers);
-        if !events.is_empty() {
-            let effects = self.room().committed(now, events);
-            self.carry_out(now, effects);
-            self.retaining.grown(events.len());
-        }
-        self.saving.hand_over();
-        let size = self.room().document().size();
-        self.saving.compact_if_long(now, size, &self.shared.lane);
     }
 }
 

@@ -2,6 +2,7 @@
 //! is saved, clients for the answer to a probe. Owned by `Room`. It must never let anybody hear of durability before `reached` was called.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -16,17 +17,34 @@ pub struct LogPosition(pub u64);
 /// The most updates that do not go on where one ends and are merged into one echo; merging those is quadratic.
 const ECHO_MERGE_MAX: usize = 64;
 
+/// Where several write, an echo goes out with the next thing that the room has to say to its author, and by itself when that
+/// has not come within so long: a write of its own costs as much as a tenth of what ten people hear.
+const ECHO_PATIENCE: Duration = Duration::from_millis(200);
+
+/// When those who wait are told that something is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// As soon as it is.
+    AtOnce,
+    /// With the next thing that the room says, or at this time.
+    By(Instant),
+}
+
 /// All that wait, in the order of the log.
 #[derive(Debug, Default)]
 pub struct Durability {
     appended: LogPosition,
     durable: LogPosition,
     waiting: VecDeque<(LogPosition, ConnectionId, Wait)>,
+    last_author: Option<ConnectionId>,
+    /// When somebody wrote who was not the one who had written before.
+    turned: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Wait {
-    Echo(Bytes),
+    /// With the time at which it was written.
+    Echo(Bytes, Instant),
     Probe(Bytes),
     /// So many updates.
     Statuses(u32),
@@ -39,8 +57,23 @@ impl Durability {
     }
 
     /// `author` will be sent `update` when all that was appended so far is durable.
-    pub fn echo(&mut self, author: ConnectionId, update: Bytes) {
-        self.waiting.push_back((self.appended, author, Wait::Echo(update)));
+    pub fn echo(&mut self, now: Instant, author: ConnectionId, update: Bytes) {
+        if self.last_author.replace(author).is_some_and(|last| last != author) {
+            self.turned = Some(now);
+        }
+        self.waiting.push_back((self.appended, author, Wait::Echo(update, now)));
+    }
+
+    /// When those who wait are to be told.
+    pub fn telling(&self, now: Instant) -> Telling {
+        let is_lively = self.turned.is_some_and(|at| now.saturating_duration_since(at) < ECHO_PATIENCE);
+        match self.waiting.front() {
+            Some((.., Wait::Echo(_, at))) if is_lively && now < *at + ECHO_PATIENCE => {
+                let are_echoes = self.waiting.iter().all(|(.., wait)| matches!(wait, Wait::Echo(..)));
+                if are_echoes { Telling::By(*at + ECHO_PATIENCE) } else { Telling::AtOnce }
+            }
+            _ => Telling::AtOnce,
+        }
     }
 
     /// So many updates of `from` are among what was appended so far, or were known: it is told of each when all that
@@ -100,7 +133,7 @@ impl Durability {
             }
             let (_, connection, wait) = self.waiting.pop_front().expect("there is a front");
             match wait {
-                Wait::Echo(row) => match echoes.iter_mut().find(|(author, _)| *author == connection) {
+                Wait::Echo(row, _) => match echoes.iter_mut().find(|(author, _)| *author == connection) {
                     Some((_, rows)) => rows.push(row),
                     None => echoes.push((connection, vec![row])),
                 },
@@ -121,6 +154,7 @@ impl Durability {
     /// The connection is gone. Of what its client counts it may be told all the same, where it is now.
     pub fn forget(&mut self, connection: ConnectionId) {
         self.waiting.retain(|(_, waiting, wait)| *waiting != connection || matches!(wait, Wait::Statuses(_)));
+        self.last_author.take_if(|last| *last == connection);
     }
 
     /// Whether everything that was appended is durable.
@@ -172,7 +206,7 @@ mod tests {
         let mut durability = Durability::default();
         assert!(durability.probe(BOB, Bytes::from_static(b"0")).is_some(), "nothing is under way");
         durability.append();
-        durability.echo(ADA, Bytes::from_static(&[0, 0]));
+        durability.echo(Instant::now(), ADA, Bytes::from_static(&[0, 0]));
         assert!(durability.probe(BOB, Bytes::from_static(b"1")).is_none());
         assert!(durability.probe(BOB, Bytes::from_static(b"2")).is_none());
         assert!(durability.reached(LogPosition(0)).is_empty());
@@ -184,6 +218,33 @@ mod tests {
             ]
         );
         assert!(durability.is_settled());
+    }
+
+    #[test]
+    fn echoes_wait_for_company_for_a_while_where_several_write() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let echo = || Bytes::from_static(&[0, 0]);
+        let mut durability = Durability::default();
+        durability.append();
+        durability.echo(start, ADA, echo());
+        assert_eq!(durability.telling(after(1)), Telling::AtOnce, "nothing else may ever be said");
+        durability.append();
+        durability.echo(after(10), BOB, echo());
+        assert_eq!(durability.telling(after(20)), Telling::By(start + ECHO_PATIENCE), "the first one waits longest");
+        durability.reached(LogPosition(1));
+        assert_eq!(durability.telling(after(20)), Telling::By(after(10) + ECHO_PATIENCE));
+        assert_eq!(durability.telling(after(10) + ECHO_PATIENCE), Telling::AtOnce, "it was said by then");
+        durability.probe(ADA, Bytes::from_static(b"1"));
+        assert_eq!(durability.telling(after(20)), Telling::AtOnce, "somebody asks");
+        durability.reached(LogPosition(2));
+        assert_eq!(durability.telling(after(20)), Telling::AtOnce, "nobody waits");
+        durability.append();
+        durability.echo(after(1_000), BOB, echo());
+        assert_eq!(durability.telling(after(1_001)), Telling::AtOnce, "Bob writes alone");
+        durability.forget(BOB);
+        durability.echo(after(1_010), ADA, echo());
+        assert_eq!(durability.telling(after(1_011)), Telling::AtOnce, "and so does Ada when he has gone");
     }
 
     #[test]
@@ -205,7 +266,7 @@ mod tests {
     fn those_who_left_are_not_told() {
         let mut durability = Durability::default();
         durability.append();
-        durability.echo(ADA, Bytes::from_static(&[0, 0]));
+        durability.echo(Instant::now(), ADA, Bytes::from_static(&[0, 0]));
         durability.probe(ADA, Bytes::from_static(b"1"));
         durability.statuses(BOB, 1);
         durability.forget(ADA);

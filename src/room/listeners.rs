@@ -205,6 +205,11 @@ impl Room {
         }
     }
 
+    /// Whether anybody listens.
+    pub(super) fn has_listeners(&self) -> bool {
+        !self.listeners.all.is_empty()
+    }
+
     /// Whether a connection is a JSON socket.
     pub(super) fn has_listener(&self, connection: ConnectionId) -> bool {
         self.listeners.all.contains_key(&connection)

@@ -301,6 +301,11 @@ impl Requests {
         self.unsaved.push_back(Unsaved { row, event, id, answer });
     }
 
+    /// Whether some change is waited for.
+    pub fn has_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
+    }
+
     /// The log is on disk up to this row and this event.
     pub fn reached(&mut self, row: LogPosition, event: EventPosition) -> Vec<(RequestId, Answer)> {
         let mut answers = Vec::new();

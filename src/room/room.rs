@@ -15,7 +15,7 @@ use super::agents::Agents;
 use super::client::{Arrival, Client, Debt, Receipt};
 use super::conflicts::Conflicts;
 use super::document::Document;
-use super::durability::{Durability, LogPosition};
+use super::durability::{Durability, LogPosition, Telling};
 use super::effects::Effects;
 use super::event::moment;
 use super::guests::Guests;
@@ -375,6 +375,12 @@ impl Room {
         self.tell_saved(position, &mut effects);
         self.note_saved();
         effects
+    }
+
+    /// When what becomes durable is to be told.
+    pub fn telling(&self, now: Instant) -> Telling {
+        let others_wait = self.requests.has_unsaved() || !self.posting.is_settled() || self.has_untold();
+        if others_wait || self.has_listeners() { Telling::AtOnce } else { self.durability.telling(now) }
     }
 
     /// Time passes: presence expires, memory is given back, and those whose changes were refused in a read-only

@@ -167,6 +167,11 @@ impl Room {
         }
     }
 
+    /// Whether other nodes wait for some of them.
+    pub(super) fn has_untold(&self) -> bool {
+        self.sharing.as_ref().is_some_and(|sharing| !sharing.untold.is_empty())
+    }
+
     /// Time has come to this.
     pub(super) fn note_time(&mut self, now: Instant) {
         self.now = now;

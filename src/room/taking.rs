@@ -125,13 +125,13 @@ impl Room {
         for (from, raw) in applied.authors.iter().chain(&applied.orphans) {
             self.tell_later(raw);
             if sole.is_none() && self.hears_echoes(*from) {
-                self.durability.echo(*from, raw.clone());
+                self.durability.echo(self.now, *from, raw.clone());
             }
         }
         if let Some((author, update)) = sole
             && self.hears_echoes(author)
         {
-            self.durability.echo(author, update);
+            self.durability.echo(self.now, author, update);
         }
         for (from, kind, brought) in std::mem::take(&mut applied.taken) {
             if let Brought::News(writer) = brought {

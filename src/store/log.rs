@@ -149,6 +149,16 @@ impl RoomLog {
     /// Cancel-safe. While the store fails, after it was closed, and after the room was deleted, this waits without end.
     pub async fn changed(&mut self) -> Saved {
         self.announced.changed().await.expect("this handle holds the sender");
+        self.take_announced()
+    }
+
+    /// The same without waiting, if there is something.
+    pub fn changed_by_now(&mut self) -> Option<Saved> {
+        let has_changed = self.announced.has_changed().expect("this handle holds the sender");
+        has_changed.then(|| self.take_announced())
+    }
+
+    fn take_announced(&mut self) -> Saved {
         let (durable, has_events) = {
             let announced = self.announced.borrow_and_update();
             (announced.durable, !announced.events.is_empty())

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use triproom::wire::lib0::{Reader, put_byte_string, put_number};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{Doc, GetString, Map, Out, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
+use yrs::{ClientID, Doc, GetString, ID, Map, Out, ReadTxn, StateVector, Text, Transact, Update, WriteTxn};
 
 use super::house::DEADLINE;
 
@@ -99,6 +99,14 @@ impl Client {
     pub fn notes(&self) -> String {
         let txn = self.doc.transact();
         txn.get_text("notes").map(|text| text.get_string(&txn)).unwrap_or_default()
+    }
+
+    /// How many letters of a client it was sent without a hole.
+    pub fn letters_heard_of(&self, id: u64) -> usize {
+        let insertions = |update: &Vec<u8>| Update::decode_v1(update).unwrap().insertions(true);
+        let heard: Vec<_> = self.updates.iter().map(insertions).collect();
+        let was_heard = |clock: &u32| heard.iter().any(|ids| ids.contains(&ID::new(ClientID::new(id), *clock)));
+        (0..u32::MAX).take_while(was_heard).count()
     }
 
     /// Reads until `condition` holds.

@@ -25,6 +25,31 @@ async fn an_author_hears_its_own_update_only_after_it_is_durable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_several_write_each_hears_its_own_updates_too_and_only_after_they_are_durable() {
+    let house = House::open(&[]).await;
+    let (mut ada, mut bob) = (house.join("a", 1).await, house.join("a", 2).await);
+    for round in 1..=20 {
+        house.fault.set(if round == 20 { Fault::Stall } else { Fault::None });
+        ada.write("a").await;
+        bob.until("the update", |bob| bob.notes().len() == 2 * round - 1).await;
+        bob.write("b").await;
+        ada.until("the update", |ada| ada.notes().len() == 2 * round).await;
+    }
+    // What goes out with what is said next is durable.
+    let mut cleo = house.join("a", 3).await;
+    cleo.write("c").await;
+    for (client, id) in [(&mut ada, 1), (&mut bob, 2)] {
+        client.until("the update", |client| client.notes().len() == 41).await;
+        assert!(client.letters_heard_of(id) < 20);
+    }
+    house.fault.set(Fault::None);
+    for (client, id) in [(&mut ada, 1), (&mut bob, 2), (&mut cleo, 3)] {
+        client.until("all of its own", |client| client.letters_heard_of(id) == if id == 3 { 1 } else { 20 }).await;
+    }
+    house.stop().await.0.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_disk_fails_rooms_go_on_and_readiness_says_no() {
     let house = House::open(&[]).await;
     let mut health = house.store.health();

@@ -36,13 +36,21 @@ async fn everybody_in_a_large_room_gets_what_the_others_wrote_once_and_in_order(
         Fanout { update: update("both"), authors: smallvec![(first, update("one")), (last, update("two"))] },
         Fanout { update: update("three"), authors: smallvec![(first, update("three"))] },
     ];
-    let tally = fan_out(now, room.iter().map(|(line, _)| line), &fanouts, None);
+    let echo = |text| ServerMessage::Update(update(text));
+    let echoes = [
+        (ConnectionId(0), echo("no")),
+        (first, echo("mine")),
+        (ConnectionId(2), echo("my")),
+        (ConnectionId(2), echo("own")),
+    ];
+    let tally = fan_out(now, room.iter().map(|(line, _)| line), &fanouts, None, &echoes);
 
     let mut heard = 0;
     for (line, mut far) in room {
         let texts: &[&'static str] = match line.id() {
             _ if *line.protocol() == Protocol::Events => &[],
-            id if id == first => &["two"],
+            id if id == first => &["two", "mine"],
+            ConnectionId(2) => &["both", "three", "my", "own"],
             id if id == last => &["one", "three"],
             _ => &["both", "three"],
         };

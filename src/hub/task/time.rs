@@ -6,8 +6,15 @@ use super::{RETRY, RoomTask};
 use crate::room::effects::Effects;
 
 impl RoomTask {
-    pub(super) fn keep_time(&mut self) {
+    /// Rings of the alarm may be about something that was done meanwhile.
+    pub(super) fn keep_time_if_due(&mut self) {
         let now = Instant::now();
+        if self.due <= now {
+            self.keep_time(now);
+        }
+    }
+
+    fn keep_time(&mut self, now: Instant) {
         self.saving.hand_over();
         let admission = self.saving.admission(0);
         for (to, message) in self.room().tick(now, admission) {
@@ -30,8 +37,7 @@ impl RoomTask {
     }
 
     /// When something is to be done though nothing happens.
-    pub(super) fn deadline(&mut self) -> Instant {
-        let now = Instant::now();
+    pub(super) fn deadline(&mut self, now: Instant) -> Instant {
         let retry = (self.saving.is_holding() || self.room().owes()).then(|| now + RETRY);
         let leaving = self.leaving.next();
         let closing = self.closing_time(now);
