@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, with_others};
 use super::fanout::fan_out;
 use super::feed::Feed;
 use super::lane::Entrance;
@@ -217,7 +217,7 @@ impl RoomTask {
         let now = Instant::now();
         let telling = self.telling(now);
         self.due = self.deadline(now);
-        self.alarm.set(if let Telling::By(time) = telling { self.due.min(time) } else { self.due });
+        self.alarm.set(if let Telling::By(time) = telling { self.due.min(with_others(time)) } else { self.due });
         let most = self.turn_max();
         tokio::select! {
             biased;
