@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// What may be late rings in all rooms at multiples of this, for to wake a process that sleeps costs more than what it then does.
+/// What may be late rings in all rooms at multiples of this, so that a process that sleeps is woken less often.
 const TOGETHER: Duration = Duration::from_millis(25);
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 

@@ -216,7 +216,8 @@ impl RoomTask {
     async fn next_event(&mut self) -> Event {
         let now = Instant::now();
         let telling = self.telling(now);
-        self.due = self.deadline(now);
+        // Some times move on with everything that happens: what was due once stays due until it is done.
+        self.due = self.deadline(now).min(self.due);
         self.alarm.set(if let Telling::By(time) = telling { self.due.min(with_others(time)) } else { self.due });
         let most = self.turn_max();
         tokio::select! {

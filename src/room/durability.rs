@@ -17,8 +17,8 @@ pub struct LogPosition(pub u64);
 /// The most updates that do not go on where one ends and are merged into one echo; merging those is quadratic.
 const ECHO_MERGE_MAX: usize = 64;
 
-/// Where several write, an echo goes out with the next thing that the room has to say to its author, and by itself when that
-/// has not come within so long: a write of its own costs as much as a tenth of what ten people hear.
+/// Where several write, an echo goes out with the next turn, which mostly has something to say to its author anyhow, and by
+/// itself when that has not come within so long: a write is what costs.
 const ECHO_PATIENCE: Duration = Duration::from_millis(200);
 
 /// When those who wait are told that something is durable.

@@ -19,6 +19,9 @@ use super::principal::Principal;
 use super::request::{Answer, RequestId};
 use super::room::Room;
 
+/// While nothing can be kept it is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
 /// See the module. Owned by `Room`.
 pub(super) struct Posting {
     /// What was given to the log and is not known to be there, in the order of its positions.
@@ -173,14 +176,13 @@ impl Room {
     }
 
     /// When `speak_due` has something to do.
-    pub fn next_speaking(&self) -> Option<Instant> {
-        let times = [
-            self.posting.journal.next_due(),
-            self.next_output(),
-            self.next_guest(),
-            self.next_timeline(),
-            self.next_saved(),
-        ];
+    pub fn next_speaking(&self, admission: Admission) -> Option<Instant> {
+        let timeline = self.next_timeline().map(|due| match admission {
+            Admission::Open => due,
+            Admission::ReadOnly => due.max(self.now + TRY_AGAIN),
+        });
+        let times =
+            [self.posting.journal.next_due(), self.next_output(), self.next_guest(), timeline, self.next_saved()];
         times.into_iter().flatten().min()
     }
 }

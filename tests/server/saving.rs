@@ -1,5 +1,8 @@
 //! A disk that fails: rooms go on, nobody is told "saved", and all is written when it is back.
 
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
 use triproom::store::Fault;
 
 use super::client::sync;
@@ -100,10 +103,22 @@ async fn over_the_budget_changes_are_refused_and_asked_for_again() {
     let seen = bob.notes().len();
     assert!(seen < written.len());
     agent.until("room.notice", |notice| notice["data"]["level"] == "warning").await;
+    // However much is said meanwhile.
+    let mut cleo = house.join("a", 3).await;
+    let noise = tokio::spawn(async move {
+        loop {
+            cleo.send(&[3]).await;
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
     house.fault.set(Fault::None);
-    agent.until("room.notice", |notice| notice["data"]["level"] == "info").await;
-    ada.until("the probe's answer", |ada| ada.was_answered(9)).await;
-    bob.until("everything", |bob| bob.notes() == written).await;
+    let healed = async {
+        agent.until("room.notice", |notice| notice["data"]["level"] == "info").await;
+        ada.until("the probe's answer", |ada| ada.was_answered(9)).await;
+        bob.until("everything", |bob| bob.notes() == written).await;
+    };
+    timeout(Duration::from_secs(5), healed).await.expect("those who were refused are asked soon");
+    noise.abort();
     house.stop().await.0.unwrap();
 }
 

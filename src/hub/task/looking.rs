@@ -214,11 +214,14 @@ impl RoomTask {
             Err(error) => {
                 self.visitors.fail(&requests);
                 self.visitors.fail(&std::mem::take(&mut self.looking.later_requests));
-                if self.looking.is_behind {
+                let now = Instant::now();
+                if self.looking.is_behind && self.looking.again.is_none_or(|(at, _)| at <= now) {
                     // Who stored it may be dead, and then nobody else says so.
                     let pause = self.looking.again.map_or(AGAIN, |(_, pause)| (pause * 2).min(AGAIN_MAX));
-                    self.looking.again = Some((Instant::now() + pause, pause));
+                    self.looking.again = Some((now + pause, pause));
                     tracing::warn!(%error, ?pause, "what other nodes have stored cannot be read; it is tried again");
+                } else {
+                    tracing::warn!(%error, "what other nodes have stored cannot be read, and what was asked is not done");
                 }
                 return Ok(());
             }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use super::{RETRY, RoomTask};
 use crate::room::effects::Effects;
 
+/// So long nothing is due where nothing is known to be.
+const LONG: Duration = Duration::from_hours(1);
+
 impl RoomTask {
     /// Rings of the alarm may be about something that was done meanwhile.
     pub(super) fn keep_time_if_due(&mut self) {
@@ -15,6 +18,7 @@ impl RoomTask {
     }
 
     fn keep_time(&mut self, now: Instant) {
+        self.due = now + LONG;
         self.saving.hand_over();
         let admission = self.saving.admission(0);
         for (to, message) in self.room().tick(now, admission) {
@@ -43,8 +47,11 @@ impl RoomTask {
         let closing = self.closing_time(now);
         let sharing = self.room().next_share();
         let (showing, hearing) = (self.room().next_showing(), self.room().next_hearing());
+        // Agents are shown with the presence of others.
+        let showing = showing.map(|time| self.presence_due.map_or(time, |due| time.max(due)));
+        let admission = self.saving.admission(0);
         let times = [
-            self.room().next_speaking(),
+            self.room().next_speaking(admission),
             showing,
             hearing,
             sharing,
@@ -56,6 +63,6 @@ impl RoomTask {
             closing,
             leaving,
         ];
-        times.into_iter().flatten().min().unwrap_or(now + Duration::from_hours(1))
+        times.into_iter().flatten().min().unwrap_or(now + LONG)
     }
 }

@@ -6,6 +6,7 @@ mod undoing;
 
 use super::*;
 use crate::room::client::{Arrival, Receipt};
+use crate::room::event::status::{AgentState, AgentStatus};
 use crate::room::input::UpdateKind;
 use crate::room::patch::Patch;
 use crate::room::principal::{Principal, PrincipalId};
@@ -417,6 +418,19 @@ fn a_patch_is_everybodys_at_once_and_saved_when_it_is_durable() {
     let again = served(&mut room, patch(Writes::Everything, SET_TITLE, Some(version)));
     assert!(matches!(again.answers[..], [(_, Answer::Saved(same))] if same == version), "it says nothing new");
     assert!(again.log.is_empty());
+}
+
+#[test]
+fn an_agents_state_is_kept_when_it_can_be_and_not_tried_all_the_time() {
+    let mut room = room(Instant::now());
+    let by = Arc::new(Principal::new(PrincipalId::agent("planner").expect("an id"), None));
+    let status = Box::new(AgentStatus { state: AgentState::Executing, ..AgentStatus::default() });
+    served(&mut room, Ask::Status { by, status });
+    let now = Instant::now();
+    assert!(room.speak_due(now, Admission::ReadOnly).keeps.is_empty());
+    assert!(room.next_speaking(Admission::ReadOnly).is_some_and(|next| next > now), "the room would not rest");
+    assert!(room.next_speaking(Admission::Open).is_some_and(|next| next <= now));
+    assert_eq!(room.speak_due(now, Admission::Open).keeps.len(), 1);
 }
 
 #[test]
