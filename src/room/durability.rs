@@ -26,7 +26,7 @@ const ECHO_PATIENCE: Duration = Duration::from_millis(200);
 pub enum Telling {
     /// As soon as it is.
     AtOnce,
-    /// With the next thing that the room says, or at this time.
+    /// With the next turn, or at this time.
     By(Instant),
 }
 

@@ -9,7 +9,7 @@ use crate::room::effects::Effects;
 const LONG: Duration = Duration::from_hours(1);
 
 impl RoomTask {
-    /// Rings of the alarm may be about something that was done meanwhile.
+    /// Does what is due. The alarm also rings for echoes alone, and for what was done meanwhile.
     pub(super) fn keep_time_if_due(&mut self) {
         let now = Instant::now();
         if self.due <= now {

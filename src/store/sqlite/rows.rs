@@ -17,7 +17,7 @@ use crate::store::moment::now;
 use crate::store::seal::{SealedRow, signed};
 use crate::store::sink::{Attempt, Committed};
 
-/// Rows of the largest statement.
+/// Rows of the largest statement. Where there are many, those that fill it go by one that need not look for places left.
 const BULK: usize = 128;
 
 const INSERT_ONE: &str = "INSERT INTO log (seq, room, checksum, data) VALUES (?,?,?,?)";
@@ -26,7 +26,7 @@ static INSERT_BULK: LazyLock<String> =
 
 /// Rows of the statements for fewer. Each statement is a hop to SQLite's thread and back, which costs as much as some dozens of
 /// rows, so all go into one, and what is left of its places is null; of each size there is one, for preparing costs as much, too.
-const SIZES: [usize; 7] = [2, 4, 8, 16, 32, 64, 128];
+const SIZES: [usize; 7] = [2, 4, 8, 16, 32, 64, BULK];
 static INSERT_SOME: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
     SIZES.map(|size| {
         format!(
