@@ -47,7 +47,8 @@ pub struct Members {
     metrics: Arc<Metrics>,
 }
 
-/// One connection.
+/// One connection. Its line stands first, for that is what a fan-out goes through.
+#[repr(C)]
 pub struct Member {
     /// Where it is answered.
     pub line: Line,

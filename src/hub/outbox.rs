@@ -4,7 +4,8 @@
 //! they are dropped all together and every line is *stale*, to be healed by one difference when the socket drains. It
 //! must never drop a single document frame, never cut a frame that has begun (but to end the connection), and never wait.
 
-use std::collections::{BTreeMap, VecDeque};
+mod backlog;
+
 use std::hint::black_box;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,28 +15,30 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use smallvec::SmallVec;
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::line::Line;
 use super::pulse::Pulse;
 use crate::room::id::ConnectionId;
-use crate::wire::awareness::{AwarenessEntry, ClientId};
+use crate::wire::awareness::AwarenessEntry;
 use crate::wire::close::CloseReason;
 use crate::wire::frame::{Frame, Opcode, slices};
-use crate::wire::{Protocol, ServerMessage};
+use backlog::{Backlog, Class};
 
 /// One connection's outgoing side. Shared by its rooms and its own task.
+///
+/// What a fan-out touches stands first, so that it is one piece of memory to fetch for each connection.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Outbox {
     socket: OwnedWriteHalf,
-    budget: usize,
     state: Mutex<State>,
+    pulse: Pulse,
     /// Wakes the connection's task when there is something for it to do here, which `attention` says.
     waker: AtomicWaker,
     attention: AtomicBool,
-    pulse: Pulse,
+    budget: usize,
 }
 
 /// How often an outbox has dropped document frames: who has not been healed since then has a hole.
@@ -44,21 +47,10 @@ pub struct Epoch(u32);
 
 #[derive(Debug)]
 struct State {
-    queue: VecDeque<Queued>,
-    /// Bytes of the queue's front that the socket has taken.
-    written: usize,
-    /// Queued bytes of document frames.
-    document_bytes: usize,
-    /// Queued bytes of control frames.
-    control_bytes: usize,
-    /// Presence that waits: of each line, the latest of each client.
-    presence: Vec<(ConnectionId, Waiting)>,
+    /// What the socket has not taken, if there is anything.
+    backlog: Option<Box<Backlog>>,
     flow: Flow,
     epoch: Epoch,
-    /// Lines that a room ended, for the connection's task.
-    ended: SmallVec<[(ConnectionId, CloseReason); 1]>,
-    /// When the socket last took something, while something was queued.
-    progress: Instant,
     closing: Option<CloseReason>,
 }
 
@@ -69,26 +61,6 @@ enum Flow {
     Flowing,
     /// They overflowed: what is left of the queue is still being sent.
     Overflowed,
-}
-
-/// Presence that waits for one line.
-#[derive(Debug)]
-struct Waiting {
-    protocol: Protocol,
-    entries: BTreeMap<ClientId, AwarenessEntry>,
-}
-
-#[derive(Debug)]
-struct Queued {
-    frame: Frame,
-    class: Class,
-}
-
-/// What may be lost: a difference makes up for document frames, nothing for the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Document,
-    Control,
 }
 
 /// What became of a delivery.
@@ -129,27 +101,24 @@ enum Flushed {
     Blocked,
 }
 
+/// How much the socket took.
+enum Taken {
+    All,
+    /// So many bytes, and for now no more.
+    Some(usize),
+}
+
 impl Outbox {
     /// An outbox that writes to `socket` and queues up to `budget` bytes of document frames.
     pub fn new(socket: OwnedWriteHalf, budget: usize, now: Instant) -> Self {
+        let state = State { backlog: None, flow: Flow::Flowing, epoch: Epoch::default(), closing: None };
         Self {
             socket,
-            budget,
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                written: 0,
-                document_bytes: 0,
-                control_bytes: 0,
-                presence: Vec::new(),
-                flow: Flow::Flowing,
-                epoch: Epoch::default(),
-                ended: SmallVec::new(),
-                progress: now,
-                closing: None,
-            }),
+            state: Mutex::new(state),
+            pulse: Pulse::new(now),
             waker: AtomicWaker::new(),
             attention: AtomicBool::new(false),
-            pulse: Pulse::new(now),
+            budget,
         }
     }
 
@@ -164,10 +133,10 @@ impl Outbox {
         (state.flow == Flow::Flowing).then_some(state.epoch)
     }
 
-    /// Reads here and there in the outbox and in the socket behind it, so that their memory is on its way into the
-    /// cache when they are needed. For `fan_out`, which does that for several at once.
+    /// Reads in the outbox and in the socket behind it, so that their memory is on its way into the cache when they are
+    /// needed. For `fan_out`, which does that for several at once.
     pub(super) fn prefetch(&self) {
-        black_box((self.attention.load(Ordering::Relaxed), self.state.is_poisoned(), self.pulse.heard_count()));
+        black_box((self.state.is_poisoned(), self.pulse.heard_count()));
         black_box(&*SockRef::from(self.socket.as_ref()));
     }
 
@@ -183,45 +152,24 @@ impl Outbox {
         if state.closing.is_some() {
             return Delivered::Dropped;
         }
-        let mut delivered = Delivered::Written;
         let flows = state.flow == Flow::Flowing && state.epoch == line.epoch();
-        if state.queue.is_empty() && state.presence.is_empty() && flows {
-            let all: SmallVec<[&Frame; 4]> = frames.iter().chain(presence.map(|presence| presence.frame)).collect();
-            let mut left = self.write(&all);
+        let is_behind = state.backlog.as_ref().is_some_and(|backlog| backlog.is_behind());
+        if flows && !is_behind {
+            let all = frames.iter().chain(presence.map(|presence| presence.frame));
+            let taken = self.write(&all);
             self.pulse.say(now);
-            let mut rest = all.len();
-            for (at, frame) in all.iter().enumerate() {
-                if left < frame.len() {
-                    rest = at;
-                    break;
-                }
-                left -= frame.len();
-            }
-            if rest == all.len() {
-                return Delivered::Written;
-            }
-            state.progress = now;
-            state.written = left;
-            for frame in frames.iter().skip(rest) {
-                state.push(frame.clone(), Class::Document);
-            }
-            if let Some(presence) = presence {
-                if rest == frames.len() && left > 0 {
-                    state.push(presence.frame.clone(), Class::Control);
-                } else {
-                    state.keep_presence(line, presence.entries);
-                }
-            }
-            delivered = Delivered::Queued;
-        } else {
-            if !flows {
-                delivered = Delivered::Dropped;
-            } else if !frames.is_empty() {
-                delivered = self.queue(&mut state, frames);
-            }
-            if let Some(presence) = presence {
-                state.keep_presence(line, presence.entries);
-            }
+            let Taken::Some(taken) = taken else { return Delivered::Written };
+            state.backlog(now).take_rest(now, taken, line, frames, presence);
+            self.call(state);
+            return Delivered::Queued;
+        }
+        let delivered = match (flows, frames) {
+            (false, _) => Delivered::Dropped,
+            (true, []) => Delivered::Written,
+            (true, frames) => self.queue(&mut state, now, frames),
+        };
+        if let Some(presence) = presence {
+            state.backlog(now).keep_presence(line, presence.entries);
         }
         self.call(state);
         delivered
@@ -233,41 +181,36 @@ impl Outbox {
         if state.closing.is_some() {
             return;
         }
-        if state.queue.is_empty() {
-            let taken = self.write(&[frame]);
-            if taken == frame.len() {
-                return;
+        match state.backlog.as_mut().filter(|backlog| backlog.has_frames()) {
+            None => {
+                let Taken::Some(taken) = self.write(&std::iter::once(frame)) else { return };
+                state.backlog(now).begin(now, taken, frame.clone(), Class::Control);
             }
-            state.progress = now;
-            state.written = taken;
-        } else if state.waiting_control() + frame.len() > self.budget {
-            state.close_at_once(CloseReason::SlowClient);
-            self.call(state);
-            return;
+            Some(backlog) if backlog.waiting_control() + frame.len() > self.budget => {
+                state.close_at_once(CloseReason::SlowClient);
+            }
+            Some(backlog) => backlog.push(frame.clone(), Class::Control),
         }
-        state.push(frame.clone(), Class::Control);
         self.call(state);
     }
 
     /// Whether nothing waits that makes up for nothing: then there may be one more long answer.
     pub fn is_free(&self) -> bool {
-        self.lock().control_bytes == 0
+        !self.lock().backlog.as_ref().is_some_and(|backlog| backlog.has_control())
     }
 
     /// Tells the connection's task that a room ended one line.
     pub(super) fn end_line(&self, line: ConnectionId, reason: CloseReason) {
         let mut state = self.lock();
-        if !state.ended.iter().any(|(ended, _)| *ended == line) {
-            state.ended.push((line, reason));
-        }
+        state.backlog(Instant::now()).end_line(line, reason);
         self.call(state);
     }
 
     /// Forgets what waits for a line that is gone.
     pub fn forget_line(&self, line: ConnectionId) {
-        let mut state = self.lock();
-        state.presence.retain(|(waiting, _)| *waiting != line);
-        state.ended.retain(|(ended, _)| *ended != line);
+        if let Some(backlog) = &mut self.lock().backlog {
+            backlog.forget_line(line);
+        }
     }
 
     /// Sends what is queued, then a close frame, and nothing after it.
@@ -275,7 +218,7 @@ impl Outbox {
         let mut state = self.lock();
         if state.closing.is_none() {
             state.closing = Some(reason);
-            state.push(reason.frame(), Class::Control);
+            state.backlog(Instant::now()).push(reason.frame(), Class::Control);
             self.call(state);
         }
     }
@@ -295,7 +238,7 @@ impl Outbox {
             if let Some(reason) = state.given_up() {
                 return Poll::Ready(Ok(Drained::Closed(reason)));
             }
-            if let Some((line, reason)) = state.ended.pop() {
+            if let Some((line, reason)) = state.backlog.as_mut().and_then(|backlog| backlog.next_ended()) {
                 return Poll::Ready(Ok(Drained::Ended(line, reason)));
             }
             match self.flush(&mut state)? {
@@ -304,6 +247,7 @@ impl Outbox {
                     ready!(self.socket.as_ref().poll_write_ready(context))?;
                 }
                 Flushed::Empty => {
+                    state.backlog = None;
                     if let Some(reason) = state.closing {
                         return Poll::Ready(Ok(Drained::Closed(reason)));
                     }
@@ -332,7 +276,8 @@ impl Outbox {
     /// Whether the socket has taken all that was ever said since `epoch`, and nothing was dropped.
     pub(super) fn is_current(&self, epoch: Epoch) -> bool {
         let state = self.lock();
-        state.queue.is_empty() && state.flow == Flow::Flowing && state.epoch == epoch
+        let has_frames = state.backlog.as_ref().is_some_and(|backlog| backlog.has_frames());
+        !has_frames && state.flow == Flow::Flowing && state.epoch == epoch
     }
 
     /// Asks the peer whether it lives.
@@ -343,8 +288,7 @@ impl Outbox {
 
     /// Since when the socket has taken nothing of what is queued; nothing when nothing is queued.
     pub fn stalled_since(&self) -> Option<Instant> {
-        let state = self.lock();
-        (!state.queue.is_empty()).then_some(state.progress)
+        self.lock().backlog.as_ref().and_then(|backlog| backlog.stalled_since())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -358,60 +302,61 @@ impl Outbox {
         self.waker.wake();
     }
 
-    fn queue(&self, state: &mut State, frames: &[Frame]) -> Delivered {
+    fn queue(&self, state: &mut State, now: Instant, frames: &[Frame]) -> Delivered {
         let bytes: usize = frames.iter().map(Frame::len).sum();
-        if state.document_bytes + bytes > self.budget && state.document_bytes > 0 {
-            state.overflow();
+        let backlog = state.backlog(now);
+        let waiting = backlog.document_bytes();
+        if waiting + bytes > self.budget && waiting > 0 {
+            backlog.drop_documents();
+            state.flow = Flow::Overflowed;
+            state.epoch.0 = state.epoch.0.wrapping_add(1);
             return Delivered::Overflowed;
         }
         for frame in frames {
-            state.push(frame.clone(), Class::Document);
+            backlog.push(frame.clone(), Class::Document);
         }
         Delivered::Queued
     }
 
-    /// Writes until the socket takes no more; returns how much it took. An error counts as taking nothing: the
-    /// connection's task meets it when it tries again.
+    /// Writes until the socket takes no more. An error counts as taking nothing: the connection's task meets it when it
+    /// tries again.
     ///
     /// It asks the kernel without asking the runtime first, for the socket nearly always takes something, and what the
     /// runtime knows is one more thing to fetch from memory. Where `main` is Rust's, `SIGPIPE` is ignored.
-    fn write(&self, frames: &[&Frame]) -> usize {
-        let total: usize = frames.iter().map(|frame| frame.len()).sum();
+    fn write<'f>(&self, frames: &(impl Iterator<Item = &'f Frame> + Clone)) -> Taken {
         let socket = SockRef::from(self.socket.as_ref());
         let mut done = 0;
-        while done < total {
-            let slices = slices(frames.iter().copied(), done);
+        loop {
+            let slices = slices(frames.clone(), done);
             // One piece, which is what nearly every delivery is, goes out a little cheaper by itself.
-            let written = match &slices[..] {
-                [piece] => socket.send(piece),
-                pieces => socket.send_vectored(pieces),
+            let (written, all) = match &slices[..] {
+                [] => return Taken::All,
+                [piece] => (socket.send(piece), piece.len()),
+                pieces => (socket.send_vectored(pieces), usize::MAX),
             };
             match written {
-                Ok(0) | Err(_) => break,
-                Ok(taken) => done += taken,
+                Ok(taken) if taken == all => return Taken::All,
+                Ok(taken @ 1..) => done += taken,
+                _ => return Taken::Some(done),
             }
         }
-        done
     }
 
     fn flush(&self, state: &mut State) -> io::Result<Flushed> {
+        let is_closing = state.closing.is_some();
+        let Some(backlog) = &mut state.backlog else { return Ok(Flushed::Empty) };
         loop {
-            if state.queue.is_empty() {
-                if state.presence.is_empty() || state.closing.is_some() {
+            if !backlog.has_frames() {
+                if is_closing || !backlog.is_behind() {
                     return Ok(Flushed::Empty);
                 }
-                for (_, waiting) in std::mem::take(&mut state.presence) {
-                    let message = ServerMessage::Presence(waiting.entries.into_values().collect());
-                    let frame = waiting.protocol.frame(&message).expect("every protocol has presence");
-                    state.push(frame, Class::Control);
-                }
+                backlog.queue_presence();
             }
             // Through the runtime: only a refusal that it sees makes `poll_write_ready` wait.
-            let slices = slices(state.queue.iter().map(|queued| &queued.frame), state.written);
-            let written = self.socket.try_write_vectored(&slices);
-            drop(slices);
+            let (frames, written) = backlog.frames();
+            let written = self.socket.try_write_vectored(&slices(frames, written));
             match written {
-                Ok(taken) => state.advance(taken),
+                Ok(taken) => backlog.advance(taken),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
                 Err(error) => return Err(error),
             }
@@ -420,76 +365,22 @@ impl Outbox {
 }
 
 impl State {
-    fn push(&mut self, frame: Frame, class: Class) {
-        match class {
-            Class::Document => self.document_bytes += frame.len(),
-            Class::Control => self.control_bytes += frame.len(),
-        }
-        self.queue.push_back(Queued { frame, class });
-    }
-
-    /// Bytes of control frames behind the one that is under way.
-    fn waiting_control(&self) -> usize {
-        let under_way = self.queue.front().filter(|front| front.class == Class::Control);
-        self.control_bytes - under_way.map_or(0, |front| front.frame.len())
-    }
-
-    fn keep_presence(&mut self, line: &Line, entries: &[AwarenessEntry]) {
-        let at = self.presence.iter().position(|(waiting, _)| *waiting == line.id()).unwrap_or_else(|| {
-            let waiting = Waiting { protocol: line.protocol().clone(), entries: BTreeMap::new() };
-            self.presence.push((line.id(), waiting));
-            self.presence.len() - 1
-        });
-        let waiting = &mut self.presence[at].1;
-        waiting.entries.extend(entries.iter().map(|entry| (entry.client, entry.clone())));
-    }
-
-    /// The socket took `bytes` more.
-    fn advance(&mut self, bytes: usize) {
-        self.written += bytes;
-        self.progress = Instant::now();
-        while let Some(front) = self.queue.front() {
-            let length = front.frame.len();
-            if self.written < length {
-                return;
-            }
-            self.written -= length;
-            match front.class {
-                Class::Document => self.document_bytes -= length,
-                Class::Control => self.control_bytes -= length,
-            }
-            self.queue.pop_front();
-        }
-    }
-
-    /// Drops all document frames but one that has begun.
-    fn overflow(&mut self) {
-        self.flow = Flow::Overflowed;
-        self.epoch.0 = self.epoch.0.wrapping_add(1);
-        let begun = usize::from(self.written > 0);
-        let mut at = 0;
-        self.queue.retain(|queued| {
-            at += 1;
-            at <= begun || queued.class == Class::Control
-        });
-        let documents = self.queue.iter().filter(|queued| queued.class == Class::Document);
-        self.document_bytes = documents.map(|queued| queued.frame.len()).sum();
+    fn backlog(&mut self, now: Instant) -> &mut Backlog {
+        self.backlog.get_or_insert_with(|| Box::new(Backlog::new(now)))
     }
 
     /// A connection that is closed at once in the middle of a frame has nothing left to say.
     fn given_up(&self) -> Option<CloseReason> {
-        self.closing.filter(|_| self.control_bytes == 0 && self.written > 0)
+        let backlog = self.backlog.as_ref()?;
+        self.closing.filter(|_| backlog.has_begun() && !backlog.has_control())
     }
 
     fn close_at_once(&mut self, reason: CloseReason) {
-        self.closing.get_or_insert(reason);
-        self.presence.clear();
-        self.queue.truncate(usize::from(self.written > 0));
-        self.control_bytes = 0;
-        self.document_bytes = 0;
-        if self.written == 0 {
-            let reason = self.closing.unwrap_or(reason);
-            self.push(reason.frame(), Class::Control);
+        let reason = *self.closing.get_or_insert(reason);
+        let backlog = self.backlog(Instant::now());
+        backlog.drop_all();
+        if !backlog.has_begun() {
+            backlog.push(reason.frame(), Class::Control);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When a room may flush next. Writing to everybody is what costs; a flush that was dear is followed by a pause in
 //! proportion, so that the fan-out of one room leaves most of a core to others, and what arrives meanwhile becomes one
-//! bigger update. The pause is short while things come one by one, for then waiting costs them more than it saves. A room that
-//! is calm never waits.
+//! bigger update. The pause is shorter while things come one by one, for then waiting costs them more than it saves. A room
+//! that is calm never waits.
 
 use std::time::{Duration, Instant};
 
@@ -11,40 +11,30 @@ const CHEAP: Duration = Duration::from_micros(100);
 /// The pause after flushes of one kind.
 #[derive(Debug)]
 pub struct Pace {
-    factor: u32,
-    /// The longest pause after a flush of one,
-    longest_of_one: Duration,
+    /// How many times what it took the pause is after a flush of one,
+    factor_of_one: u32,
     /// and after one of several.
+    factor: u32,
     longest: Duration,
     rest_until: Option<Instant>,
 }
 
 impl Pace {
-    /// Document updates: a pause four times as long as the flush took, at most 10 ms; 1 ms after a single one.
+    /// Document updates: a pause four times as long as the flush took, twice after a single one; at most 10 ms.
     pub fn of_updates() -> Self {
-        Self {
-            factor: 4,
-            longest_of_one: Duration::from_millis(1),
-            longest: Duration::from_millis(10),
-            rest_until: None,
-        }
+        Self { factor_of_one: 2, factor: 4, longest: Duration::from_millis(10), rest_until: None }
     }
 
     /// Presence, which grows with the square of a room's people: ten times as long, at most 100 ms.
     pub fn of_presence() -> Self {
-        Self {
-            factor: 10,
-            longest_of_one: Duration::from_millis(100),
-            longest: Duration::from_millis(100),
-            rest_until: None,
-        }
+        Self { factor_of_one: 10, factor: 10, longest: Duration::from_millis(100), rest_until: None }
     }
 
     /// A flush of so many took from `started` to `ended`.
     pub fn flushed(&mut self, count: usize, started: Instant, ended: Instant) {
         let cost = ended.saturating_duration_since(started);
-        let longest = if count > 1 { self.longest } else { self.longest_of_one };
-        self.rest_until = (cost >= CHEAP).then(|| ended + (cost * self.factor).min(longest));
+        let factor = if count > 1 { self.factor } else { self.factor_of_one };
+        self.rest_until = (cost >= CHEAP).then(|| ended + (cost * factor).min(self.longest));
     }
 
     /// Until when to wait, if `now` is too early for a flush.
@@ -70,6 +60,6 @@ mod tests {
         pace.flushed(9, start, after(500_000));
         assert_eq!(pace.rest(after(500_000)), Some(after(510_000)));
         pace.flushed(1, start, after(2_000));
-        assert_eq!(pace.rest(after(2_100)), Some(after(3_000)), "the next one may well be alone, too");
+        assert_eq!(pace.rest(after(2_100)), Some(after(6_000)), "the next one may well be alone, too");
     }
 }

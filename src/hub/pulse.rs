@@ -1,45 +1,49 @@
 //! The signs of life of one connection's peer: when it was last heard, asked and told something. Part of its `Outbox`.
 //! Its own task and its rooms write it, a room's `Members` read it; it must never make any of them wait.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// See the module.
+/// From when moments are counted, for all connections: each of them would have to keep its own, and have it fetched from
+/// memory whenever it is told something.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// See the module. What is said, which is most often, stands first (see `Outbox`).
 #[derive(Debug)]
+#[repr(C)]
 pub struct Pulse {
-    opened: Instant,
-    heard: Moment,
     said: Moment,
+    heard: Moment,
     asked: Moment,
     /// How many messages, pings and pongs came from the peer.
     heard_count: AtomicU64,
 }
 
-/// Milliseconds since the connection was opened.
-#[derive(Debug, Default)]
+/// Milliseconds since the beginning.
+#[derive(Debug)]
 struct Moment(AtomicU64);
 
 impl Pulse {
     /// Of a connection that is opened now.
     pub(super) fn new(now: Instant) -> Self {
-        let (heard, said, asked) = Default::default();
-        Self { opened: now, heard, said, asked, heard_count: AtomicU64::new(0) }
+        Self { said: Moment::at(now), heard: Moment::at(now), asked: Moment::at(now), heard_count: AtomicU64::new(0) }
     }
 
     /// The peer was heard.
     pub fn hear(&self, now: Instant) {
-        self.heard.set(self.opened, now);
+        self.heard.set(now);
         self.heard_count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The peer is sent a message.
     pub(super) fn say(&self, now: Instant) {
-        self.said.set(self.opened, now);
+        self.said.set(now);
     }
 
     /// The peer is asked whether it lives.
     pub(super) fn ask(&self, now: Instant) {
-        self.asked.set(self.opened, now);
+        self.asked.set(now);
     }
 
     /// How often the peer was heard.
@@ -49,27 +53,36 @@ impl Pulse {
 
     /// When the peer was last heard.
     pub fn heard(&self) -> Instant {
-        self.heard.get(self.opened)
+        self.heard.get()
     }
 
     /// When the peer was last sent a message.
     pub fn said(&self) -> Instant {
-        self.said.get(self.opened)
+        self.said.get()
     }
 
     /// When the peer was last asked whether it lives.
     pub fn asked(&self) -> Instant {
-        self.asked.get(self.opened)
+        self.asked.get()
     }
 }
 
 impl Moment {
-    fn set(&self, opened: Instant, now: Instant) {
-        let millis = now.saturating_duration_since(opened).as_millis();
-        self.0.store(u64::try_from(millis).expect("five hundred million years"), Ordering::Relaxed);
+    fn at(now: Instant) -> Self {
+        Self(AtomicU64::new(millis(now)))
     }
 
-    fn get(&self, opened: Instant) -> Instant {
-        opened + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    fn set(&self, now: Instant) {
+        self.0.store(millis(now), Ordering::Relaxed);
     }
+
+    fn get(&self) -> Instant {
+        *BEGINNING + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// What was before the beginning counts as that.
+fn millis(now: Instant) -> u64 {
+    let since = now.saturating_duration_since(*BEGINNING);
+    since.as_secs() * 1_000 + u64::from(since.subsec_millis())
 }

@@ -29,7 +29,7 @@ async fn what_waits_for_a_document_that_was_closed_is_given_back() {
     let now = Instant::now();
     let (outbox, _far) = outbox(now, 1 << 30).await;
     let filler = frame(vec![0; 1 << 20]);
-    while outbox.lock().queue.is_empty() {
+    while outbox.stalled_since().is_none() {
         outbox.control(now, &filler);
     }
     let patience = Patience { ping: Duration::from_mins(1), slow: Duration::from_mins(1) };
@@ -41,8 +41,8 @@ async fn what_waits_for_a_document_that_was_closed_is_given_back() {
         members.insert(now, line);
     }
     members.remove(ConnectionId(1));
-    let waiting: Vec<_> = outbox.lock().presence.iter().map(|(line, _)| *line).collect();
-    assert_eq!(waiting, [ConnectionId(2)]);
+    let waiting = outbox.lock().backlog.as_ref().map(|backlog| backlog.presence_of());
+    assert_eq!(waiting, Some(vec![ConnectionId(2)]));
 }
 
 #[tokio::test]
@@ -60,7 +60,8 @@ async fn a_socket_that_was_full_is_written_to_again_after_what_waited_was_droppe
         filled += waits.len();
     }
     assert_eq!(line.deliver(now, std::slice::from_ref(&waits), None), Delivered::Overflowed);
-    filled += outbox.lock().queue.iter().map(|begun| begun.frame.len()).sum::<usize>();
+    let begun = |backlog: &Backlog| backlog.frames().0.map(Frame::len).sum::<usize>();
+    filled += outbox.lock().backlog.as_deref().map_or(0, begun);
     outbox.control(now, &control);
 
     let reading = async {
