@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use iso_currency::Currency;
+use iso_currency::{Currency, IntoEnumIterator};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
@@ -84,9 +84,6 @@ fn object(kind: Type, null: Null) -> ObjectBuilder {
 }
 
 /// The codes of ISO 4217.
-fn currencies() -> impl Iterator<Item = String> {
-    let letters = || 'A'..='Z';
-    let codes =
-        letters().flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| String::from_iter([a, b, c]))));
-    codes.filter(|code| Currency::from_code(code).is_some())
+fn currencies() -> impl Iterator<Item = &'static str> {
+    Currency::iter().map(|currency| currency.code())
 }
