@@ -8,41 +8,52 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Alarm {
     #[cfg(target_os = "linux")]
-    timer: tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
+    timer: tokio::io::unix::AsyncFd<Timer>,
+}
+
+/// The system's timer, as the runtime wants to see it.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct Timer(nix::sys::timerfd::TimerFd);
+
+#[cfg(target_os = "linux")]
+impl std::os::fd::AsRawFd for Timer {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        use std::os::fd::AsFd;
+        self.0.as_fd().as_raw_fd()
+    }
 }
 
 #[cfg(target_os = "linux")]
 impl Alarm {
     /// Needs the runtime that it will be waited on.
     pub fn new() -> io::Result<Self> {
-        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         #[expect(
             deprecated,
             reason = "its successor is `unsafe` because of inner types that close what they show; this one owns it"
         )]
-        let timer = tokio::io::unix::AsyncFd::with_interest(timer, tokio::io::Interest::READABLE)?;
+        let timer = tokio::io::unix::AsyncFd::with_interest(Timer(timer), tokio::io::Interest::READABLE)?;
         Ok(Self { timer })
     }
 
     /// Done at that moment; at once when it is past.
     pub async fn until(&self, moment: Instant) -> io::Result<()> {
-        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        use nix::sys::time::TimeSpec;
+        use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
         let left = moment.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
         }
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-        let value = Timespec { tv_sec: seconds, tv_nsec: left.subsec_nanos().into() };
-        let timer = Itimerspec { it_interval: never, it_value: value };
-        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &timer)?;
+        let left = Expiration::OneShot(TimeSpec::from_duration(left));
+        self.timer.get_ref().0.set(left, TimerSetTimeFlags::empty())?;
         loop {
             let mut ready = self.timer.readable().await?;
             // What a timer set before has left behind may still be there to be read.
-            let read = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut [0u8; 8])?));
+            let read = ready.try_io(|timer| Ok(timer.get_ref().0.wait()?));
             match read {
-                Ok(Ok(_)) if Instant::now() >= moment => return Ok(()),
+                Ok(Ok(())) if Instant::now() >= moment => return Ok(()),
                 Ok(Err(error)) => return Err(error),
                 _ => {}
             }

@@ -42,12 +42,26 @@ impl Process {
         }
         let fields: Vec<u64> = fields.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
         let field = |number: usize| fields.get(number - 3).copied().ok_or_else(unreadable);
-        let (ticks, pages) = (field(14)? + field(15)?, field(24)?);
+        let pages = field(24)?;
         if pages == 0 {
             // It is ending, and its memory is gone already.
             return Err(gone());
         }
-        Ok(Use { cpu_seconds: ticks as f64 / ticks_per_second(), memory_bytes: pages * page_bytes() })
+        Ok(Use { cpu_seconds: self.cpu_seconds().ok_or_else(gone)?, memory_bytes: pages * page_bytes() })
+    }
+
+    /// To the nanosecond; `/proc` counts hundredths of a second, which is more than many joins take.
+    #[cfg(target_os = "linux")]
+    fn cpu_seconds(self) -> Option<f64> {
+        use nix::time::{clock_getcpuclockid, clock_gettime};
+        let process = nix::unistd::Pid::from_raw(i32::try_from(self.0).ok()?);
+        let time = clock_gettime(clock_getcpuclockid(process).ok()?).ok()?;
+        Some(std::time::Duration::from(time).as_secs_f64())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn cpu_seconds(self) -> Option<f64> {
+        None
     }
 }
 
@@ -60,18 +74,9 @@ impl Process {
     }
 }
 
-/// CPU seconds of the generator until now, exact enough for a few milliseconds of it; nothing where they are not known.
-#[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere they are not known")]
+/// CPU seconds of the generator until now; nothing where they are not known.
 pub fn own_cpu_seconds() -> Option<f64> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
-}
-
-/// Not known here.
-#[cfg(not(target_os = "linux"))]
-pub fn own_cpu_seconds() -> Option<f64> {
-    None
+    Process(std::process::id()).cpu_seconds()
 }
 
 /// What the generator has used since then, in a time of so many seconds: 100 is a whole core.
@@ -157,18 +162,9 @@ pub fn peak(pids: &[u32]) -> Option<u64> {
 }
 
 #[cfg(target_os = "linux")]
-fn ticks_per_second() -> f64 {
-    rustix::param::clock_ticks_per_second() as f64
-}
-
-#[cfg(target_os = "linux")]
 fn page_bytes() -> u64 {
-    rustix::param::page_size() as u64
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ticks_per_second() -> f64 {
-    100.0
+    use nix::unistd::{SysconfVar, sysconf};
+    sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
 }
 
 #[cfg(not(target_os = "linux"))]
