@@ -84,6 +84,8 @@ fn object(kind: Type, null: Null) -> ObjectBuilder {
 }
 
 /// The codes of ISO 4217.
-fn currencies() -> impl Iterator<Item = &'static str> {
-    Currency::iter().map(|currency| currency.code())
+fn currencies() -> Vec<&'static str> {
+    let mut codes: Vec<_> = Currency::iter().map(|currency| currency.code()).collect();
+    codes.sort_unstable();
+    codes
 }

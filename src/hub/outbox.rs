@@ -28,7 +28,7 @@ use backlog::{Backlog, Class};
 
 /// One connection's outgoing side. Shared by its rooms and its own task.
 ///
-/// What a fan-out touches stands first, so that it is one piece of memory to fetch for each connection.
+/// What a fan-out touches stands first and together, so that there is less of it to fetch for each connection.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Outbox {
@@ -47,7 +47,7 @@ pub struct Epoch(u32);
 
 #[derive(Debug)]
 struct State {
-    /// What the socket has not taken, if there is anything.
+    /// What waits for the socket or for the connection's task, if there is anything.
     backlog: Option<Box<Backlog>>,
     flow: Flow,
     epoch: Epoch,
@@ -105,7 +105,7 @@ enum Flushed {
 enum Taken {
     All,
     /// So many bytes, and for now no more.
-    Some(usize),
+    Part(usize),
 }
 
 impl Outbox {
@@ -136,7 +136,7 @@ impl Outbox {
     /// Reads in the outbox and in the socket behind it, so that their memory is on its way into the cache when they are
     /// needed. For `fan_out`, which does that for several at once.
     pub(super) fn prefetch(&self) {
-        black_box((self.state.is_poisoned(), self.pulse.heard_count()));
+        black_box((self.state.is_poisoned(), self.pulse.said()));
         black_box(&*SockRef::from(self.socket.as_ref()));
     }
 
@@ -158,7 +158,7 @@ impl Outbox {
             let all = frames.iter().chain(presence.map(|presence| presence.frame));
             let taken = self.write(&all);
             self.pulse.say(now);
-            let Taken::Some(taken) = taken else { return Delivered::Written };
+            let Taken::Part(taken) = taken else { return Delivered::Written };
             state.backlog(now).take_rest(now, taken, line, frames, presence);
             self.call(state);
             return Delivered::Queued;
@@ -183,7 +183,7 @@ impl Outbox {
         }
         match state.backlog.as_mut().filter(|backlog| backlog.has_frames()) {
             None => {
-                let Taken::Some(taken) = self.write(&std::iter::once(frame)) else { return };
+                let Taken::Part(taken) = self.write(&std::iter::once(frame)) else { return };
                 state.backlog(now).begin(now, taken, frame.clone(), Class::Control);
             }
             Some(backlog) if backlog.waiting_control() + frame.len() > self.budget => {
@@ -337,7 +337,7 @@ impl Outbox {
             match written {
                 Ok(taken) if taken == all => return Taken::All,
                 Ok(taken @ 1..) => done += taken,
-                _ => return Taken::Some(done),
+                _ => return Taken::Part(done),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! When a room may flush next. Writing to everybody is what costs; a flush that was dear is followed by a pause in
 //! proportion, so that the fan-out of one room leaves most of a core to others, and what arrives meanwhile becomes one
-//! bigger update. The pause is shorter while things come one by one, for then waiting costs them more than it saves. A room
-//! that is calm never waits.
+//! bigger update. The pause is half as long while things come one by one, for then waiting costs them more than it saves. A
+//! room that is calm never waits.
 
 use std::time::{Duration, Instant};
 
@@ -61,5 +61,7 @@ mod tests {
         assert_eq!(pace.rest(after(500_000)), Some(after(510_000)));
         pace.flushed(1, start, after(2_000));
         assert_eq!(pace.rest(after(2_100)), Some(after(6_000)), "the next one may well be alone, too");
+        pace.flushed(1, start, after(9_000));
+        assert_eq!(pace.rest(after(9_000)), Some(after(19_000)));
     }
 }

@@ -1,5 +1,5 @@
 //! What processes use, as the system counts it: CPU and memory of the server by its process id, and of the generator itself. Linux
-//! tells it in `/proc`; elsewhere nothing is known, and nothing is said.
+//! tells it by the clock of a process and in `/proc`; elsewhere nothing is known, and nothing is said.
 
 use std::fs;
 use std::io;
@@ -47,21 +47,26 @@ impl Process {
             // It is ending, and its memory is gone already.
             return Err(gone());
         }
-        Ok(Use { cpu_seconds: self.cpu_seconds().ok_or_else(gone)?, memory_bytes: pages * page_bytes() })
+        Ok(Use { cpu_seconds: self.cpu_seconds()?, memory_bytes: pages * page_bytes() })
     }
 
     /// To the nanosecond; `/proc` counts hundredths of a second, which is more than many joins take.
     #[cfg(target_os = "linux")]
-    fn cpu_seconds(self) -> Option<f64> {
+    fn cpu_seconds(self) -> io::Result<f64> {
+        use nix::errno::Errno;
         use nix::time::{clock_getcpuclockid, clock_gettime};
-        let process = nix::unistd::Pid::from_raw(i32::try_from(self.0).ok()?);
-        let time = clock_gettime(clock_getcpuclockid(process).ok()?).ok()?;
-        Some(std::time::Duration::from(time).as_secs_f64())
+        let process = nix::unistd::Pid::from_raw(i32::try_from(self.0).map_err(io::Error::other)?);
+        let time = clock_getcpuclockid(process).and_then(clock_gettime).map_err(|error| match error {
+            Errno::ESRCH => io::Error::new(io::ErrorKind::NotFound, NO_PROCESS),
+            error => error.into(),
+        })?;
+        Ok(std::time::Duration::from(time).as_secs_f64())
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn cpu_seconds(self) -> Option<f64> {
-        None
+    #[expect(clippy::unused_self, reason = "it is used on Linux")]
+    fn cpu_seconds(self) -> io::Result<f64> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, NO_PROCESS))
     }
 }
 
@@ -76,7 +81,7 @@ impl Process {
 
 /// CPU seconds of the generator until now; nothing where they are not known.
 pub fn own_cpu_seconds() -> Option<f64> {
-    Process(std::process::id()).cpu_seconds()
+    Process(std::process::id()).cpu_seconds().ok()
 }
 
 /// What the generator has used since then, in a time of so many seconds: 100 is a whole core.

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::mem::size_of;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -82,6 +83,10 @@ pub(super) struct Ledger {
     budget: u64,
     /// Rung when there is something for the writer.
     pub(super) work: Notify,
+    /// Whether somebody waits for something that waits for a batch,
+    hurried: AtomicBool,
+    /// and rung when that begins.
+    pub(super) hurry: Notify,
 }
 
 /// What to load of one room.
@@ -105,7 +110,8 @@ impl Ledger {
             rooms: HashMap::new(),
             closed: false,
         };
-        Self { state: Mutex::new(state), lives: Arc::default(), budget, work: Notify::new() }
+        let (work, hurry) = (Notify::new(), Notify::new());
+        Self { state: Mutex::new(state), lives: Arc::default(), budget, work, hurried: AtomicBool::new(false), hurry }
     }
 
     /// Books a room's rows that were found in the file at the start; `sequences` rise.
@@ -144,6 +150,18 @@ impl Ledger {
     pub(super) fn queued(&self) -> usize {
         let state = self.lock();
         state.queue.len() + state.waiting.len()
+    }
+
+    /// Somebody waits for something that was queued.
+    pub(super) fn hurry(&self) {
+        if !self.hurried.swap(true, Ordering::Relaxed) {
+            self.hurry.notify_one();
+        }
+    }
+
+    /// Whether somebody waits for something that waits for a batch, or did so for the last one.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Relaxed)
     }
 
     /// Queues `rows`, the first of which is the one after `position` of its handle.
@@ -251,6 +269,9 @@ impl Ledger {
             return None;
         }
         let batch = Arc::new(Batch { rows: state.queue.drain(..fitting).collect(), news });
+        if state.queue.is_empty() && state.waiting.len() == 0 {
+            self.hurried.store(false, Ordering::Relaxed);
+        }
         if state.queue.is_empty() {
             // After a flood the memory goes back; a calm queue keeps its few slots.
             state.queue.shrink_to(1024);
@@ -445,8 +466,31 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::store::RoomLog;
+
+    #[test]
+    fn who_waits_hurries_the_writer_until_it_has_taken_what_is_waited_for() {
+        let room = RoomId::parse("room", 99).expect("a name");
+        let ledger = Arc::new(Ledger::new(1 << 20, Sequence(0)));
+        let mut log = RoomLog::new(&room, Arc::clone(&ledger));
+        let mut look = |rows: usize| {
+            log.append(vec![Bytes::from_static(&[0, 0]); rows]).expect("within the budget");
+            let before = ledger.is_hurried();
+            assert!(pin!(log.changed()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            (before, ledger.is_hurried())
+        };
+        assert_eq!(look(0), (false, false), "there is nothing to wait for");
+        assert_eq!(look(2), (false, true));
+        ledger.take_batch(1, 1 << 20).expect("one of them");
+        ledger.lock().in_flight = None;
+        assert!(ledger.is_hurried(), "the other one is waited for, too");
+        ledger.take_batch(9, 1 << 20).expect("the other one");
+        assert!(!ledger.is_hurried());
+    }
 
     #[test]
     fn what_a_turn_took_of_several_is_not_one_thing() {

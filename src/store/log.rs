@@ -147,7 +147,11 @@ impl RoomLog {
 
     /// Waits until there is something durable that the last call that returned did not tell, and says what.
     /// Cancel-safe. While the store fails, after it was closed, and after the room was deleted, this waits without end.
+    /// As long as nobody waits, the writer takes its time.
     pub async fn changed(&mut self) -> Saved {
+        if self.is_waiting() {
+            self.ledger.hurry();
+        }
         self.announced.changed().await.expect("this handle holds the sender");
         self.take_announced()
     }
@@ -156,6 +160,10 @@ impl RoomLog {
     pub fn changed_by_now(&mut self) -> Option<Saved> {
         let has_changed = self.announced.has_changed().expect("this handle holds the sender");
         has_changed.then(|| self.take_announced())
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.appended > self.durable() || self.events.0 > self.heard_events
     }
 
     fn take_announced(&mut self) -> Saved {

@@ -243,6 +243,7 @@ impl Store {
             commit_rows: config.commit_rows,
             commit_bytes: config.commit_bytes,
             next_commit: Instant::now(),
+            patient_commit: Instant::now(),
         };
         let shared = Shared {
             ledger,

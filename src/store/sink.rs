@@ -108,6 +108,14 @@ impl Sink {
         }
     }
 
+    /// The same while nobody waits for what is to be committed.
+    pub(super) fn patience(&self) -> Duration {
+        match self {
+            Self::Sqlite(_) => Duration::from_millis(100),
+            Self::Postgres(_) => self.spacing(),
+        }
+    }
+
     /// Whether the database can be away while this process lives, and is worth asking.
     pub(super) fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Postgres(_))

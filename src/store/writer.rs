@@ -1,7 +1,8 @@
 //! The one task that writes: it commits what is queued, again and again, and tells the handles what is durable.
 //! While one commit is in flight the next batch gathers, so the disk sets the pace; a fast disk is not asked more often
-//! than every few milliseconds, because a commit costs as much as dozens of rows. A batch that fails is kept and tried
-//! again until it succeeds; nothing overtakes it. It must never drop a row, and never wait for a room.
+//! than every few milliseconds, because a commit costs as much as dozens of rows, and less often while nobody waits. A batch
+//! that fails is kept and tried again until it succeeds; nothing overtakes it. It must never drop a row, and never wait
+//! for a room.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -36,8 +37,10 @@ pub(super) struct Writer {
     pub(super) closing: watch::Receiver<Deadline>,
     pub(super) commit_rows: usize,
     pub(super) commit_bytes: usize,
-    /// When the next commit may begin.
+    /// When the next commit may begin if somebody waits for it,
     pub(super) next_commit: Instant,
+    /// and if nobody does.
+    pub(super) patient_commit: Instant,
 }
 
 /// The closing deadline passed while the store failed.
@@ -56,9 +59,11 @@ impl Writer {
             }
             let queued = self.ledger.queued();
             if queued > 0 && queued < self.commit_rows && self.closing.borrow().is_none() {
+                let begins = if self.ledger.is_hurried() { self.next_commit } else { self.patient_commit };
                 tokio::select! {
                     biased;
-                    () = sleep_until(self.next_commit) => {}
+                    () = sleep_until(begins) => {}
+                    () = self.ledger.hurry.notified() => continue,
                     // Jobs need not wait with the rows, and closing not at all.
                     Some(job) = self.jobs.recv() => {
                         if self.work(job).await.is_err() {
@@ -70,8 +75,9 @@ impl Writer {
                 }
             }
             if let Some(batch) = self.ledger.take_batch(self.commit_rows, self.commit_bytes) {
-                self.next_commit =
-                    Instant::now() + if batch.is_single() { Duration::ZERO } else { self.sink.spacing() };
+                let now = Instant::now();
+                self.next_commit = now + if batch.is_single() { Duration::ZERO } else { self.sink.spacing() };
+                self.patient_commit = now + self.sink.patience();
                 if self.commit(&batch).await.is_err() {
                     return self.unsaved();
                 }

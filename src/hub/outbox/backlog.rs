@@ -1,5 +1,5 @@
-//! What one socket has not taken yet: frames in their order, and the latest presence of each line. Part of its `Outbox`, and
-//! there only while something waits, for most sockets take everything at once.
+//! What one socket has not taken yet: frames in their order, and the latest presence of each line; and lines that have ended.
+//! Part of its `Outbox`, and there only while something waits, for most sockets take everything at once.
 //! It must never lose a single document frame of many, and never cut a frame that has begun.
 
 use std::collections::{BTreeMap, VecDeque};
