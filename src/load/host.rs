@@ -57,7 +57,8 @@ impl Process {
         use nix::time::{clock_getcpuclockid, clock_gettime};
         let process = nix::unistd::Pid::from_raw(i32::try_from(self.0).map_err(io::Error::other)?);
         let time = clock_getcpuclockid(process).and_then(clock_gettime).map_err(|error| match error {
-            Errno::ESRCH => io::Error::new(io::ErrorKind::NotFound, NO_PROCESS),
+            // The second when it ended in between.
+            Errno::ESRCH | Errno::EINVAL => io::Error::new(io::ErrorKind::NotFound, NO_PROCESS),
             error => error.into(),
         })?;
         Ok(std::time::Duration::from(time).as_secs_f64())

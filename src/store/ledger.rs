@@ -83,7 +83,7 @@ pub(super) struct Ledger {
     budget: u64,
     /// Rung when there is something for the writer.
     pub(super) work: Notify,
-    /// Whether somebody waits for something that waits for a batch,
+    /// Whether somebody waits until what waits for a batch is committed,
     hurried: AtomicBool,
     /// and rung when that begins.
     pub(super) hurry: Notify,
@@ -152,14 +152,14 @@ impl Ledger {
         state.queue.len() + state.waiting.len()
     }
 
-    /// Somebody waits for something that was queued.
+    /// Somebody waits until something that was queued is committed.
     pub(super) fn hurry(&self) {
         if !self.hurried.swap(true, Ordering::Relaxed) {
             self.hurry.notify_one();
         }
     }
 
-    /// Whether somebody waits for something that waits for a batch, or did so for the last one.
+    /// Whether somebody waits until what waits for a batch is committed, or did so for the last one.
     pub(super) fn is_hurried(&self) -> bool {
         self.hurried.load(Ordering::Relaxed)
     }
@@ -243,6 +243,7 @@ impl Ledger {
         }
         // With nothing else waiting, even what is bigger than the budget is taken: it would be refused for ever.
         if added > 0 && state.unsaved > 0 && state.unsaved.saturating_add(added) > self.budget {
+            self.hurry();
             return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
         }
         Ok(())
@@ -269,9 +270,9 @@ impl Ledger {
             return None;
         }
         let batch = Arc::new(Batch { rows: state.queue.drain(..fitting).collect(), news });
-        if state.queue.is_empty() && state.waiting.len() == 0 {
-            self.hurried.store(false, Ordering::Relaxed);
-        }
+        // What did not fit has waited long enough.
+        let is_all = state.queue.is_empty() && state.waiting.len() == 0;
+        self.hurried.store(!is_all, Ordering::Relaxed);
         if state.queue.is_empty() {
             // After a flood the memory goes back; a calm queue keeps its few slots.
             state.queue.shrink_to(1024);

@@ -147,7 +147,7 @@ impl RoomLog {
 
     /// Waits until there is something durable that the last call that returned did not tell, and says what.
     /// Cancel-safe. While the store fails, after it was closed, and after the room was deleted, this waits without end.
-    /// As long as nobody waits, the writer takes its time.
+    /// It makes the writer hurry, which takes its time as long as nobody waits here.
     pub async fn changed(&mut self) -> Saved {
         if self.is_waiting() {
             self.ledger.hurry();

@@ -108,7 +108,8 @@ impl Sink {
         }
     }
 
-    /// The same while nobody waits for what is to be committed.
+    /// After any commit the next one begins at least so much later while nobody waits to hear of it at once (see
+    /// `RoomLog::changed`), unless a full batch waits.
     pub(super) fn patience(&self) -> Duration {
         match self {
             Self::Sqlite(_) => Duration::from_millis(100),

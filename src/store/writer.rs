@@ -1,6 +1,6 @@
 //! The one task that writes: it commits what is queued, again and again, and tells the handles what is durable.
-//! While one commit is in flight the next batch gathers, so the disk sets the pace; a fast disk is not asked more often
-//! than every few milliseconds, because a commit costs as much as dozens of rows, and less often while nobody waits. A batch
+//! While one commit is in flight the next batch gathers, so the disk sets the pace; a fast disk is not asked again
+//! at once, because a commit costs as much as dozens of rows, and later still while nobody waits to hear of it. A batch
 //! that fails is kept and tried again until it succeeds; nothing overtakes it. It must never drop a row, and never wait
 //! for a room.
 
