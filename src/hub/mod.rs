@@ -2,6 +2,7 @@
 //! has one task that owns it. The hub must never hold up one room for another.
 
 pub mod alarm;
+mod beginning;
 mod deleting;
 pub mod fanout;
 pub mod feed;

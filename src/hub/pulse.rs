@@ -1,13 +1,10 @@
 //! The signs of life of one connection's peer: when it was last heard, asked and told something. Part of its `Outbox`.
 //! Its own task and its rooms write it, a room's `Members` read it; it must never make any of them wait.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// From when moments are counted, for all connections: each of them would have to keep its own, and have it fetched from
-/// memory whenever it is told something.
-static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+use super::beginning::BEGINNING;
 
 /// See the module. What is said, which is most often, stands first (see `Outbox`).
 #[derive(Debug)]

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::mem::size_of;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use super::announce::announce;
 use super::error::AppendError;
 use super::events::waiting::{QueuedLatest, event_bytes};
 use super::events::{News, Waiting};
+use super::hurry::Hurry;
 use super::life::{Life, Lives};
 use super::log::Progress;
 use super::sink::Committed;
@@ -83,10 +83,8 @@ pub(super) struct Ledger {
     budget: u64,
     /// Rung when there is something for the writer.
     pub(super) work: Notify,
-    /// Whether somebody waits until what waits for a batch is committed,
-    hurried: AtomicBool,
-    /// and rung when that begins.
-    pub(super) hurry: Notify,
+    /// Whether somebody waits until what waits for a batch is committed.
+    pub(super) hurry: Hurry,
 }
 
 /// What to load of one room.
@@ -110,8 +108,8 @@ impl Ledger {
             rooms: HashMap::new(),
             closed: false,
         };
-        let (work, hurry) = (Notify::new(), Notify::new());
-        Self { state: Mutex::new(state), lives: Arc::default(), budget, work, hurried: AtomicBool::new(false), hurry }
+        let (work, hurry) = (Notify::new(), Hurry::default());
+        Self { state: Mutex::new(state), lives: Arc::default(), budget, work, hurry }
     }
 
     /// Books a room's rows that were found in the file at the start; `sequences` rise.
@@ -150,18 +148,6 @@ impl Ledger {
     pub(super) fn queued(&self) -> usize {
         let state = self.lock();
         state.queue.len() + state.waiting.len()
-    }
-
-    /// Somebody waits until something that was queued is committed.
-    pub(super) fn hurry(&self) {
-        if !self.hurried.swap(true, Ordering::Relaxed) {
-            self.hurry.notify_one();
-        }
-    }
-
-    /// Whether somebody waits until what waits for a batch is committed, or did so for the last one.
-    pub(super) fn is_hurried(&self) -> bool {
-        self.hurried.load(Ordering::Relaxed)
     }
 
     /// Queues `rows`, the first of which is the one after `position` of its handle.
@@ -243,7 +229,7 @@ impl Ledger {
         }
         // With nothing else waiting, even what is bigger than the budget is taken: it would be refused for ever.
         if added > 0 && state.unsaved > 0 && state.unsaved.saturating_add(added) > self.budget {
-            self.hurry();
+            self.hurry.begin();
             return Err(AppendError::OverBudget { unsaved: state.unsaved, budget: self.budget });
         }
         Ok(())
@@ -270,9 +256,7 @@ impl Ledger {
             return None;
         }
         let batch = Arc::new(Batch { rows: state.queue.drain(..fitting).collect(), news });
-        // What did not fit has waited long enough.
-        let is_all = state.queue.is_empty() && state.waiting.len() == 0;
-        self.hurried.store(!is_all, Ordering::Relaxed);
+        self.hurry.taken(state.queue.is_empty() && state.waiting.len() == 0);
         if state.queue.is_empty() {
             // After a flood the memory goes back; a calm queue keeps its few slots.
             state.queue.shrink_to(1024);
@@ -480,17 +464,17 @@ mod tests {
         let mut log = RoomLog::new(&room, Arc::clone(&ledger));
         let mut look = |rows: usize| {
             log.append(vec![Bytes::from_static(&[0, 0]); rows]).expect("within the budget");
-            let before = ledger.is_hurried();
+            let before = ledger.hurry.is_on();
             assert!(pin!(log.changed()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            (before, ledger.is_hurried())
+            (before, ledger.hurry.is_on())
         };
         assert_eq!(look(0), (false, false), "there is nothing to wait for");
         assert_eq!(look(2), (false, true));
         ledger.take_batch(1, 1 << 20).expect("one of them");
         ledger.lock().in_flight = None;
-        assert!(ledger.is_hurried(), "the other one is waited for, too");
+        assert!(ledger.hurry.is_on(), "the other one is waited for, too");
         ledger.take_batch(9, 1 << 20).expect("the other one");
-        assert!(!ledger.is_hurried());
+        assert!(!ledger.hurry.is_on());
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl RoomLog {
     /// It makes the writer hurry, which takes its time as long as nobody waits here.
     pub async fn changed(&mut self) -> Saved {
         if self.is_waiting() {
-            self.ledger.hurry();
+            self.ledger.hurry.begin();
         }
         self.announced.changed().await.expect("this handle holds the sender");
         self.take_announced()

@@ -17,6 +17,7 @@ pub mod directory;
 mod error;
 mod events;
 mod fault;
+mod hurry;
 mod job;
 mod ledger;
 mod life;

@@ -59,11 +59,11 @@ impl Writer {
             }
             let queued = self.ledger.queued();
             if queued > 0 && queued < self.commit_rows && self.closing.borrow().is_none() {
-                let begins = if self.ledger.is_hurried() { self.next_commit } else { self.patient_commit };
+                let begins = if self.ledger.hurry.is_on() { self.next_commit } else { self.patient_commit };
                 tokio::select! {
                     biased;
                     () = sleep_until(begins) => {}
-                    () = self.ledger.hurry.notified() => continue,
+                    () = self.ledger.hurry.begun() => continue,
                     // Jobs need not wait with the rows, and closing not at all.
                     Some(job) = self.jobs.recv() => {
                         if self.work(job).await.is_err() {
