@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
+use triproom::load::merge::{MergeError, merge};
 use triproom::load::record;
 
 struct Server {
@@ -105,6 +106,14 @@ fn several_load_testers_make_one_run() {
     let [a, b, all] = ["a", "b", "all"].map(|name| record::read(&server.folder.path().join(name)).unwrap().remove(0));
     let deliveries = |run: &record::Record| run.verdict.tally.deliveries;
     assert_eq!(deliveries(&all), deliveries(&a) + deliveries(&b));
+
+    let mut node = b.clone();
+    node.target.urls = vec!["ws://127.0.0.1:2".to_owned()];
+    let of_nodes = merge(&[a.clone(), node], None).unwrap();
+    assert_eq!(of_nodes.target.urls.len(), 2, "{:?}", of_nodes.target);
+    let mut other = b;
+    other.target.path = "/elsewhere/{room}".to_owned();
+    assert!(matches!(merge(&[a, other], None), Err(MergeError::Targets(..))));
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn sample(name: &str) -> Record {
             Some(Bound { p99_below_ms: 100.0, p99_ms: Some(1.2) }),
             vec!["One clock step was seen.".to_owned()],
         ),
+        about: None,
         seconds: 30.0,
         latencies: [(LatencyKind::Delivery, delivery)].into(),
         servers: vec![ServerUse {

@@ -3,15 +3,17 @@
 const latency = (kind, key) => ({ record }) => record.latencies[kind]?.[key];
 const sum = (list, key) => list?.reduce((total, one) => total + one[key], 0);
 const cpu = ({ record }) => (record.servers?.length ? sum(record.servers, 'cpu_seconds') * 1e6 : undefined);
+/** Of what came when the load was over, the server's CPU says nothing. */
+const delivered = ({ record: { verdict } }) => verdict.deliveries - (verdict.deliveries_in_drain ?? 0);
 const memory = (run, key) => (run.record.servers?.length ? sum(run.record.servers, key) : undefined);
 
 /** By the names that cells use: a heading, and what it reads from a run. */
 export const figures = {
-  cpu: { title: 'CPU a delivery, µs', of: (run) => cpu(run) / run.record.verdict.deliveries },
+  cpu: { title: 'CPU a delivery, µs', of: (run) => cpu(run) / delivered(run) },
   core: { title: 'of a core, %', of: (run) => cpu(run) / 1e4 / run.record.seconds },
   p50: { title: 'p50, ms', of: latency('delivery', 'p50_ms') },
   p99: { title: 'p99, ms', of: latency('delivery', 'p99_ms') },
-  rate: { title: 'deliveries a second', of: ({ record }) => record.verdict.deliveries / record.seconds },
+  rate: { title: 'deliveries a second', of: (run) => delivered(run) / run.record.seconds },
   memory: { title: 'memory at its peak, MB', of: (run) => memory(run, 'memory_peak_bytes') / 1e6 },
   grown: { title: 'memory grown, MB', of: (run) => (memory(run, 'memory_after_bytes') - memory(run, 'memory_before_bytes')) / 1e6 },
   used: { title: 'kept, kB', of: ({ stored }) => stored?.used / 1e3 },

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::coverage::{Coverage, Piece};
 use super::decoded::Kind;
+use super::hearing::Hearing;
 use super::latency::Latency;
 use crate::room::scan::{self, Content};
 use crate::wire::lib0::Malformed;
@@ -46,8 +47,7 @@ pub struct Ear {
     seen: Vec<usize>,
     /// What was meant before was not for this ear to hear in time.
     since: Instant,
-    /// Around a return a server may say things by news and by the state, in whatever order.
-    has_been_away: bool,
+    hearing: Hearing,
     /// Pieces that came again.
     pub doubled: u64,
     /// Pieces that came after something that their author wrote later.
@@ -66,7 +66,7 @@ impl Ear {
             coverage: Coverage::new(authors),
             seen: vec![0; authors],
             since: Instant::now(),
-            has_been_away: false,
+            hearing: Hearing::default(),
             doubled: 0,
             out_of_order: 0,
             times: Latency::default(),
@@ -77,7 +77,7 @@ impl Ear {
     /// Was away, and is here from now on.
     pub fn begin_anew(&mut self) {
         self.since = Instant::now();
-        self.has_been_away = true;
+        self.hearing.end();
     }
 
     /// Hears an update, as news or as part of the state.
@@ -90,10 +90,13 @@ impl Ear {
                 return;
             }
             let clocks = block.clock..block.clock + block.length;
-            let taken = self.coverage.take(&Piece { writer: u32::try_from(writer).unwrap_or(u32::MAX), clocks });
-            if kind == Kind::Update && !self.has_been_away {
-                self.doubled += u64::from(taken.repeated > 0);
-                self.out_of_order += u64::from(taken.is_late);
+            let piece = Piece { writer: u32::try_from(writer).unwrap_or(u32::MAX), clocks };
+            let taken = self.coverage.take(&piece);
+            if kind == Kind::Update
+                && let Some(held) = self.hearing.judge(&piece, &taken)
+            {
+                self.doubled += u64::from(held.repeated > 0);
+                self.out_of_order += u64::from(held.is_late);
             }
             while let Some((end, moment)) =
                 edits[writer].get(self.seen[writer]).filter(|(end, _)| *end <= taken.shown.end)
@@ -107,6 +110,9 @@ impl Ear {
                 }
             }
         })?;
+        if kind == Kind::State {
+            self.hearing.has_document(edits.len());
+        }
         Ok(())
     }
 
@@ -120,6 +126,11 @@ impl Ear {
         let edits = meant.edits.borrow();
         let last = self.author.and_then(|author| Some((author, edits[author].last()?.0)));
         last.is_none_or(|(author, end)| self.coverage.seen(author) >= end)
+    }
+
+    /// How many edits of others there are for it to see.
+    pub fn expected(&self, meant: &Meant) -> usize {
+        meant.of_others(self.author)
     }
 
     /// How many edits of others it has seen.

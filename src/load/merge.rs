@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::latency::{Latency, LatencyKind};
-use super::record::{Record, Second, ServerUse};
+use super::record::{Record, Second, ServerUse, Target, main_of};
 use super::verdict::{Bound, Generator, Tally, Verdict};
 use super::words::many;
 
@@ -24,6 +24,9 @@ pub enum MergeError {
     /// They measured different things.
     #[error("{0:?} is {1} and {2:?} is {3}: only runs of one scenario add up; `triproom load report` compares others")]
     Scenario(String, String, String, String),
+    /// They did not speak to the same server in the same way.
+    #[error("{0:?} and {1:?} spoke another protocol or went to other paths; `triproom load report` compares runs")]
+    Targets(String, String),
     /// One was over before another began.
     #[error("{0:?} and {1:?} did not run at the same time; `triproom load report` compares runs")]
     Apart(String, String),
@@ -50,9 +53,9 @@ pub fn merge(records: &[Record], name: Option<&str>) -> Result<Record, MergeErro
     Ok(Record {
         name: name.map_or_else(|| names.join(" + "), str::to_owned),
         parameters: parameters(records),
-        target: first.target.clone(),
+        target: target(records, &first.target),
         started_at,
-        verdict: verdict(records, &latencies),
+        verdict: verdict(records, &latencies, first.about),
         seconds: ended.fold(0.0, f64::max),
         latencies,
         servers: servers(records),
@@ -72,6 +75,9 @@ fn check(records: &[Record]) -> Result<(), MergeError> {
             if record.scenario != other.scenario {
                 let [of, other_of] = [record, other].map(|record| record.scenario.clone());
                 return Err(MergeError::Scenario(other.name.clone(), other_of, record.name.clone(), of));
+            }
+            if (&record.target.protocol, &record.target.path) != (&other.target.protocol, &other.target.path) {
+                return Err(MergeError::Targets(other.name.clone(), record.name.clone()));
             }
             let later = seconds_between(other.started_at, record.started_at);
             if later >= other.seconds || -later >= record.seconds {
@@ -97,7 +103,18 @@ fn parameters(records: &[Record]) -> Map<String, Value> {
     names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }
 
-fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>) -> Verdict {
+/// What all of them went to.
+fn target(records: &[Record], first: &Target) -> Target {
+    let mut urls: Vec<String> = Vec::new();
+    for url in records.iter().flat_map(|record| &record.target.urls) {
+        if !urls.contains(url) {
+            urls.push(url.clone());
+        }
+    }
+    Target { urls, ..first.clone() }
+}
+
+fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>, about: Option<LatencyKind>) -> Verdict {
     let mut tally = Tally::default();
     // What one of them does not know is not known of all.
     let cpu_percent = records.iter().map(|record| record.verdict.generator.cpu_percent).sum();
@@ -127,7 +144,8 @@ fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>) -> Ve
     }
     // Where too little came on one of them, too little came.
     let falls_short = records.iter().any(|record| record.verdict.bound.is_some_and(|bound| bound.p99_ms.is_none()));
-    let p99_ms = latencies.values().next().filter(|_| !falls_short).map(|latency| latency.quantile_ms(0.99));
+    let main = main_of(latencies, about).filter(|_| !falls_short);
+    let p99_ms = main.map(|(_, latency)| latency.quantile_ms(0.99));
     let bound = below.map(|p99_below_ms| Bound { p99_below_ms, p99_ms });
     Verdict::judge(tally, generator, bound, notes)
 }

@@ -33,7 +33,9 @@ pub struct Counts {
     pub sent_at_all: u64,
     /// Measured edits, each at each other client that sees it.
     pub deliveries: u64,
-    /// The same, measured or not.
+    /// Those of them that came when the load was over.
+    pub in_drain: u64,
+    /// Edits, measured or not, each at each other client that sees it.
     pub deliveries_at_all: u64,
     /// Bytes that came.
     pub bytes_in: u64,
@@ -67,6 +69,7 @@ impl Counts {
         self.sent += other.sent;
         self.sent_at_all += other.sent_at_all;
         self.deliveries += other.deliveries;
+        self.in_drain += other.in_drain;
         self.deliveries_at_all += other.deliveries_at_all;
         self.bytes_in += other.bytes_in;
         self.messages_in += other.messages_in;

@@ -14,6 +14,7 @@ mod decoded;
 mod ear;
 mod faults;
 mod findings;
+mod hearing;
 mod host;
 pub mod interrupt;
 pub mod latency;

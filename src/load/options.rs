@@ -96,7 +96,6 @@ pub struct Options {
 
     /// Connections at the same time, at most
     #[arg(long, default_value_t = 2_000, value_parser = count, allow_negative_numbers = true, value_name = "COUNT", help_heading = "Limits")]
-    #[serde(skip)]
     pub max_connections: usize,
     /// Updates a second that are sent, at most
     #[arg(
@@ -106,11 +105,9 @@ pub struct Options {
         value_name = "COUNT",
         help_heading = "Limits"
     )]
-    #[serde(skip)]
     pub max_rate: u32,
     /// Put other machines than this one under load
     #[arg(long, help_heading = "Limits")]
-    #[serde(skip)]
     pub allow_remote: bool,
 }
 

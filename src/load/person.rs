@@ -15,6 +15,7 @@ use super::client::socket::{Closed, ConnectError, Message};
 use super::client::{self, Dialect, Say, events, socket};
 use super::coverage::Coverage;
 use super::decoded::{Decoded, Kind};
+use super::hearing::Hearing;
 use super::meter::{Measure, Meter};
 use super::plan::Plan;
 use super::schedule::nanoseconds;
@@ -46,6 +47,9 @@ pub struct Person {
     /// What has come.
     pub coverage: RefCell<Coverage>,
     newest_moves: RefCell<Vec<u32>>,
+    hearing: RefCell<Hearing>,
+    /// When it was last told the document.
+    here_since: Cell<u64>,
     next_message: Cell<u64>,
     outgoing: RefCell<Option<Rc<Outgoing>>>,
     presence: Cell<Presence>,
@@ -81,6 +85,8 @@ impl Person {
             place: index % plan.crowd.clients,
             coverage: RefCell::new(Coverage::new(plan.crowd.writers)),
             newest_moves: RefCell::new(vec![0; plan.movers()]),
+            hearing: RefCell::default(),
+            here_since: Cell::new(0),
             next_message: Cell::new(0),
             outgoing: RefCell::new(None),
             presence: Cell::new(Presence::Away),
@@ -250,6 +256,7 @@ impl Person {
         self.outgoing.borrow_mut().take();
         self.opening.borrow_mut().take();
         self.offered.set(None);
+        self.hearing.borrow_mut().end();
         if self.presence.replace(Presence::Away) == Presence::Here {
             stage.meter.borrow_mut().counts.left += 1;
             if self.moved.get() > 0 {
@@ -364,7 +371,10 @@ fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
     }
     match decoded.kind {
         Kind::State => {
-            person.presence.set(Presence::Here);
+            if person.presence.replace(Presence::Here) == Presence::Away {
+                person.here_since.set(stage.now());
+                person.hearing.borrow_mut().has_document(room.edits.len());
+            }
             person.catch_up();
         }
         Kind::Asks => answer(person, decoded.body()),
@@ -378,8 +388,8 @@ fn hear(stage: &Stage, person: &Person, message: Message<'_>) {
 
 /// Counts what somebody else wrote and this person now sees.
 fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Meter) {
-    let now = stage.now();
-    let mut coverage = person.coverage.borrow_mut();
+    let (now, load) = (stage.now(), nanoseconds(stage.plan.times.load()));
+    let (mut coverage, mut hearing) = (person.coverage.borrow_mut(), person.hearing.borrow_mut());
     for piece in &decoded.pieces {
         let writer = piece.writer as usize;
         if let Some(number) = decoded.number {
@@ -389,11 +399,14 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
             continue;
         }
         let taken = coverage.take(piece);
-        // Around a join a server may say things by news and by the state, in whatever order.
-        let is_calm = person.presence.get() == Presence::Here && person.joins.get() == 1;
-        if decoded.kind == Kind::Update && is_calm {
-            meter.counts.out_of_order += u64::from(taken.is_late);
-            meter.counts.doubled += u64::from(taken.repeated.div_ceil(EDIT));
+        // Around its first join a server may say things by news and by the state, in whatever order.
+        let is_calm = person.presence.get() == Presence::Here && person.has_joined();
+        if decoded.kind == Kind::Update
+            && is_calm
+            && let Some(held) = hearing.judge(piece, &taken)
+        {
+            meter.counts.out_of_order += u64::from(held.is_late);
+            meter.counts.doubled += u64::from(held.repeated.div_ceil(EDIT));
         }
         let edits = &person.room.edits[writer];
         let measured = edits.measured();
@@ -401,13 +414,15 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
             meter.counts.deliveries_at_all += 1;
             if measured.contains(&number) {
                 meter.counts.deliveries += 1;
+                meter.counts.in_drain += u64::from(now > load);
                 meter.record(Measure::Delivery, now.saturating_sub(edits.moment(number)));
             }
         }
     }
 }
 
-/// Counts the moves that somebody else made and this person now sees: the newest of each replaces those before.
+/// Counts the moves that somebody else made and this person now sees. The newest of each replaces those before, which are seen with
+/// it: how late, by the moment of each. What was made while the person was away is not late.
 fn take_moves(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Meter) {
     let now = stage.now();
     let mut newest = person.newest_moves.borrow_mut();
@@ -416,11 +431,15 @@ fn take_moves(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Met
         let Some(known) = newest.get_mut(place).filter(|known| place != person.place && *clock > **known) else {
             continue;
         };
+        let (moves, news) = (&person.room.moves[place], *known..*clock);
         *known = *clock;
-        let (moves, number) = (&person.room.moves[place], clock - 1);
-        if moves.measured().contains(&number) {
-            meter.counts.moves_seen += 1;
-            meter.record(Measure::Status, now.saturating_sub(moves.moment(number)));
+        let measured = moves.measured();
+        for number in measured.start.max(news.start)..measured.end.min(news.end) {
+            let moment = moves.moment(number);
+            if moment >= person.here_since.get() {
+                meter.counts.moves_seen += 1;
+                meter.record(Measure::Status, now.saturating_sub(moment));
+            }
         }
     }
 }

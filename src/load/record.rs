@@ -46,6 +46,9 @@ pub struct Record {
     pub verdict: Verdict,
     /// How long was measured.
     pub seconds: f64,
+    /// Which of the latencies the run is about, if that is not the first one that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<LatencyKind>,
     /// By what was waited for; only what the scenario has.
     pub latencies: BTreeMap<LatencyKind, Latency>,
     /// The server's processes, as far as their ids were given.
@@ -198,23 +201,32 @@ pub enum RecordError {
     },
 }
 
+/// The latency that a run is about: this one, or the first one that it has.
+pub(super) fn main_of(
+    latencies: &BTreeMap<LatencyKind, Latency>,
+    about: Option<LatencyKind>,
+) -> Option<(LatencyKind, &Latency)> {
+    let named = about.and_then(|kind| latencies.get_key_value(&kind));
+    named.or_else(|| latencies.first_key_value()).map(|(kind, latency)| (*kind, latency))
+}
+
 impl Record {
-    /// The latency that the scenario is about: the first one that it has.
+    /// The latency that the run is about.
     pub fn main_latency(&self) -> Option<(LatencyKind, &Latency)> {
-        self.latencies.iter().next().map(|(kind, latency)| (*kind, latency))
+        main_of(&self.latencies, self.about)
     }
 
-    /// CPU of all the server's processes, in microseconds for each delivery; nothing without a process, or where deliveries are not
+    /// CPU of all the server's processes, in microseconds for each delivery that came while it was measured; nothing without a process, or where deliveries are not
     /// what was measured.
     pub fn cpu_per_delivery_us(&self) -> Option<f64> {
-        let deliveries = self.verdict.tally.deliveries;
+        let deliveries = self.verdict.tally.deliveries_in_time();
         (deliveries > 0 && !self.servers.is_empty() && self.latencies.contains_key(&LatencyKind::Delivery))
             .then(|| self.servers.iter().map(|server| server.cpu_seconds).sum::<f64>() * 1e6 / deliveries as f64)
     }
 
     /// Deliveries a second over the whole measured part.
     pub fn deliveries_per_second(&self) -> f64 {
-        self.verdict.tally.deliveries as f64 / self.seconds.max(f64::MIN_POSITIVE)
+        self.verdict.tally.deliveries_in_time() as f64 / self.seconds.max(f64::MIN_POSITIVE)
     }
 
     /// Reads one line. The outcome is judged anew from what was counted: a line cannot call a bad run good.

@@ -121,7 +121,13 @@ fn rates(record: &Record, out: &mut impl Write) -> io::Result<()> {
         let rate = number(record.deliveries_per_second());
         let bytes_in = record.timeline.iter().map(|second| second.bytes_in as f64).reduce(|sum, more| sum + more);
         let bytes_in = bytes_in.map_or_else(String::new, |sum| format!(", {}/s", bytes(a_second(sum))));
-        line("delivered", format!("{}, {rate}/s{bytes_in}", count(tally.deliveries)));
+        let is_much = tally.deliveries_in_drain > tally.deliveries / 100;
+        let late = if is_much {
+            format!("; {} of them in the drain", count(tally.deliveries_in_drain))
+        } else {
+            String::new()
+        };
+        line("delivered", format!("{}, {rate}/s{bytes_in}{late}", count(tally.deliveries)));
     }
     for server in &record.servers {
         let memory = [server.memory_before_bytes, server.memory_after_bytes, server.memory_peak_bytes];

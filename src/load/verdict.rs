@@ -39,6 +39,9 @@ pub struct Tally {
     pub expected_deliveries: u64,
     /// Logical updates that came at another client, each counted once there.
     pub deliveries: u64,
+    /// Those of them that came when the load was over, of which neither rates nor the server's CPU say anything.
+    #[serde(default)]
+    pub deliveries_in_drain: u64,
     /// Deliveries that were still missing after the drain.
     pub lost: u64,
     /// The newest cursor or status of each, at each other client that must see it: newer ones replace older ones.
@@ -70,6 +73,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Deliveries that came while there was load.
+    pub fn deliveries_in_time(&self) -> u64 {
+        self.deliveries.saturating_sub(self.deliveries_in_drain)
+    }
+
     /// `0 of 12,250 deliveries`, or that there was nothing to lose.
     pub fn lost_of(&self) -> String {
         let mut parts = Vec::new();
@@ -105,6 +113,7 @@ impl AddAssign for Tally {
         add(&mut self.sent, other.sent);
         add(&mut self.expected_deliveries, other.expected_deliveries);
         add(&mut self.deliveries, other.deliveries);
+        add(&mut self.deliveries_in_drain, other.deliveries_in_drain);
         add(&mut self.lost, other.lost);
         add(&mut self.statuses_expected, other.statuses_expected);
         add(&mut self.statuses_lost, other.statuses_lost);

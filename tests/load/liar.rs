@@ -1,7 +1,7 @@
 //! A small y-websocket server that is right, or wrong in one way. What it does wrong it does to one client now and then, so that a
 //! load tester has to look closely.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub enum Lie {
     Refuse,
     /// It lets nobody in who comes after ten others.
     Overwhelmed,
+    /// It tells those who have written nothing any more.
+    DeafenWriters,
 }
 
 impl Lie {
@@ -98,6 +100,7 @@ struct Room {
     doc: Option<Doc>,
     people: Vec<(usize, UnboundedSender<(Instant, Message)>)>,
     relayed: usize,
+    wrote: HashSet<usize>,
     presences: usize,
     held: Option<(usize, Vec<u8>)>,
     gathered: Vec<Vec<u8>>,
@@ -229,7 +232,9 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
         room.gathered.push(update.to_vec());
         return;
     }
-    let mut others = room.people.iter().filter(|(person, _)| *person != from);
+    room.wrote.insert(from);
+    let is_told = |person: &usize| lie != Lie::DeafenWriters || !room.wrote.contains(person);
+    let mut others = room.people.iter().filter(|(person, _)| *person != from && is_told(person));
     let Some((_, victim)) = others.next() else { return };
     for (_, other) in others {
         let _ = other.send((Instant::now(), message(2, update)));

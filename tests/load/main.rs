@@ -7,3 +7,4 @@ mod liar;
 mod real;
 mod run;
 mod stopping;
+mod storms;

@@ -117,7 +117,7 @@ fn how_to_read() -> Markup {
                 dt { "Converged" }
                 dd { "After the drain a fresh client reads each room; its text must be what was written, letter by letter, and everybody must have everything." }
                 dt { "CPU a delivery" }
-                dd { "User and system time of the server's processes while it was measured, divided by the deliveries." }
+                dd { "User and system time of the server's processes while it was measured, divided by the deliveries that came meanwhile." }
                 dt { "Load tester kept up" }
                 dd { "It sent when it meant to. If not, the figures are about the load tester more than about the server, and are not to be trusted." }
                 dt { "Measured" }

@@ -138,9 +138,9 @@ impl Listener {
         }
     }
 
-    /// Whether it waits for nothing: it has seen so many edits, or does not have to.
-    fn has_heard(&self, edits: usize, meant: &Meant) -> bool {
-        self.is_author || self.fault.is_some() || self.ear.seen(meant) == edits
+    /// Whether it waits for nothing: it has seen all edits of others, or does not have to.
+    fn has_heard(&self, meant: &Meant) -> bool {
+        self.fault.is_some() || self.ear.seen(meant) == self.ear.expected(meant)
     }
 
     /// Whether all of its own edits have come back, if they do come back.
@@ -197,9 +197,7 @@ impl Replay {
         trace.truncate(sender.sent)?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
-        let all = trace.steps.len();
-        let has_arrived =
-            wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(all, &meant))).await;
+        let has_arrived = wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(&meant))).await;
         // Of a drain that was waited for in vain nothing is measured.
         let used = if has_arrived { begun.used() } else { sending };
         // What only deletes leaves no clocks: only the text shows whether it has come.
@@ -341,9 +339,6 @@ impl Replayed {
         self.saved.add(&listener.ear.back);
         self.doubled += listener.ear.doubled;
         self.out_of_order += listener.ear.out_of_order;
-        if listener.is_author {
-            return;
-        }
         self.delivery.add(&listener.ear.times);
         let seen = listener.ear.seen(meant) as u64;
         self.deliveries += seen;
@@ -352,7 +347,7 @@ impl Replayed {
             self.expected += seen;
             return;
         }
-        self.expected += trace.steps.len() as u64;
+        self.expected += listener.ear.expected(meant) as u64;
         if !is_right {
             self.diverged.push("a reader has another text than was written".to_owned());
         }

@@ -232,11 +232,13 @@ async fn play(
             Act::Point => person.point(),
             Act::Leave => person.go(),
             Act::Return => {
-                let (person, room) = (Rc::clone(person), Rc::clone(room));
-                returning.spawn_local(async move {
-                    person.ear.borrow_mut().begin_anew();
-                    person.come(&room).await.map(|()| moment.elapsed())
+                let (comer, room) = (Rc::clone(person), Rc::clone(room));
+                let coming = returning.spawn_local(async move {
+                    comer.ear.borrow_mut().begin_anew();
+                    comer.come(&room).await.map(|()| moment.elapsed())
                 });
+                // Who goes before it has come does not come.
+                person.listening.replace(Some(coming));
             }
         }
     }
@@ -390,6 +392,8 @@ impl Planned {
                     self.reconnect.record(took);
                 }
                 Ok(Err(error)) => self.faults.add("somebody who comes back", &error),
+                // It went again before it was there.
+                Err(error) if error.is_cancelled() => {}
                 Err(error) => self.diverged.push(error.to_string()),
             }
         }
