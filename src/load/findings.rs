@@ -13,13 +13,9 @@ use super::latency::{Latency, LatencyKind};
 use super::meter::Measure;
 use super::options::Options;
 use super::plan::Plan;
-use super::record::{FORMAT, Figure, Record, Second, ServerUse, Step, Target};
+use super::record::{FORMAT, Figure, Record, Second, ServerUse, Step, Target, main_of};
 use super::verdict::{Bound, Generator, Tally, Verdict};
 use super::words::{count, many};
-
-/// What a run is about: the first of these that it has. That people joined is no more than how it began, most often.
-const MAIN: [LatencyKind; 5] =
-    [LatencyKind::Delivery, LatencyKind::Status, LatencyKind::Reconnect, LatencyKind::Saved, LatencyKind::Join];
 
 /// What one scenario has found.
 #[derive(Debug, Clone)]
@@ -36,8 +32,8 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// What was waited for, and how long.
     pub latencies: BTreeMap<LatencyKind, Latency>,
-    /// What the scenario is about, if that is not the first of [`MAIN`] that it has.
-    pub main: Option<LatencyKind>,
+    /// What the scenario is about, if that is not the first latency that it has.
+    pub about: Option<LatencyKind>,
     /// What 99 % of that must be faster than, whether it was asked for or not.
     pub within: Option<Duration>,
     /// Whether too little came to tell how fast it is.
@@ -62,7 +58,7 @@ impl Findings {
             generator: Generator::default(),
             notes: Vec::new(),
             latencies: BTreeMap::new(),
-            main: None,
+            about: None,
             within: None,
             falls_short: false,
             servers: Vec::new(),
@@ -109,7 +105,7 @@ impl Findings {
             generator,
             notes,
             latencies,
-            main: None,
+            about: None,
             within: None,
             falls_short: false,
             servers: found.servers,
@@ -125,8 +121,7 @@ impl Findings {
 
     /// What 99 % of what the scenario is about did not exceed.
     fn main_p99_ms(&self) -> Option<f64> {
-        let mut kinds = self.main.into_iter().chain(MAIN);
-        kinds.find_map(|kind| self.latencies.get(&kind)).map(|latency| latency.quantile_ms(0.99))
+        main_of(&self.latencies, self.about).map(|(_, latency)| latency.quantile_ms(0.99))
     }
 
     /// Whether the generator was too slow for what it measured, of which 99 % took no longer than this.
@@ -162,7 +157,7 @@ impl Findings {
             machine: host::machine(),
             verdict: Verdict::judge(self.tally, self.generator, bound, self.notes),
             seconds: self.seconds,
-            about: self.main,
+            about: self.about,
             latencies: self.latencies,
             servers: self.servers,
             figures: self.figures,

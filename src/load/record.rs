@@ -21,7 +21,7 @@ pub const FORMAT: u32 = 1;
 /// The longest line of a record: more than a day of seconds.
 pub const LINE_LIMIT: u64 = 64 << 20;
 
-/// One run of one scenario. Everything counted is of its measured part: neither warm-up nor drain.
+/// One run of one scenario. Everything counted was sent in its measured part, and came in it or in the drain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// [`FORMAT`].

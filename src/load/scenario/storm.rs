@@ -54,7 +54,7 @@ impl Scenario for Storm {
         let more = if found.missing.away > 0 { " and more: some never came back" } else { "" };
         let mut storms: Vec<f64> = found.notes.storms.iter().map(|storm| *storm as f64 / 1e6).collect();
         let mut findings = Findings::of(found, &plan);
-        findings.main = Some(LatencyKind::Reconnect);
+        findings.about = Some(LatencyKind::Reconnect);
         storms.sort_by(f64::total_cmp);
         if let (Some(median), Some(worst)) = (storms.get(storms.len() / 2), storms.last()) {
             findings.figure("all back", *median, &format!("ms, median of the storms{more}"));
