@@ -260,11 +260,14 @@ fn what_does_not_add_up_is_not_merged() {
     let a = sample("a");
     let (mut other, mut later) = (sample("b"), sample("c"));
     other.scenario = "idle".to_owned();
-    later.started_at += jiff::SignedDuration::from_secs(31);
+    later.started_at += jiff::SignedDuration::from_secs(16);
     assert_eq!(merge(&[], None), Err(MergeError::Nothing));
     assert_eq!(merge(&[a.clone(), a.clone()], None), Err(MergeError::Twice("a".to_owned())));
     assert!(matches!(merge(&[a.clone(), other], None), Err(MergeError::Scenario(..))));
-    assert!(matches!(merge(&[a, later], None), Err(MergeError::Apart(..))));
+    let nearly = Record { started_at: a.started_at + jiff::SignedDuration::from_secs(6), ..later.clone() };
+    assert!(matches!(merge(&[a.clone(), later], None), Err(MergeError::Apart(..))), "14 of 30 seconds");
+    let notes = merge(&[a, nearly], None).expect("24 of 30 seconds").verdict.notes;
+    assert!(notes.iter().any(|note| note.contains("for 80 % of the longer one")), "{notes:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ import { child } from './process.mjs';
 /** It could not run (1); anything else comes with a record. */
 const COULD_NOT_RUN = 1;
 /** A generator that takes longer is ended: some servers never come to an end of what they were sent. */
-const PATIENCE_MS = 5 * 60_000;
+const PATIENCE_MS = 15 * 60_000;
 /** What is kept of what it says. */
 const SAID_BYTES = 4000;
 
@@ -46,7 +46,7 @@ export async function load({ cell, running, round, options, tools }) {
   const late = setTimeout(() => { said += ' It took too long.'; generator.kill('SIGKILL'); }, PATIENCE_MS);
   const [code, signal] = await ended;
   clearTimeout(late);
-  if (code === COULD_NOT_RUN || !existsSync(file)) throw new Error(`the generator ended with ${code ?? signal}: ${said}`);
+  if (code === null || code === COULD_NOT_RUN || !existsSync(file)) throw new Error(`the generator ended with ${code ?? signal}: ${said}`);
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 

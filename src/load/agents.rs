@@ -19,10 +19,10 @@ use super::faults::Faults;
 use super::meter::{Measure, Meter};
 use super::missing::Missing;
 use super::plan::{Agents, Made, Plan};
+use super::presence::Said;
 use super::probe::{self, Probe, ProbeError, Voice};
 use super::schedule::nanoseconds;
 use super::worker::{Notes, Phase, Report};
-use crate::wire::lib0::{put_byte_string, put_number};
 
 /// Who they are in what is told of them.
 const WHO: &str = "an agent";
@@ -145,8 +145,10 @@ fn opened(probe: Result<Probe, ProbeError>, faults: &Shared) -> Option<Rc<Voice>
     let (voice, faults) = (probe.voice(), Rc::clone(faults));
     tokio::task::spawn_local(async move {
         let ended = loop {
-            if let Err(error) = probe.next().await {
-                break error;
+            match probe.next().await {
+                Ok(_) => {}
+                Err(refused @ ProbeError::Denied(_)) => faults.borrow_mut().refuse(WHO, &refused),
+                Err(error) => break error,
             }
         };
         faults.borrow_mut().add(WHO, &ended);
@@ -177,11 +179,14 @@ async fn say(
             () = &mut ceasing => break,
             rung = alarm.until(moment) => rung?,
         }
+        let place = u32::try_from(talker.place).expect("fewer fit on a machine");
+        let said = Said { room: talker.room, place, number: number + 1 };
         // A socket that fails is noticed by its reader.
         let _ = if agents.over_events {
-            talker.voice.say_json(&events::status(talker.place, number + 1))
+            talker.voice.say_json(&events::status(said))
         } else {
-            talker.voice.say(Say::Presence(&presence(plan, talker.place, number + 1)))
+            let client = plan.first_client() + u64::from(said.place);
+            talker.voice.say(Say::Presence(&said.by_agent(client, said.number)))
         };
         orders.made.tell(talker.room, talker.place, number + 1);
         meter.counts.moves += 1;
@@ -194,17 +199,6 @@ async fn say(
 async fn ceasing(mut phase: watch::Receiver<Phase>) {
     // Who leads the run no longer wants nothing more, either.
     let _ = phase.wait_for(|phase| !matches!(phase, Phase::Gathering | Phase::Load(_))).await;
-}
-
-/// A status as presence, like that of a browser.
-fn presence(plan: &Plan, place: usize, number: u32) -> Vec<u8> {
-    let mut presence = vec![1];
-    put_number(&mut presence, plan.first_client() + place as u64);
-    put_number(&mut presence, number.into());
-    let message = events::status_message(place, number);
-    let state = format!(r#"{{"agent":{{"state":"executing","progress":0.5,"message":"{message}"}}}}"#);
-    put_byte_string(&mut presence, state.as_bytes());
-    presence
 }
 
 /// What an agent writes that has planned a whole trip: items with fields, so many bytes of update.

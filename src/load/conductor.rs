@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::agents;
 use super::check::{self, Checked};
-use super::host::{self, Process, Use};
+use super::host;
 use super::meter::{Counts, Measure, Meter};
 use super::missing::Missing;
 use super::plan::{Made, Plan, Stopped};
@@ -23,6 +23,7 @@ use super::progress::{self, Moment, Progress};
 use super::record::{Second, ServerUse};
 use super::schedule::nanoseconds;
 use super::session::Session;
+use super::watch::{Sample, Watch, percent};
 use super::worker::{self, Notes, Orders, Phase, Report};
 
 /// Between the last preparation and the first edit.
@@ -88,7 +89,7 @@ pub struct Found {
 /// Runs a plan, and looks at these processes of the server meanwhile. Where it is stopped early, the rest of what is measured is left
 /// out, and all else is as ever.
 pub fn conduct(plan: &Arc<Plan>, pids: &[u32], session: &mut Session<'_>) -> Result<Found, RunError> {
-    let watch = Watch::new(pids)?;
+    let watch = Watch::new(pids).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
     let (phase, heard) = watch::channel(Phase::Gathering);
     let (reports, inbox) = channel();
     let made = Arc::new(Made::new(plan));
@@ -128,44 +129,6 @@ pub fn conduct(plan: &Arc<Plan>, pids: &[u32], session: &mut Session<'_>) -> Res
     drop(conductor);
     let _ = threads.into_iter().map(JoinHandle::join).collect::<Vec<_>>();
     found
-}
-
-/// Processes that are looked at.
-struct Watch {
-    pids: Vec<u32>,
-    before: Vec<Use>,
-}
-
-impl Watch {
-    fn new(pids: &[u32]) -> Result<Self, RunError> {
-        let used = |pid: &u32| Process(*pid).used().map_err(|error| RunError::NoProcess(*pid, error));
-        Ok(Self { pids: pids.to_vec(), before: pids.iter().map(used).collect::<Result<_, _>>()? })
-    }
-
-    /// What they have used until now; nothing of one that is gone.
-    fn look(&self) -> Sample {
-        let servers = self.pids.iter().map(|pid| Process(*pid).used().ok()).collect();
-        Sample { at: Instant::now(), servers, generator: host::own_cpu_seconds() }
-    }
-}
-
-/// What processes have used until a moment.
-struct Sample {
-    at: Instant,
-    servers: Vec<Option<Use>>,
-    /// CPU seconds, where they are known.
-    generator: Option<f64>,
-}
-
-impl Sample {
-    /// CPU seconds of all servers together, if all are there.
-    fn server_cpu(&self) -> Option<f64> {
-        self.servers.iter().map(|used| used.map(|used| used.cpu_seconds)).sum::<Option<f64>>()
-    }
-
-    fn server_memory(&self) -> Option<u64> {
-        self.servers.iter().map(|used| used.map(|used| used.memory_bytes)).sum::<Option<u64>>()
-    }
 }
 
 /// What is kept of a second.
@@ -387,7 +350,7 @@ impl Conductor {
         let (first, last) = (self.samples.first().expect("the first"), self.samples.last().expect("the last"));
         let seconds = (last.at - first.at).as_secs_f64();
         let generator = percent(first, last, |sample| sample.generator);
-        let gone = self.watch.pids.iter().zip(&last.servers).filter(|(_, used)| used.is_none());
+        let gone = self.watch.pids().iter().zip(&last.servers).filter(|(_, used)| used.is_none());
         told.notes
             .reasons
             .extend(gone.map(|(pid, _)| format!("process {pid} ended before the load did: its figures end there")));
@@ -408,7 +371,7 @@ impl Conductor {
     fn servers(&self) -> Vec<ServerUse> {
         let host = host::machine().host;
         let of = |(index, pid): (usize, &u32)| {
-            let before = self.watch.before[index];
+            let before = self.watch.before()[index];
             // One that is gone is known until then.
             let known = self.samples.iter().filter_map(|sample| sample.servers[index]);
             let (first, last) = (known.clone().next().unwrap_or(before), known.clone().next_back().unwrap_or(before));
@@ -421,7 +384,7 @@ impl Conductor {
                 memory_after_bytes: last.memory_bytes,
             }
         };
-        self.watch.pids.iter().enumerate().map(of).collect()
+        self.watch.pids().iter().enumerate().map(of).collect()
     }
 
     fn timeline(&self) -> Vec<Second> {
@@ -452,18 +415,11 @@ impl Conductor {
                 p99_ms: *p99_ms,
                 max_ms: *max_ms,
                 server_cpu_percent: samples.and_then(|(before, after)| percent(before, after, Sample::server_cpu)),
-                server_memory_bytes: samples.and_then(|(_, after)| after.server_memory()).filter(|bytes| *bytes > 0),
+                server_memory_bytes: samples.and_then(|(_, after)| after.server_memory()),
                 generator_cpu_percent: samples
                     .and_then(|(before, after)| percent(before, after, |sample| sample.generator)),
             });
         }
         timeline
     }
-}
-
-/// CPU between two samples: 100 is a whole core. Nothing where nothing is looked at.
-fn percent(before: &Sample, after: &Sample, cpu: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-    let used = cpu(after)? - cpu(before)?;
-    let time = (after.at - before.at).as_secs_f64();
-    (time > 0.0 && (used > 0.0 || !after.servers.is_empty())).then(|| (100.0 * used / time).max(0.0))
 }

@@ -9,9 +9,10 @@ use std::ops::Range;
 use hashbrown::hash_map::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use super::client::events::{self, Event};
+use super::client::events::Event;
 use super::client::{Dialect, Heard};
 use super::coverage::Piece;
+use super::presence::{self, State};
 use super::writer::{ROOT, Writer};
 use crate::room::scan::{self, Block, Content, Place, TEXT};
 use crate::wire::lib0::Reader;
@@ -24,10 +25,14 @@ const KEPT_BYTES: usize = 256 * 1024;
 /// Who writes in a room, and under which ids.
 #[derive(Debug, Clone)]
 pub struct Authors {
+    /// The number of the room.
+    pub room: usize,
     /// The id of the one at the first place; the others follow.
     pub first_client: u64,
     /// In the order of their places.
     pub writers: Vec<Writer>,
+    /// How many people and agents there are.
+    pub people: u32,
 }
 
 /// What one message means.
@@ -199,20 +204,22 @@ impl Decoded {
     }
 
     fn read_presence(&mut self, presence: &[u8], authors: &Authors) -> Option<()> {
-        let mut reader = Reader::new(presence);
-        for _ in 0..reader.count().ok()? {
-            let (client, clock) = (reader.number().ok()?, reader.number().ok()?);
-            let state = reader.text().ok()?;
-            if state == "null" {
-                continue;
+        let mut is_wrong = false;
+        let moves = &mut self.moves;
+        presence::read(presence, |client, state| match state {
+            State::Person(said) => {
+                is_wrong |= said.room != authors.room || client != authors.first_client + u64::from(said.place);
+                moves.push((said.place, said.number));
             }
-            let place = client.checked_sub(authors.first_client).and_then(|place| u32::try_from(place).ok());
-            match place.filter(|_| !state.contains(events::STATUS)) {
-                Some(place) => self.moves.push((place, u32::try_from(clock).ok()?)),
-                None => self.moves.extend(status_within(state)),
+            // A server may speak for it under an id of its own.
+            State::Agent(said) => {
+                is_wrong |= said.room != authors.room;
+                moves.push((said.place, said.number));
             }
-        }
-        Some(())
+            State::Other => is_wrong |= authors.is_of_the_room(client),
+            State::Gone => {}
+        })?;
+        (!is_wrong).then_some(())
     }
 
     fn read_event(&mut self, json: &[u8], authors: &Authors) -> Option<()> {
@@ -234,13 +241,19 @@ impl Decoded {
             self.pieces.push(piece);
         } else if let Some(status) = event.status() {
             self.kind = Kind::Presence;
-            self.moves.push(status);
+            self.is_wrong |= status.room != authors.room;
+            self.moves.push((status.place, status.number));
         }
         Some(())
     }
 }
 
 impl Authors {
+    /// Whether somebody of the room has this Yjs client id.
+    fn is_of_the_room(&self, client: u64) -> bool {
+        client.checked_sub(self.first_client).is_some_and(|place| place < u64::from(self.people))
+    }
+
     fn place(&self, client: u64) -> Option<u32> {
         let place = client.checked_sub(self.first_client).and_then(|place| u32::try_from(place).ok())?;
         ((place as usize) < self.writers.len()).then_some(place)
@@ -271,12 +284,6 @@ fn push(pieces: &mut Vec<Piece>, writer: u32, clocks: Range<u32>) {
     }
 }
 
-/// An agent's status within a presence state that a server made of it.
-fn status_within(state: &str) -> Option<(u32, u32)> {
-    let start = state.find(events::STATUS)?;
-    events::said(state[start..].split('"').next()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +292,7 @@ mod tests {
 
     fn authors() -> Authors {
         let writers = (0..3).map(|place| Writer::new(5, 0, place, 1_000 + place as u64)).collect();
-        Authors { first_client: 1_000, writers }
+        Authors { room: 0, first_client: 1_000, writers, people: 3 }
     }
 
     fn edit(authors: &Authors, writer: usize, number: u32) -> Vec<u8> {

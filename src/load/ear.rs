@@ -8,6 +8,7 @@ use super::coverage::{Coverage, Piece};
 use super::decoded::Kind;
 use super::hearing::Hearing;
 use super::latency::Latency;
+use super::timeline::Lately;
 use crate::room::scan::{self, Content};
 use crate::wire::lib0::Malformed;
 
@@ -15,6 +16,8 @@ use crate::wire::lib0::Malformed;
 /// its own: it is taken for seen together with what its author wrote before, or at once if that is nothing.
 #[derive(Debug)]
 pub struct Meant {
+    /// What of it was sent and heard in this second.
+    pub lately: Lately,
     clients: Vec<u64>,
     edits: RefCell<Vec<Vec<(u32, Instant)>>>,
 }
@@ -23,12 +26,13 @@ impl Meant {
     /// Nothing yet, of these Yjs clients.
     pub fn new(clients: Vec<u64>) -> Self {
         let edits = RefCell::new(vec![Vec::new(); clients.len()]);
-        Self { clients, edits }
+        Self { lately: Lately::default(), clients, edits }
     }
 
     /// An author's next edit.
     pub fn add(&self, author: usize, end: u32, moment: Instant) {
         self.edits.borrow_mut()[author].push((end, moment));
+        self.lately.sends();
     }
 
     /// How many edits there are of everybody but one.
@@ -105,8 +109,13 @@ impl Ear {
                 self.seen[writer] += 1;
                 // One that only deletes ends where the one before ended.
                 if *end > before && *moment >= self.since {
-                    let times = if self.author == Some(writer) { &mut self.back } else { &mut self.times };
-                    times.record(now.saturating_duration_since(*moment));
+                    let took = now.saturating_duration_since(*moment);
+                    if self.author == Some(writer) {
+                        self.back.record(took);
+                    } else {
+                        self.times.record(took);
+                        meant.lately.comes(took);
+                    }
                 }
             }
         })?;

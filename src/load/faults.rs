@@ -14,6 +14,8 @@ pub struct Faults {
     refused: u64,
     closed_early: u64,
     corrupt: u64,
+    /// Times that the server refused something and went on.
+    denied: u64,
     reasons: Vec<String>,
 }
 
@@ -25,6 +27,16 @@ impl Faults {
             ProbeError::Closed(_) => self.closed_early += 1,
             ProbeError::Unreadable(_) => self.corrupt += 1,
         }
+        self.tell(who, error);
+    }
+
+    /// What was refused to one client, which goes on.
+    pub fn refuse(&mut self, who: &str, error: &ProbeError) {
+        self.denied += 1;
+        self.tell(who, error);
+    }
+
+    fn tell(&mut self, who: &str, error: &ProbeError) {
         let reason = format!("{who}: {error}");
         if self.reasons.len() < TOLD_MAX && !self.reasons.contains(&reason) {
             self.reasons.push(reason);
@@ -36,6 +48,7 @@ impl Faults {
         counts.refused += self.refused;
         counts.closed += self.closed_early;
         counts.corrupted += self.corrupt;
+        counts.denied += self.denied;
         self.reasons
     }
 

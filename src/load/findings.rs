@@ -182,10 +182,7 @@ fn notes(found: &Found, plan: &Plan) -> Vec<String> {
             ));
         }
     }
-    if found.missing.statuses_lost > 0 {
-        let lost = many(found.missing.statuses_lost, "time", "times");
-        notes.push(format!("somebody has not seen the last cursor or status of somebody else: {lost}"));
-    }
+    notes.extend(unseen(found.missing.statuses_lost));
     if found.missing.away > 0 {
         let away = many(found.missing.away, "client", "clients");
         notes.push(format!("{away} had lost the connection and not come back when the run ended"));
@@ -194,6 +191,12 @@ fn notes(found: &Found, plan: &Plan) -> Vec<String> {
         notes.push(format!("the server refused {} times what it was told", count(found.meter.counts.denied)));
     }
     notes
+}
+
+/// That last cursors or statuses were not seen, if that was so.
+pub fn unseen(statuses: u64) -> Option<String> {
+    let lost = many(statuses, "time", "times");
+    (statuses > 0).then(|| format!("somebody has not seen the last cursor or status of somebody else: {lost}"))
 }
 
 fn latencies(meter: &super::meter::Meter) -> BTreeMap<LatencyKind, Latency> {

@@ -76,6 +76,16 @@ impl Latency {
         self.0.saturating_record_n(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), times);
     }
 
+    /// Counts a timer that was to come at all multiples of a time and came so late: late for each of them that it missed, so that
+    /// a stall counts as long as it lasted and not as one timer among many.
+    pub fn record_missed(&mut self, late: Duration, every: Duration) {
+        let mut late = Some(late);
+        while let Some(missed) = late {
+            self.record(missed);
+            late = missed.checked_sub(every);
+        }
+    }
+
     /// Counts all that the other one counted.
     pub fn add(&mut self, other: &Self) {
         self.0.add(&other.0).expect("both have the same bounds");
@@ -149,5 +159,21 @@ impl<'de> Deserialize<'de> for Latency {
         }
         latency.0.add(read).map_err(D::Error::custom)?;
         Ok(latency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_is_as_long_for_a_timer_as_it_was() {
+        let (mut late, every) = (Latency::default(), Duration::from_millis(5));
+        for _ in 0..188 {
+            late.record_missed(Duration::from_micros(100), every);
+        }
+        late.record_missed(Duration::from_millis(59), every);
+        assert_eq!(late.count(), 200, "a second of it");
+        assert!(late.quantile_ms(0.99) > 40.0 && late.quantile_ms(0.9) < 1.0, "{}", late.quantile_ms(0.99));
     }
 }

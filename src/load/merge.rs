@@ -12,6 +12,11 @@ use super::record::{Record, Second, ServerUse, Target, main_of};
 use super::verdict::{Bound, Generator, Tally, Verdict};
 use super::words::many;
 
+/// Of the longer of two runs, how much at least the other one is to have run beside it: else their sum is nothing that ever was.
+const TOGETHER_LEAST: f64 = 0.5;
+/// Less than that is worth a note.
+const TOGETHER_NEARLY: f64 = 0.95;
+
 /// Why runs do not add up to one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
@@ -27,8 +32,10 @@ pub enum MergeError {
     /// They did not speak to the same server in the same way.
     #[error("{0:?} and {1:?} spoke another protocol or went to other paths; `triproom load report` compares runs")]
     Targets(String, String),
-    /// One was over before another began.
-    #[error("{0:?} and {1:?} did not run at the same time; `triproom load report` compares runs")]
+    /// One was over before another began, or soon after.
+    #[error(
+        "{0:?} and {1:?} ran at the same time for less than half of the longer one; `triproom load report` compares runs"
+    )]
     Apart(String, String),
 }
 
@@ -79,13 +86,25 @@ fn check(records: &[Record]) -> Result<(), MergeError> {
             if (&record.target.protocol, &record.target.path) != (&other.target.protocol, &other.target.path) {
                 return Err(MergeError::Targets(other.name.clone(), record.name.clone()));
             }
-            let later = seconds_between(other.started_at, record.started_at);
-            if later >= other.seconds || -later >= record.seconds {
+            if together(record, other) < record.seconds.max(other.seconds) * TOGETHER_LEAST {
                 return Err(MergeError::Apart(other.name.clone(), record.name.clone()));
             }
         }
     }
     Ok(())
+}
+
+/// For how many seconds both ran.
+fn together(one: &Record, other: &Record) -> f64 {
+    let later = seconds_between(one.started_at, other.started_at);
+    one.seconds.min(later + other.seconds) - later.max(0.0)
+}
+
+/// Of the two runs that were together least, for how much of the longer one.
+fn least_together(records: &[Record]) -> Option<f64> {
+    let pairs =
+        records.iter().enumerate().flat_map(|(place, one)| records[..place].iter().map(move |other| (one, other)));
+    pairs.map(|(one, other)| together(one, other) / one.seconds.max(other.seconds)).reduce(f64::min)
 }
 
 fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
@@ -127,6 +146,12 @@ fn verdict(records: &[Record], latencies: &BTreeMap<LatencyKind, Latency>, about
         notes.push(
             "Percentiles over time are those of the slowest process of each second; all others are exact.".to_owned(),
         );
+    }
+    if let Some(least) = least_together(records).filter(|share| *share < TOGETHER_NEARLY) {
+        let share = least * 100.0;
+        notes.push(format!(
+            "They did not begin and end together: two of them ran beside each other for {share:.0} % of the longer one, and rates over the whole time are lower than while all ran."
+        ));
     }
     if records.iter().any(|record| !record.steps.is_empty()) {
         notes.push("The rates that each process tried are not added up; see its own record.".to_owned());

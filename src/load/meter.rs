@@ -100,6 +100,11 @@ impl Meter {
         self.measures[measure as usize].record(Duration::from_nanos(nanoseconds));
     }
 
+    /// Takes down a timer that came so late, for each time that it should have come meanwhile.
+    pub fn record_missed(&mut self, measure: Measure, late: Duration, every: Duration) {
+        self.measures[measure as usize].record_missed(late, every);
+    }
+
     /// The times of one measure.
     pub fn latency(&self, measure: Measure) -> &Latency {
         &self.measures[measure as usize]

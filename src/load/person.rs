@@ -18,10 +18,11 @@ use super::decoded::{Decoded, Kind};
 use super::hearing::Hearing;
 use super::meter::{Measure, Meter};
 use super::plan::Plan;
+use super::presence::Said;
 use super::schedule::nanoseconds;
 use super::stage::{RoomHere, Stage};
 use super::writer::EDIT;
-use crate::wire::lib0::{Reader, put_byte_string, put_number};
+use crate::wire::lib0::{Reader, put_number};
 
 /// How long a person waits before coming back.
 const COME_BACK: Duration = Duration::from_millis(100);
@@ -111,15 +112,15 @@ impl Person {
         self.has_joined() && self.presence.get() == Presence::Away
     }
 
-    /// How many others there are whose newest moves and statuses it should have seen, and of how many it has not. Those who are not
-    /// here should see nothing.
+    /// How many others there are whose newest moves and statuses it should have seen, and of how many it has not, or has seen one
+    /// that they never told. Those who are not here should see nothing.
     pub fn statuses(&self, newest: impl Iterator<Item = u32>) -> (u64, u64) {
         if self.presence.get() == Presence::Away {
             return (0, 0);
         }
         let seen = self.newest_moves.borrow();
         let told = newest.enumerate().filter(|(place, told)| *place != self.place && *told > 0);
-        told.fold((0, 0), |(expected, lost), (place, told)| (expected + 1, lost + u64::from(seen[place] < told)))
+        told.fold((0, 0), |(expected, lost), (place, told)| (expected + 1, lost + u64::from(seen[place] != told)))
     }
 
     /// Whether it has a connection.
@@ -207,14 +208,12 @@ impl Person {
     }
 
     /// Says that it is here, and where its cursor is.
-    fn announce(&self, stage: &Stage, clock: u32) {
-        let mut presence = vec![1];
-        put_number(&mut presence, stage.plan.first_client() + self.place as u64);
-        put_number(&mut presence, clock.into());
-        let shown = format!(r##"{{"user":{{"name":"person {}","color":"#30bced"}},"cursor":{clock}}}"##, self.place);
-        put_byte_string(&mut presence, shown.as_bytes());
-        if self.say(Say::Presence(&presence)) && clock > 0 {
-            stage.made.tell(self.room.index, self.place, clock);
+    fn announce(&self, stage: &Stage, number: u32) {
+        let place = u32::try_from(self.place).expect("fewer fit on a machine");
+        let said = Said { room: self.room.index, place, number };
+        let presence = said.by_person(stage.plan.first_client() + u64::from(place), number);
+        if self.say(Say::Presence(&presence)) && number > 0 {
+            stage.made.tell(self.room.index, self.place, number);
         }
     }
 
@@ -399,10 +398,11 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
             continue;
         }
         let taken = coverage.take(piece);
-        // Around its first join a server may say things by news and by the state, in whatever order.
-        let is_calm = person.presence.get() == Presence::Here && person.has_joined();
-        if decoded.kind == Kind::Update
-            && is_calm
+        // Around its first join a server may say things by news and by the state, in whatever order. It was asked for the state once:
+        // what it says so later is news, too.
+        let is_here = person.presence.get() == Presence::Here;
+        if is_here
+            && person.has_joined()
             && let Some(held) = hearing.judge(piece, &taken)
         {
             meter.counts.out_of_order += u64::from(held.is_late);

@@ -27,6 +27,14 @@ pub struct Crowd {
     pub cursors: f64,
 }
 
+impl Crowd {
+    /// Edits and moves of all people together, a second.
+    pub fn busyness(&self) -> f64 {
+        let each = self.writers as f64 * self.rate + self.clients as f64 * self.cursors;
+        self.rooms as f64 * each
+    }
+}
+
 /// Agents beside the people of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agents {
@@ -120,7 +128,9 @@ impl Plan {
         let writers = (0..self.crowd.writers)
             .map(|place| Writer::new(self.seed, room, place, first_client + place as u64))
             .collect();
-        Authors { first_client, writers }
+        let agents = self.agents.as_ref().map_or(0, |agents| agents.in_room);
+        let people = u32::try_from(self.crowd.clients + agents).expect("fewer fit on a machine");
+        Authors { room, first_client, writers, people }
     }
 
     /// The Yjs client id of the first person of every room.

@@ -12,7 +12,7 @@ use yrs::{ClientID, Doc, Options, Transact, Update};
 use super::client::known::Known;
 use super::client::outgoing::Outgoing;
 use super::client::socket::{self, Closed, ConnectError, Incoming, Message};
-use super::client::{self, Dialect, Heard, Say};
+use super::client::{self, Dialect, Heard, Say, events};
 use super::decoded::Kind;
 use super::target::{Address, Target};
 
@@ -47,6 +47,8 @@ pub struct Probe {
     known: Rc<Known>,
     /// See [`Target::patience`].
     patience: Duration,
+    /// Whether it was told the document.
+    has_state: bool,
 }
 
 /// Its speaking side, which others may hold while it listens.
@@ -79,7 +81,11 @@ impl Voice {
 pub struct Brought {
     /// Each an update, in order.
     pub updates: Vec<Bytes>,
-    /// Whether the answer to the client's first question was there.
+    /// Each an awareness update, in order.
+    pub presences: Vec<Bytes>,
+    /// How many bytes were read.
+    pub bytes: usize,
+    /// Whether the answer to the client's question was there, which it asks once.
     pub has_state: bool,
 }
 
@@ -104,7 +110,7 @@ impl Probe {
             outgoing.send_binary(&message)?;
         }
         let voice = Rc::new(Voice { outgoing, dialect });
-        Ok(Self { incoming, voice, own, known: Rc::default(), patience: address.patience })
+        Ok(Self { incoming, voice, own, known: Rc::default(), patience: address.patience, has_state: false })
     }
 
     /// It may hear what others have heard who share this, and costs less then.
@@ -130,30 +136,36 @@ impl Probe {
                 // A socket that fails is noticed by the next read.
                 Ok(Heard::Asks(_)) => drop(voice.say(Say::State(own))),
                 Ok(Heard::State(update)) => {
-                    brought.has_state = true;
+                    brought.has_state = !self.has_state;
                     brought.updates.push(known.part(update));
                 }
                 Ok(Heard::Update(update)) => brought.updates.push(known.part(update)),
                 Ok(Heard::Denied(reason)) => failed = Some(ProbeError::Denied(reason.to_owned())),
-                Ok(Heard::Presence(_) | Heard::Event(_) | Heard::Saved | Heard::Nothing) => {}
+                Ok(Heard::Event(json)) => {
+                    failed = events::refusal(json).map(ProbeError::Denied).or_else(|| failed.take());
+                }
+                Ok(Heard::Presence(presence)) => brought.presences.push(Bytes::copy_from_slice(presence)),
+                Ok(Heard::Saved | Heard::Nothing) => {}
                 Err(error) => failed = Some(ProbeError::Unreadable(error.to_string())),
             }
         });
-        read.await?;
+        brought.bytes = read.await?;
+        self.has_state |= brought.has_state;
         failed.map_or(Ok(brought), Err)
     }
 
     /// Waits until the document is there, or what the server says first that is enough.
-    pub async fn state(&mut self) -> Result<Vec<Bytes>, ProbeError> {
-        let (mut updates, patience) = (Vec::new(), self.patience);
+    pub async fn state(&mut self) -> Result<Brought, ProbeError> {
+        let (mut all, patience) = (Brought::default(), self.patience);
         let waiting = async {
-            loop {
+            while !all.has_state {
                 let brought = self.next().await?;
-                updates.extend(brought.updates);
-                if brought.has_state {
-                    return Ok(updates);
-                }
+                all.updates.extend(brought.updates);
+                all.presences.extend(brought.presences);
+                all.bytes += brought.bytes;
+                all.has_state = brought.has_state;
             }
+            Ok(all)
         };
         tokio::time::timeout(patience, waiting).await.map_err(|_| ProbeError::TooSlow(patience))?
     }

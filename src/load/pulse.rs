@@ -37,7 +37,7 @@ impl Pulse {
                 biased;
                 rung = self.alarm.until(next) => {
                     rung?;
-                    self.late.record(next.elapsed());
+                    self.late.record_missed(next.elapsed(), BEAT);
                     next = Instant::now() + BEAT;
                 }
                 done = &mut work => break done,

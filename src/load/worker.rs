@@ -333,8 +333,8 @@ impl Worker {
             }
             Duty::Tick => {
                 let now = self.stage.now();
-                self.stage.meter.borrow_mut().record(Measure::TickLag, now - moment);
-                // A thread that was away for long was late once, and not once for each tick.
+                let (late, every) = (Duration::from_nanos(now - moment), Duration::from_nanos(TICK));
+                self.stage.meter.borrow_mut().record_missed(Measure::TickLag, late, every);
                 self.agenda.push(Reverse((now - now % TICK + TICK, duty)));
             }
             Duty::Second => {

@@ -82,10 +82,12 @@ fn what_comes_too_late_is_said() {
 
 #[test]
 fn what_comes_twice_is_said() {
-    let run = fanout(Lie::Double, &[]);
-    let verdict = &run.record().verdict;
-    assert_eq!((verdict.outcome(), run.code), (Outcome::Doubled, 2));
-    assert_eq!(verdict.tally.deliveries, verdict.tally.expected_deliveries, "and counted once");
+    for lie in [Lie::Double, Lie::StateAgain] {
+        let run = fanout(lie, &[]);
+        let verdict = &run.record().verdict;
+        assert_eq!((verdict.outcome(), run.code), (Outcome::Doubled, 2), "{lie:?}: {verdict:?}");
+        assert_eq!(verdict.tally.deliveries, verdict.tally.expected_deliveries, "and counted once");
+    }
 }
 
 #[test]
@@ -274,9 +276,12 @@ fn a_clock_of_a_replay_does_not_run_while_people_come_in() {
 
 #[test]
 fn what_goes_wrong_in_a_replay_is_said() {
-    for (lie, outcome) in
-        [(Lie::Drop, Outcome::Diverged), (Lie::Double, Outcome::Doubled), (Lie::Reorder, Outcome::Reordered)]
-    {
+    for (lie, outcome) in [
+        (Lie::Drop, Outcome::Diverged),
+        (Lie::Double, Outcome::Doubled),
+        (Lie::StateAgain, Outcome::Doubled),
+        (Lie::Reorder, Outcome::Reordered),
+    ] {
         let run = replay(lie, "2");
         assert_eq!((run.record().verdict.outcome(), run.code), (outcome, 2), "{:?}", run.record().verdict);
     }
@@ -388,37 +393,6 @@ fn the_drain_of_a_replay_is_not_measured() {
     assert!(run.record().seconds < 3.0, "65 letters, 200 a second: {}", run.record().seconds);
 }
 
-fn agents(lie: Lie) -> Run {
-    let people = ["--clients", "3", "--writers", "1", "--agents", "2", "--statuses", "20"];
-    let bursting = ["--bursting", "2", "--burst", "20KB", "--warm-up", "200ms"];
-    short(lie, &[&["agents"], &people[..], &bursting].concat())
-}
-
-#[test]
-fn agents_of_an_honest_server_are_heard_and_kept() {
-    let run = agents(Lie::None);
-    let tally = &run.record().verdict.tally;
-    assert!(is_fine(&run), "{:?}", run.record().verdict);
-    assert_eq!((tally.statuses_expected, tally.statuses_lost), (6, 0), "two agents, each at three people");
-    assert_eq!((tally.rooms_checked, tally.rooms_diverged), (3, 0), "that of the people, and two of agents");
-    assert_eq!(tally.connections, 7, "three people, two agents who talk and two who write");
-}
-
-#[test]
-fn a_status_that_does_not_come_is_lost() {
-    let run = agents(Lie::Mute);
-    let verdict = &run.record().verdict;
-    assert_eq!((verdict.outcome(), run.code), (Outcome::Lost, 2), "{verdict:?}");
-    assert_eq!((verdict.tally.statuses_lost, verdict.tally.lost), (6, 0));
-}
-
-#[test]
-fn what_an_agent_writes_at_once_and_nobody_finds_is_a_divergence() {
-    let run = agents(Lie::ForgetLong);
-    let verdict = &run.record().verdict;
-    assert_eq!((verdict.outcome(), run.code, verdict.tally.rooms_diverged), (Outcome::Diverged, 2, 2), "{verdict:?}");
-}
-
 #[test]
 fn where_nobody_can_join_there_is_no_load_to_wait_for() {
     let began = Instant::now();
@@ -436,6 +410,8 @@ fn without_a_server_or_a_target_there_is_no_run() {
         &["fanout", "--target", "ws://127.0.0.1:1", "--clients", "3000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--rate", "1000000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--writers", "60"],
+        &["fanout", "--target", "ws://127.0.0.1:1", "--duration", "24h"],
+        &["agents", "--target", "ws://127.0.0.1:1", "--max-rate", "255"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--path", "/lisbon"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--pid", "4294967295"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--report", "nowhere/report.html"],

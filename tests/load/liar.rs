@@ -44,6 +44,8 @@ pub enum Lie {
     SlowToJoin,
     /// Somebody gets an update twice.
     Double,
+    /// Somebody is told the whole document again, as an answer to nothing.
+    StateAgain,
     /// Somebody gets an update in which a letter is another one.
     Corrupt,
     /// Somebody's connection is closed.
@@ -64,6 +66,12 @@ pub enum Lie {
     IgnoreLate,
     /// It tells the first ten presences of a room, and no more.
     Mute,
+    /// What somebody says of itself in one room is told in all.
+    LeakPresence,
+    /// It tells the cursors of one client as those of another one.
+    Confuse,
+    /// One cursor is told with a number that nobody has said.
+    Exaggerate,
     /// It forgets updates of more than 10 kB.
     ForgetLong,
     /// Nothing: it keeps a document as long as somebody has it open.
@@ -102,6 +110,8 @@ struct Room {
     relayed: usize,
     wrote: HashSet<usize>,
     presences: usize,
+    /// The last presence of each who is here.
+    shown: HashMap<usize, Message>,
     held: Option<(usize, Vec<u8>)>,
     gathered: Vec<Vec<u8>>,
 }
@@ -169,6 +179,7 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
                 let is_late = lie == Lie::Late && number >= 80;
                 let first: &[u8] = if is_late { &[0, 0] } else { &state };
                 let _ = sender.send((Instant::now(), message(1, first)));
+                rooms[&name].shown.values().for_each(|shown| drop(sender.send((Instant::now(), shown.clone()))));
                 if is_late {
                     let sender = sender.clone();
                     tokio::spawn(async move {
@@ -184,17 +195,14 @@ async fn serve(stream: TcpStream, number: usize, rooms: Rooms, lie: Lie) {
                 }
             }
             [1, ..] => {
-                let room = rooms.get_mut(&name).unwrap();
-                room.presences += 1;
-                let told = lie != Lie::Mute || room.presences <= 10;
-                let others = room.people.iter().filter(|(person, _)| told && *person != number);
-                others.for_each(|(_, other)| drop(other.send((Instant::now(), Message::Binary(frame.clone())))));
+                show(&mut rooms, &name, number, &frame, lie);
             }
             _ => {}
         }
     }
     if let Some(room) = rooms.lock().unwrap().get_mut(&name) {
         room.people.retain(|(person, _)| *person != number);
+        room.shown.remove(&number);
         if lie == Lie::Evict && room.people.is_empty() {
             room.doc = None;
         }
@@ -246,6 +254,10 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
             let _ = victim.send((Instant::now(), message(2, update)));
             let _ = victim.send((Instant::now(), message(2, update)));
         }
+        Lie::StateAgain if lies => {
+            let _ = victim.send((Instant::now(), message(2, update)));
+            let _ = victim.send((Instant::now(), message(1, &room.state())));
+        }
         Lie::Invent if lies => {
             let _ = victim.send((Instant::now(), message(2, update)));
             let _ = victim.send((Instant::now(), message(2, &invented())));
@@ -275,6 +287,33 @@ fn relay(rooms: &mut HashMap<String, Room>, name: &str, from: usize, update: &[u
     if lie == Lie::Leak && lies {
         let strangers = rooms.iter().filter(|(other, _)| *other != name).flat_map(|(_, room)| &room.people);
         strangers.for_each(|(_, stranger)| drop(stranger.send((Instant::now(), message(2, update)))));
+    }
+}
+
+/// Tells the others what somebody says of itself.
+fn show(rooms: &mut HashMap<String, Room>, name: &str, from: usize, frame: &[u8], lie: Lie) {
+    let room = rooms.get_mut(name).unwrap();
+    room.presences += 1;
+    if lie == Lie::Mute && room.presences > 10 {
+        return;
+    }
+    let mut told = frame.to_vec();
+    let lies = room.presences.is_multiple_of(EVERY) && room.presences <= LAST;
+    if lie == Lie::Confuse && lies {
+        // The first byte of the client's id, behind the kind, the length and the count.
+        told[3] ^= 1;
+    }
+    if lie == Lie::Exaggerate && lies {
+        let cursor = told.windows(9).position(|window| window == b"\"cursor\":").unwrap() + 9;
+        told[cursor] = b'9';
+    }
+    let told = Message::binary(told);
+    room.shown.insert(from, told.clone());
+    let others = room.people.iter().filter(|(person, _)| *person != from);
+    others.for_each(|(_, other)| drop(other.send((Instant::now(), told.clone()))));
+    if lie == Lie::LeakPresence && lies {
+        let strangers = rooms.iter().filter(|(other, _)| *other != name).flat_map(|(_, room)| &room.people);
+        strangers.for_each(|(_, stranger)| drop(stranger.send((Instant::now(), told.clone()))));
     }
 }
 

@@ -6,5 +6,6 @@ mod forgetter;
 mod liar;
 mod real;
 mod run;
+mod statuses;
 mod stopping;
 mod storms;

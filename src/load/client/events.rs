@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use crate::load::coverage::Piece;
+use crate::load::presence::Said;
 use crate::load::writer::{EDIT, Writer};
 
 /// An event, as far as it is looked at.
@@ -28,7 +29,7 @@ pub struct Data<'a> {
     /// Of a message.
     #[serde(borrow, default)]
     text: Option<std::borrow::Cow<'a, str>>,
-    /// Of an agent's status.
+    /// Of an agent's status, or an error.
     #[serde(borrow, default)]
     message: Option<std::borrow::Cow<'a, str>>,
     /// Of a gap: the number of the first event that is still kept.
@@ -50,14 +51,15 @@ pub fn edit(run: &str, place: usize, number: u32, writer: &Writer, out: &mut Vec
 }
 
 /// What an agent says of how it is, as an event. Statuses are counted from one.
-pub fn status(place: usize, number: u32) -> String {
-    let message = status_message(place, number);
+pub fn status(said: Said) -> String {
+    let message = status_message(said);
     format!(r#"{{"type":"agent.status","data":{{"state":"executing","progress":0.5,"message":"{message}"}}}}"#)
 }
 
 /// What stands in it.
-pub fn status_message(place: usize, number: u32) -> String {
-    format!("{STATUS}{place} {number}")
+pub fn status_message(said: Said) -> String {
+    let Said { room, place, number } = said;
+    format!("{STATUS}{room} {place} {number}")
 }
 
 /// What the message of a status begins with.
@@ -81,7 +83,7 @@ impl Event<'_> {
     }
 
     /// Which status of which agent it is, if it is one.
-    pub fn status(&self) -> Option<(u32, u32)> {
+    pub fn status(&self) -> Option<Said> {
         if self.kind != "agent.status" {
             return None;
         }
@@ -89,10 +91,26 @@ impl Event<'_> {
     }
 }
 
+/// Why the server refuses something, if that is what it says.
+pub fn refusal(json: &[u8]) -> Option<String> {
+    // Nearly nothing that comes is one.
+    json.windows(REFUSAL.len()).any(|window| window == REFUSAL).then_some(())?;
+    let event: Event<'_> = serde_json::from_slice(json).ok()?;
+    (event.kind == "error").then(|| event.data.message.map_or_else(|| "it does not say why".to_owned(), Into::into))
+}
+
+/// What stands in every refusal.
+const REFUSAL: &[u8] = b"\"error\"";
+
 /// Which status of which agent a text is about.
-pub fn said(message: &str) -> Option<(u32, u32)> {
-    let (place, number) = message.strip_prefix(STATUS)?.split_once(' ')?;
-    Some((place.parse().ok()?, number.parse().ok()?))
+pub fn said(message: &str) -> Option<Said> {
+    let mut words = message.strip_prefix(STATUS)?.split(' ');
+    let said = Said {
+        room: words.next()?.parse().ok()?,
+        place: words.next()?.parse().ok()?,
+        number: words.next()?.parse().ok()?,
+    };
+    words.next().is_none().then_some(said)
 }
 
 #[cfg(test)]
@@ -112,7 +130,11 @@ mod tests {
         assert_eq!(serde_json::from_str::<Event<'_>>(told).expect("JSON").number(), Some(17));
         let gap = r#"{"v":1,"type":"room.gap","data":{"after":"0","next":"120"}}"#;
         assert_eq!(serde_json::from_str::<Event<'_>>(gap).expect("JSON").number(), Some(120));
-        let status = status(7, 5);
-        assert_eq!(serde_json::from_str::<Event<'_>>(&status).expect("JSON").status(), Some((7, 5)));
+        let refused = br#"{"v":1,"type":"error","data":{"code":"too_fast","message":"slower"}}"#;
+        assert_eq!(refusal(refused).as_deref(), Some("slower"));
+        assert_eq!(refusal(told.as_bytes()), None);
+        assert_eq!(refusal(br#"{"v":1,"type":"chat.message","data":{"text":"\"error\""}}"#), None);
+        let said = Said { room: 2, place: 7, number: 5 };
+        assert_eq!(serde_json::from_str::<Event<'_>>(&status(said)).expect("JSON").status(), Some(said));
     }
 }

@@ -3,7 +3,7 @@
 use super::socket::Closed;
 
 /// The largest message that is taken from a server.
-pub(super) const MESSAGE_MAX: usize = 256 << 20;
+pub const MESSAGE_MAX: usize = 256 << 20;
 
 pub(super) const CONTINUATION: u8 = 0x0;
 pub(super) const TEXT: u8 = 0x1;

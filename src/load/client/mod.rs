@@ -11,6 +11,8 @@ mod stream;
 mod yjs;
 mod ysweet;
 
+pub use frame::MESSAGE_MAX;
+
 use super::target::{Address, Protocol, Target};
 use crate::wire::lib0::Malformed;
 use socket::ConnectError;

@@ -3,8 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::Shutdown;
 use std::rc::Rc;
 
+use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::frame::{BINARY, CLOSE, TEXT, encode};
@@ -26,11 +28,12 @@ pub struct Outgoing {
     /// What the system did not take, or was not given.
     unsent: RefCell<Vec<u8>>,
     is_flushing: Cell<bool>,
+    has_given_up: Cell<bool>,
 }
 
 impl Outgoing {
     pub(super) fn new(half: OwnedWriteHalf) -> Self {
-        Self { half, unsent: RefCell::default(), is_flushing: Cell::new(false) }
+        Self { half, unsent: RefCell::default(), is_flushing: Cell::new(false), has_given_up: Cell::new(false) }
     }
 
     /// Sends a binary message, at once if the system takes it.
@@ -43,7 +46,7 @@ impl Outgoing {
         let mut unsent = self.unsent.borrow_mut();
         let is_first = unsent.is_empty();
         if unsent.len() + payload.len() > UNSENT_MAX {
-            return Err(Closed::DoesNotRead);
+            return Err(self.give_up());
         }
         encode(BINARY, payload, fastrand::u32(..), &mut unsent);
         Ok(is_first)
@@ -88,6 +91,18 @@ impl Outgoing {
         })
     }
 
+    /// Whether too much waited, so that the connection is over.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.has_given_up.get()
+    }
+
+    /// Too much waits. The connection ends, whose reader hears that whoever wrote.
+    fn give_up(&self) -> Closed {
+        self.has_given_up.set(true);
+        let _ = SockRef::from(self.half.as_ref()).shutdown(Shutdown::Both);
+        Closed::DoesNotRead
+    }
+
     fn write(self: &Rc<Self>, frame: &[u8]) -> Result<(), Closed> {
         let mut unsent = self.unsent.borrow_mut();
         let mut taken = 0;
@@ -102,7 +117,7 @@ impl Outgoing {
             return Ok(());
         }
         if unsent.len() + frame.len() > UNSENT_MAX {
-            return Err(Closed::DoesNotRead);
+            return Err(self.give_up());
         }
         unsent.extend_from_slice(&frame[taken..]);
         if !self.is_flushing.replace(true) {

@@ -196,7 +196,7 @@ impl Incoming {
                 ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
                 let read = target.filled();
                 if read.is_empty() {
-                    return Poll::Ready(Err(Closed::Broken(NO_CLOSE_FRAME.to_owned())));
+                    return Poll::Ready(Err(self.ended()));
                 }
                 if self.partial.is_empty() {
                     self.frames(read, &mut each)?;
@@ -214,7 +214,7 @@ impl Incoming {
     async fn read_big(&mut self, length: usize, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
         let read = self.half.read_buf(&mut self.partial).await?;
         if read == 0 {
-            return Err(Closed::Broken(NO_CLOSE_FRAME.to_owned()));
+            return Err(self.ended());
         }
         if self.partial.len() >= length {
             self.take_big(length, &mut each)?;
@@ -233,7 +233,7 @@ impl Incoming {
                 ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
                 let read = target.filled();
                 if read.is_empty() {
-                    return Poll::Ready(Err(Closed::Broken(NO_CLOSE_FRAME.to_owned())));
+                    return Poll::Ready(Err(self.ended()));
                 }
                 if !same.goes_on(read) {
                     // It is another one after all.
@@ -254,6 +254,11 @@ impl Incoming {
             })
         })
         .await
+    }
+
+    /// Why nothing more comes.
+    fn ended(&self) -> Closed {
+        if self.outgoing.has_given_up() { Closed::DoesNotRead } else { Closed::Broken(NO_CLOSE_FRAME.to_owned()) }
     }
 
     /// A big frame is there.
@@ -419,5 +424,25 @@ mod tests {
             outgoing.close();
         }
         server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_left_and_its_reader_hears_why() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = here(listener.local_addr().unwrap().port());
+        let server =
+            tokio::spawn(
+                async move { tokio_tungstenite::accept_async(listener.accept().await.unwrap().0).await.unwrap() },
+            );
+        let talking = async {
+            let (mut incoming, outgoing) = connect(&address).await.unwrap();
+            let deaf = server.await.unwrap();
+            let message = vec![0; 8 << 20];
+            let refused = (0..=16).find_map(|_| outgoing.send_binary(&message).err());
+            assert_eq!(refused, Some(Closed::DoesNotRead));
+            assert_eq!(incoming.read(|_| panic!("nothing was said")).await, Err(Closed::DoesNotRead));
+            drop(deaf);
+        };
+        tokio::task::LocalSet::new().run_until(talking).await;
     }
 }

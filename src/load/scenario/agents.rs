@@ -48,9 +48,10 @@ impl Scenario for Agents {
     const NAME: &'static str = "agents";
 
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
-        let people = plan(self.people.crowd(), Mischief::default(), options)?;
+        let people = plan(self.people.crowd(), options.times()?, Mischief::default(), options)?;
         let connections = people.people() + self.agents * self.people.rooms + self.bursting;
-        options.allow(connections, self.statuses * (self.agents * self.people.rooms) as f64)?;
+        let statuses = self.statuses * (self.agents * self.people.rooms) as f64;
+        options.allow(connections, people.crowd.busyness() + statuses)?;
         let (is_events, by_presence) =
             (people.target.protocol == Protocol::Events, self.agents > 0 && !self.over_events);
         if is_events && (by_presence || self.bursting > 0) {

@@ -43,7 +43,7 @@ impl Scenario for Chaos {
         options.allow(0, self.cuts)?;
         options.allow(0, self.pauses)?;
         let mischief = Mischief { cuts: self.cuts, pauses: self.pauses, pause: self.pause, storms: None };
-        let plan = Arc::new(plan(self.people.crowd(), mischief, options)?);
+        let plan = Arc::new(plan(self.people.crowd(), options.times()?, mischief, options)?);
         let found = conductor::conduct(&plan, &options.pid, session)?;
         Ok(Findings::of(found, &plan))
     }

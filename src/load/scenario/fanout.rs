@@ -7,12 +7,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{LoadError, Scenario};
+use crate::load::client::MESSAGE_MAX;
 use crate::load::conductor;
 use crate::load::findings::Findings;
 use crate::load::options::{Options, OptionsError, count, rate};
 use crate::load::plan::{Crowd, Mischief, Plan, Stopped};
+use crate::load::schedule::Times;
 use crate::load::session::Session;
 use crate::load::target::Protocol;
+use crate::load::writer::EDIT;
 
 /// How many people, and how busy they are.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -44,16 +47,31 @@ impl Fanout {
     }
 }
 
+/// How much of the longest message may be text: the rest says whose it is.
+const TEXT_SHARE_MAX: f64 = 0.95;
+
+/// The highest rate of each writer at which a fresh client can still be told at once what is in a room in the end.
+pub fn highest_rate(crowd: &Crowd, times: &Times) -> f64 {
+    let edits = MESSAGE_MAX as f64 * TEXT_SHARE_MAX / f64::from(EDIT);
+    edits / (crowd.writers as f64 * times.load().as_secs_f64()).max(f64::MIN_POSITIVE)
+}
+
 /// A plan of a crowd, if the limits allow it.
-pub fn plan(crowd: Crowd, mischief: Mischief, options: &Options) -> Result<Plan, OptionsError> {
+pub fn plan(crowd: Crowd, times: Times, mischief: Mischief, options: &Options) -> Result<Plan, OptionsError> {
     if crowd.rooms == 0 || crowd.clients == 0 || crowd.writers > crowd.clients {
         let why = "--rooms and --clients: at least one; --writers: at most as many as clients";
         return Err(OptionsError::Senseless(why.to_owned()));
     }
     let people = crowd.rooms.saturating_mul(crowd.clients);
-    let edits = (crowd.rooms.saturating_mul(crowd.writers)) as f64 * crowd.rate;
-    options.allow(people, edits + people as f64 * crowd.cursors)?;
+    options.allow(people, crowd.busyness())?;
     let target = options.target()?;
+    if crowd.rate > highest_rate(&crowd, &times) {
+        let why = format!(
+            "a room would have more text in the end than a fresh client can be told at once, {} MiB: a shorter --duration, a lower --rate or fewer --writers in more --rooms",
+            MESSAGE_MAX >> 20
+        );
+        return Err(OptionsError::Senseless(why));
+    }
     let comes_back = mischief.cuts > 0.0 || mischief.storms.is_some();
     if comes_back && target.protocol == Protocol::Events {
         // What is written while one is away nobody asks for there.
@@ -65,7 +83,7 @@ pub fn plan(crowd: Crowd, mischief: Mischief, options: &Options) -> Result<Plan,
         run: super::run_name(),
         seed: options.seed,
         crowd,
-        times: options.times()?,
+        times,
         mischief,
         agents: None,
         presence: crowd.cursors > 0.0,
@@ -80,7 +98,7 @@ impl Scenario for Fanout {
     const NAME: &'static str = "fanout";
 
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
-        let plan = Arc::new(plan(self.crowd(), Mischief::default(), options)?);
+        let plan = Arc::new(plan(self.crowd(), options.times()?, Mischief::default(), options)?);
         let found = conductor::conduct(&plan, &options.pid, session)?;
         Ok(Findings::of(found, &plan))
     }

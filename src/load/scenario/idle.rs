@@ -37,7 +37,7 @@ impl Scenario for Idle {
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
         let cursors = if self.renew.is_zero() { 0.0 } else { 1.0 / self.renew.as_secs_f64() };
         let crowd = Crowd { rooms: self.rooms, clients: self.clients, writers: 0, rate: 0.0, cursors };
-        let plan = Arc::new(Plan { presence: true, ..plan(crowd, Mischief::default(), options)? });
+        let plan = Arc::new(Plan { presence: true, ..plan(crowd, options.times()?, Mischief::default(), options)? });
         let found = conductor::conduct(&plan, &options.pid, session)?;
         let mut findings = Findings::of(found, &plan);
         if !findings.servers.is_empty() && findings.tally.connections > 0 {

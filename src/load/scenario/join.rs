@@ -344,7 +344,7 @@ impl Joined {
 async fn join(target: &Target, room: &str, client: usize, known: &Rc<Known>) -> Result<Joined, ProbeError> {
     let start = Instant::now();
     let mut probe = Probe::open(target, room, client, vec![0, 0]).await?.share(known);
-    let updates = probe.state().await?;
+    let updates = probe.state().await?.updates;
     let took = start.elapsed();
     probe.close();
     Ok(Joined { took, updates })

@@ -27,8 +27,10 @@ use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, count, some_rate};
 use crate::load::probe::{self, Probe, ProbeError, Voice};
 use crate::load::progress::Phase;
+use crate::load::record::Second;
 use crate::load::session::Session;
 use crate::load::target::{Protocol, Target};
+use crate::load::timeline::{There, Timeline};
 use crate::load::trace::{Trace, TraceError, text_of};
 use crate::load::writer::ROOT;
 
@@ -98,6 +100,7 @@ struct Replayed {
     faults: Faults,
     rooms_checked: u64,
     connections: u64,
+    timeline: Vec<Second>,
 }
 
 /// How far the sending is.
@@ -186,9 +189,14 @@ impl Replay {
         let planned = self.moment(start, trace.steps.len()) - start;
         session.progress.begin(Phase::Measuring, Some(planned));
         let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let mut timeline =
+            Timeline::begin(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let there = || there(&listeners);
         let (mut sender, drain) = (Sender { start, late: Latency::default(), sent: 0 }, options.drain);
         let sending = self.send(trace, &meant, drain, &listeners, &mut sender);
-        let is_stopped = session.interrupt.unless_stopped(sending).await.transpose()?.is_none();
+        let sending = session.interrupt.unless_stopped(sending);
+        let sent = timeline.during(session.progress, &meant.lately, there, sending).await;
+        let is_stopped = sent.transpose()?.is_none();
         let stopped = is_stopped.then(|| interrupt::note(start.elapsed(), planned));
         let sending = begun.used();
         if sender.sent == 0 {
@@ -197,7 +205,8 @@ impl Replay {
         trace.truncate(sender.sent)?;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
-        let has_arrived = wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(&meant))).await;
+        let arriving = wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(&meant)));
+        let has_arrived = timeline.during(session.progress, &meant.lately, there, arriving).await;
         // Of a drain that was waited for in vain nothing is measured.
         let used = if has_arrived { begun.used() } else { sending };
         // What only deletes leaves no clocks: only the text shows whether it has come.
@@ -229,6 +238,7 @@ impl Replay {
             faults,
             rooms_checked,
             connections: listeners.len() as u64,
+            timeline: timeline.seconds(),
         };
         for listener in &listeners {
             replayed.take(&mut listener.borrow_mut(), trace, &meant);
@@ -318,6 +328,7 @@ impl Replayed {
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
         findings.servers = self.used.servers;
+        findings.timeline = self.timeline;
         if !findings.servers.is_empty() {
             let cpu: f64 = findings.servers.iter().map(|server| server.cpu_seconds).sum();
             findings.figure("CPU an edit", cpu * 1e6 / trace.steps.len().max(1) as f64, "µs");
@@ -352,6 +363,12 @@ impl Replayed {
             self.diverged.push("a reader has another text than was written".to_owned());
         }
     }
+}
+
+fn there(listeners: &[Rc<RefCell<Listener>>]) -> There {
+    let all = listeners.len() as u64;
+    let errors = listeners.iter().filter(|listener| listener.borrow().fault.is_some()).count() as u64;
+    There { connections: all - errors, wanted: all, errors }
 }
 
 /// Waits until something holds, or until this moment; whether it does.
@@ -390,6 +407,7 @@ async fn listen(mut probe: Probe, listener: Rc<RefCell<Listener>>, meant: Rc<Mea
         match brought {
             Ok(brought) => {
                 let kind = brought.kind();
+                meant.lately.reads(brought.bytes);
                 for update in brought.updates {
                     if let Err(error) = listener.ear.hear(kind, &update, &meant) {
                         listener.fault.get_or_insert(ProbeError::Unreadable(error.to_string()));
@@ -414,7 +432,7 @@ async fn compare(target: &Target, room: &str, trace: &Trace, patience: Duration)
     let until = Instant::now() + patience;
     loop {
         let mut probe = Probe::open(target, room, 0, vec![0, 0]).await?;
-        let updates = probe.state().await?;
+        let updates = probe.state().await?.updates;
         probe.close();
         let is_right = text_of(&updates)? == trace.text;
         if is_right || Instant::now() > until {

@@ -9,14 +9,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::fanout::plan;
+use super::fanout::{highest_rate, plan};
 use super::{LoadError, Scenario};
 use crate::config::duration;
 use crate::load::conductor::{self, RunError};
 use crate::load::findings::Findings;
 use crate::load::latency::LatencyKind;
 use crate::load::options::{Options, OptionsError, count, in_words, some_rate};
-use crate::load::plan::{Crowd, Mischief, Stopped};
+use crate::load::plan::{Crowd, Mischief, Plan, Stopped};
 use crate::load::record::Step;
 use crate::load::schedule::Times;
 use crate::load::session::Session;
@@ -95,7 +95,8 @@ impl Scenario for Saturate {
             return Err(OptionsError::Senseless(why.to_owned()).into());
         }
         let writers = (self.rooms * self.writers.unwrap_or(self.clients)).max(1) as f64;
-        let highest = f64::from(options.max_rate) / writers;
+        let fits = highest_rate(&self.crowd(0.0), &self.times(options));
+        let highest = (f64::from(options.max_rate) / writers).min(fits);
         let (mut steps, mut held, mut failed, mut rate) = (Vec::new(), None, None, self.from.min(highest));
         let (mut best, mut worst, mut why) = (None, None, "");
         let (mut left, mut faults) = (self.refine, Vec::new());
@@ -123,7 +124,11 @@ impl Scenario for Saturate {
             }
             rate = match (held, failed) {
                 (Some(held), None) if held >= highest => {
-                    why = "that is --max-rate: the server may hold more";
+                    why = if highest < fits {
+                        "that is --max-rate: the server may hold more"
+                    } else {
+                        "at a higher rate a room would have more text than a fresh client can be told at once: the server may hold more, which a shorter --step tells"
+                    };
                     break;
                 }
                 (Some(held), None) => (held * 2.0).min(highest),
@@ -179,6 +184,17 @@ impl Saturate {
         Ok(if is_first { first } else { second })
     }
 
+    /// At this rate of each writer.
+    fn crowd(&self, rate: f64) -> Crowd {
+        let writers = self.writers.unwrap_or(self.clients);
+        Crowd { rooms: self.rooms, clients: self.clients, writers, rate, cursors: 0.0 }
+    }
+
+    /// Of one rate.
+    fn times(&self, options: &Options) -> Times {
+        Times { warm_up: self.step / 3, measured: self.step, drain: options.drain }
+    }
+
     fn attempt(
         &self,
         rate: f64,
@@ -189,13 +205,10 @@ impl Saturate {
         if session.interrupt.is_stopped() {
             return Ok(None);
         }
-        let writers = self.writers.unwrap_or(self.clients);
-        let crowd = Crowd { rooms: self.rooms, clients: self.clients, writers, rate, cursors: 0.0 };
-        let mut plan = plan(crowd, Mischief::default(), options)?;
-        plan.stopped = Stopped::Dropped;
-        plan.times = Times { warm_up: self.step / 3, measured: self.step, drain: options.drain };
-        let plan = Arc::new(plan);
-        let offered = crowd.rooms as f64 * writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
+        let crowd = self.crowd(rate);
+        let plan = plan(crowd, self.times(options), Mischief::default(), options)?;
+        let plan = Arc::new(Plan { stopped: Stopped::Dropped, ..plan });
+        let offered = crowd.rooms as f64 * crowd.writers as f64 * rate * (crowd.clients.saturating_sub(1)) as f64;
         let found = match conductor::conduct(&plan, &options.pid, session) {
             Ok(found) => found,
             Err(RunError::Stopped) => return Ok(None),

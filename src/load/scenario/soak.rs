@@ -15,6 +15,7 @@ use crate::load::options::{Options, rate};
 use crate::load::plan::Mischief;
 use crate::load::record::Second;
 use crate::load::session::Session;
+use crate::load::writer::EDIT;
 
 /// What is shorter says little of an hour.
 const SHORT: Duration = Duration::from_mins(20);
@@ -38,11 +39,13 @@ impl Scenario for Soak {
     fn run(&self, options: &Options, session: &mut Session<'_>) -> Result<Findings, LoadError> {
         options.allow(0, self.cuts)?;
         let mischief = Mischief { cuts: self.cuts, ..Mischief::default() };
-        let plan = Arc::new(plan(self.people.crowd(), mischief, options)?);
+        let plan = Arc::new(plan(self.people.crowd(), options.times()?, mischief, options)?);
         let found = conductor::conduct(&plan, &options.pid, session)?;
         let mut findings = Findings::of(found, &plan);
         if let Some(growth) = growth(&findings.timeline) {
             findings.figure("memory grows", growth / 1e6, "MB an hour, over the second half");
+            let text = plan.crowd.rooms as f64 * plan.crowd.writers as f64 * plan.crowd.rate * f64::from(EDIT);
+            findings.figure("text written", text * 3_600.0 / 1e6, "MB an hour, which is there to stay");
             if findings.seconds < SHORT.as_secs_f64() {
                 let half = findings.seconds / 2.0;
                 findings.notes.push(format!("how memory grows in an hour is guessed from {half:.0} s, in which caches fill: soak for hours to know, as by --duration 8h"));

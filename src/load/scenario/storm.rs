@@ -48,7 +48,7 @@ impl Scenario for Storm {
             return Err(OptionsError::Senseless("--every: longer than --duration, so only one comes".to_owned()).into());
         }
         let mischief = Mischief { storms: Some(self.every), ..Mischief::default() };
-        let plan = Arc::new(Plan { presence: true, ..plan(crowd, mischief, options)? });
+        let plan = Arc::new(Plan { presence: true, ..plan(crowd, options.times()?, mischief, options)? });
         let found = conductor::conduct(&plan, &options.pid, session)?;
         // A storm that some have not come back from has lasted as long as there was to see.
         let more = if found.missing.away > 0 { " and more: some never came back" } else { "" };

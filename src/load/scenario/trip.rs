@@ -2,43 +2,35 @@
 //! leave and come back; agents say how they are and write a line now and then. Everybody has a real document, and in the end all
 //! documents are to be the same.
 
-use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::task::{AbortHandle, JoinSet, LocalSet};
-use yrs::{Any, Doc, GetString, Map, MapPrelim, MapRef, ReadTxn, StateVector, Text, TextRef, Transact, TransactionMut};
+use tokio::task::{JoinSet, LocalSet};
 
 use super::{LoadError, Scenario, run_name};
 use crate::load::alarm::Alarm;
-use crate::load::client::Say;
 use crate::load::conductor::RunError;
-use crate::load::decoded::Kind;
-use crate::load::ear::{Ear, Meant};
 use crate::load::faults::Faults;
-use crate::load::findings::Findings;
+use crate::load::findings::{Findings, unseen};
 use crate::load::host::{self, Begun, Used};
 use crate::load::interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::mix::{Act, DEFAULT, Mix, Who};
 use crate::load::options::{Options, OptionsError, count};
-use crate::load::probe::{self, Probe, ProbeError, Voice};
+use crate::load::planner::{Planner, Room};
+use crate::load::probe::ProbeError;
 use crate::load::progress::Phase;
+use crate::load::record::Second;
 use crate::load::session::Session;
 use crate::load::target::{Protocol, Target};
-use crate::load::writer::ROOT;
-use crate::wire::lib0::{put_byte_string, put_number};
+use crate::load::timeline::{There, Timeline};
 
-/// Items that there are from the beginning.
-const ITEMS: u32 = 12;
-/// The first client id; the others follow.
-const FIRST_CLIENT: u64 = 1 << 31;
+/// How often is looked whether everything has arrived.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Who plans.
@@ -82,21 +74,6 @@ impl Scenario for Trip {
     }
 }
 
-/// Somebody in the room.
-struct Person {
-    number: usize,
-    doc: Doc,
-    notes: TextRef,
-    items: MapRef,
-    ear: RefCell<Ear>,
-    voice: RefCell<Option<Rc<Voice>>>,
-    listening: RefCell<Option<AbortHandle>>,
-    clock: Cell<u32>,
-    moved: Cell<u64>,
-    /// What ended its connection.
-    fault: RefCell<Option<ProbeError>>,
-}
-
 /// What was measured.
 #[derive(Default)]
 struct Planned {
@@ -108,6 +85,10 @@ struct Planned {
     delivery: Latency,
     saved: Latency,
     reconnect: Latency,
+    status: Latency,
+    statuses: u64,
+    statuses_lost: u64,
+    corrupt: u64,
     edits: u64,
     expected: u64,
     deliveries: u64,
@@ -117,17 +98,11 @@ struct Planned {
     faults: Faults,
     rooms_checked: u64,
     connections: u64,
+    timeline: Vec<Second>,
 }
 
 /// Those who are on the way back, and how long it took them.
 type Returning = JoinSet<Result<Duration, ProbeError>>;
-
-/// What everybody shares.
-struct Room {
-    target: Target,
-    name: String,
-    meant: Meant,
-}
 
 impl Trip {
     async fn act(
@@ -138,9 +113,8 @@ impl Trip {
         session: &mut Session<'_>,
     ) -> Result<Planned, RunError> {
         let all = self.people + self.agents;
-        let clients = (0..=all as u64).map(|number| FIRST_CLIENT + number).collect();
         let name = format!("load-{}-0", run_name());
-        let room = Rc::new(Room { target: target.clone(), name, meant: Meant::new(clients) });
+        let room = Rc::new(Room::new(target.clone(), name, self.people, self.agents));
         let mut planned = Planned::default();
         let gathering = self.gather(&room, &mut planned.faults);
         let people = session.interrupt.unless_stopped(gathering).await.ok_or(RunError::Stopped)??;
@@ -159,23 +133,25 @@ impl Trip {
         planned.started_at = Timestamp::now();
         let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let times = (start, start + options.duration);
+        let mut timeline =
+            Timeline::begin(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let playing = play(times, &acts, &room, &mut planned, &mut random, &mut returning);
-        let is_stopped = session.interrupt.unless_stopped(playing).await.transpose()?.is_none();
+        let playing = session.interrupt.unless_stopped(playing);
+        let played = timeline.during(session.progress, &room.meant.lately, || there(&people), playing).await;
+        let is_stopped = played.transpose()?.is_none();
+        planned.timeline = timeline.seconds();
         planned.used = begun.used();
         planned.stopped = is_stopped.then(|| interrupt::note(start.elapsed(), options.duration));
         // Who is on the way comes in.
         planned.wait_for(returning).await;
         session.progress.begin(Phase::Draining, Some(options.drain));
         let until = Instant::now() + options.drain;
-        let has_all = |person: &Rc<Person>| {
-            !person.is_here() || person.ear.borrow().seen(&room.meant) == room.meant.of_others(Some(person.number))
-        };
-        while !people.iter().all(has_all) && Instant::now() < until {
+        while !people.iter().all(|person| person.has_all(&people, &room)) && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
         }
         session.progress.begin(Phase::Checking, None);
         for person in &people {
-            planned.take(person, &room.meant);
+            planned.take(person, &people, &room);
         }
         planned.check(&people, all, &room).await;
         for person in &people {
@@ -185,11 +161,11 @@ impl Trip {
     }
 
     /// Everybody who can comes in. At least somebody.
-    async fn gather(&self, room: &Rc<Room>, faults: &mut Faults) -> Result<Vec<Rc<Person>>, ProbeError> {
+    async fn gather(&self, room: &Rc<Room>, faults: &mut Faults) -> Result<Vec<Rc<Planner>>, ProbeError> {
         let (mut people, mut refused) = (Vec::new(), None);
         let all = self.people + self.agents;
         for number in 0..all {
-            let person = Rc::new(Person::new(number, all + 1));
+            let person = Rc::new(Planner::new(number, all + 1));
             match person.come(room).await {
                 Ok(()) => people.push(person),
                 Err(error) => {
@@ -202,10 +178,16 @@ impl Trip {
     }
 }
 
+fn there(people: &[Rc<Planner>]) -> There {
+    let count = |which: fn(&Rc<Planner>) -> bool| people.iter().filter(|person| which(person)).count() as u64;
+    let errors = count(|person| person.fault.borrow().is_some());
+    There { connections: count(|person| person.is_here()), wanted: people.len() as u64, errors }
+}
+
 /// Does everything when it is meant, until the end. Some may still be on the way back then.
 async fn play(
     (start, end): (Instant, Instant),
-    acts: &[(Duration, Act, Rc<Person>)],
+    acts: &[(Duration, Act, Rc<Planner>)],
     room: &Rc<Room>,
     planned: &mut Planned,
     random: &mut fastrand::Rng,
@@ -217,24 +199,16 @@ async fn play(
         alarm.until(moment).await?;
         planned.late.record(moment.elapsed());
         match act {
-            Act::Type => {
-                person.write(&room.meant, moment, |txn, person| {
-                    let end = person.notes.len(txn);
-                    let near = end - random.u32(..=end.min(40));
-                    person.notes.insert(txn, near, "e");
-                });
-            }
-            Act::Line => person.write(&room.meant, moment, |txn, person| {
-                let end = person.notes.len(txn);
-                person.notes.insert(txn, end, "\nThree more places are near the river.");
-            }),
-            Act::Drag => person.write(&room.meant, moment, |txn, person| person.drag(txn, random)),
-            Act::Point => person.point(),
+            Act::Type => person.letter(&room.meant, moment, random),
+            Act::Line => person.line(&room.meant, moment),
+            Act::Drag => person.drag(&room.meant, moment, random),
+            Act::Point => person.point(room, moment),
             Act::Leave => person.go(),
             Act::Return => {
                 let (comer, room) = (Rc::clone(person), Rc::clone(room));
                 let coming = returning.spawn_local(async move {
                     comer.ear.borrow_mut().begin_anew();
+                    comer.eye.borrow_mut().begin_anew();
                     comer.come(&room).await.map(|()| moment.elapsed())
                 });
                 // Who goes before it has come does not come.
@@ -244,142 +218,6 @@ async fn play(
     }
     alarm.until(end).await?;
     Ok(())
-}
-
-impl Person {
-    fn new(number: usize, authors: usize) -> Self {
-        let doc = probe::document(FIRST_CLIENT + number as u64);
-        let (notes, items) = (doc.get_or_insert_text(ROOT), doc.get_or_insert_map("items"));
-        Self {
-            number,
-            doc,
-            notes,
-            items,
-            ear: RefCell::new(Ear::new(Some(number), authors)),
-            voice: RefCell::default(),
-            listening: RefCell::default(),
-            clock: Cell::new(0),
-            moved: Cell::new(0),
-            fault: RefCell::default(),
-        }
-    }
-
-    /// Connects, takes what is there, and listens from then on.
-    async fn come(self: &Rc<Self>, room: &Rc<Room>) -> Result<(), ProbeError> {
-        let own = self.doc.transact().encode_state_as_update_v1(&StateVector::default());
-        let mut probe = Probe::open(&room.target, &room.name, self.number, own).await?;
-        let updates = probe.state().await?;
-        self.hear(Kind::State, &updates, &room.meant);
-        self.voice.replace(Some(probe.voice()));
-        let (person, room) = (Rc::clone(self), Rc::clone(room));
-        let listening = tokio::task::spawn_local(async move {
-            loop {
-                match probe.next().await {
-                    Ok(brought) => person.hear(brought.kind(), &brought.updates, &room.meant),
-                    Err(error) => return person.fail(error),
-                }
-            }
-        });
-        self.listening.replace(Some(listening.abort_handle()));
-        Ok(())
-    }
-
-    fn go(&self) {
-        if let Some(listening) = self.listening.take() {
-            listening.abort();
-        }
-        if let Some(voice) = self.voice.take() {
-            voice.close();
-        }
-    }
-
-    /// Whether it has a connection.
-    fn is_here(&self) -> bool {
-        self.voice.borrow().is_some()
-    }
-
-    /// Cannot go on: nobody writes without a connection.
-    fn fail(&self, error: ProbeError) {
-        self.voice.take();
-        self.fault.borrow_mut().get_or_insert(error);
-    }
-
-    fn hear(&self, kind: Kind, updates: &[Bytes], meant: &Meant) {
-        for update in updates {
-            if let Err(error) = self.ear.borrow_mut().hear(kind, update, meant) {
-                self.fail(ProbeError::Unreadable(error.to_string()));
-            }
-        }
-        if let Err(error) = probe::apply(&self.doc, updates) {
-            self.fail(error);
-        }
-    }
-
-    /// Changes the document and says so. Nobody writes while they are away.
-    fn write(&self, meant: &Meant, moment: Instant, change: impl FnOnce(&mut TransactionMut<'_>, &Self)) {
-        let Some(voice) = self.voice.borrow().clone() else { return };
-        let mut txn = self.doc.transact_mut();
-        change(&mut txn, self);
-        let end = txn.state_vector().get(&self.doc.client_id());
-        if self.clock.replace(end) == end {
-            return;
-        }
-        meant.add(self.number, end, moment);
-        // A socket that fails is noticed by its reader.
-        let _ = voice.say(Say::Update(&txn.encode_update_v1()));
-    }
-
-    /// Puts in what a trip begins with.
-    fn furnish(&self, meant: &Meant) {
-        self.write(meant, Instant::now(), |txn, person| {
-            for number in 0..ITEMS {
-                let fields = [("kind", "activity"), ("title", "Somewhere nice"), ("day", "2026-05-01"), ("rank", "a0")];
-                person.items.insert(txn, format!("item-{number}"), MapPrelim::from(fields));
-            }
-            person.notes.insert(txn, 0, "# Lisbon\n");
-        });
-    }
-
-    /// An item to another day, and a place between others there.
-    fn drag(&self, txn: &mut TransactionMut<'_>, random: &mut fastrand::Rng) {
-        let item = format!("item-{}", random.u32(..ITEMS));
-        if let Some(yrs::Out::YMap(item)) = self.items.get(txn, &item) {
-            item.insert(txn, "day", Any::from(format!("2026-05-{:02}", random.u32(1..=14))));
-            item.insert(txn, "rank", Any::from(format!("a{:04}", random.u32(..10_000))));
-        }
-    }
-
-    /// Says where the cursor is, or how an agent is.
-    fn point(&self) {
-        let Some(voice) = self.voice.borrow().clone() else { return };
-        let moved = self.moved.get() + 1;
-        self.moved.set(moved);
-        let mut presence = vec![1];
-        put_number(&mut presence, FIRST_CLIENT + self.number as u64);
-        put_number(&mut presence, moved);
-        let state = format!(r#"{{"user":{{"name":"person {}"}},"cursor":{moved}}}"#, self.number);
-        put_byte_string(&mut presence, state.as_bytes());
-        let _ = voice.say(Say::Presence(&presence));
-    }
-
-    /// What it has, in a form that can be compared.
-    fn content(&self) -> String {
-        content(&self.doc, &self.notes, &self.items)
-    }
-}
-
-fn content(doc: &Doc, notes: &TextRef, items: &MapRef) -> String {
-    let txn = doc.transact();
-    let mut text = notes.get_string(&txn);
-    let mut fields: Vec<String> = Vec::new();
-    for (id, item) in items.iter(&txn) {
-        if let yrs::Out::YMap(item) = item {
-            fields.extend(item.iter(&txn).map(|(key, value)| format!("{id}.{key}={}", value.to_string(&txn))));
-        }
-    }
-    fields.sort();
-    text.push_str(&fields.join("\n"));
-    text
 }
 
 impl Planned {
@@ -399,8 +237,15 @@ impl Planned {
         }
     }
 
-    fn take(&mut self, person: &Person, meant: &Meant) {
-        let ear = person.ear.borrow();
+    fn take(&mut self, person: &Planner, people: &[Rc<Planner>], room: &Room) {
+        let (ear, eye, meant) = (person.ear.borrow(), person.eye.borrow(), &room.meant);
+        self.status.add(&eye.times);
+        self.corrupt += eye.wrong;
+        if person.is_here() {
+            let (all, lost) = person.statuses(people, room);
+            self.statuses += all;
+            self.statuses_lost += lost;
+        }
         self.delivery.add(&ear.times);
         self.saved.add(&ear.back);
         self.doubled += ear.doubled;
@@ -416,8 +261,8 @@ impl Planned {
     }
 
     /// Everybody's document, and that of somebody new, are to be the same.
-    async fn check(&mut self, people: &[Rc<Person>], number: usize, room: &Rc<Room>) {
-        let fresh = Rc::new(Person::new(number, number + 1));
+    async fn check(&mut self, people: &[Rc<Planner>], number: usize, room: &Rc<Room>) {
+        let fresh = Rc::new(Planner::new(number, number + 1));
         if let Err(error) = fresh.come(room).await {
             self.faults.add("a fresh client", &error);
             return;
@@ -435,14 +280,17 @@ impl Planned {
         let tally = &mut findings.tally;
         (tally.sent, tally.expected_deliveries, tally.deliveries) = (self.edits, self.expected, self.deliveries);
         tally.lost = self.expected - self.deliveries;
-        (tally.doubled, tally.out_of_order) = (self.doubled, self.out_of_order);
+        (tally.doubled, tally.out_of_order, tally.corrupt) = (self.doubled, self.out_of_order, self.corrupt);
+        (tally.statuses_expected, tally.statuses_lost) = (self.statuses, self.statuses_lost);
         (tally.rooms_checked, tally.rooms_diverged) = (self.rooms_checked, u64::from(!self.diverged.is_empty()));
         tally.rooms_unchecked = 1 - self.rooms_checked;
         tally.connections = self.connections;
         findings.generator.cpu_percent = self.used.generator_cpu_percent;
         findings.servers = self.used.servers;
+        findings.timeline = self.timeline;
         findings.notes.extend(self.stopped);
         findings.notes.extend(self.diverged);
+        findings.notes.extend(unseen(self.statuses_lost));
         self.faults.conclude(findings);
         findings.generator.send_lag_p99_ms = self.late.quantile_ms(0.99);
         findings.judge_generator(1, self.delivery.quantile_ms(0.99));
@@ -450,6 +298,7 @@ impl Planned {
             (LatencyKind::Delivery, self.delivery),
             (LatencyKind::Reconnect, self.reconnect),
             (LatencyKind::Saved, self.saved),
+            (LatencyKind::Status, self.status),
         ];
         findings.latencies.extend(kinds.into_iter().filter(|(_, latency)| latency.count() > 0));
     }
