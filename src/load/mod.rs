@@ -15,6 +15,7 @@ mod ear;
 mod eye;
 mod faults;
 mod findings;
+mod growth;
 mod hearing;
 mod host;
 pub mod interrupt;
@@ -53,6 +54,7 @@ use serde_json::{Map, Value};
 
 use options::Options;
 use record::Record;
+use scenario::soak::Soak;
 use scenario::{LoadError, Scenario};
 use session::Session;
 
@@ -63,7 +65,10 @@ pub fn run<S: Scenario>(scenario: &S, options: &Options, session: &mut Session<'
     }
     // Each connection is an open file; what the system does not allow shows when a connection fails.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let findings = scenario.run(options, session)?;
+    let mut findings = scenario.run(options, session)?;
+    if S::NAME == Soak::NAME || findings.seconds >= growth::LONG.as_secs_f64() {
+        growth::tell(&mut findings);
+    }
     Ok(findings.record(S::NAME, parameters(scenario, options), options))
 }
 

@@ -12,6 +12,8 @@ use super::record::Second;
 use super::watch::{Sample, Watch, percent};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// A second of which no more than this is missing is one.
+const NEARLY: Duration = Duration::from_millis(20);
 
 /// What has happened since the last second was over.
 #[derive(Debug, Default)]
@@ -95,10 +97,17 @@ impl Timeline {
         let mut work = pin!(work);
         loop {
             let end = self.start + SECOND * u32::try_from(self.seconds.len() + 1).unwrap_or(u32::MAX);
-            tokio::select! {
+            let done = tokio::select! {
                 biased;
-                () = tokio::time::sleep_until(end.into()) => progress.show(&self.second(lately.take(), there())),
-                done = &mut work => return done,
+                () = tokio::time::sleep_until(end.into()) => None,
+                done = &mut work => Some(done),
+            };
+            // What ends with a second may do so a moment before that.
+            if done.is_none() || end.saturating_duration_since(Instant::now()) < NEARLY {
+                progress.show(&self.second(lately.take(), there()));
+            }
+            if let Some(done) = done {
+                return done;
             }
         }
     }

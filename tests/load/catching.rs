@@ -231,10 +231,14 @@ fn replay(lie: Lie, readers: &str) -> Run {
 }
 
 fn replay_of(lie: Lie, readers: &str, edits: &[String]) -> Run {
+    replay_of_rate(lie, readers, "200", edits)
+}
+
+fn replay_of_rate(lie: Lie, readers: &str, rate: &str, edits: &[String]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.json");
     std::fs::write(&path, format!(r#"{{"startContent":"","txns":[{}]}}"#, edits.join(","))).unwrap();
-    short(lie, &["replay", "--trace", path.to_str().unwrap(), "--rate", "200", "--readers", readers])
+    short(lie, &["replay", "--trace", path.to_str().unwrap(), "--rate", rate, "--readers", readers])
 }
 
 /// The second author takes away what the first one writes, and the last thing that happens is such.
@@ -385,6 +389,25 @@ fn a_rate_that_lost_something_and_then_held_is_told() {
 fn a_planning_session_is_measured_for_as_long_as_was_asked_for() {
     let run = short(Lie::None, &["trip", "--people", "1", "--agents", "0"]);
     assert!(run.record().seconds >= 0.5, "half a second, also when less happens: {}", run.record().seconds);
+}
+
+#[test]
+fn sessions_and_replays_tell_their_seconds() {
+    let letters: Vec<String> = (0..205).map(|at| format!(r#"{{"patches":[[{at},0,"x"]]}}"#)).collect();
+    let target = format!("ws://{}", start(Lie::None));
+    let people = ["--people", "3", "--agents", "1", "--duration", "2s", "--drain", "3s"];
+    for run in [
+        load(&[&["trip", "--target", &target, "--path", "/{room}"], &people[..]].concat()),
+        replay_of_rate(Lie::None, "2", "100", &letters),
+    ] {
+        let record = run.record();
+        let seconds: Vec<u64> = record.timeline.iter().map(|second| second.second).collect();
+        assert!(seconds.starts_with(&[0, 1]), "{}: {:?}", record.scenario, record.timeline);
+        assert!(record.timeline.iter().all(|second| second.connections >= 3 && second.bytes_in > 0));
+        let deliveries: u64 = record.timeline.iter().map(|second| second.deliveries).sum();
+        assert!(deliveries <= record.verdict.tally.deliveries, "{:?}", record.timeline);
+        assert!(record.scenario == "trip" || deliveries > 100, "{:?}", record.timeline);
+    }
 }
 
 #[test]
