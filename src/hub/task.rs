@@ -245,12 +245,7 @@ impl RoomTask {
     /// One turn: everything that waits. Fails when the room has to be given up.
     async fn turn(&mut self) -> Result<(), RoomLost> {
         if let Some(until) = self.updates.rest(Instant::now()) {
-            tokio::time::sleep_until(until.into()).await;
-            while self.waiting.len() < self.turn_max()
-                && let Ok(mail) = self.mail.try_recv()
-            {
-                self.waiting.push(mail);
-            }
+            Box::pin(self.rest(until)).await;
             self.listen();
         }
         self.ask_in_doubt().await;

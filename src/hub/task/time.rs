@@ -1,5 +1,7 @@
-//! When a room's task has something to do though nothing happens, and what it does then. Part of `task`.
+//! When a room's task has something to do though nothing happens, and what it does then; and when it waits though something does.
+//! Part of `task`.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::{RETRY, RoomTask};
@@ -9,6 +11,20 @@ use crate::room::effects::Effects;
 const LONG: Duration = Duration::from_hours(1);
 
 impl RoomTask {
+    /// Lets mail gather, until this moment or until it fills a turn: nobody waits for room in the mailbox meanwhile.
+    pub(super) async fn rest(&mut self, until: Instant) {
+        let mut over = pin!(tokio::time::sleep_until(until.into()));
+        let most = self.turn_max();
+        while self.waiting.len() < most {
+            let left = most - self.waiting.len();
+            tokio::select! {
+                biased;
+                () = &mut over => break,
+                count = self.mail.recv_many(&mut self.waiting, left) => if count == 0 { break },
+            }
+        }
+    }
+
     /// Does what is due. The alarm also rings for echoes alone, and for what was done meanwhile.
     pub(super) fn keep_time_if_due(&mut self) {
         let now = Instant::now();

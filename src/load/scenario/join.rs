@@ -22,13 +22,16 @@ use crate::load::interrupt::Interrupt;
 use crate::load::latency::{Latency, LatencyKind};
 use crate::load::options::{Options, OptionsError, count, in_bytes};
 use crate::load::probe::{self, Probe, ProbeError, Voice};
-use crate::load::progress::Phase;
+use crate::load::progress::{Moment, Phase};
 use crate::load::pulse::Pulse;
 use crate::load::session::Session;
 use crate::load::target::Target;
 use crate::load::verdict::Generator;
 use crate::load::writer::ROOT;
 use bytesize::ByteSize;
+
+/// How often is told how many have come.
+const SHOWN_EVERY: Duration = Duration::from_secs(1);
 
 /// How big the document is, and how many open it.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -113,9 +116,8 @@ impl Join {
         session.progress.begin(Phase::Measuring, None);
         let (mut joins, right) = (Joins::default(), RefCell::default());
         let place = Place { target, room, text, pids: &options.pid, known, right };
-        let interrupt = session.interrupt;
-        let is_whole = self.one_by_one(&place, interrupt, &mut joins).await?
-            && (self.at_once == 0 || self.at_once(&place, interrupt, &mut joins).await?);
+        let is_whole = self.one_by_one(&place, session, &mut joins).await?
+            && (self.at_once == 0 || self.at_once(&place, session.interrupt, &mut joins).await?);
         if !is_whole {
             if joins.came == 0 {
                 return Err(RunError::Stopped);
@@ -129,13 +131,23 @@ impl Join {
     }
 
     /// Clients come one after the other; whether all did.
-    async fn one_by_one(&self, place: &Place<'_>, interrupt: &Interrupt, joins: &mut Joins) -> Result<bool, RunError> {
+    async fn one_by_one(
+        &self,
+        place: &Place<'_>,
+        session: &mut Session<'_>,
+        joins: &mut Joins,
+    ) -> Result<bool, RunError> {
         let (mut pulse, cpu) = (Pulse::new()?, host::cpu(place.pids));
+        let mut shown = Instant::now();
         for client in 0..self.joins {
             let joining = pulse.during(join(place.target, &place.room, client, &place.known));
-            let Some(joined) = interrupt.unless_stopped(joining).await else { break };
+            let Some(joined) = session.interrupt.unless_stopped(joining).await else { break };
             joins.came += 1;
             joins.take(joined?, place, Part::OneByOne);
+            if shown.elapsed() >= SHOWN_EVERY {
+                shown = Instant::now();
+                session.progress.show(&joins.moment(self.joins));
+            }
         }
         joins.cpu_one_by_one = host::cpu(place.pids).zip(cpu).map(|(after, before)| after - before);
         joins.judge_generator(&pulse, Part::OneByOne);
@@ -267,6 +279,19 @@ impl Joins {
             }
             Ok((_, false)) => self.wrong += 1,
             Err(error) => self.faults.add("a client that joins", &error),
+        }
+    }
+
+    /// How it stands while they come one by one, of whom there are to be so many.
+    fn moment(&self, wanted: usize) -> Moment {
+        let some = |figure: f64| (self.one_by_one.count() > 0).then_some(figure);
+        Moment {
+            connections: self.came as u64,
+            wanted_connections: wanted as u64,
+            p50_ms: some(self.one_by_one.quantile_ms(0.5)),
+            p99_ms: some(self.one_by_one.quantile_ms(0.99)),
+            errors: self.came as u64 - self.complete,
+            ..Moment::default()
         }
     }
 
