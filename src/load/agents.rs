@@ -1,7 +1,7 @@
 //! Agents beside the people of a crowd, on a thread of their own: some say again and again how they are, in the rooms where people
 //! type; some write a lot at one moment, in rooms of their own. What that does to the people is measured where they are.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -66,6 +66,7 @@ struct Talker {
     voice: Rc<Voice>,
     room: usize,
     place: usize,
+    is_gone: Rc<Cell<bool>>,
 }
 
 /// What went wrong with any of them.
@@ -75,14 +76,14 @@ async fn act(mut orders: Orders) -> io::Result<()> {
     let plan = Arc::clone(&orders.plan);
     let Some(agents) = &plan.agents else { return Ok(()) };
     let faults = Shared::default();
-    let talkers = open_talkers(&plan, agents, &faults).await;
+    let talkers = open_talkers(&plan, agents, &orders.made, &faults).await;
     let mut writers = Vec::new();
     for number in 0..agents.bursting {
         let opening = async {
             let mut probe = Probe::open(&plan.target, &plan.agents_room(number), number, vec![0, 0]).await?;
             probe.state().await.map(|_| probe)
         };
-        writers.extend(opened(opening.await, &faults));
+        writers.extend(opened(opening.await, &faults, || {}));
     }
     let _ = orders.reports.send(Report::Gathered(0));
     let began = loop {
@@ -103,9 +104,8 @@ async fn act(mut orders: Orders) -> io::Result<()> {
             () = ceasing(orders.phase.clone()) => {}
         }
         for writer in &writers {
-            if let Err(error) = writer.say(Say::Update(&agents.burst)) {
-                faults.borrow_mut().add(WHO, &error);
-            }
+            // A socket that fails is noticed by its reader.
+            let _ = writer.say(Say::Update(&agents.burst));
         }
         Ok::<_, io::Error>(())
     };
@@ -120,7 +120,7 @@ async fn act(mut orders: Orders) -> io::Result<()> {
     Ok(())
 }
 
-async fn open_talkers(plan: &Plan, agents: &Agents, faults: &Shared) -> Vec<Talker> {
+async fn open_talkers(plan: &Plan, agents: &Agents, made: &Arc<Made>, faults: &Shared) -> Vec<Talker> {
     let mut talkers = Vec::new();
     for number in 0..plan.crowd.rooms * agents.in_room {
         let (room, place) = (number / agents.in_room, plan.crowd.clients + number % agents.in_room);
@@ -134,24 +134,35 @@ async fn open_talkers(plan: &Plan, agents: &Agents, faults: &Shared) -> Vec<Talk
             };
             probe.next().await.map(|_| probe)
         };
-        talkers.extend(opened(opening.await, faults).map(|voice| Talker { voice, room, place }));
+        let is_gone = Rc::new(Cell::new(false));
+        let (gone, made) = (Rc::clone(&is_gone), Arc::clone(made));
+        let goes = move || {
+            gone.set(true);
+            // Nobody is to see any more what it said.
+            made.tell(room, place, 0);
+        };
+        let voice = opened(opening.await, faults, goes);
+        talkers.extend(voice.map(|voice| Talker { voice, room, place, is_gone }));
     }
     talkers
 }
 
-/// The voice of one who has come in. What it hears is read and forgotten.
-fn opened(probe: Result<Probe, ProbeError>, faults: &Shared) -> Option<Rc<Voice>> {
+/// The voice of one who has come in. What it hears is read and forgotten, until it is gone.
+fn opened(probe: Result<Probe, ProbeError>, faults: &Shared, is_gone: impl FnOnce() + 'static) -> Option<Rc<Voice>> {
     let mut probe = probe.map_err(|error| faults.borrow_mut().add(WHO, &error)).ok()?;
-    let (voice, faults) = (probe.voice(), Rc::clone(faults));
+    let (voice, speaking, faults) = (probe.voice(), probe.voice(), Rc::clone(faults));
     tokio::task::spawn_local(async move {
         let ended = loop {
             match probe.next().await {
                 Ok(_) => {}
-                Err(refused @ ProbeError::Denied(_)) => faults.borrow_mut().refuse(WHO, &refused),
+                Err(refused @ ProbeError::Denied(_)) if speaking.outlives_refusals() => {
+                    faults.borrow_mut().refuse(WHO, &refused);
+                }
                 Err(error) => break error,
             }
         };
         faults.borrow_mut().add(WHO, &ended);
+        is_gone();
     });
     Some(voice)
 }
@@ -178,6 +189,9 @@ async fn say(
             biased;
             () = &mut ceasing => break,
             rung = alarm.until(moment) => rung?,
+        }
+        if talker.is_gone.get() {
+            continue;
         }
         let place = u32::try_from(talker.place).expect("fewer fit on a machine");
         let said = Said { room: talker.room, place, number: number + 1 };

@@ -211,9 +211,10 @@ impl Decoded {
                 is_wrong |= said.room != authors.room || client != authors.first_client + u64::from(said.place);
                 moves.push((said.place, said.number));
             }
-            // A server may speak for it under an id of its own.
+            // A server may speak for it under an id of its own, and not under that of somebody else.
             State::Agent(said) => {
-                is_wrong |= said.room != authors.room;
+                let is_its = client == authors.first_client + u64::from(said.place);
+                is_wrong |= said.room != authors.room || !is_its && authors.is_of_the_room(client);
                 moves.push((said.place, said.number));
             }
             State::Other => is_wrong |= authors.is_of_the_room(client),

@@ -13,12 +13,20 @@ pub struct Shown {
     room: usize,
     first_client: u64,
     moments: RefCell<Vec<Vec<Instant>>>,
+    /// When each came last.
+    came: RefCell<Vec<Instant>>,
 }
 
 impl Shown {
     /// Nothing yet, of so many people in this room, of whom the first has this Yjs client id.
     pub fn new(room: usize, first_client: u64, people: usize) -> Self {
-        Self { room, first_client, moments: RefCell::new(vec![Vec::new(); people]) }
+        let came = RefCell::new(vec![Instant::now(); people]);
+        Self { room, first_client, moments: RefCell::new(vec![Vec::new(); people]), came }
+    }
+
+    /// Somebody comes, and says again what it said last.
+    pub fn comes(&self, place: usize) {
+        self.came.borrow_mut()[place] = Instant::now();
     }
 
     /// Somebody says something new, which was meant for this moment.
@@ -36,6 +44,11 @@ impl Shown {
     /// The Yjs client id of somebody.
     pub fn client(&self, place: usize) -> u64 {
         self.first_client + place as u64
+    }
+
+    /// Whether this Yjs client id is somebody's.
+    fn is_somebody(&self, client: u64) -> bool {
+        client.checked_sub(self.first_client).is_some_and(|place| place < self.moments.borrow().len() as u64)
     }
 
     /// Whether somebody may be shown so.
@@ -75,7 +88,10 @@ impl Eye {
     pub fn see(&mut self, message: &[u8], shown: &Shown) {
         let (now, mut is_wrong) = (Instant::now(), false);
         let read = presence::read(message, |client, state| {
-            let (State::Person(said) | State::Agent(said)) = state else { return };
+            let (State::Person(said) | State::Agent(said)) = state else {
+                is_wrong |= state == State::Other && shown.is_somebody(client);
+                return;
+            };
             if !shown.is_right(client, said) {
                 is_wrong = true;
                 return;
@@ -87,7 +103,9 @@ impl Eye {
             let news = self.seen[place] as usize..said.number as usize;
             self.seen[place] = said.number;
             let moments = shown.moments.borrow();
-            for moment in moments[place][news].iter().filter(|moment| **moment >= self.since) {
+            // What was said before one of them was away is not late.
+            let since = self.since.max(shown.came.borrow()[place]);
+            for moment in moments[place][news].iter().filter(|moment| **moment >= since) {
                 self.times.record(now.saturating_duration_since(*moment));
             }
         });
@@ -116,11 +134,15 @@ mod tests {
         eye.see(&says(2).by_person(101, 2), &shown);
         eye.see(&says(1).by_person(101, 3), &shown);
         assert!(eye.has_last_of(1, &shown) && eye.times.count() == 2 && eye.wrong == 0);
+        shown.add(1, Instant::now());
+        shown.comes(1);
+        eye.see(&says(3).by_person(101, 4), &shown);
+        assert!(eye.has_last_of(1, &shown) && eye.times.count() == 2, "it came back with what it had said");
         let elsewhere = Said { room: 4, ..says(2) };
         for wrong in [
-            says(3).by_person(101, 4),
-            says(2).by_person(100, 4),
-            elsewhere.by_person(101, 4),
+            says(4).by_person(101, 5),
+            says(2).by_person(100, 5),
+            elsewhere.by_person(101, 5),
             Said { place: 2, ..says(0) }.by_agent(102, 1),
             vec![9],
         ] {
@@ -128,6 +150,6 @@ mod tests {
             eye.see(&wrong, &shown);
             assert_eq!(eye.wrong, before + 1, "{wrong:?}");
         }
-        assert_eq!((eye.seen[1], eye.times.count()), (2, 2));
+        assert_eq!((eye.seen[1], eye.times.count()), (3, 2));
     }
 }

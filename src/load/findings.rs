@@ -193,10 +193,10 @@ fn notes(found: &Found, plan: &Plan) -> Vec<String> {
     notes
 }
 
-/// That last cursors or statuses were not seen, if that was so.
+/// That last cursors or statuses were not seen, or others in their place, if that was so.
 pub fn unseen(statuses: u64) -> Option<String> {
     let lost = many(statuses, "time", "times");
-    (statuses > 0).then(|| format!("somebody has not seen the last cursor or status of somebody else: {lost}"))
+    (statuses > 0).then(|| format!("somebody does not see the last cursor or status of somebody else: {lost}"))
 }
 
 fn latencies(meter: &super::meter::Meter) -> BTreeMap<LatencyKind, Latency> {

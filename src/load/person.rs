@@ -398,11 +398,11 @@ fn take_pieces(stage: &Stage, person: &Person, decoded: &Decoded, meter: &mut Me
             continue;
         }
         let taken = coverage.take(piece);
-        // Around its first join a server may say things by news and by the state, in whatever order. It was asked for the state once:
-        // what it says so later is news, too.
-        let is_here = person.presence.get() == Presence::Here;
-        if is_here
-            && person.has_joined()
+        // Around its first join a server may say things by news and by the state, in whatever order. A state that comes later heals
+        // what was dropped for a client that read too slowly, and may have more in it than that.
+        let is_calm = person.presence.get() == Presence::Here && person.has_joined();
+        if decoded.kind == Kind::Update
+            && is_calm
             && let Some(held) = hearing.judge(piece, &taken)
         {
             meter.counts.out_of_order += u64::from(held.is_late);

@@ -94,6 +94,9 @@ impl Planner {
         let state = probe.state().await?;
         self.hear(&state, room);
         self.voice.replace(Some(probe.voice()));
+        room.shown.comes(self.number);
+        // A server may have raised the clock by one when it found that somebody was gone.
+        self.announced.set(self.announced.get() + 1);
         self.announce(room);
         let (planner, room) = (Rc::clone(self), Rc::clone(room));
         let listening = tokio::task::spawn_local(async move {
@@ -224,7 +227,7 @@ impl Planner {
     }
 
     /// Says where its cursor is, or how it is.
-    fn announce(&self, room: &Room) {
+    pub fn announce(&self, room: &Room) {
         let Some(voice) = self.voice.borrow().clone() else { return };
         let (said, client) = (room.shown.said(self.number), room.shown.client(self.number));
         let clock = self.announced.get() + 1;

@@ -47,8 +47,6 @@ pub struct Probe {
     known: Rc<Known>,
     /// See [`Target::patience`].
     patience: Duration,
-    /// Whether it was told the document.
-    has_state: bool,
 }
 
 /// Its speaking side, which others may hold while it listens.
@@ -70,6 +68,11 @@ impl Voice {
         Ok(self.outgoing.send_text(json.as_bytes())?)
     }
 
+    /// Whether what a server refuses is one thing that was said, and not the connection.
+    pub fn outlives_refusals(&self) -> bool {
+        matches!(self.dialect, Dialect::Events)
+    }
+
     /// Says goodbye.
     pub fn close(&self) {
         self.outgoing.close();
@@ -85,7 +88,7 @@ pub struct Brought {
     pub presences: Vec<Bytes>,
     /// How many bytes were read.
     pub bytes: usize,
-    /// Whether the answer to the client's question was there, which it asks once.
+    /// Whether a state was there: the answer to the client's question, or one that heals what was dropped.
     pub has_state: bool,
 }
 
@@ -110,7 +113,7 @@ impl Probe {
             outgoing.send_binary(&message)?;
         }
         let voice = Rc::new(Voice { outgoing, dialect });
-        Ok(Self { incoming, voice, own, known: Rc::default(), patience: address.patience, has_state: false })
+        Ok(Self { incoming, voice, own, known: Rc::default(), patience: address.patience })
     }
 
     /// It may hear what others have heard who share this, and costs less then.
@@ -136,7 +139,7 @@ impl Probe {
                 // A socket that fails is noticed by the next read.
                 Ok(Heard::Asks(_)) => drop(voice.say(Say::State(own))),
                 Ok(Heard::State(update)) => {
-                    brought.has_state = !self.has_state;
+                    brought.has_state = true;
                     brought.updates.push(known.part(update));
                 }
                 Ok(Heard::Update(update)) => brought.updates.push(known.part(update)),
@@ -150,7 +153,6 @@ impl Probe {
             }
         });
         brought.bytes = read.await?;
-        self.has_state |= brought.has_state;
         failed.map_or(Ok(brought), Err)
     }
 

@@ -80,9 +80,11 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Begins at this moment, which is about now, and looks at these processes; or which of them is not there.
-    pub fn begin(start: Instant, pids: &[u32]) -> Result<Self, (u32, io::Error)> {
+    /// Begins at this moment, which is about now, and looks at these processes; or which of them is not there. What was before is
+    /// forgotten.
+    pub fn begin(start: Instant, pids: &[u32], lately: &Lately) -> Result<Self, (u32, io::Error)> {
         let watch = Watch::new(pids)?;
+        lately.take();
         Ok(Self { last: watch.look(), watch, start, seconds: Vec::new() })
     }
 
@@ -116,11 +118,14 @@ impl Timeline {
     fn second(&mut self, mut second: Second, there: There) -> Moment {
         let now = self.watch.look();
         let before = std::mem::replace(&mut self.last, now);
+        // Of seconds that were missed together nobody knows what each took.
+        let is_whole = self.last.at - before.at > SECOND / 2;
+        let of = |cpu: fn(&Sample) -> Option<f64>| percent(&before, &self.last, cpu).filter(|_| is_whole);
         second.second = self.seconds.len() as u64;
         second.connections = there.connections;
-        second.server_cpu_percent = percent(&before, &self.last, Sample::server_cpu);
+        second.server_cpu_percent = of(Sample::server_cpu);
         second.server_memory_bytes = self.last.server_memory();
-        second.generator_cpu_percent = percent(&before, &self.last, |sample| sample.generator);
+        second.generator_cpu_percent = of(|sample| sample.generator);
         let moment = Moment {
             connections: there.connections,
             wanted_connections: there.wanted,
@@ -136,8 +141,14 @@ impl Timeline {
         moment
     }
 
-    /// All that are over.
-    pub fn seconds(self) -> Vec<Second> {
+    /// How many are over.
+    pub fn count(&self) -> usize {
+        self.seconds.len()
+    }
+
+    /// The first so many of those that are over.
+    pub fn seconds(mut self, count: usize) -> Vec<Second> {
+        self.seconds.truncate(count);
         self.seconds
     }
 }

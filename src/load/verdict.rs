@@ -47,7 +47,7 @@ pub struct Tally {
     /// The newest cursor or status of each, at each other client that must see it: newer ones replace older ones.
     #[serde(default)]
     pub statuses_expected: u64,
-    /// Those of them that were still missing after the drain.
+    /// Those of them that were still missing after the drain, or in whose place something was seen that nobody had said.
     #[serde(default)]
     pub statuses_lost: u64,
     /// Deliveries that came again on the same connection.

@@ -82,11 +82,17 @@ fn what_comes_too_late_is_said() {
 
 #[test]
 fn what_comes_twice_is_said() {
-    for lie in [Lie::Double, Lie::StateAgain] {
-        let run = fanout(lie, &[]);
-        let verdict = &run.record().verdict;
-        assert_eq!((verdict.outcome(), run.code), (Outcome::Doubled, 2), "{lie:?}: {verdict:?}");
-        assert_eq!(verdict.tally.deliveries, verdict.tally.expected_deliveries, "and counted once");
+    let run = fanout(Lie::Double, &[]);
+    let verdict = &run.record().verdict;
+    assert_eq!((verdict.outcome(), run.code), (Outcome::Doubled, 2));
+    assert_eq!(verdict.tally.deliveries, verdict.tally.expected_deliveries, "and counted once");
+}
+
+#[test]
+fn a_state_that_heals_is_no_doubled_one() {
+    for run in [fanout(Lie::Heal, &[]), replay(Lie::Heal, "2")] {
+        let (verdict, tally) = (&run.record().verdict, &run.record().verdict.tally);
+        assert!(is_fine(&run) && tally.deliveries == tally.expected_deliveries, "{verdict:?}");
     }
 }
 
@@ -280,12 +286,9 @@ fn a_clock_of_a_replay_does_not_run_while_people_come_in() {
 
 #[test]
 fn what_goes_wrong_in_a_replay_is_said() {
-    for (lie, outcome) in [
-        (Lie::Drop, Outcome::Diverged),
-        (Lie::Double, Outcome::Doubled),
-        (Lie::StateAgain, Outcome::Doubled),
-        (Lie::Reorder, Outcome::Reordered),
-    ] {
+    for (lie, outcome) in
+        [(Lie::Drop, Outcome::Diverged), (Lie::Double, Outcome::Doubled), (Lie::Reorder, Outcome::Reordered)]
+    {
         let run = replay(lie, "2");
         assert_eq!((run.record().verdict.outcome(), run.code), (outcome, 2), "{:?}", run.record().verdict);
     }
@@ -403,7 +406,8 @@ fn sessions_and_replays_tell_their_seconds() {
         let record = run.record();
         let seconds: Vec<u64> = record.timeline.iter().map(|second| second.second).collect();
         assert!(seconds.starts_with(&[0, 1]), "{}: {:?}", record.scenario, record.timeline);
-        assert!(record.timeline.iter().all(|second| second.connections >= 3 && second.bytes_in > 0));
+        assert!(record.timeline.iter().all(|second| second.connections >= 3));
+        assert!(record.timeline.iter().any(|second| second.bytes_in > 0), "{:?}", record.timeline);
         let deliveries: u64 = record.timeline.iter().map(|second| second.deliveries).sum();
         assert!(deliveries <= record.verdict.tally.deliveries, "{:?}", record.timeline);
         assert!(record.scenario == "trip" || deliveries > 100, "{:?}", record.timeline);
@@ -433,13 +437,26 @@ fn without_a_server_or_a_target_there_is_no_run() {
         &["fanout", "--target", "ws://127.0.0.1:1", "--clients", "3000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--rate", "1000000"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--writers", "60"],
-        &["fanout", "--target", "ws://127.0.0.1:1", "--duration", "24h"],
-        &["agents", "--target", "ws://127.0.0.1:1", "--max-rate", "255"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--path", "/lisbon"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--pid", "4294967295"],
         &["fanout", "--target", "ws://127.0.0.1:1", "--report", "nowhere/report.html"],
     ] {
         let run = load(options);
         assert!(run.code == 1 && run.record.is_none() && !run.errors.is_empty(), "{options:?}: {}", run.errors);
+    }
+}
+
+#[test]
+fn a_plan_that_is_too_much_is_refused_before_it_begins() {
+    let target = ["--target", "ws://127.0.0.1:1"];
+    for (options, why) in [
+        (&["fanout", "--duration", "24h"][..], "a fresh client can be told at once"),
+        (&["soak", "--duration", "24h"], "a fresh client can be told at once"),
+        (&["soak", "--duration", "24h", "--protocol", "events"], "nobody could join"),
+        (&["agents", "--max-rate", "255"], "260 a second is more than --max-rate 255"),
+        (&["agents", "--max-rate", "260"], "nobody could join"),
+    ] {
+        let run = load(&[options, &target].concat());
+        assert!(run.code == 1 && run.errors.contains(why), "{options:?}: {}", run.errors);
     }
 }

@@ -101,6 +101,12 @@ fn agents_of_an_honest_server_are_heard_and_kept() {
 }
 
 #[test]
+fn a_status_that_is_told_as_that_of_somebody_else_is_seen() {
+    let run = agents(Lie::Confuse);
+    assert!(run.record().verdict.tally.corrupt > 0 && run.code == 2, "{:?}", run.record().verdict);
+}
+
+#[test]
 fn a_status_that_does_not_come_is_lost() {
     let run = agents(Lie::Mute);
     let verdict = &run.record().verdict;

@@ -45,7 +45,7 @@ impl Outgoing {
     pub fn keep_binary(&self, payload: &[u8]) -> Result<bool, Closed> {
         let mut unsent = self.unsent.borrow_mut();
         let is_first = unsent.is_empty();
-        if unsent.len() + payload.len() > UNSENT_MAX {
+        if !is_first && unsent.len() + payload.len() > UNSENT_MAX {
             return Err(self.give_up());
         }
         encode(BINARY, payload, fastrand::u32(..), &mut unsent);
@@ -116,7 +116,8 @@ impl Outgoing {
         if taken == frame.len() {
             return Ok(());
         }
-        if unsent.len() + frame.len() > UNSENT_MAX {
+        // One message alone may be as long as it is.
+        if !unsent.is_empty() && unsent.len() + frame.len() > UNSENT_MAX {
             return Err(self.give_up());
         }
         unsent.extend_from_slice(&frame[taken..]);

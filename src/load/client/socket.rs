@@ -193,7 +193,8 @@ impl Incoming {
         std::future::poll_fn(|context| {
             READ_BUFFER.with_borrow_mut(|buffer| {
                 let mut target = ReadBuf::new(buffer);
-                ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
+                let filled = ready!(Pin::new(&mut self.half).poll_read(context, &mut target));
+                filled.map_err(|error| broken(&self.outgoing, error))?;
                 let read = target.filled();
                 if read.is_empty() {
                     return Poll::Ready(Err(self.ended()));
@@ -212,7 +213,7 @@ impl Incoming {
     }
 
     async fn read_big(&mut self, length: usize, mut each: impl FnMut(Message<'_>)) -> Result<usize, Closed> {
-        let read = self.half.read_buf(&mut self.partial).await?;
+        let read = self.half.read_buf(&mut self.partial).await.map_err(|error| broken(&self.outgoing, error))?;
         if read == 0 {
             return Err(self.ended());
         }
@@ -230,7 +231,8 @@ impl Incoming {
                 // What comes behind it is of the next frame.
                 let left = same.left().min(buffer.len());
                 let mut target = ReadBuf::new(&mut buffer[..left]);
-                ready!(Pin::new(&mut self.half).poll_read(context, &mut target))?;
+                let filled = ready!(Pin::new(&mut self.half).poll_read(context, &mut target));
+                filled.map_err(|error| broken(&self.outgoing, error))?;
                 let read = target.filled();
                 if read.is_empty() {
                     return Poll::Ready(Err(self.ended()));
@@ -258,7 +260,7 @@ impl Incoming {
 
     /// Why nothing more comes.
     fn ended(&self) -> Closed {
-        if self.outgoing.has_given_up() { Closed::DoesNotRead } else { Closed::Broken(NO_CLOSE_FRAME.to_owned()) }
+        broken(&self.outgoing, io::Error::other(NO_CLOSE_FRAME))
     }
 
     /// A big frame is there.
@@ -335,6 +337,11 @@ impl Incoming {
         }
         Ok(())
     }
+}
+
+/// Why a connection broke: by this error, unless it was given up before.
+fn broken(outgoing: &Outgoing, error: io::Error) -> Closed {
+    if outgoing.has_given_up() { Closed::DoesNotRead } else { error.into() }
 }
 
 #[cfg(test)]

@@ -51,7 +51,11 @@ impl Fanout {
 const TEXT_SHARE_MAX: f64 = 0.95;
 
 /// The highest rate of each writer at which a fresh client can still be told at once what is in a room in the end.
-pub fn highest_rate(crowd: &Crowd, times: &Times) -> f64 {
+/// JSON sockets tell what there is one by one.
+pub fn highest_rate(crowd: &Crowd, times: &Times, protocol: Protocol) -> f64 {
+    if protocol == Protocol::Events {
+        return f64::INFINITY;
+    }
     let edits = MESSAGE_MAX as f64 * TEXT_SHARE_MAX / f64::from(EDIT);
     edits / (crowd.writers as f64 * times.load().as_secs_f64()).max(f64::MIN_POSITIVE)
 }
@@ -65,7 +69,7 @@ pub fn plan(crowd: Crowd, times: Times, mischief: Mischief, options: &Options) -
     let people = crowd.rooms.saturating_mul(crowd.clients);
     options.allow(people, crowd.busyness())?;
     let target = options.target()?;
-    if crowd.rate > highest_rate(&crowd, &times) {
+    if crowd.rate > highest_rate(&crowd, &times, target.protocol) {
         let why = format!(
             "a room would have more text in the end than a fresh client can be told at once, {} MiB: a shorter --duration, a lower --rate or fewer --writers in more --rooms",
             MESSAGE_MAX >> 20

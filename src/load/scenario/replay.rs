@@ -84,6 +84,7 @@ impl Scenario for Replay {
 }
 
 /// What was measured.
+#[derive(Default)]
 struct Replayed {
     started_at: Timestamp,
     /// That it was stopped early, if it was.
@@ -189,8 +190,8 @@ impl Replay {
         let planned = self.moment(start, trace.steps.len()) - start;
         session.progress.begin(Phase::Measuring, Some(planned));
         let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
-        let mut timeline =
-            Timeline::begin(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let mut timeline = Timeline::begin(start, &options.pid, &meant.lately)
+            .map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let there = || there(&listeners);
         let (mut sender, drain) = (Sender { start, late: Latency::default(), sent: 0 }, options.drain);
         let sending = self.send(trace, &meant, drain, &listeners, &mut sender);
@@ -198,7 +199,7 @@ impl Replay {
         let sent = timeline.during(session.progress, &meant.lately, there, sending).await;
         let is_stopped = sent.transpose()?.is_none();
         let stopped = is_stopped.then(|| interrupt::note(start.elapsed(), planned));
-        let sending = begun.used();
+        let sending = (begun.used(), timeline.count());
         if sender.sent == 0 {
             return Err(RunError::Stopped);
         }
@@ -208,7 +209,7 @@ impl Replay {
         let arriving = wait(until, || listeners.iter().all(|listener| listener.borrow().has_heard(&meant)));
         let has_arrived = timeline.during(session.progress, &meant.lately, there, arriving).await;
         // Of a drain that was waited for in vain nothing is measured.
-        let used = if has_arrived { begun.used() } else { sending };
+        let (used, seconds) = if has_arrived { (begun.used(), usize::MAX) } else { sending };
         // What only deletes leaves no clocks: only the text shows whether it has come.
         wait(until, || listeners.iter().all(|listener| listener.borrow_mut().is_right(&trace.text))).await;
         // Last, for a server may send back some edits and not others.
@@ -227,18 +228,13 @@ impl Replay {
             started_at,
             stopped,
             late: sender.late,
-            saved: Latency::default(),
-            delivery: Latency::default(),
-            deliveries: 0,
-            expected: 0,
-            doubled: 0,
-            out_of_order: 0,
             used,
             diverged,
             faults,
             rooms_checked,
             connections: listeners.len() as u64,
-            timeline: timeline.seconds(),
+            timeline: timeline.seconds(seconds),
+            ..Replayed::default()
         };
         for listener in &listeners {
             replayed.take(&mut listener.borrow_mut(), trace, &meant);

@@ -95,7 +95,7 @@ impl Scenario for Saturate {
             return Err(OptionsError::Senseless(why.to_owned()).into());
         }
         let writers = (self.rooms * self.writers.unwrap_or(self.clients)).max(1) as f64;
-        let fits = highest_rate(&self.crowd(0.0), &self.times(options));
+        let fits = highest_rate(&self.crowd(0.0), &self.times(options), options.protocol);
         let highest = (f64::from(options.max_rate) / writers).min(fits);
         let (mut steps, mut held, mut failed, mut rate) = (Vec::new(), None, None, self.from.min(highest));
         let (mut best, mut worst, mut why) = (None, None, "");

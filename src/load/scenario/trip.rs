@@ -133,18 +133,22 @@ impl Trip {
         planned.started_at = Timestamp::now();
         let begun = Begun::at(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let times = (start, start + options.duration);
-        let mut timeline =
-            Timeline::begin(start, &options.pid).map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
+        let mut timeline = Timeline::begin(start, &options.pid, &room.meant.lately)
+            .map_err(|(pid, error)| RunError::NoProcess(pid, error))?;
         let playing = play(times, &acts, &room, &mut planned, &mut random, &mut returning);
         let playing = session.interrupt.unless_stopped(playing);
         let played = timeline.during(session.progress, &room.meant.lately, || there(&people), playing).await;
         let is_stopped = played.transpose()?.is_none();
-        planned.timeline = timeline.seconds();
+        planned.timeline = timeline.seconds(usize::MAX);
         planned.used = begun.used();
         planned.stopped = is_stopped.then(|| interrupt::note(start.elapsed(), options.duration));
         // Who is on the way comes in.
         planned.wait_for(returning).await;
         session.progress.begin(Phase::Draining, Some(options.drain));
+        // Not every server tells who comes back of those who are there: that is for each to say again.
+        for person in &people {
+            person.announce(&room);
+        }
         let until = Instant::now() + options.drain;
         while !people.iter().all(|person| person.has_all(&people, &room)) && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
@@ -268,6 +272,7 @@ impl Planned {
             return;
         }
         self.rooms_checked = 1;
+        self.corrupt += fresh.eye.borrow().wrong;
         let wanted = fresh.content();
         let differ = people.iter().filter(|person| person.is_here() && person.content() != wanted).count();
         if differ > 0 {
